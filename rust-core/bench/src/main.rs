@@ -1,0 +1,2 @@
+//! Benchmarks the inference core without Spark
+fn main() {}

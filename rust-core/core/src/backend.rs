@@ -1,0 +1,65 @@
+//! What an inference engine has to offer; everything else in this crate is independent of it.
+
+use std::num::NonZeroUsize;
+
+use serde::Deserialize;
+
+use crate::error::Error;
+use crate::model::ModelDirectory;
+
+/// A model loaded into an inference engine, ready to run.
+///
+/// One value is shared by every task of an executor, so `run` takes `&self` and may be called from several threads
+/// at once. An engine whose sessions are not thread-safe keeps one for each concurrent caller.
+pub trait Backend: Send + Sync {
+    /// The width of one row of logits, as the model itself tells it.
+    fn classes(&self) -> usize;
+
+    /// Runs the model once over a batch.
+    ///
+    /// * `n`: images in the batch, at least 1.
+    /// * `nchw`: the input tensor, `n * 3 * height * width` values, row-major, RGB channel order.
+    /// * `logits`: where the result goes, `n * classes` values, row-major, before softmax.
+    ///
+    /// # Errors
+    /// [`Error::Inference`] when the engine fails or returns another shape than `[n, classes]`.
+    fn run(&self, n: usize, nchw: &[f32], logits: &mut [f32]) -> Result<(), Error>;
+}
+
+/// An inference engine: opens model directories as [`Backend`]s.
+pub trait Engine: Send + Sync {
+    /// The name users write in SQL and in `spark.classify.backend`: `onnx` or `pytorch`.
+    fn name(&self) -> &'static str;
+
+    /// The version of the engine's library that runs in this process, for example `1.28.0`.
+    ///
+    /// # Errors
+    /// [`Error::EngineLibrary`] when the library is missing or cannot be loaded.
+    fn version(&self) -> Result<String, Error>;
+
+    /// Loads the engine's model file from `model`.
+    ///
+    /// # Errors
+    /// [`Error::ModelFile`] when the file is missing or broken, [`Error::Option`] for an option this engine cannot
+    /// honour, [`Error::EngineLibrary`] when the engine itself is not there.
+    fn load(&self, model: &ModelDirectory, options: &LoadOptions) -> Result<Box<dyn Backend>, Error>;
+}
+
+/// How a model is to be loaded.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LoadOptions {
+    /// Where the model runs. Only `cpu` so far.
+    pub device: String,
+    /// Cores that one caller may use, for preprocessing and inside the engine: `spark.task.cpus`.
+    pub threads: NonZeroUsize,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self {
+            device: "cpu".to_owned(),
+            threads: NonZeroUsize::MIN,
+        }
+    }
+}

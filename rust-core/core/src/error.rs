@@ -1,0 +1,141 @@
+//! The one error type of the Rust core.
+
+use std::path::PathBuf;
+
+/// Result with this crate's [`enum@Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Anything that can go wrong, with the thing it happened to and the reason.
+///
+/// [`Error::Image`] concerns one image and leaves the rest of its batch untouched; all others concern the model, the
+/// configuration or the engine, and so the whole call.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// One image cannot be decoded or exceeds a limit.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+
+    /// A file of the model directory is missing, unreadable or not what it should be.
+    #[error("model file {}: {reason}", path.display())]
+    ModelFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it and the way out.
+        reason: String,
+    },
+
+    /// A field of a configuration file of the model directory is missing, unsupported or contradicts the model.
+    #[error("model file {}: field `{field}`: {reason}", path.display())]
+    ModelField {
+        /// The configuration file.
+        path: PathBuf,
+        /// The JSON field, dotted where nested (`size.height`).
+        field: String,
+        /// What is wrong with it and the way out.
+        reason: String,
+    },
+
+    /// An option (a `spark.classify.*` key or a command-line flag) has a value that cannot be used.
+    #[error("option `{option}` = `{value}`: {reason}")]
+    Option {
+        /// The option's name without prefix, for example `device`.
+        option: &'static str,
+        /// The refused value.
+        value: String,
+        /// Why, and what is accepted.
+        reason: String,
+    },
+
+    /// The inference engine's library is missing, cannot be loaded or has the wrong version.
+    #[error("{engine}: {reason}")]
+    EngineLibrary {
+        /// `onnx` or `pytorch`.
+        engine: &'static str,
+        /// What was looked for, where, and what to install or set.
+        reason: String,
+    },
+
+    /// The engine failed while it ran a batch.
+    #[error("{engine}: inference failed: {reason}")]
+    Inference {
+        /// `onnx` or `pytorch`.
+        engine: &'static str,
+        /// The engine's own message.
+        reason: String,
+    },
+
+    /// A model handle that was never given out, or whose model was closed.
+    #[error("model handle {0} is not open")]
+    StaleHandle(i64),
+
+    /// The caller broke the contract of a call (buffer too short, count negative, ...).
+    #[error("invalid argument `{argument}`: {reason}")]
+    Argument {
+        /// The argument.
+        argument: &'static str,
+        /// Why it is refused.
+        reason: String,
+    },
+}
+
+/// Why one image could not be classified. The caller adds the path, which the core does not know.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImageError {
+    /// Zero bytes.
+    #[error("the file is empty")]
+    Empty,
+
+    /// The first bytes belong to no supported image format.
+    #[error("not an image of a supported format ({supported})")]
+    UnknownFormat {
+        /// The formats that are supported, for the message.
+        supported: &'static str,
+    },
+
+    /// The decoder refused the content.
+    #[error("broken {format} image: {reason}")]
+    Broken {
+        /// `JPEG`, `PNG`, ...
+        format: &'static str,
+        /// The decoder's reason.
+        reason: String,
+    },
+
+    /// A colour type, bit depth or variant of a supported format that is not supported.
+    #[error("unsupported {format} image: {reason}")]
+    Unsupported {
+        /// `JPEG`, `PNG`, ...
+        format: &'static str,
+        /// The variant.
+        reason: String,
+    },
+
+    /// A limit was exceeded; checked from the header, before anything is allocated.
+    #[error("{what} is {actual}, over the limit of {limit}")]
+    Limit {
+        /// The measured thing with its unit, for example `width in pixels`.
+        what: &'static str,
+        /// Its value.
+        actual: u64,
+        /// The limit.
+        limit: u64,
+    },
+}
+
+impl Error {
+    /// The error condition under which the JVM reports this error; its SQLSTATE stands in the jar's
+    /// `error-conditions.json`.
+    #[must_use]
+    pub fn condition(&self) -> &'static str {
+        match self {
+            Self::Image(_) => "CLASSIFY_BAD_IMAGE",
+            Self::ModelFile { .. } | Self::ModelField { .. } => "CLASSIFY_BAD_MODEL",
+            Self::Option { .. } => "CLASSIFY_BAD_CONFIGURATION",
+            Self::EngineLibrary { .. } => "CLASSIFY_BACKEND_UNAVAILABLE",
+            Self::Inference { .. } => "CLASSIFY_INFERENCE_FAILED",
+            Self::StaleHandle(_) | Self::Argument { .. } => "CLASSIFY_INTERNAL_ERROR",
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! A native library whose backend fails on purpose, for the JVM's tests

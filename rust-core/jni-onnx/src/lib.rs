@@ -1,0 +1,1 @@
+//! libspark_classify_onnx.so

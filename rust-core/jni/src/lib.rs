@@ -1,0 +1,1 @@
+//! The JNI boundary, shared by the native libraries of all engines
