@@ -77,6 +77,10 @@ pub enum Error {
         /// Why it is refused.
         reason: String,
     },
+
+    /// A bug of this project: a thread panicked.
+    #[error("internal error: {0}")]
+    Internal(String),
 }
 
 /// Why one image could not be classified. The caller adds the path, which the core does not know.
@@ -112,6 +116,13 @@ pub enum ImageError {
         reason: String,
     },
 
+    /// There is not enough memory for the pixels.
+    #[error("not enough memory for {bytes} bytes of pixels")]
+    OutOfMemory {
+        /// What was asked for.
+        bytes: usize,
+    },
+
     /// A limit was exceeded; checked from the header, before anything is allocated.
     #[error("{what} is {actual}, over the limit of {limit}")]
     Limit {
@@ -135,7 +146,7 @@ impl Error {
             Self::Option { .. } => "CLASSIFY_BAD_CONFIGURATION",
             Self::EngineLibrary { .. } => "CLASSIFY_BACKEND_UNAVAILABLE",
             Self::Inference { .. } => "CLASSIFY_INFERENCE_FAILED",
-            Self::StaleHandle(_) | Self::Argument { .. } => "CLASSIFY_INTERNAL_ERROR",
+            Self::StaleHandle(_) | Self::Argument { .. } | Self::Internal(_) => "CLASSIFY_INTERNAL_ERROR",
         }
     }
 }

@@ -1,5 +1,41 @@
 //! Image classification without an engine: model directories, Pillow-exact preprocessing, softmax and labels.
+//!
+//! An [`Engine`] opens a model directory; a [`Classifier`] does the rest, one call a batch:
+//!
+//! ```
+//! use std::path::Path;
+//!
+//! use spark_classify_core::{Classifier, Engine, LoadOptions, Predictions, Result};
+//!
+//! fn print_classes(engine: &dyn Engine, directory: &Path, images: &[&[u8]]) -> Result<()> {
+//!     let classifier = Classifier::load(engine, directory, &LoadOptions::default())?;
+//!     let mut predictions = Predictions::new();
+//!     let times = classifier.classify(images, &mut predictions)?;
+//!     for prediction in predictions.iter() {
+//!         match prediction {
+//!             Ok(prediction) => println!(
+//!                 "{} {:.4}",
+//!                 classifier.labels().name(prediction.class_id),
+//!                 prediction.confidence
+//!             ),
+//!             Err(error) => println!("{error}"),
+//!         }
+//!     }
+//!     println!("decode {:?}, inference {:?}", times.decode, times.inference);
+//!     Ok(())
+//! }
+//! ```
 
 pub mod backend;
+pub mod classifier;
 pub mod error;
 pub mod model;
+pub mod predictions;
+pub mod preprocess;
+
+pub use backend::{Backend, Engine, LoadOptions};
+pub use classifier::{BatchTimes, Classifier};
+pub use error::{Error, ImageError, Result};
+pub use model::ModelDirectory;
+pub use predictions::{Prediction, Predictions};
+pub use preprocess::ImageLimits;

@@ -1,5 +1,10 @@
 //! The model directory, in Hugging Face conventions.
 
-/// A model directory whose configuration files have been read and checked.
-#[derive(Debug, Clone)]
-pub struct ModelDirectory {}
+mod directory;
+mod json;
+mod labels;
+mod preprocessor_config;
+
+pub use directory::ModelDirectory;
+pub use labels::Labels;
+pub use preprocessor_config::{Normalize, PreprocessorConfig, Resampling, Resize, Size};

@@ -1,0 +1,108 @@
+//! A directory with a model and its configuration.
+
+use std::path::{Path, PathBuf};
+
+use super::json::Object;
+use super::{Labels, PreprocessorConfig};
+use crate::error::{Error, Result};
+
+const CONFIG: &str = "config.json";
+const PREPROCESSOR_CONFIG: &str = "preprocessor_config.json";
+
+/// A model directory whose configuration files have been read and checked.
+///
+/// | file | holds |
+/// |---|---|
+/// | `config.json` | `id2label` |
+/// | `preprocessor_config.json` | resize, crop, rescale, normalise |
+/// | `model.onnx`, `model.pt` | the model; each engine asks for its own |
+#[derive(Debug, Clone)]
+pub struct ModelDirectory {
+    path: PathBuf,
+    labels: Labels,
+    preprocessor: PreprocessorConfig,
+}
+
+impl ModelDirectory {
+    /// Reads and checks the configuration files in `dir`.
+    ///
+    /// # Errors
+    /// [`Error::ModelFile`] for a missing directory or file and for broken JSON, [`Error::ModelField`] for a field
+    /// that is missing, wrong or not supported.
+    pub fn open(dir: &Path) -> Result<Self> {
+        if !dir.is_dir() {
+            return Err(Error::ModelFile {
+                path: dir.to_owned(),
+                reason: "is not a directory; name a directory that holds config.json, preprocessor_config.json and \
+                         the model itself"
+                    .to_owned(),
+            });
+        }
+        let mut config = Object::read(&find(dir, CONFIG)?)?;
+        let mut preprocessor = Object::read(&find(dir, PREPROCESSOR_CONFIG)?)?;
+        Ok(Self {
+            path: dir.to_owned(),
+            labels: Labels::take(&mut config)?,
+            preprocessor: PreprocessorConfig::take(&mut preprocessor)?,
+        })
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path of a file in the directory, `model.onnx` for example.
+    ///
+    /// # Errors
+    /// [`Error::ModelFile`] when it is not there; the message says what writes such a file.
+    pub fn file(&self, name: &str) -> Result<PathBuf> {
+        find(&self.path, name)
+    }
+
+    /// The class names.
+    #[must_use]
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// How images become tensors.
+    #[must_use]
+    pub fn preprocessor(&self) -> &PreprocessorConfig {
+        &self.preprocessor
+    }
+
+    /// Height and width of the model's input, in pixels.
+    #[must_use]
+    pub fn input_size(&self) -> (usize, usize) {
+        self.preprocessor.input_size()
+    }
+
+    /// An error about `config.json`'s `id2label`, for a model that disagrees with it.
+    pub(crate) fn label_error(&self, reason: String) -> Error {
+        Error::ModelField {
+            path: self.path.join(CONFIG),
+            field: "id2label".to_owned(),
+            reason,
+        }
+    }
+}
+
+fn find(dir: &Path, name: &str) -> Result<PathBuf> {
+    let path = dir.join(name);
+    if path.is_file() {
+        return Ok(path);
+    }
+    let way_out = match name {
+        CONFIG => "Hugging Face's `model.save_pretrained` writes it; `id2label` is what it must have",
+        PREPROCESSOR_CONFIG => "Hugging Face's `processor.save_pretrained` writes it",
+        "model.onnx" => "`optimum-cli export onnx` or `torch.onnx.export` writes it; or choose another backend",
+        "model.pt" => "`torch.jit.trace(model, example).save(...)` writes it; or choose another backend",
+        _ => "put it into the model directory",
+    };
+    Err(Error::ModelFile {
+        path,
+        reason: format!("is missing; {way_out}"),
+    })
+}

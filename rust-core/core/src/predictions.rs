@@ -1,0 +1,186 @@
+//! Logits to probabilities, and the results of a batch.
+
+use ndarray::{ArrayViewMut1, ArrayViewMut2};
+
+use crate::error::ImageError;
+
+/// The results of one batch, in the order of its images. Reuse the value from batch to batch: it keeps its memory.
+#[derive(Debug, Default)]
+pub struct Predictions {
+    classes: usize,
+    /// Row-major, images x classes: logits first, then probabilities in their place. Rows of bad images are garbage.
+    pub(crate) values: Vec<f32>,
+    pub(crate) outcomes: Vec<Result<(), ImageError>>,
+}
+
+/// What the model says about one image.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Prediction<'a> {
+    /// The class with the highest probability; the first of equals.
+    pub class_id: usize,
+    /// Its probability, 0 to 1.
+    pub confidence: f32,
+    /// The probabilities of all classes, in class-id order.
+    pub probabilities: &'a [f32],
+}
+
+impl Predictions {
+    /// An empty value.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The number of images, good and bad.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.outcomes.len()
+    }
+
+    /// Whether the batch had no images.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.outcomes.is_empty()
+    }
+
+    /// The number of images that could not be classified.
+    #[must_use]
+    pub fn bad_images(&self) -> usize {
+        self.outcomes.iter().filter(|outcome| outcome.is_err()).count()
+    }
+
+    /// The result for the image at `index` of the batch.
+    ///
+    /// # Errors
+    /// Why this image could not be classified.
+    ///
+    /// # Panics
+    /// If `index` is not below [`len`](Self::len).
+    pub fn get(&self, index: usize) -> Result<Prediction<'_>, &ImageError> {
+        self.outcomes[index].as_ref()?;
+        let probabilities = &self.values[index * self.classes..][..self.classes];
+        let (class_id, confidence) = argmax(probabilities);
+        Ok(Prediction {
+            class_id,
+            confidence,
+            probabilities,
+        })
+    }
+
+    /// All results, in the order of the images.
+    #[must_use]
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Result<Prediction<'_>, &ImageError>> + '_ {
+        (0..self.len()).map(|index| self.get(index))
+    }
+
+    /// Makes room for a batch.
+    pub(crate) fn reset(&mut self, images: usize, classes: usize) {
+        self.classes = classes;
+        self.values.clear();
+        self.values.resize(images * classes, 0.0);
+        self.outcomes.clear();
+        self.outcomes.resize(images, Ok(()));
+    }
+
+    /// Makes probabilities of the logits of all good images. Returns the index of the first good image whose logits
+    /// have none (NaN, or plus infinity).
+    pub(crate) fn softmax(&mut self) -> Result<(), usize> {
+        let shape = (self.outcomes.len(), self.classes);
+        // Cannot fail: `reset` gave `values` this very size.
+        let Ok(mut rows) = ArrayViewMut2::from_shape(shape, &mut self.values) else {
+            return Err(0);
+        };
+        for (index, (row, outcome)) in rows.rows_mut().into_iter().zip(&self.outcomes).enumerate() {
+            if outcome.is_ok() && !softmax(row) {
+                return Err(index);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `exp(x - max) / sum` in place, in single precision with a sum in double precision. False where the result is not
+/// finite.
+fn softmax(mut row: ArrayViewMut1<'_, f32>) -> bool {
+    let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    row.mapv_inplace(|logit| (logit - max).exp());
+    let sum = row.iter().map(|value| f64::from(*value)).sum::<f64>() as f32;
+    row.mapv_inplace(|value| value / sum);
+    row.iter().all(|value| value.is_finite())
+}
+
+/// The first position of the largest value, and the value. Softmax leaves no NaN to compare with.
+fn argmax(probabilities: &[f32]) -> (usize, f32) {
+    let mut best = (0, f32::NEG_INFINITY);
+    for (class_id, probability) in probabilities.iter().enumerate() {
+        if *probability > best.1 {
+            best = (class_id, *probability);
+        }
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn predictions(logits: &[f32]) -> Predictions {
+        let mut predictions = Predictions::new();
+        predictions.reset(1, logits.len());
+        predictions.values.copy_from_slice(logits);
+        predictions
+    }
+
+    #[test]
+    fn softmax_agrees_with_torch() {
+        // torch.softmax(torch.tensor(logits), 0)
+        let expected = [0.011_230_854, 0.225_577_68, 0.000_068_867_4, 0.763_122_56];
+        let mut predictions = predictions(&[-1.5, 1.5, -6.594_237, 2.718_754]);
+        predictions.softmax().unwrap();
+        let prediction = predictions.get(0).unwrap();
+        for (actual, expected) in prediction.probabilities.iter().zip(expected) {
+            assert!((actual - expected).abs() < 1e-6, "{actual} is not {expected}");
+        }
+        assert_eq!(prediction.class_id, 3);
+        assert_eq!(prediction.confidence.to_bits(), prediction.probabilities[3].to_bits());
+    }
+
+    #[test]
+    fn large_logits_do_not_overflow_and_masked_classes_get_zero() {
+        let mut predictions = predictions(&[1000.0, 1000.0, f32::NEG_INFINITY]);
+        predictions.softmax().unwrap();
+        assert_eq!(predictions.get(0).unwrap().probabilities, [0.5, 0.5, 0.0]);
+    }
+
+    #[test]
+    fn the_first_of_equals_wins() {
+        let mut predictions = predictions(&[0.0, 3.0, 3.0]);
+        predictions.softmax().unwrap();
+        assert_eq!(predictions.get(0).unwrap().class_id, 1);
+    }
+
+    #[test]
+    fn a_thousand_classes_sum_to_one() {
+        let logits: Vec<f32> = (0_u16..1000).map(|class| f32::from(class % 37) * 0.3 - 5.0).collect();
+        let mut predictions = predictions(&logits);
+        predictions.softmax().unwrap();
+        let sum: f64 = predictions
+            .get(0)
+            .unwrap()
+            .probabilities
+            .iter()
+            .map(|value| f64::from(*value))
+            .sum();
+        assert!((sum - 1.0).abs() < 1e-6, "{sum}");
+    }
+
+    #[test]
+    fn logits_without_probabilities_are_found() {
+        for broken in [f32::NAN, f32::INFINITY] {
+            assert_eq!(predictions(&[0.0, broken]).softmax(), Err(0));
+        }
+        assert_eq!(predictions(&[f32::NEG_INFINITY; 2]).softmax(), Err(0));
+    }
+}

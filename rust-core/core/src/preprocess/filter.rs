@@ -1,0 +1,237 @@
+//! Pillow's resampling filters and the fixed-point weights made of them (`precompute_coeffs` in its Resample.c).
+
+use std::f64::consts::PI;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::geometry::Axis;
+use crate::model::Resampling;
+
+/// Bits behind the binary point of a weight: 32, less 8 for the sample and 2 for filters that overshoot.
+pub(super) const PRECISION_BITS: u32 = 32 - 8 - 2;
+
+/// What each output sample along one axis is made of.
+#[derive(Debug)]
+pub(super) struct Weights {
+    taps: Vec<Tap>,
+    values: Vec<i32>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Tap {
+    /// The first input sample.
+    first: usize,
+    /// Where this output's weights begin in `values`; they end where the next one's begin.
+    start: usize,
+}
+
+impl Weights {
+    /// The weights of the output samples in the axis' window.
+    fn new(filter: Filter, axis: &Axis) -> Self {
+        let scale = axis.source as f64 / axis.resized as f64;
+        let filter_scale = scale.max(1.0);
+        let support = filter.support * filter_scale;
+        let inverse = 1.0 / filter_scale;
+        let mut taps = Vec::with_capacity(axis.window.len() + 1);
+        let mut values = Vec::new();
+        let mut exact = Vec::new();
+        for output in axis.window.clone() {
+            let center = (output as f64 + 0.5) * scale;
+            // Casts to an unsigned integer cut off the fraction and make negative values 0.
+            let first = (center - support + 0.5) as usize;
+            let end = ((center + support + 0.5) as usize).min(axis.source);
+            exact.clear();
+            exact.extend((first..end).map(|input| (filter.function)((input as f64 - center + 0.5) * inverse)));
+            let sum: f64 = exact.iter().sum();
+            taps.push(Tap {
+                first,
+                start: values.len(),
+            });
+            values.extend(
+                exact
+                    .iter()
+                    .map(|weight| to_fixed(if sum == 0.0 { *weight } else { weight / sum })),
+            );
+        }
+        taps.push(Tap {
+            first: 0,
+            start: values.len(),
+        });
+        Self { taps, values }
+    }
+
+    /// For every output sample: its first input sample and its weights.
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = (usize, &[i32])> {
+        self.taps
+            .windows(2)
+            .map(|pair| (pair[0].first, &self.values[pair[0].start..pair[1].start]))
+    }
+
+    /// The number of output samples.
+    pub(super) fn outputs(&self) -> usize {
+        self.taps.len() - 1
+    }
+
+    /// The input samples that any output sample needs.
+    pub(super) fn inputs(&self) -> Range<usize> {
+        let first = self.iter().map(|(first, _)| first).min().unwrap_or(0);
+        let end = self
+            .iter()
+            .map(|(first, weights)| first + weights.len())
+            .max()
+            .unwrap_or(0);
+        first..end
+    }
+}
+
+/// Rounds half away from zero.
+fn to_fixed(weight: f64) -> i32 {
+    let scaled = weight * f64::from(1_u32 << PRECISION_BITS);
+    (if weight < 0.0 { scaled - 0.5 } else { scaled + 0.5 }) as i32
+}
+
+/// A filter function and the radius beyond which it is 0, in input samples at scale 1.
+#[derive(Clone, Copy)]
+struct Filter {
+    function: fn(f64) -> f64,
+    support: f64,
+}
+
+impl Filter {
+    /// `None` for nearest neighbour, which is no convolution.
+    fn of(resampling: Resampling) -> Option<Self> {
+        let (function, support): (fn(f64) -> f64, f64) = match resampling {
+            Resampling::Nearest => return None,
+            Resampling::Box => (box_filter, 0.5),
+            Resampling::Bilinear => (bilinear, 1.0),
+            Resampling::Hamming => (hamming, 1.0),
+            Resampling::Bicubic => (bicubic, 2.0),
+            Resampling::Lanczos => (lanczos, 3.0),
+            Resampling::Mks2013 => (mks_2013, 2.5),
+            Resampling::Mks2021 => (mks_2021, 4.5),
+        };
+        Some(Self { function, support })
+    }
+}
+
+fn box_filter(x: f64) -> f64 {
+    if x > -0.5 && x <= 0.5 {
+        1.0
+    } else {
+        0.0
+    }
+}
+
+fn bilinear(x: f64) -> f64 {
+    (1.0 - x.abs()).max(0.0)
+}
+
+fn hamming(x: f64) -> f64 {
+    let x = x.abs();
+    if x == 0.0 {
+        return 1.0;
+    }
+    if x >= 1.0 {
+        return 0.0;
+    }
+    let x = x * PI;
+    // Pillow writes these two constants in single precision.
+    x.sin() / x * (f64::from(0.54_f32) + f64::from(0.46_f32) * x.cos())
+}
+
+/// Keys' cubic convolution with a = -0.5.
+fn bicubic(x: f64) -> f64 {
+    const A: f64 = -0.5;
+    let x = x.abs();
+    // The order of operations is part of the result: no fused or rearranged forms.
+    #[allow(clippy::suboptimal_flops)]
+    if x < 1.0 {
+        ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0
+    } else if x < 2.0 {
+        (((x - 5.0) * x + 8.0) * x - 4.0) * A
+    } else {
+        0.0
+    }
+}
+
+/// A sinc truncated at 3.
+fn lanczos(x: f64) -> f64 {
+    if (-3.0..3.0).contains(&x) {
+        sinc(x) * sinc(x / 3.0)
+    } else {
+        0.0
+    }
+}
+
+/// Costella's magic kernel, sharpened once (<https://johncostella.com/magic/>).
+fn mks_2013(x: f64) -> f64 {
+    let x = x.abs();
+    if x < 0.5 {
+        17.0 / 16.0 - 7.0 / 4.0 * (x * x)
+    } else if x < 1.5 {
+        (1.0 - x) * (7.0 / 4.0 - x)
+    } else if x < 2.5 {
+        -1.0 / 8.0 * ((x - 2.5) * (x - 2.5))
+    } else {
+        0.0
+    }
+}
+
+/// The same, sharpened further.
+fn mks_2021(x: f64) -> f64 {
+    let x = x.abs();
+    if x < 0.5 {
+        577.0 / 576.0 - 239.0 / 144.0 * (x * x)
+    } else if x < 1.5 {
+        35.0 / 36.0 * (x - 1.0) * (x - 239.0 / 140.0)
+    } else if x < 2.5 {
+        1.0 / 6.0 * (x - 2.0) * (65.0 / 24.0 - x)
+    } else if x < 3.5 {
+        1.0 / 36.0 * (x - 3.0) * (x - 15.0 / 4.0)
+    } else if x < 4.5 {
+        -1.0 / 288.0 * ((x - 4.5) * (x - 4.5))
+    } else {
+        0.0
+    }
+}
+
+fn sinc(x: f64) -> f64 {
+    if x == 0.0 {
+        return 1.0;
+    }
+    let x = x * PI;
+    x.sin() / x
+}
+
+/// The weights of the sizes seen last: the images of a data set have few sizes, and weights take long to compute.
+#[derive(Debug, Default)]
+pub(super) struct WeightsCache {
+    /// The most recently used come last.
+    entries: Vec<(Key, Arc<Weights>)>,
+}
+
+type Key = (Resampling, Axis);
+
+impl WeightsCache {
+    const CAPACITY: usize = 16;
+
+    /// `None` where the axis keeps its size, and for nearest neighbour.
+    pub(super) fn get(&mut self, resampling: Resampling, axis: &Axis) -> Option<Arc<Weights>> {
+        if axis.source == axis.resized {
+            return None;
+        }
+        let filter = Filter::of(resampling)?;
+        let key = (resampling, axis.clone());
+        let entry = if let Some(index) = self.entries.iter().position(|(known, _)| *known == key) {
+            self.entries.remove(index)
+        } else {
+            if self.entries.len() == Self::CAPACITY {
+                self.entries.remove(0);
+            }
+            (key, Arc::new(Weights::new(filter, axis)))
+        };
+        let weights = Arc::clone(&entry.1);
+        self.entries.push(entry);
+        Some(weights)
+    }
+}

@@ -1,0 +1,151 @@
+/*
+ * Decodes a JPEG held in memory, with the rules of Pillow's JPEG plugin (src/libImaging/JpegDecode.c), so that the
+ * same files are accepted and the same bytes come out:
+ *  - the accurate integer DCT and fancy upsampling, which are libjpeg's defaults;
+ *  - warnings (stray bytes, corrupt entropy data, ...) are ignored;
+ *  - a file that ends before all rows could be decoded is truncated. This needs a source that suspends at the end of
+ *    the data. The TurboJPEG API has another one, which invents an end marker, and it cannot tell a warning from an
+ *    error that follows it: that is why this file exists.
+ *
+ * setjmp and longjmp stay within this file: no Rust frame is ever jumped over.
+ */
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <jpeglib.h>
+
+/* Encoders write about a dozen scans. Each costs a pass over the image, however few bytes it has. */
+#define MAX_SCANS 100
+
+enum status { STATUS_OK = 0, STATUS_BROKEN = 1, STATUS_TRUNCATED = 2 };
+
+/* Mirrored by `Header` in jpeg.rs. */
+struct classify_jpeg_header {
+    unsigned int width;
+    unsigned int height;
+    int components;
+    int precision;
+};
+
+struct decoder {
+    struct jpeg_decompress_struct jpeg;
+    struct jpeg_error_mgr errors;
+    struct jpeg_source_mgr source;
+    struct jpeg_progress_mgr progress;
+    jmp_buf escape;
+    char *message;
+};
+
+static void fail(j_common_ptr common) {
+    struct decoder *decoder = (struct decoder *)common->client_data;
+    common->err->format_message(common, decoder->message);
+    longjmp(decoder->escape, 1);
+}
+
+static void discard_message(j_common_ptr common) { (void)common; }
+
+static void refuse_many_scans(j_common_ptr common) {
+    struct decoder *decoder = (struct decoder *)common->client_data;
+    if (decoder->jpeg.input_scan_number > MAX_SCANS) {
+        snprintf(decoder->message, JMSG_LENGTH_MAX, "more than %d scans", MAX_SCANS);
+        longjmp(decoder->escape, 1);
+    }
+}
+
+static void do_nothing(j_decompress_ptr jpeg) { (void)jpeg; }
+
+static boolean suspend(j_decompress_ptr jpeg) {
+    (void)jpeg;
+    return FALSE;
+}
+
+static void skip(j_decompress_ptr jpeg, long count) {
+    struct jpeg_source_mgr *source = jpeg->src;
+    if (count <= 0) {
+        return;
+    }
+    if ((size_t)count > source->bytes_in_buffer) {
+        count = (long)source->bytes_in_buffer;
+    }
+    source->next_input_byte += count;
+    source->bytes_in_buffer -= (size_t)count;
+}
+
+static int run(struct decoder *decoder, const unsigned char *data, size_t length, struct classify_jpeg_header *header,
+               unsigned char *pixels) {
+    struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
+    int found;
+
+    jpeg->err = jpeg_std_error(&decoder->errors);
+    jpeg->client_data = decoder;
+    decoder->errors.error_exit = fail;
+    decoder->errors.output_message = discard_message;
+    if (setjmp(decoder->escape)) {
+        return STATUS_BROKEN;
+    }
+    jpeg_create_decompress(jpeg);
+
+    decoder->source.next_input_byte = data;
+    decoder->source.bytes_in_buffer = length;
+    decoder->source.init_source = do_nothing;
+    decoder->source.fill_input_buffer = suspend;
+    decoder->source.skip_input_data = skip;
+    decoder->source.resync_to_restart = jpeg_resync_to_restart;
+    decoder->source.term_source = do_nothing;
+    jpeg->src = &decoder->source;
+
+    do {
+        found = jpeg_read_header(jpeg, FALSE);
+    } while (found == JPEG_HEADER_TABLES_ONLY);
+    if (found == JPEG_SUSPENDED) {
+        return STATUS_TRUNCATED;
+    }
+
+    if (pixels == NULL) {
+        header->width = jpeg->image_width;
+        header->height = jpeg->image_height;
+        header->components = jpeg->num_components;
+        header->precision = jpeg->data_precision;
+        return STATUS_OK;
+    }
+
+    jpeg->out_color_space = header->components == 4 ? JCS_CMYK : JCS_RGB;
+    decoder->progress.progress_monitor = refuse_many_scans;
+    jpeg->progress = &decoder->progress;
+    if (!jpeg_start_decompress(jpeg)) {
+        return STATUS_TRUNCATED;
+    }
+    if (jpeg->output_width != header->width || jpeg->output_height != header->height ||
+        jpeg->output_components != (header->components == 4 ? 4 : 3)) {
+        snprintf(decoder->message, JMSG_LENGTH_MAX, "the image does not match its header");
+        return STATUS_BROKEN;
+    }
+    while (jpeg->output_scanline < jpeg->output_height) {
+        JSAMPROW row = pixels + (size_t)jpeg->output_scanline * jpeg->output_width * jpeg->output_components;
+        if (jpeg_read_scanlines(jpeg, &row, 1) != 1) {
+            return STATUS_TRUNCATED;
+        }
+    }
+    /* What is missing behind the last row, such as the end marker, no longer matters. */
+    jpeg_finish_decompress(jpeg);
+    return STATUS_OK;
+}
+
+/*
+ * With `pixels` NULL: reads the header into `header`. Otherwise decodes into `pixels`, whose rows have no padding:
+ * 4 bytes a pixel (CMYK as stored) where header->components is 4, else 3 (RGB). `message` has room for
+ * JMSG_LENGTH_MAX bytes and is filled when STATUS_BROKEN is returned.
+ */
+int classify_jpeg(const unsigned char *data, size_t length, struct classify_jpeg_header *header,
+                  unsigned char *pixels, char *message) {
+    struct decoder decoder;
+    int status;
+
+    memset(&decoder, 0, sizeof(decoder));
+    decoder.message = message;
+    status = run(&decoder, data, length, header, pixels);
+    jpeg_destroy_decompress(&decoder.jpeg);
+    return status;
+}

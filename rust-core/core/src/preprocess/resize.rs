@@ -1,0 +1,207 @@
+//! Resizing with the bytes of Pillow's `Image.resize`.
+//!
+//! Pillow convolves in two passes with weights in fixed point, and rounds to 8 bits after each. A pass whose size does
+//! not change is left out. The order of the passes shows in the result: Pillow goes along the rows first unless the
+//! height shrinks by more than twice as many pixels as the width, a rule it has since version 13. Nearest neighbour is
+//! no convolution but goes Pillow's other way, its affine transform. Only the rows and columns that the crop keeps are
+//! computed.
+
+use std::ops::Range;
+
+use super::decode::{grow, RgbImage};
+use super::filter::{Weights, WeightsCache, PRECISION_BITS};
+use super::geometry::Axis;
+use crate::error::ImageError;
+use crate::model::Resampling;
+
+/// A rectangle of pixels, three bytes each, that lie in a larger one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct View<'a> {
+    pixels: &'a [u8],
+    /// Bytes from the beginning of a row to that of the next.
+    stride: usize,
+    /// Bytes of a row.
+    row_length: usize,
+    height: usize,
+}
+
+impl<'a> View<'a> {
+    fn of(image: &'a RgbImage) -> Self {
+        Self::packed(&image.pixels, image.width * 3, image.height)
+    }
+
+    fn packed(pixels: &'a [u8], row_length: usize, height: usize) -> Self {
+        Self {
+            pixels,
+            stride: row_length,
+            row_length,
+            height,
+        }
+    }
+
+    fn crop(self, rows: &Range<usize>, columns: &Range<usize>) -> Self {
+        Self {
+            pixels: &self.pixels[rows.start * self.stride + columns.start * 3..],
+            stride: self.stride,
+            row_length: columns.len() * 3,
+            height: rows.len(),
+        }
+    }
+
+    fn row(self, index: usize) -> &'a [u8] {
+        &self.pixels[index * self.stride..][..self.row_length]
+    }
+
+    /// The rows from top to bottom.
+    pub(super) fn rows(self) -> impl Iterator<Item = &'a [u8]> {
+        (0..self.height).map(move |index| self.row(index))
+    }
+}
+
+/// Buffers for resizing.
+#[derive(Debug, Default)]
+pub(super) struct Resizer {
+    weights: WeightsCache,
+    first_pass: Vec<u8>,
+    second_pass: Vec<u8>,
+    sums: Vec<i32>,
+}
+
+impl Resizer {
+    /// Resizes `image` and keeps the windows of both axes.
+    pub(super) fn resize<'a>(
+        &'a mut self,
+        image: &'a RgbImage,
+        resampling: Resampling,
+        y: &Axis,
+        x: &Axis,
+    ) -> Result<View<'a>, ImageError> {
+        let same_size = (y.source, x.source) == (y.resized, x.resized);
+        if resampling == Resampling::Nearest && !same_size {
+            return nearest(image, y, x, &mut self.first_pass);
+        }
+        let vertical = self.weights.get(resampling, y);
+        let horizontal = self.weights.get(resampling, x);
+        let rows = vertical.as_ref().map_or(y.window.clone(), |weights| weights.inputs());
+        let columns = horizontal.as_ref().map_or(x.window.clone(), |weights| weights.inputs());
+        let mut view = View::of(image).crop(&rows, &columns);
+        if vertical_first(y, x) {
+            if let Some(weights) = &vertical {
+                view = resize_height(view, weights, rows.start, &mut self.sums, &mut self.first_pass)?;
+            }
+            if let Some(weights) = &horizontal {
+                view = resize_width(view, weights, columns.start, &mut self.second_pass)?;
+            }
+        } else {
+            if let Some(weights) = &horizontal {
+                view = resize_width(view, weights, columns.start, &mut self.first_pass)?;
+            }
+            if let Some(weights) = &vertical {
+                view = resize_height(view, weights, rows.start, &mut self.sums, &mut self.second_pass)?;
+            }
+        }
+        Ok(view)
+    }
+
+    /// Gives back buffers that one large image has blown up.
+    pub(super) fn shrink(&mut self, max_bytes: usize) {
+        for buffer in [&mut self.first_pass, &mut self.second_pass] {
+            if buffer.capacity() > max_bytes {
+                *buffer = Vec::new();
+            }
+        }
+    }
+}
+
+/// The rule of Pillow 13 for the order of the passes.
+fn vertical_first(y: &Axis, x: &Axis) -> bool {
+    let shrunk = |axis: &Axis| axis.source as i64 - axis.resized as i64;
+    shrunk(y) > 0 && shrunk(y) > 2 * shrunk(x)
+}
+
+/// Half, so that cutting off the fraction rounds.
+const ROUNDING: i32 = 1 << (PRECISION_BITS - 1);
+
+/// A fixed-point sum as a sample; filters with negative weights overshoot.
+fn clip(sum: i32) -> u8 {
+    (sum >> PRECISION_BITS).clamp(0, 255) as u8
+}
+
+/// The pass along the rows. The weights count columns from a point `origin` columns left of the view.
+fn resize_width<'a>(
+    view: View<'_>,
+    weights: &Weights,
+    origin: usize,
+    buffer: &'a mut Vec<u8>,
+) -> Result<View<'a>, ImageError> {
+    let row_length = weights.outputs() * 3;
+    let output = grow(buffer, view.height * row_length)?;
+    for (from, to) in view.rows().zip(output.chunks_exact_mut(row_length)) {
+        for ((first, weights), to) in weights.iter().zip(to.chunks_exact_mut(3)) {
+            let from = &from[(first - origin) * 3..][..weights.len() * 3];
+            let (mut red, mut green, mut blue) = (ROUNDING, ROUNDING, ROUNDING);
+            for (pixel, weight) in from.chunks_exact(3).zip(weights) {
+                red += i32::from(pixel[0]) * weight;
+                green += i32::from(pixel[1]) * weight;
+                blue += i32::from(pixel[2]) * weight;
+            }
+            to.copy_from_slice(&[clip(red), clip(green), clip(blue)]);
+        }
+    }
+    Ok(View::packed(output, row_length, view.height))
+}
+
+/// The pass down the columns. The weights count rows from a point `origin` rows above the view. Each input row is
+/// added to a row of sums, which lets the compiler use vector instructions.
+fn resize_height<'a>(
+    view: View<'_>,
+    weights: &Weights,
+    origin: usize,
+    sums: &mut Vec<i32>,
+    buffer: &'a mut Vec<u8>,
+) -> Result<View<'a>, ImageError> {
+    let height = weights.outputs();
+    let output = grow(buffer, height * view.row_length)?;
+    sums.resize(view.row_length, 0);
+    for ((first, weights), to) in weights.iter().zip(output.chunks_exact_mut(view.row_length)) {
+        sums.fill(ROUNDING);
+        for (row, weight) in (first - origin..).zip(weights) {
+            for (sum, sample) in sums.iter_mut().zip(view.row(row)) {
+                *sum += i32::from(*sample) * weight;
+            }
+        }
+        for (sample, sum) in to.iter_mut().zip(sums.iter()) {
+            *sample = clip(*sum);
+        }
+    }
+    Ok(View::packed(output, view.row_length, height))
+}
+
+/// Nearest neighbour (`ImagingScaleAffine` in Pillow's Geometry.c).
+fn nearest<'a>(image: &RgbImage, y: &Axis, x: &Axis, buffer: &'a mut Vec<u8>) -> Result<View<'a>, ImageError> {
+    let (rows, columns) = (nearest_inputs(y), nearest_inputs(x));
+    let row_length = columns.len() * 3;
+    let output = grow(buffer, rows.len() * row_length)?;
+    for (row, to) in rows.iter().zip(output.chunks_exact_mut(row_length)) {
+        let from = &image.pixels[row * image.width * 3..];
+        for (column, pixel) in columns.iter().zip(to.chunks_exact_mut(3)) {
+            pixel.copy_from_slice(&from[column * 3..][..3]);
+        }
+    }
+    Ok(View::packed(output, row_length, rows.len()))
+}
+
+/// The input sample for every output sample of the window. The position is stepped, not multiplied, so that its
+/// rounding errors are Pillow's too.
+fn nearest_inputs(axis: &Axis) -> Vec<usize> {
+    let step = axis.source as f64 / axis.resized as f64;
+    let mut position = step * 0.5;
+    let mut inputs = Vec::with_capacity(axis.window.len());
+    for output in 0..axis.window.end {
+        if output >= axis.window.start {
+            inputs.push((position as usize).min(axis.source - 1));
+        }
+        position += step;
+    }
+    inputs
+}

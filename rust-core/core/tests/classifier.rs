@@ -1,0 +1,221 @@
+//! Batches through a backend that is simple enough to know its answers: the logits are the channels' means.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+
+use common::{model_directory, odd_image, plain_png, repository};
+use spark_classify_core::{
+    Backend, Classifier, Engine, Error, ImageError, LoadOptions, ModelDirectory, Predictions, Result,
+};
+
+const PREPROCESSOR: &str = r#"{"size": {"height": 6, "width": 4}, "resample": 2, "do_normalize": false}"#;
+
+/// How the backend behaves.
+#[derive(Clone, Copy, Default)]
+enum Logits {
+    #[default]
+    ChannelMeans,
+    NotANumber,
+    Failing,
+}
+
+#[derive(Default)]
+struct MeanEngine {
+    logits: Logits,
+    additional_classes: usize,
+    runs: Arc<AtomicUsize>,
+}
+
+struct MeanBackend {
+    logits: Logits,
+    classes: usize,
+    runs: Arc<AtomicUsize>,
+}
+
+impl Engine for MeanEngine {
+    fn name(&self) -> &'static str {
+        "mean"
+    }
+
+    fn version(&self) -> Result<String> {
+        Ok("1".to_owned())
+    }
+
+    fn load(&self, _model: &ModelDirectory, _options: &LoadOptions) -> Result<Box<dyn Backend>> {
+        Ok(Box::new(MeanBackend {
+            logits: self.logits,
+            classes: 3 + self.additional_classes,
+            runs: Arc::clone(&self.runs),
+        }))
+    }
+}
+
+impl Backend for MeanBackend {
+    fn classes(&self) -> usize {
+        self.classes
+    }
+
+    fn run(&self, n: usize, nchw: &[f32], logits: &mut [f32]) -> Result<()> {
+        self.runs.fetch_add(1, Ordering::Relaxed);
+        assert_eq!((nchw.len(), logits.len()), (n * 3 * 6 * 4, n * 3));
+        match self.logits {
+            Logits::ChannelMeans => {
+                for (plane, logit) in nchw.chunks_exact(6 * 4).zip(logits) {
+                    *logit = plane.iter().sum::<f32>() / 24.0;
+                }
+                Ok(())
+            }
+            Logits::NotANumber => {
+                logits.fill(f32::NAN);
+                Ok(())
+            }
+            Logits::Failing => Err(Error::Inference {
+                engine: "mean",
+                reason: "on demand".to_owned(),
+            }),
+        }
+    }
+}
+
+fn load(engine: &MeanEngine, threads: usize) -> Result<Classifier> {
+    let directory = model_directory(PREPROCESSOR);
+    let options = LoadOptions {
+        threads: NonZeroUsize::new(threads).unwrap(),
+        ..LoadOptions::default()
+    };
+    Classifier::load(engine, directory.path(), &options)
+}
+
+/// Softmax of one 1 and two 0.
+const HIGH: f32 = 0.576_116_9;
+
+#[test]
+fn a_batch_is_one_run_and_a_bad_image_leaves_the_others_alone() {
+    let engine = MeanEngine::default();
+    let classifier = load(&engine, 1).unwrap();
+    let (red, blue) = (plain_png(9, 5, [255, 0, 0]), plain_png(3, 7, [0, 0, 255]));
+    let mut predictions = Predictions::new();
+    let images: [&[u8]; 4] = [&blue, b"no image", &red, b""];
+    let times = classifier.classify(&images, &mut predictions).unwrap();
+
+    assert_eq!(engine.runs.load(Ordering::Relaxed), 1);
+    assert_eq!((predictions.len(), predictions.bad_images()), (4, 2));
+    for (index, class_id) in [(0, 2), (2, 0)] {
+        let prediction = predictions.get(index).unwrap();
+        assert_eq!(prediction.class_id, class_id);
+        assert!((prediction.confidence - HIGH).abs() < 1e-6, "{prediction:?}");
+        assert_eq!(prediction.probabilities.len(), 3);
+    }
+    assert!(matches!(predictions.get(1), Err(ImageError::UnknownFormat { .. })));
+    assert_eq!(predictions.get(3), Err(&ImageError::Empty));
+    assert!(times.decode.as_nanos() > 0 && times.resize.as_nanos() > 0);
+}
+
+#[test]
+fn without_a_good_image_the_model_does_not_run() {
+    let engine = MeanEngine::default();
+    let classifier = load(&engine, 1).unwrap();
+    let mut predictions = Predictions::new();
+    classifier.classify(&[b"", b"text"], &mut predictions).unwrap();
+    assert_eq!(predictions.bad_images(), 2);
+    classifier.classify(&[], &mut predictions).unwrap();
+    assert!(predictions.is_empty());
+    assert_eq!(engine.runs.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn buffers_of_earlier_batches_leave_no_trace() {
+    let classifier = load(&MeanEngine::default(), 1).unwrap();
+    let (white, green) = (plain_png(600, 375, [255; 3]), plain_png(5, 5, [0, 255, 0]));
+    let mut fresh = Predictions::new();
+    classifier.classify(&[&green, b"bad"], &mut fresh).unwrap();
+    let mut reused = Predictions::new();
+    classifier.classify(&[&white, &white, &white], &mut reused).unwrap();
+    classifier.classify(&[&green, b"bad"], &mut reused).unwrap();
+    assert!(fresh.iter().eq(reused.iter()));
+}
+
+#[test]
+fn threads_do_not_change_the_results() {
+    let mut files: Vec<Vec<u8>> = std::fs::read_dir(repository("dataset/all_images"))
+        .unwrap()
+        .take(20)
+        .map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
+        .collect();
+    files.insert(7, odd_image("truncated.jpg"));
+    let images: Vec<&[u8]> = files.iter().map(Vec::as_slice).collect();
+    let mut sequential = Predictions::new();
+    let one = load(&MeanEngine::default(), 1).unwrap();
+    one.classify(&images, &mut sequential).unwrap();
+    assert_eq!((sequential.len(), sequential.bad_images()), (21, 1));
+    // More threads than images, too.
+    for threads in [2, 3, 64] {
+        let mut parallel = Predictions::new();
+        let many = load(&MeanEngine::default(), threads).unwrap();
+        many.classify(&images, &mut parallel).unwrap();
+        assert!(sequential.iter().eq(parallel.iter()), "{threads} threads");
+    }
+}
+
+#[test]
+fn concurrent_callers_share_a_classifier() {
+    let classifier = load(&MeanEngine::default(), 2).unwrap();
+    let colours = [[255, 0, 0], [0, 255, 0], [0, 0, 255]];
+    std::thread::scope(|scope| {
+        for (class_id, colour) in colours.into_iter().enumerate() {
+            let classifier = &classifier;
+            scope.spawn(move || {
+                let image = plain_png(30, 30, colour);
+                let mut predictions = Predictions::new();
+                for _ in 0..20 {
+                    classifier.classify(&[image.as_slice(); 5], &mut predictions).unwrap();
+                    assert!(predictions
+                        .iter()
+                        .all(|prediction| prediction.unwrap().class_id == class_id));
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_model_with_other_classes_than_config_json_is_refused() {
+    let engine = MeanEngine {
+        additional_classes: 2,
+        ..MeanEngine::default()
+    };
+    let error = load(&engine, 1).unwrap_err();
+    assert!(matches!(&error, Error::ModelField { field, .. } if field == "id2label"));
+    let message = error.to_string();
+    assert!(
+        message.contains("config.json: field `id2label`: names 3 classes, but the mean model gives 5"),
+        "{message}"
+    );
+}
+
+#[test]
+fn failures_of_the_engine_fail_the_call() {
+    let image = plain_png(4, 6, [1, 2, 3]);
+    for (logits, reason) in [
+        (Logits::Failing, "mean: inference failed: on demand"),
+        (
+            Logits::NotANumber,
+            "mean: inference failed: the logits of image 1 of the batch are not finite numbers",
+        ),
+    ] {
+        let engine = MeanEngine {
+            logits,
+            ..MeanEngine::default()
+        };
+        let classifier = load(&engine, 1).unwrap();
+        let error = classifier
+            .classify(&[b"bad", &image], &mut Predictions::new())
+            .unwrap_err();
+        assert_eq!(error.to_string(), reason);
+        assert_eq!(error.condition(), "CLASSIFY_INFERENCE_FAILED");
+    }
+}

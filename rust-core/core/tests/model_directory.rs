@@ -1,0 +1,79 @@
+//! Errors about the model directory name the file, the place in it and the way out.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{model_directory, repository};
+use spark_classify_core::{Error, ModelDirectory};
+
+const PREPROCESSOR: &str = r#"{"size": {"height": 4, "width": 6}, "resample": 2, "do_normalize": false}"#;
+
+fn refusal(directory: &Path) -> (Error, String) {
+    let error = ModelDirectory::open(directory).unwrap_err();
+    let message = error.to_string();
+    (error, message)
+}
+
+#[test]
+fn the_committed_model_opens() {
+    let model = ModelDirectory::open(&repository("model")).unwrap();
+    assert_eq!(model.input_size(), (128, 128));
+    assert_eq!(
+        model.labels().iter().collect::<Vec<_>>(),
+        ["crop_and_replace", "font_issue", "valid_id"]
+    );
+}
+
+#[test]
+fn a_missing_directory_or_file_is_named_with_the_way_out() {
+    let directory = model_directory(PREPROCESSOR);
+    let (error, message) = refusal(&directory.path().join("elsewhere"));
+    assert!(matches!(error, Error::ModelFile { .. }));
+    assert!(
+        message.contains("elsewhere: is not a directory; name a directory that holds"),
+        "{message}"
+    );
+
+    let model = ModelDirectory::open(directory.path()).unwrap();
+    assert_eq!(model.path(), directory.path());
+    assert_eq!(model.file("config.json").unwrap(), directory.path().join("config.json"));
+    let message = model.file("model.onnx").unwrap_err().to_string();
+    assert!(
+        message.contains("model.onnx: is missing; `optimum-cli export onnx`"),
+        "{message}"
+    );
+
+    fs::remove_file(directory.path().join("preprocessor_config.json")).unwrap();
+    let (_, message) = refusal(directory.path());
+    assert!(
+        message.contains("preprocessor_config.json: is missing; Hugging Face's"),
+        "{message}"
+    );
+}
+
+#[test]
+fn broken_json_is_located() {
+    let directory = model_directory(PREPROCESSOR);
+    let config = directory.path().join("config.json");
+    fs::write(&config, "{\n  \"id2label\": {\"0\": }\n}").unwrap();
+    let (error, message) = refusal(directory.path());
+    assert!(matches!(error, Error::ModelFile { path, .. } if path == config));
+    assert!(
+        message.contains("config.json: is not a JSON object: expected value at line 2 column 21"),
+        "{message}"
+    );
+
+    fs::write(&config, "[1]").unwrap();
+    assert!(refusal(directory.path()).1.contains("is not a JSON object"));
+    fs::write(&config, [0xFF, 0xFE]).unwrap();
+    assert!(refusal(directory.path()).1.contains("cannot be read: "));
+}
+
+#[test]
+fn errors_carry_the_condition_that_the_jvm_reports() {
+    let directory = model_directory(r#"{"do_resize": false}"#);
+    assert_eq!(refusal(directory.path()).0.condition(), "CLASSIFY_BAD_MODEL");
+}
