@@ -1,1 +1,61 @@
-//! libtorch backend
+//! The libtorch backend: `TorchScript` models, through `tch`.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use spark_classify_core::{Classifier, LoadOptions};
+//! use spark_classify_torch::TorchEngine;
+//!
+//! let classifier = Classifier::load(&TorchEngine::new(), Path::new("model"), &LoadOptions::default())?;
+//! # Ok::<(), spark_classify_core::Error>(())
+//! ```
+
+mod backend;
+mod ffi;
+mod runtime;
+
+use spark_classify_core::backend::{Backend, Engine, LoadOptions};
+use spark_classify_core::error::{Error, Result};
+use spark_classify_core::model::ModelDirectory;
+
+use crate::backend::TorchBackend;
+
+/// The engine's name in SQL, configuration and errors.
+const ENGINE: &str = "pytorch";
+
+/// The model file in a model directory.
+const MODEL_FILE: &str = "model.pt";
+
+/// libtorch on the CPU.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TorchEngine;
+
+impl TorchEngine {
+    /// An engine on the libtorch this process is linked with.
+    #[must_use]
+    pub fn new() -> Self {
+        Self
+    }
+}
+
+impl Engine for TorchEngine {
+    fn name(&self) -> &'static str {
+        ENGINE
+    }
+
+    fn version(&self) -> Result<String> {
+        runtime::version().map(str::to_owned)
+    }
+
+    fn load(&self, model: &ModelDirectory, options: &LoadOptions) -> Result<Box<dyn Backend>> {
+        if options.device != "cpu" {
+            return Err(Error::Option {
+                option: "device",
+                value: options.device.clone(),
+                reason: "the pytorch backend runs on `cpu` only".to_owned(),
+            });
+        }
+        runtime::version()?;
+        let backend = TorchBackend::load(model.file(MODEL_FILE)?, model.input_size(), options.threads)?;
+        Ok(Box::new(backend))
+    }
+}

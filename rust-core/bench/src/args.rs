@@ -1,0 +1,75 @@
+//! The command line.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+/// Classifies images without Spark and tells how fast that was.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub(crate) struct Args {
+    /// What to classify: a CSV file with a column `image_path` (and `actual_class`, `actual_class_id` where known), a
+    /// directory, a glob pattern, or one image
+    #[arg(long, value_name = "CSV|DIR|GLOB")]
+    pub(crate) images: String,
+
+    /// Where the relative paths of a CSV file start [default: the directory `all_images` beside the CSV file]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) image_dir: Option<PathBuf>,
+
+    /// The model directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) model: PathBuf,
+
+    /// The inference engine
+    #[arg(long, value_enum, default_value_t = Backend::Pytorch)]
+    pub(crate) backend: Backend,
+
+    /// Where the model runs
+    #[arg(long, default_value = "cpu")]
+    pub(crate) device: String,
+
+    /// Images in one call
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) batch_size: NonZeroUsize,
+
+    /// Workers, each with one core and its own batches, as Spark runs tasks
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) threads: NonZeroUsize,
+
+    /// How many times to classify all images
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) repeat: NonZeroUsize,
+
+    /// Where to write the predictions, as CSV
+    #[arg(long, value_name = "CSV")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Print the report as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// The ONNX Runtime library, for the onnx backend
+    #[arg(long, value_name = "libonnxruntime.so", env = "ORT_DYLIB_PATH")]
+    pub(crate) onnxruntime: Option<PathBuf>,
+}
+
+/// The inference engines by the names users write in SQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Backend {
+    /// libtorch, runs model.pt
+    Pytorch,
+    /// ONNX Runtime, runs model.onnx
+    Onnx,
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pytorch => "pytorch",
+            Self::Onnx => "onnx",
+        })
+    }
+}

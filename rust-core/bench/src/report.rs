@@ -1,0 +1,236 @@
+//! What a run says: speed, where the time went, and how often the model was right.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::{json, Value};
+use spark_classify_core::model::Labels;
+
+use crate::args::Args;
+use crate::confusion::ConfusionMatrix;
+use crate::images::Image;
+use crate::run::Run;
+
+/// A finished run, summed up.
+#[derive(Debug)]
+pub(crate) struct Report<'a> {
+    args: &'a Args,
+    engine_version: &'a str,
+    labels: &'a Labels,
+    /// Until the model was ready.
+    load: Duration,
+    warm_up: Duration,
+    wall: Duration,
+    /// Images in one pass.
+    images: usize,
+    /// Shortest first.
+    latencies: Vec<Duration>,
+    /// Name and share of the workers' time, in the order of the work.
+    shares: [(&'static str, f64); 5],
+    /// Path and reason of the images without a prediction.
+    bad_images: Vec<(&'a str, &'a str)>,
+    confusion: Option<ConfusionMatrix>,
+}
+
+impl<'a> Report<'a> {
+    pub(crate) fn new(
+        args: &'a Args,
+        engine_version: &'a str,
+        load: Duration,
+        images: &'a [Image],
+        run: &'a Run,
+        labels: &'a Labels,
+    ) -> Self {
+        let mut latencies = run.latencies.clone();
+        latencies.sort_unstable();
+        let outcomes = || images.iter().zip(&run.predictions);
+        let pairs: Vec<_> = outcomes()
+            .filter_map(|(image, outcome)| Some((image.actual?, outcome.as_ref().ok()?.class_id)))
+            .collect();
+        Self {
+            args,
+            engine_version,
+            labels,
+            load,
+            warm_up: run.warm_up,
+            wall: run.wall,
+            images: images.len(),
+            shares: shares(run),
+            latencies,
+            bad_images: outcomes()
+                .filter_map(|(image, outcome)| Some((image.name.as_str(), outcome.as_ref().err()?.as_str())))
+                .collect(),
+            confusion: (!pairs.is_empty()).then(|| ConfusionMatrix::new(labels.len(), pairs)),
+        }
+    }
+
+    /// Path and reason of the images without a prediction.
+    pub(crate) fn bad_images(&self) -> &[(&'a str, &'a str)] {
+        &self.bad_images
+    }
+
+    /// Images, good or bad, that all workers got through in a second.
+    fn images_per_second(&self) -> f64 {
+        (self.images * self.args.repeat.get()) as f64 / self.wall.as_secs_f64()
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        let shares: serde_json::Map<_, _> = self
+            .shares
+            .iter()
+            .map(|&(name, share)| (name.to_owned(), json!(share)))
+            .collect();
+        let bad_images: Vec<_> = self
+            .bad_images
+            .iter()
+            .map(|(path, reason)| json!({"image_path": path, "reason": reason}))
+            .collect();
+        json!({
+            "backend": self.args.backend.to_string(),
+            "engine_version": self.engine_version,
+            "model": self.args.model,
+            "device": self.args.device,
+            "threads": self.args.threads,
+            "batch_size": self.args.batch_size,
+            "repeat": self.args.repeat,
+            "images": self.images,
+            "bad_images": bad_images,
+            "load_millis": millis(self.load),
+            "warm_up_millis": millis(self.warm_up),
+            "wall_millis": millis(self.wall),
+            "images_per_second": self.images_per_second(),
+            "batch_latency_millis": {
+                "p50": millis(percentile(&self.latencies, 50)),
+                "p95": millis(percentile(&self.latencies, 95)),
+                "p99": millis(percentile(&self.latencies, 99)),
+            },
+            "time_shares": shares,
+            "labels": self.labels.iter().collect::<Vec<_>>(),
+            "accuracy": self.confusion.as_ref().and_then(ConfusionMatrix::accuracy),
+            "confusion_matrix": self.confusion.as_ref().map(ConfusionMatrix::counts),
+            "precision": self.by_class(ConfusionMatrix::precision),
+            "recall": self.by_class(ConfusionMatrix::recall),
+        })
+    }
+
+    fn by_class(&self, measure: fn(&ConfusionMatrix, usize) -> Option<f64>) -> Option<Vec<Option<f64>>> {
+        let confusion = self.confusion.as_ref()?;
+        Some((0..self.labels.len()).map(|class| measure(confusion, class)).collect())
+    }
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let args = self.args;
+        writeln!(
+            f,
+            "{} {} on {}, {} worker(s) of one core, batches of {}",
+            args.backend, self.engine_version, args.device, args.threads, args.batch_size
+        )?;
+        writeln!(
+            f,
+            "model load  {:.0} ms, then {:.0} ms of warm-up",
+            millis(self.load),
+            millis(self.warm_up)
+        )?;
+        writeln!(
+            f,
+            "images      {} x {} in {:.0} ms, {} bad: {:.1} images/s",
+            self.images,
+            args.repeat,
+            millis(self.wall),
+            self.bad_images.len(),
+            self.images_per_second()
+        )?;
+        writeln!(
+            f,
+            "latency     p50 {:.1} ms, p95 {:.1} ms, p99 {:.1} ms a batch of {}",
+            millis(percentile(&self.latencies, 50)),
+            millis(percentile(&self.latencies, 95)),
+            millis(percentile(&self.latencies, 99)),
+            args.batch_size
+        )?;
+        let shares: Vec<_> = self
+            .shares
+            .iter()
+            .map(|(name, share)| format!("{name} {:.1}%", share * 100.0))
+            .collect();
+        writeln!(f, "time        {}", shares.join(", "))?;
+        self.confusion
+            .as_ref()
+            .map_or(Ok(()), |confusion| write_confusion(f, confusion, self.labels))
+    }
+}
+
+fn write_confusion(f: &mut fmt::Formatter<'_>, confusion: &ConfusionMatrix, labels: &Labels) -> fmt::Result {
+    let percent = |share: Option<f64>| share.map_or_else(|| "-".to_owned(), |share| format!("{:.1}%", share * 100.0));
+    let width = labels
+        .iter()
+        .map(|label| label.chars().count())
+        .max()
+        .unwrap_or(0)
+        .max(9);
+    writeln!(
+        f,
+        "accuracy    {} of {} images",
+        percent(confusion.accuracy()),
+        confusion.total()
+    )?;
+    write!(f, "\n{:>width$}", "actual")?;
+    for heading in labels.iter().chain(["precision", "recall"]) {
+        write!(f, "  {heading:>width$}")?;
+    }
+    writeln!(f)?;
+    for (class, row) in confusion.counts().iter().enumerate() {
+        write!(f, "{:>width$}", labels.name(class))?;
+        for count in row {
+            write!(f, "  {count:>width$}")?;
+        }
+        for share in [confusion.precision(class), confusion.recall(class)] {
+            write!(f, "  {:>width$}", percent(share))?;
+        }
+        writeln!(f)?;
+    }
+    Ok(())
+}
+
+/// Where the time of the workers went, as shares that add up to 1.
+fn shares(run: &Run) -> [(&'static str, f64); 5] {
+    let stages = &run.stages;
+    let total: Duration = run.latencies.iter().sum();
+    let known = stages.read + stages.times.decode + stages.times.resize + stages.times.inference;
+    [
+        ("read", stages.read),
+        ("decode", stages.times.decode),
+        ("resize", stages.times.resize),
+        ("inference", stages.times.inference),
+        ("other", total.saturating_sub(known)),
+    ]
+    .map(|(name, time)| (name, time.as_secs_f64() / total.as_secs_f64()))
+}
+
+/// The smallest of the `sorted` values that `percent` per cent of them do not exceed (nearest rank).
+fn percentile(sorted: &[Duration], percent: usize) -> Duration {
+    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+    sorted.get(rank - 1).copied().unwrap_or_default()
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::percentile;
+
+    #[test]
+    fn percentiles_are_measured_values() {
+        let sorted: Vec<_> = (1..=10).map(Duration::from_millis).collect();
+        assert_eq!(percentile(&sorted, 50), Duration::from_millis(5));
+        assert_eq!(percentile(&sorted, 95), Duration::from_millis(10));
+        assert_eq!(percentile(&sorted[..1], 50), Duration::from_millis(1));
+        assert_eq!(percentile(&[], 99), Duration::ZERO);
+    }
+}

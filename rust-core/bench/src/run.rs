@@ -1,0 +1,201 @@
+//! Reading and classifying the images, with the clock running.
+
+use std::fs;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use spark_classify_core::{BatchTimes, Classifier, Error, ImageError, Prediction, Predictions};
+
+use crate::args::Args;
+use crate::images::Image;
+
+/// What the model says about an image.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Predicted {
+    pub(crate) class_id: usize,
+    pub(crate) confidence: f32,
+    /// In class-id order.
+    pub(crate) probabilities: Vec<f32>,
+}
+
+/// A prediction, or the reason why there is none.
+pub(crate) type Outcome = Result<Predicted, String>;
+
+/// What came out of a run.
+#[derive(Debug)]
+pub(crate) struct Run {
+    /// One for each image, in their order, from the first pass.
+    pub(crate) predictions: Vec<Outcome>,
+    /// How long each batch took, from the first byte read to the last prediction, over all passes.
+    pub(crate) latencies: Vec<Duration>,
+    /// Where the time of all workers went.
+    pub(crate) stages: Stages,
+    /// One untimed batch on every worker, in which the engine makes what it makes at first use.
+    pub(crate) warm_up: Duration,
+    /// From the start of the first timed batch to the end of the last.
+    pub(crate) wall: Duration,
+}
+
+/// Time by what it was spent on, summed over workers.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Stages {
+    pub(crate) read: Duration,
+    pub(crate) times: BatchTimes,
+}
+
+impl Stages {
+    fn add(&mut self, other: Self) {
+        self.read += other.read;
+        self.times.decode += other.times.decode;
+        self.times.resize += other.times.resize;
+        self.times.inference += other.times.inference;
+    }
+}
+
+/// Classifies all images `args.repeat` times with `args.threads` workers, which take batches from one queue.
+///
+/// # Errors
+/// What is not the fault of one image: the first such error ends the run.
+pub(crate) fn run(classifier: &Classifier, images: &[Image], args: &Args) -> Result<Run, Error> {
+    let batches: Vec<&[Image]> = images.chunks(args.batch_size.get()).collect();
+    let start = Instant::now();
+    in_parallel(args.threads.get(), || {
+        classify(classifier, batches[0], &mut Predictions::new())
+    })?;
+    let warm_up = start.elapsed();
+
+    let queue = Queue {
+        next: AtomicUsize::new(0),
+        end: batches.len() * args.repeat.get(),
+        failed: AtomicBool::new(false),
+    };
+    let progress = progress_bar((images.len() * args.repeat.get()) as u64);
+    let start = Instant::now();
+    let workers = in_parallel(args.threads.get(), || work(classifier, &batches, &queue, &progress))?;
+    let wall = start.elapsed();
+    progress.finish_and_clear();
+
+    let mut stages = Stages::default();
+    let mut latencies = Vec::with_capacity(queue.end);
+    let mut first_pass = Vec::with_capacity(batches.len());
+    for worker in workers {
+        stages.add(worker.stages);
+        latencies.extend(worker.latencies);
+        first_pass.extend(worker.first_pass);
+    }
+    first_pass.sort_by_key(|&(batch, _)| batch);
+    Ok(Run {
+        predictions: first_pass.into_iter().flat_map(|(_, outcomes)| outcomes).collect(),
+        latencies,
+        stages,
+        warm_up,
+        wall,
+    })
+}
+
+/// Runs `work` on `threads` threads at once; the first error wins.
+fn in_parallel<T: Send>(threads: usize, work: impl Fn() -> Result<T, Error> + Sync) -> Result<Vec<T>, Error> {
+    thread::scope(|scope| {
+        let handles: Vec<_> = (0..threads).map(|_| scope.spawn(&work)).collect();
+        handles
+            .into_iter()
+            .map(|handle| handle.join().unwrap_or_else(|panic| resume_unwind(panic)))
+            .collect()
+    })
+}
+
+/// Numbers of batches to do; a number past the first pass means the same batch once more.
+struct Queue {
+    next: AtomicUsize,
+    end: usize,
+    /// Whether a worker met an error, so that the others stop too.
+    failed: AtomicBool,
+}
+
+impl Queue {
+    fn take(&self) -> Option<usize> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        (number < self.end && !self.failed.load(Ordering::Relaxed)).then_some(number)
+    }
+}
+
+/// What one worker brings home.
+#[derive(Default)]
+struct Worker {
+    /// Numbers of batches, with the outcomes for their images.
+    first_pass: Vec<(usize, Vec<Outcome>)>,
+    latencies: Vec<Duration>,
+    stages: Stages,
+}
+
+fn work(classifier: &Classifier, batches: &[&[Image]], queue: &Queue, progress: &ProgressBar) -> Result<Worker, Error> {
+    let mut worker = Worker::default();
+    let mut predictions = Predictions::new();
+    while let Some(number) = queue.take() {
+        let batch = batches[number % batches.len()];
+        let start = Instant::now();
+        let (outcomes, stages) = classify(classifier, batch, &mut predictions).inspect_err(|_| {
+            queue.failed.store(true, Ordering::Relaxed);
+        })?;
+        worker.latencies.push(start.elapsed());
+        worker.stages.add(stages);
+        if number < batches.len() {
+            worker.first_pass.push((number, outcomes));
+        }
+        progress.inc(batch.len() as u64);
+    }
+    Ok(worker)
+}
+
+/// Reads and classifies one batch. Images that cannot be read take no part in the call.
+fn classify(
+    classifier: &Classifier,
+    batch: &[Image],
+    predictions: &mut Predictions,
+) -> Result<(Vec<Outcome>, Stages), Error> {
+    let start = Instant::now();
+    let files: Vec<Result<Vec<u8>, String>> = batch
+        .iter()
+        .map(|image| fs::read(&image.path).map_err(|cause| format!("cannot be read: {cause}")))
+        .collect();
+    let read = start.elapsed();
+
+    let readable: Vec<&[u8]> = files.iter().flatten().map(Vec::as_slice).collect();
+    let times = if readable.is_empty() {
+        BatchTimes::default()
+    } else {
+        classifier.classify(&readable, predictions)?
+    };
+    let mut next = 0;
+    let outcomes = files
+        .into_iter()
+        .map(|file| {
+            file.and_then(|_| {
+                next += 1;
+                outcome(predictions.get(next - 1))
+            })
+        })
+        .collect();
+    Ok((outcomes, Stages { read, times }))
+}
+
+fn outcome(prediction: Result<Prediction<'_>, &ImageError>) -> Outcome {
+    prediction
+        .map(|prediction| Predicted {
+            class_id: prediction.class_id,
+            confidence: prediction.confidence,
+            probabilities: prediction.probabilities.to_vec(),
+        })
+        .map_err(ToString::to_string)
+}
+
+fn progress_bar(images: u64) -> ProgressBar {
+    // Draws to stderr, and only where that is a terminal.
+    ProgressBar::new(images).with_style(
+        ProgressStyle::with_template("{bar:40} {pos}/{len} images, {per_sec}, {eta} left")
+            .unwrap_or_else(|_| ProgressStyle::default_bar()),
+    )
+}

@@ -1,0 +1,257 @@
+//! The binary on the project's model and images.
+#![cfg(all(feature = "onnx", feature = "torch"))]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+const BACKENDS: [&str; 2] = ["pytorch", "onnx"];
+
+fn project() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// A new directory for the test called `name`.
+fn directory(name: &str) -> PathBuf {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&dir);
+    fs::create_dir_all(&dir).unwrap();
+    dir
+}
+
+/// `classify-bench` with the project's model; the caller adds the images.
+fn bench(backend: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_classify-bench"));
+    // It has to find libtorch by itself.
+    command.env_remove("LD_LIBRARY_PATH");
+    command.arg("--model").arg(project().join("model"));
+    command.args(["--backend", backend]);
+    command
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+fn run(command: &mut Command, code: i32) -> Output {
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(code), "stderr: {}", text(&output.stderr));
+    output
+}
+
+fn json(command: &mut Command, code: i32) -> Value {
+    serde_json::from_slice(&run(command.arg("--json"), code).stdout).unwrap()
+}
+
+/// The stderr of a run that could not start.
+fn refusal(command: &mut Command) -> String {
+    text(&run(command, 2).stderr).to_owned()
+}
+
+fn rows(csv: &Path) -> Vec<Vec<String>> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_path(csv).unwrap();
+    let row = |record: csv::StringRecord| record.iter().map(str::to_owned).collect();
+    reader.records().map(|record| row(record.unwrap())).collect()
+}
+
+/// A CSV file in `dir` with the first `n` images of the dataset, and then `more` lines.
+fn images(dir: &Path, n: usize, more: &[&str]) -> PathBuf {
+    let all = fs::read_to_string(project().join("dataset/image_data.csv")).unwrap();
+    let lines: Vec<_> = all.lines().take(n + 1).chain(more.iter().copied()).collect();
+    let path = dir.join("images.csv");
+    fs::write(&path, lines.join("\n")).unwrap();
+    path
+}
+
+fn image_dir() -> PathBuf {
+    project().join("dataset/all_images")
+}
+
+#[test]
+fn the_report_adds_up() {
+    let dir = directory("report");
+    let csv = images(&dir, 6, &[]);
+    for backend in BACKENDS {
+        let predictions = dir.join(format!("{backend}.csv"));
+        let mut command = bench(backend);
+        command.arg("--images").arg(&csv).arg("--image-dir").arg(image_dir());
+        command.args(["--batch-size", "4", "--threads", "2", "--repeat", "2"]);
+        let report = json(command.arg("--output").arg(&predictions), 0);
+
+        assert_eq!(report["backend"], backend);
+        assert_eq!(report["images"], 6);
+        assert_eq!(report["bad_images"], Value::Array(Vec::new()));
+        let number = |value: &Value| value.as_f64().unwrap();
+        let seconds = number(&report["wall_millis"]) / 1e3;
+        assert!((number(&report["images_per_second"]) * seconds - 12.0).abs() < 1e-6);
+        assert!(number(&report["load_millis"]) > 0.0);
+        let latency = &report["batch_latency_millis"];
+        assert!(0.0 < number(&latency["p50"]) && number(&latency["p50"]) <= number(&latency["p95"]));
+        assert!(number(&latency["p95"]) <= number(&latency["p99"]));
+        let shares = report["time_shares"].as_object().unwrap();
+        assert_eq!(shares.len(), 5);
+        assert!((shares.values().map(number).sum::<f64>() - 1.0).abs() < 1e-6);
+
+        // The matrix counts what the CSV file says.
+        let classes = report["labels"].as_array().unwrap().len();
+        let mut counts = vec![vec![0_u64; classes]; classes];
+        for row in &rows(&predictions)[1..] {
+            counts[row[2].parse::<usize>().unwrap()][row[4].parse::<usize>().unwrap()] += 1;
+        }
+        assert_eq!(report["confusion_matrix"], serde_json::to_value(&counts).unwrap());
+    }
+}
+
+#[test]
+fn predictions_do_not_depend_on_batches_or_workers() {
+    let dir = directory("predictions");
+    let csv = images(&dir, 9, &[]);
+    for backend in BACKENDS {
+        let predict = |name: &str, options: &[&str]| {
+            let output = dir.join(format!("{backend}-{name}.csv"));
+            let mut command = bench(backend);
+            command.arg("--images").arg(&csv).arg("--image-dir").arg(image_dir());
+            run(command.args(options).arg("--output").arg(&output), 0);
+            rows(&output)
+        };
+        let one_by_one = predict("sequential", &[]);
+        let together = predict("batched", &["--batch-size", "2", "--threads", "2"]);
+
+        assert_eq!(
+            one_by_one[0].join(","),
+            "image_path,actual_class,actual_class_id,predicted_class,predicted_class_id,confidence,\
+             prob_crop_and_replace,prob_font_issue,prob_valid_id"
+        );
+        assert_eq!(one_by_one.len(), 10);
+        assert_eq!(together.len(), 10);
+        for (expected, actual) in one_by_one[1..].iter().zip(&together[1..]) {
+            assert_eq!(actual[..5], expected[..5]);
+            for (actual, expected) in actual[5..].iter().zip(&expected[5..]) {
+                let (actual, expected): (f32, f32) = (actual.parse().unwrap(), expected.parse().unwrap());
+                assert!((actual - expected).abs() < 1e-5, "{actual} is not {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+fn bad_images_are_told_and_lose_no_others() {
+    let dir = directory("bad images");
+    let broken = dir.join("broken.png");
+    fs::write(&broken, "not an image").unwrap();
+    let broken = format!("{},valid_id,2", broken.display());
+    let csv = images(&dir, 3, &[&broken, "missing.jpg,valid_id,2"]);
+    for backend in BACKENDS {
+        let predictions = dir.join(format!("{backend}.csv"));
+        let mut command = bench(backend);
+        command.arg("--images").arg(&csv).arg("--image-dir").arg(image_dir());
+        command
+            .args(["--batch-size", "5", "--json", "--output"])
+            .arg(&predictions);
+        let output = run(&mut command, 1);
+
+        let stderr = text(&output.stderr);
+        assert!(
+            stderr.contains("broken.png: not an image of a supported format"),
+            "{stderr}"
+        );
+        assert!(stderr.contains("missing.jpg: cannot be read: No such file"), "{stderr}");
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(report["bad_images"].as_array().unwrap().len(), 2);
+        assert_eq!(report["bad_images"][1]["image_path"], "missing.jpg");
+
+        let rows = rows(&predictions);
+        assert_eq!(rows.len(), 6);
+        assert!(rows[1..4].iter().flatten().all(|field| !field.is_empty()));
+        assert_eq!(rows[5][..3], ["missing.jpg", "valid_id", "2"]);
+        assert!(rows[4..].iter().all(|row| row[3..].iter().all(String::is_empty)));
+    }
+}
+
+#[test]
+fn images_come_from_directories_patterns_and_single_files() {
+    let dir = directory("sources");
+    fs::create_dir(dir.join("deeper")).unwrap();
+    let image = fs::read_dir(image_dir()).unwrap().next().unwrap().unwrap().path();
+    for copy in ["a.JPG", "b.png", "deeper/c.jpeg"] {
+        fs::copy(&image, dir.join(copy)).unwrap();
+    }
+    fs::write(dir.join("notes.txt"), "no image").unwrap();
+    let count = |source: &Path| {
+        let report = json(bench("onnx").arg("--images").arg(source), 0);
+        assert_eq!(report["confusion_matrix"], Value::Null);
+        report["images"].as_u64().unwrap()
+    };
+    assert_eq!(count(&dir), 3);
+    assert_eq!(count(&dir.join("*.[Jp]*")), 2);
+    assert_eq!(count(&dir.join("b.png")), 1);
+}
+
+#[test]
+fn the_report_for_people_has_the_confusion_matrix() {
+    let csv = images(&directory("text"), 3, &[]);
+    let mut command = bench("onnx");
+    command.arg("--images").arg(csv).arg("--image-dir").arg(image_dir());
+    let output = run(&mut command, 0);
+    let report = text(&output.stdout);
+    for part in [
+        "images/s",
+        "p95",
+        "inference",
+        "accuracy",
+        "precision",
+        "crop_and_replace",
+    ] {
+        assert!(report.contains(part), "no {part} in: {report}");
+    }
+    // stderr is no terminal here, so there is no progress bar.
+    assert_eq!(text(&output.stderr), "");
+}
+
+#[test]
+fn what_cannot_run_is_refused_with_a_reason() {
+    let dir = directory("refusals");
+    let with = |images: &Path| {
+        let mut command = bench("pytorch");
+        command.arg("--images").arg(images).arg("--image-dir").arg(image_dir());
+        command
+    };
+    let csv = |name: &str, content: &str| {
+        let path = dir.join(name);
+        fs::write(&path, content).unwrap();
+        path
+    };
+    let good = images(&dir, 1, &[]);
+
+    let stderr = refusal(bench("onnx").arg("--images").arg(&good).env_remove("ORT_DYLIB_PATH"));
+    assert!(stderr.contains("set --onnxruntime or ORT_DYLIB_PATH"), "{stderr}");
+    let stderr = refusal(with(&good).args(["--device", "cuda"]));
+    assert!(stderr.contains("option `device` = `cuda`"), "{stderr}");
+    let stderr = refusal(&mut with(&dir.join("missing.csv")));
+    assert!(stderr.contains("missing.csv"), "{stderr}");
+    let stderr = refusal(&mut with(&dir.join("*.bmp")));
+    assert!(stderr.contains("no images there"), "{stderr}");
+    let stderr = refusal(&mut with(&csv("columns.csv", "path\na.jpg\n")));
+    assert!(stderr.contains("columns.csv: has no column `image_path`"), "{stderr}");
+    let stderr = refusal(&mut with(&csv("class.csv", "image_path,actual_class\na.jpg,forged\n")));
+    assert!(
+        stderr.contains("class.csv: line 2: actual_class `forged` is no label"),
+        "{stderr}"
+    );
+    let stderr = refusal(&mut with(&csv("id.csv", "image_path,actual_class_id\na.jpg,7\n")));
+    assert!(
+        stderr.contains("actual_class_id `7` is no class of the model, whose ids are 0 to 2"),
+        "{stderr}"
+    );
+    let stderr = refusal(&mut with(&csv(
+        "both.csv",
+        "image_path,actual_class,actual_class_id\na.jpg,valid_id,0\n",
+    )));
+    assert!(
+        stderr.contains("actual_class is `valid_id`, but class 0 of the model is"),
+        "{stderr}"
+    );
+}

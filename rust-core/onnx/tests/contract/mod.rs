@@ -1,0 +1,188 @@
+//! What every engine has to do with the project's own model; the tests of each engine call it.
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use spark_classify_core::{Backend, Classifier, Engine, Error, LoadOptions, ModelDirectory, Predictions};
+
+/// The top of the project.
+pub(crate) fn project() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// A new directory for the test called `name`, with the configuration files of the project's model.
+pub(crate) fn model_without_weights(name: &str) -> PathBuf {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&dir);
+    fs::create_dir_all(&dir).unwrap();
+    for file in ["config.json", "preprocessor_config.json"] {
+        fs::copy(project().join("model").join(file), dir.join(file)).unwrap();
+    }
+    dir
+}
+
+/// Loads the model in `dir`.
+pub(crate) fn load(engine: &dyn Engine, dir: &Path) -> Result<Box<dyn Backend>, Error> {
+    engine.load(&ModelDirectory::open(dir).unwrap(), &LoadOptions::default())
+}
+
+/// The error of loading the model in `dir`.
+pub(crate) fn load_error(engine: &dyn Engine, dir: &Path) -> Error {
+    load(engine, dir).map(|_| ()).expect_err("the model was loaded")
+}
+
+/// Runs a batch and returns its logits.
+pub(crate) fn run(backend: &dyn Backend, n: usize, nchw: &[f32]) -> Vec<f32> {
+    let mut logits = vec![f32::NAN; n * backend.classes()];
+    backend.run(n, nchw, &mut logits).unwrap();
+    logits
+}
+
+/// `len` values between -2 and 2, which is about where normalised pixels lie; always the same ones.
+pub(crate) fn pixels(len: usize) -> Vec<f32> {
+    let mut state = 1_u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / 4_194_304.0 - 2.0
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+/// Checks that `actual` is `expected` up to the rounding of another order of additions.
+pub(crate) fn assert_close(actual: &[f32], expected: &[f32]) {
+    assert_eq!(actual.len(), expected.len());
+    for (actual, expected) in actual.iter().zip(expected) {
+        assert!(
+            (actual - expected).abs() <= 1e-4 * expected.abs().max(1.0),
+            "{actual} is not {expected}"
+        );
+    }
+}
+
+fn project_model(engine: &dyn Engine) -> (Box<dyn Backend>, usize) {
+    let directory = ModelDirectory::open(&project().join("model")).unwrap();
+    let (height, width) = directory.input_size();
+    let backend = engine.load(&directory, &LoadOptions::default()).unwrap();
+    assert_eq!(backend.classes(), directory.labels().len());
+    (backend, 3 * height * width)
+}
+
+/// An image's logits do not depend on the batch it is in.
+pub(crate) fn batches_agree_with_single_images(engine: &dyn Engine) {
+    let (backend, image) = project_model(engine);
+    let nchw = pixels(8 * image);
+    let single: Vec<f32> = nchw.chunks(image).flat_map(|image| run(&*backend, 1, image)).collect();
+    assert!(single.iter().all(|logit| logit.is_finite()));
+    for n in [1, 3, 8] {
+        assert_close(&run(&*backend, n, &nchw[..n * image]), &single[..n * backend.classes()]);
+    }
+}
+
+/// Concurrent callers get what they would get alone.
+pub(crate) fn concurrent_runs_agree(engine: &dyn Engine) {
+    let (backend, image) = project_model(engine);
+    let nchw = pixels(4 * image);
+    let expected = run(&*backend, 4, &nchw);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..5 {
+                    assert_close(&run(&*backend, 4, &nchw), &expected);
+                }
+            });
+        }
+    });
+}
+
+/// Several cores for one caller change nothing but the time.
+pub(crate) fn threads_do_not_change_the_result(engine: &dyn Engine) {
+    let (backend, image) = project_model(engine);
+    let options = LoadOptions {
+        threads: 2.try_into().unwrap(),
+        ..LoadOptions::default()
+    };
+    let directory = ModelDirectory::open(&project().join("model")).unwrap();
+    let parallel = engine.load(&directory, &options).unwrap();
+    let nchw = pixels(4 * image);
+    assert_close(&run(&*parallel, 4, &nchw), &run(&*backend, 4, &nchw));
+}
+
+/// Buffers that do not fit the batch are refused before the engine sees them.
+pub(crate) fn wrong_buffers_are_refused(engine: &dyn Engine) {
+    let (backend, image) = project_model(engine);
+    let classes = backend.classes();
+    let refused =
+        |n: usize, values: usize, logits: usize| match backend.run(n, &vec![0.0; values], &mut vec![0.0; logits]) {
+            Err(Error::Argument { argument, .. }) => argument,
+            other => panic!("expected Error::Argument, got {other:?}"),
+        };
+    assert_eq!(refused(2, image, 2 * classes), "nchw");
+    assert_eq!(refused(1, image + 1, classes), "nchw");
+    assert_eq!(refused(2, 2 * image, classes), "logits");
+}
+
+/// There is no silent fall-back to the CPU.
+pub(crate) fn another_device_is_refused(engine: &dyn Engine) {
+    let options = LoadOptions {
+        device: "cuda:0".to_owned(),
+        ..LoadOptions::default()
+    };
+    let directory = ModelDirectory::open(&project().join("model")).unwrap();
+    match engine.load(&directory, &options).map(|_| ()) {
+        Err(Error::Option { option, value, .. }) => assert_eq!((option, value.as_str()), ("device", "cuda:0")),
+        other => panic!("expected Error::Option, got {other:?}"),
+    }
+}
+
+/// A model directory without `file`, or with something else under its name, is refused with an error that names it.
+pub(crate) fn broken_model_files_are_refused(engine: &dyn Engine, file: &str) {
+    let whole = fs::read(project().join("model").join(file)).unwrap();
+    let contents: [(&str, Option<&[u8]>); 4] = [
+        ("missing", None),
+        ("empty", Some(b"")),
+        ("text", Some(b"not a model\n")),
+        ("truncated", Some(&whole[..whole.len() / 2])),
+    ];
+    for (name, content) in contents {
+        let dir = model_without_weights(name);
+        if let Some(content) = content {
+            fs::write(dir.join(file), content).unwrap();
+        }
+        match load_error(engine, &dir) {
+            Error::ModelFile { path, reason } => {
+                assert_eq!(path, dir.join(file));
+                assert!(!reason.is_empty());
+            }
+            other => panic!("{name}: expected Error::ModelFile, got {other:?}"),
+        }
+    }
+}
+
+/// Every committed image gets the probabilities that Python computed for it with the same engine.
+pub(crate) fn probabilities_agree_with_python(engine: &dyn Engine) {
+    let golden = fs::read_to_string(project().join("tests/golden/predictions.json")).unwrap();
+    let golden: serde_json::Value = serde_json::from_str(&golden).unwrap();
+    let classifier = Classifier::load(engine, &project().join("model"), &LoadOptions::default()).unwrap();
+    let mut predictions = Predictions::new();
+
+    let images: Vec<_> = golden["images"].as_object().unwrap().iter().collect();
+    assert!(images.len() >= 100);
+    for batch in images.chunks(8) {
+        let files: Vec<_> = batch
+            .iter()
+            .map(|(name, _)| fs::read(project().join("dataset/all_images").join(name)).unwrap())
+            .collect();
+        let files: Vec<_> = files.iter().map(Vec::as_slice).collect();
+        classifier.classify(&files, &mut predictions).unwrap();
+        for ((name, expected), prediction) in batch.iter().zip(predictions.iter()) {
+            let prediction = prediction.unwrap();
+            let expected: Vec<f32> = serde_json::from_value(expected[engine.name()].clone()).unwrap();
+            assert_eq!(prediction.probabilities.len(), expected.len());
+            for (actual, expected) in prediction.probabilities.iter().zip(expected) {
+                assert!((actual - expected).abs() <= 1e-4, "{name}: {actual} is not {expected}");
+            }
+        }
+    }
+}

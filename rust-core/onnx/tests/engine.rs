@@ -1,0 +1,157 @@
+//! The ONNX Runtime engine on the project's model and on small models made here.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod contract;
+mod onnx_model;
+
+use std::fs;
+use std::path::PathBuf;
+
+use contract::{load, load_error, model_without_weights, pixels, run};
+use onnx_model::{pooling_model, Tensor, FLOAT, INT64};
+use spark_classify_core::{Engine, Error};
+use spark_classify_onnx::OnnxEngine;
+
+fn engine() -> OnnxEngine {
+    let library = std::env::var_os("ORT_DYLIB_PATH").expect("set ORT_DYLIB_PATH to the path of libonnxruntime.so");
+    OnnxEngine::new(&PathBuf::from(library))
+}
+
+#[test]
+fn batches_agree_with_single_images() {
+    contract::batches_agree_with_single_images(&engine());
+}
+
+#[test]
+fn concurrent_runs_agree() {
+    contract::concurrent_runs_agree(&engine());
+}
+
+#[test]
+fn threads_do_not_change_the_result() {
+    contract::threads_do_not_change_the_result(&engine());
+}
+
+#[test]
+fn wrong_buffers_are_refused() {
+    contract::wrong_buffers_are_refused(&engine());
+}
+
+#[test]
+fn another_device_is_refused() {
+    contract::another_device_is_refused(&engine());
+}
+
+#[test]
+fn broken_model_files_are_refused() {
+    contract::broken_model_files_are_refused(&engine(), "model.onnx");
+}
+
+#[test]
+fn probabilities_agree_with_python() {
+    contract::probabilities_agree_with_python(&engine());
+}
+
+#[test]
+fn version_is_that_of_the_library() {
+    let version = engine().version().unwrap();
+    assert!(version.starts_with("1."), "{version}");
+}
+
+/// A model directory called `name` with a model that averages each colour channel: one logit a channel.
+fn directory(name: &str, inputs: &[Tensor<'_>], outputs: &[Tensor<'_>]) -> PathBuf {
+    let dir = model_without_weights(name);
+    fs::write(dir.join("model.onnx"), pooling_model(inputs, outputs)).unwrap();
+    dir
+}
+
+fn refusal(name: &str, inputs: &[Tensor<'_>], outputs: &[Tensor<'_>]) -> String {
+    let dir = directory(name, inputs, outputs);
+    match load_error(&engine(), &dir) {
+        Error::ModelFile { path, reason } => {
+            assert_eq!(path, dir.join("model.onnx"));
+            reason
+        }
+        other => panic!("expected Error::ModelFile, got {other:?}"),
+    }
+}
+
+const IMAGE: usize = 3 * 128 * 128;
+
+#[test]
+fn a_fixed_batch_is_filled_up() {
+    let fixed = Tensor::new("pixels", FLOAT, &[4, 3, 128, 128]);
+    let dynamic = Tensor::new("pixels", FLOAT, &[-1, 3, -1, -1]);
+    let of_four = directory("fixed", &[fixed], &[Tensor::new("scores", FLOAT, &[4, 3])]);
+    let of_any = directory("dynamic", &[dynamic], &[Tensor::new("scores", FLOAT, &[-1, 3])]);
+    let of_four = load(&engine(), &of_four).unwrap();
+    let of_any = load(&engine(), &of_any).unwrap();
+
+    let nchw = pixels(9 * IMAGE);
+    for n in [1, 4, 6, 9] {
+        let nchw = &nchw[..n * IMAGE];
+        let means: Vec<f32> = nchw
+            .chunks(128 * 128)
+            .map(|channel| channel.iter().sum::<f32>() / (128.0 * 128.0))
+            .collect();
+        contract::assert_close(&run(&*of_four, n, nchw), &means);
+        contract::assert_close(&run(&*of_any, n, nchw), &means);
+    }
+}
+
+#[test]
+fn the_number_of_classes_need_not_be_declared() {
+    let dir = directory(
+        "undeclared",
+        &[Tensor::new("pixels", FLOAT, &[-1, 3, 128, 128])],
+        &[Tensor::new("scores", FLOAT, &[-1, -1])],
+    );
+    assert_eq!(load(&engine(), &dir).unwrap().classes(), 3);
+}
+
+#[test]
+fn logits_are_found_among_outputs() {
+    let pixels = Tensor::new("pixels", FLOAT, &[-1, 3, 128, 128]);
+    let pooled = Tensor::new("pooled", FLOAT, &[-1, 3, 1, 1]);
+    let dir = directory("named", &[pixels], &[pooled, Tensor::new("logits", FLOAT, &[-1, 3])]);
+    assert_eq!(load(&engine(), &dir).unwrap().classes(), 3);
+
+    let reason = refusal("unnamed", &[pixels], &[pooled, Tensor::new("scores", FLOAT, &[-1, 3])]);
+    assert_eq!(reason, "the model has 2 outputs (pooled, scores), and none is `logits`");
+}
+
+#[test]
+fn a_model_for_other_images_is_refused() {
+    let scores = [Tensor::new("scores", FLOAT, &[-1, 3])];
+    let input = |name, shape: &[i64]| refusal(name, &[Tensor::new("pixels", FLOAT, shape)], &scores);
+
+    let reason = input("size", &[-1, 3, 224, 224]);
+    assert!(
+        reason.contains("[-1, 3, 224, 224]") && reason.contains("[batch, 3, 128, 128]"),
+        "{reason}"
+    );
+    let reason = input("channels", &[-1, 1, 128, 128]);
+    assert!(reason.contains("[-1, 1, 128, 128]"), "{reason}");
+    let reason = input("rank", &[-1, 3, 128]);
+    assert!(reason.contains("expected [batch, 3, height, width]"), "{reason}");
+}
+
+#[test]
+fn a_model_of_another_kind_is_refused() {
+    let pixels = Tensor::new("pixels", FLOAT, &[-1, 3, 128, 128]);
+    let mask = Tensor::new("mask", INT64, &[-1]);
+    let scores = Tensor::new("scores", FLOAT, &[-1, 3]);
+    assert_eq!(
+        refusal("two inputs", &[pixels, mask], &[scores]),
+        "the model has 2 inputs (pixels, mask), expected one"
+    );
+    let reason = refusal(
+        "pooled only",
+        &[pixels],
+        &[Tensor::new("pooled", FLOAT, &[-1, 3, 1, 1])],
+    );
+    assert!(
+        reason.contains("the output has shape [1, 3, 1, 1], expected [1, classes]"),
+        "{reason}"
+    );
+}

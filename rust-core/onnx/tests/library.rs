@@ -1,0 +1,95 @@
+//! Loading the ONNX Runtime library. It belongs to the whole process, so this is a story in one test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+
+use spark_classify_core::{Engine, Error};
+use spark_classify_onnx::OnnxEngine;
+
+fn refusal(library: &Path) -> String {
+    match OnnxEngine::new(library).version() {
+        Err(Error::EngineLibrary { engine: "onnx", reason }) => reason,
+        other => panic!("expected Error::EngineLibrary, got {other:?}"),
+    }
+}
+
+/// Compiles a shared library from C.
+fn compile(dir: &Path, name: &str, source: &str) -> PathBuf {
+    let (code, library) = (dir.join(name).with_extension("c"), dir.join(name));
+    fs::write(&code, source).unwrap();
+    let status = Command::new("cc")
+        .args(["-shared", "-fPIC", "-o"])
+        .args([&library, &code])
+        .status()
+        .expect("a C compiler called cc is needed");
+    assert!(status.success());
+    library
+}
+
+#[test]
+fn a_process_loads_one_library_and_says_why_it_loads_no_other() {
+    let library = std::env::var_os("ORT_DYLIB_PATH").expect("set ORT_DYLIB_PATH to the path of libonnxruntime.so");
+    let library = PathBuf::from(library).canonicalize().unwrap();
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("library");
+    let _ = fs::remove_dir_all(&dir);
+    fs::create_dir_all(&dir).unwrap();
+
+    let missing = dir.join("missing.so");
+    let reason = refusal(&missing);
+    assert!(
+        reason.contains("missing.so") && reason.contains("No such file"),
+        "{reason}"
+    );
+
+    let text = dir.join("text.so");
+    fs::write(&text, "not a library").unwrap();
+    let reason = refusal(&text);
+    assert!(reason.contains("cannot load") && reason.contains("text.so"), "{reason}");
+
+    let other = compile(&dir, "other.so", "int answer(void) { return 42; }");
+    let reason = refusal(&other);
+    assert!(
+        reason.contains("other.so is not an ONNX Runtime: it has no symbol OrtGetApiBase"),
+        "{reason}"
+    );
+
+    let null = compile(&dir, "null.so", "const void *OrtGetApiBase(void) { return 0; }");
+    assert!(refusal(&null).contains("OrtGetApiBase returned null"));
+
+    let old = compile(
+        &dir,
+        "old.so",
+        "static const void *api(unsigned version) { return version > 17 ? 0 : \"api\"; }
+         static const char *version(void) { return \"1.17.3\"; }
+         static const struct { const void *(*api)(unsigned); const char *(*version)(void); } base = {api, version};
+         const void *OrtGetApiBase(void) { return &base; }",
+    );
+    let reason = refusal(&old);
+    assert!(
+        reason.contains("is ONNX Runtime 1.17.3; version 1.22 or later is needed"),
+        "{reason}"
+    );
+
+    // None of these failures stands in the way of the right library, whoever comes first.
+    let version = OnnxEngine::new(&library).version().unwrap();
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| assert_eq!(OnnxEngine::new(&library).version().unwrap(), version));
+        }
+    });
+    assert!(std::env::var_os("ORT_DISABLE_TELEMETRY").is_some());
+
+    let link = dir.join("link.so");
+    symlink(&library, &link).unwrap();
+    assert_eq!(OnnxEngine::new(&link).version().unwrap(), version);
+
+    let reason = refusal(&old);
+    assert!(
+        reason.contains("already loaded from") && reason.contains(library.to_str().unwrap()),
+        "{reason}"
+    );
+}

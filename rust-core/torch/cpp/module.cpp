@@ -1,0 +1,116 @@
+// The calls of libtorch that tch does not offer: freezing and optimizing a TorchScript module, running it in
+// inference mode, and asking the library for its version at run time.
+//
+// No exception leaves a function: those that can fail return null and keep the reason for this thread.
+
+#include <exception>
+#include <string>
+#include <utility>
+
+#include <ATen/Version.h>
+#include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/ir/alias_analysis.h>
+#include <torch/script.h>
+#include <torch/version.h>
+
+#if TORCH_VERSION_MAJOR != 2 || TORCH_VERSION_MINOR != 11
+#error "libtorch 2.11 is needed; set LIBTORCH to its directory"
+#endif
+
+namespace {
+
+thread_local std::string last_error;
+
+template <typename F>
+auto guarded(F body) noexcept -> decltype(body()) {
+  try {
+    return body();
+  } catch (const c10::Error &error) {
+    // what() would add a backtrace.
+    last_error = error.what_without_backtrace();
+  } catch (const std::exception &error) {
+    last_error = error.what();
+  } catch (...) {
+    last_error = "unknown C++ exception";
+  }
+  return nullptr;
+}
+
+// The logits in what a model returns: a tensor, a tuple of one tensor, or the entry "logits" of a dictionary; the last
+// two are what models of the transformers library return when traced.
+at::Tensor logits_of(const c10::IValue &output) {
+  if (output.isTensor()) {
+    return output.toTensor();
+  }
+  if (output.isTuple() && output.toTupleRef().elements().size() == 1 && output.toTupleRef().elements()[0].isTensor()) {
+    return output.toTupleRef().elements()[0].toTensor();
+  }
+  if (output.isGenericDict()) {
+    const auto dict = output.toGenericDict();
+    const auto entry = dict.find("logits");
+    if (entry != dict.end() && entry->value().isTensor()) {
+      return entry->value().toTensor();
+    }
+  }
+  TORCH_CHECK(false, "the model returns ", output.type()->repr_str(),
+              ", expected a tensor, a tuple of one tensor, or a dictionary with a tensor `logits`");
+}
+
+// Whether `module` changes its input in place.
+bool writes_to_input(const torch::jit::Module &module) {
+  const auto graph = module.get_method("forward").graph();
+  const auto inputs = graph->inputs();
+  TORCH_CHECK(inputs.size() >= 2, "forward takes no input");
+  // The first input is the module itself.
+  return torch::jit::AliasDb(graph).hasWriters(inputs[1]);
+}
+
+}  // namespace
+
+// A module for inference. Opaque to Rust.
+struct SparkClassifyModule {
+  torch::jit::Module module;
+  bool writes_to_input;
+};
+
+extern "C" {
+
+// The reason of this thread's last failure; valid until the next call of this thread.
+const char *spark_classify_torch_error() noexcept { return last_error.c_str(); }
+
+// The build settings of the libtorch in this process, TORCH_VERSION among them; valid until the next call of this
+// thread.
+const char *spark_classify_torch_config() noexcept {
+  thread_local std::string config;
+  return guarded([&]() -> const char * {
+    config = at::show_config();
+    return config.c_str();
+  });
+}
+
+// Loads a TorchScript file for inference on the CPU. The result is to be given to spark_classify_torch_free.
+SparkClassifyModule *spark_classify_torch_load(const char *path) noexcept {
+  return guarded([&] {
+    torch::jit::Module module = torch::jit::load(path, at::kCPU);
+    module.eval();
+    module = torch::jit::freeze(module);
+    // Freezing has inlined all calls, so that the graph shows every write; optimizing would hide some.
+    const bool writes = writes_to_input(module);
+    return new SparkClassifyModule{torch::jit::optimize_for_inference(module), writes};
+  });
+}
+
+void spark_classify_torch_free(SparkClassifyModule *module) noexcept { delete module; }
+
+// Runs `module` on `input`, which stays as it is; the result is contiguous and may share the memory of `input`.
+// Safe to call from several threads at once.
+at::Tensor *spark_classify_torch_forward(const SparkClassifyModule *module, const at::Tensor *input) noexcept {
+  return guarded([&] {
+    const c10::InferenceMode inference_mode;
+    const auto forward = module->module.get_method("forward");
+    const c10::IValue output = forward({module->writes_to_input ? input->clone() : *input});
+    return new at::Tensor(logits_of(output).contiguous());
+  });
+}
+
+}  // extern "C"

@@ -1,0 +1,80 @@
+//! The libtorch of this process: its version and its threads.
+
+use std::cell::Cell;
+use std::num::NonZeroUsize;
+use std::sync::{Mutex, PoisonError};
+
+use once_cell::sync::OnceCell;
+use spark_classify_core::error::{Error, Result};
+
+use crate::{ffi, ENGINE};
+
+/// The version this crate is compiled against, as `major.minor.`; libtorch keeps no binary interface between these.
+const COMPATIBLE: &str = "2.11.";
+
+/// The version of the libtorch in this process, for example `2.11.0`.
+///
+/// # Errors
+/// [`Error::EngineLibrary`] when it is not the one this crate was built for.
+pub(crate) fn version() -> Result<&'static str> {
+    static VERSION: OnceCell<String> = OnceCell::new();
+    VERSION
+        .get_or_try_init(|| {
+            let config = ffi::config()?;
+            let version = version_in(&config).ok_or("libtorch does not tell its version")?;
+            if !version.starts_with(COMPATIBLE) {
+                return Err(format!(
+                    "this is libtorch {version}, but {COMPATIBLE}x is needed: install torch {COMPATIBLE}0"
+                ));
+            }
+            log::info!("libtorch {version}");
+            Ok(version.to_owned())
+        })
+        .map(String::as_str)
+        .map_err(|reason| Error::EngineLibrary { engine: ENGINE, reason })
+}
+
+/// Finds `TORCH_VERSION=` in libtorch's build settings, which are separated by commas.
+fn version_in(config: &str) -> Option<&str> {
+    let (_, rest) = config.split_once("TORCH_VERSION=")?;
+    rest.split([',', ' ', '\n'])
+        .next()
+        .filter(|version| !version.is_empty())
+}
+
+/// Lets libtorch use `threads` cores for what the current thread asks of it, and no more.
+///
+/// The number of an OpenMP team belongs to the thread that starts it, and a new thread begins with all cores of the
+/// machine. libtorch itself corrects that only in some of its operators (a convolution in oneDNN is not one of them),
+/// so each thread says it here before its first run.
+pub(crate) fn use_threads(threads: NonZeroUsize) {
+    thread_local! {
+        static IN_USE: Cell<usize> = const { Cell::new(0) };
+    }
+    // Setting the number also resizes pools that all threads share.
+    static SETTING: Mutex<()> = Mutex::new(());
+
+    if IN_USE.get() != threads.get() {
+        let _guard = SETTING.lock().unwrap_or_else(PoisonError::into_inner);
+        tch::set_num_threads(i32::try_from(threads.get()).unwrap_or(i32::MAX));
+        IN_USE.set(threads.get());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::version_in;
+
+    #[test]
+    fn version_is_found_among_build_settings() {
+        assert_eq!(
+            version_in(
+                "PyTorch built with:\n  - Build settings: BUILD_TYPE=Release, TORCH_VERSION=2.11.0, USE_CUDA=ON, \n"
+            ),
+            Some("2.11.0")
+        );
+        assert_eq!(version_in("TORCH_VERSION=2.12.0"), Some("2.12.0"));
+        assert_eq!(version_in("PyTorch built with: nothing"), None);
+        assert_eq!(version_in("TORCH_VERSION=, USE_CUDA=ON"), None);
+    }
+}

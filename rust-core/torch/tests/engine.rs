@@ -1,0 +1,157 @@
+//! The libtorch engine on the project's model and on small models traced here.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../../onnx/tests/contract/mod.rs"]
+mod contract;
+
+use std::fs;
+use std::path::PathBuf;
+
+use contract::{load, load_error, model_without_weights, pixels, project, run};
+use spark_classify_core::{Engine, Error};
+use spark_classify_torch::TorchEngine;
+use tch::{CModule, Device, Kind, Tensor};
+
+const ENGINE: TorchEngine = TorchEngine;
+const IMAGE: usize = 3 * 128 * 128;
+
+#[test]
+fn batches_agree_with_single_images() {
+    contract::batches_agree_with_single_images(&ENGINE);
+}
+
+#[test]
+fn concurrent_runs_agree() {
+    contract::concurrent_runs_agree(&ENGINE);
+}
+
+#[test]
+fn threads_do_not_change_the_result() {
+    contract::threads_do_not_change_the_result(&ENGINE);
+}
+
+#[test]
+fn wrong_buffers_are_refused() {
+    contract::wrong_buffers_are_refused(&ENGINE);
+}
+
+#[test]
+fn another_device_is_refused() {
+    contract::another_device_is_refused(&ENGINE);
+}
+
+#[test]
+fn broken_model_files_are_refused() {
+    contract::broken_model_files_are_refused(&ENGINE, "model.pt");
+}
+
+#[test]
+fn probabilities_agree_with_python() {
+    contract::probabilities_agree_with_python(&ENGINE);
+}
+
+#[test]
+fn version_is_that_of_the_library() {
+    let version = ENGINE.version().unwrap();
+    assert!(version.starts_with("2.11."), "{version}");
+}
+
+#[test]
+fn a_state_dict_is_not_a_module() {
+    let dir = model_without_weights("state dict");
+    let weights = fs::read_dir(project().join("model"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.extension().is_some_and(|extension| extension == "pth"))
+        .expect("the model directory has a state dict");
+    fs::copy(weights, dir.join("model.pt")).unwrap();
+    let error = load_error(&ENGINE, &dir).to_string();
+    assert!(error.contains("not a TorchScript module"), "{error}");
+    assert!(!error.contains("frame #"), "the message ends with a backtrace: {error}");
+}
+
+/// A model directory called `name` whose model is traced from `forward` on one image.
+fn traced(name: &str, forward: impl FnMut(&Tensor) -> Tensor) -> PathBuf {
+    traced_on(128, name, forward)
+}
+
+/// The same on an image of `size` by `size` pixels.
+fn traced_on(size: i64, name: &str, mut forward: impl FnMut(&Tensor) -> Tensor) -> PathBuf {
+    let dir = model_without_weights(name);
+    let example = Tensor::zeros([1, 3, size, size], (Kind::Float, Device::Cpu));
+    CModule::create_by_tracing("Traced", "forward", &[example], &mut |inputs| vec![forward(&inputs[0])])
+        .unwrap()
+        .save(dir.join("model.pt"))
+        .unwrap();
+    dir
+}
+
+fn channel_means(input: &Tensor) -> Tensor {
+    input.mean_dim([2_i64, 3].as_slice(), false, Kind::Float)
+}
+
+#[test]
+fn the_input_survives_a_model_that_works_in_place() {
+    let dir = traced("in place", |input| {
+        channel_means(&input.shallow_clone().g_mul_scalar_(2.0))
+    });
+    let backend = load(&ENGINE, &dir).unwrap();
+    let nchw = pixels(2 * IMAGE);
+    let before = nchw.clone();
+    let doubled: Vec<f32> = nchw
+        .chunks(128 * 128)
+        .map(|channel| 2.0 * channel.iter().sum::<f32>() / (128.0 * 128.0))
+        .collect();
+    contract::assert_close(&run(&*backend, 2, &nchw), &doubled);
+    assert_eq!(nchw, before);
+}
+
+#[test]
+fn a_result_that_is_not_contiguous_is_read_in_order() {
+    // Channel means as a view with the strides of another shape.
+    let dir = traced("strided", |input| {
+        channel_means(input).transpose(0, 1).contiguous().transpose(0, 1)
+    });
+    let backend = load(&ENGINE, &dir).unwrap();
+    let nchw = pixels(3 * IMAGE);
+    let single: Vec<f32> = nchw.chunks(IMAGE).flat_map(|image| run(&*backend, 1, image)).collect();
+    contract::assert_close(&run(&*backend, 3, &nchw), &single);
+}
+
+#[test]
+fn a_model_of_another_kind_is_refused() {
+    let reason = |dir: PathBuf| match load_error(&ENGINE, &dir) {
+        Error::ModelFile { path, reason } => {
+            assert_eq!(path, dir.join("model.pt"));
+            reason
+        }
+        other => panic!("expected Error::ModelFile, got {other:?}"),
+    };
+    let rank = reason(traced("rank", |input| input.mean_dim(2_i64, false, Kind::Float)));
+    assert!(
+        rank.contains("the output has shape [1, 3, 128], expected [1, classes]"),
+        "{rank}"
+    );
+    let double = reason(traced("double", |input| channel_means(input).to_kind(Kind::Double)));
+    assert!(double.contains("of type Double, expected float32"), "{double}");
+    let size = reason(traced_on(64, "size", |input| input.view([1, 3 * 64 * 64])));
+    assert!(
+        size.contains("cannot run on a tensor of shape [1, 3, 128, 128]"),
+        "{size}"
+    );
+}
+
+#[test]
+fn a_model_that_fails_later_is_an_inference_error() {
+    // Tracing writes the batch of the example down: this model takes one image, and no other number.
+    let dir = traced("one image", |input| channel_means(&input.view([1, 3, 128, 128])));
+    let backend = load(&ENGINE, &dir).unwrap();
+    run(&*backend, 1, &pixels(IMAGE));
+    match backend.run(2, &pixels(2 * IMAGE), &mut [0.0; 6]) {
+        Err(Error::Inference {
+            engine: "pytorch",
+            reason,
+        }) => assert!(reason.contains("shape"), "{reason}"),
+        other => panic!("expected Error::Inference, got {other:?}"),
+    }
+}
