@@ -1,1 +1,126 @@
-//! A native library whose backend fails on purpose, for the JVM's tests
+//! A native library whose backend fails on purpose, for the JVM's tests.
+//!
+//! Everything around the backend is the real thing: the boundary, the model directory, preprocessing, softmax. The
+//! option `device` chooses what the backend does, see `Behaviour`.
+
+#![allow(unsafe_code)] // exported symbols
+
+use std::panic::panic_any;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use spark_classify_core::{Backend, Engine, Error, LoadOptions, ModelDirectory, Result};
+use spark_classify_jni::Library;
+
+static LIBRARY: Library = Library::new(NAME, |_| Ok(Box::new(FaultyEngine::default())));
+
+spark_classify_jni::natives!(FaultyNative, LIBRARY);
+
+const NAME: &str = "faulty";
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Behaviour {
+    /// `cpu`: the logits of every image are 0, 1, 2, ...
+    Ok,
+    /// `panic-in-load`
+    PanicInLoad,
+    /// `fail-first-load`: the first load in the process fails, later ones succeed.
+    FailFirstLoad,
+    /// `slow-load`: takes 300 ms, so that callers meet.
+    SlowLoad,
+    /// `wrong-classes`: one class more than the labels.
+    WrongClasses,
+    /// `panic-in-run`
+    PanicInRun,
+    /// `strange-panic-in-run`: with a payload that is no text.
+    StrangePanicInRun,
+    /// `error-in-run`
+    ErrorInRun,
+}
+
+impl Behaviour {
+    fn of(device: &str) -> Result<Self> {
+        Ok(match device {
+            "cpu" => Self::Ok,
+            "panic-in-load" => Self::PanicInLoad,
+            "fail-first-load" => Self::FailFirstLoad,
+            "slow-load" => Self::SlowLoad,
+            "wrong-classes" => Self::WrongClasses,
+            "panic-in-run" => Self::PanicInRun,
+            "strange-panic-in-run" => Self::StrangePanicInRun,
+            "error-in-run" => Self::ErrorInRun,
+            _ => {
+                return Err(Error::Option {
+                    option: "device",
+                    value: device.to_owned(),
+                    reason: "no behaviour of this name".to_owned(),
+                })
+            }
+        })
+    }
+}
+
+#[derive(Default)]
+struct FaultyEngine {
+    has_failed: AtomicBool,
+}
+
+impl Engine for FaultyEngine {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn version(&self) -> Result<String> {
+        Ok("0".to_owned())
+    }
+
+    #[allow(clippy::panic)] // its purpose
+    fn load(&self, model: &ModelDirectory, options: &LoadOptions) -> Result<Box<dyn Backend>> {
+        let behaviour = Behaviour::of(&options.device)?;
+        match behaviour {
+            Behaviour::PanicInLoad => panic!("provoked in load"),
+            Behaviour::SlowLoad => thread::sleep(Duration::from_millis(300)),
+            Behaviour::FailFirstLoad if !self.has_failed.swap(true, Ordering::SeqCst) => {
+                return Err(Error::ModelFile {
+                    path: model.path().join("model.faulty"),
+                    reason: "provoked in the first load".to_owned(),
+                })
+            }
+            _ => {}
+        }
+        let classes = model.labels().len() + usize::from(behaviour == Behaviour::WrongClasses);
+        Ok(Box::new(FaultyBackend { behaviour, classes }))
+    }
+}
+
+struct FaultyBackend {
+    behaviour: Behaviour,
+    classes: usize,
+}
+
+impl Backend for FaultyBackend {
+    fn classes(&self) -> usize {
+        self.classes
+    }
+
+    #[allow(clippy::panic)] // its purpose
+    fn run(&self, _n: usize, _nchw: &[f32], logits: &mut [f32]) -> Result<()> {
+        match self.behaviour {
+            Behaviour::PanicInRun => panic!("provoked in run"),
+            Behaviour::StrangePanicInRun => panic_any(7_u8),
+            Behaviour::ErrorInRun => Err(Error::Inference {
+                engine: NAME,
+                reason: "provoked in run".to_owned(),
+            }),
+            _ => {
+                for row in logits.chunks_exact_mut(self.classes) {
+                    for (class, logit) in row.iter_mut().enumerate() {
+                        *logit = class as f32;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The exception policy: how an error or a panic becomes a Java exception.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::panic;
+use std::sync::Once;
+
+use jni::errors::ErrorPolicy;
+use jni::objects::{JString, JThrowable, JValue};
+use jni::strings::JNIString;
+use jni::{jni_sig, jni_str, Env};
+use spark_classify_core::Error;
+
+use crate::java::Java;
+
+/// The condition of everything that is a mistake of ours: panics, broken contracts, JNI calls that failed.
+const INTERNAL_ERROR: &str = "CLASSIFY_INTERNAL_ERROR";
+
+/// What the inside of a native method may fail with.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// An error of the core; it knows its condition.
+    Core(Error),
+    /// A JNI call failed; often because an exception is pending, which then stays.
+    Jni(jni::errors::Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Core(error)
+    }
+}
+
+impl From<jni::errors::Error> for Failure {
+    fn from(error: jni::errors::Error) -> Self {
+        Self::Jni(error)
+    }
+}
+
+/// Throws `io.sparkclassify.ClassifyException` for every failure, unless an exception is pending already: the first
+/// cause is the one to keep.
+#[derive(Debug)]
+pub(crate) struct ThrowClassifyException;
+
+impl<T: Default> ErrorPolicy<T, Failure> for ThrowClassifyException {
+    type Captures<'unowned_env_local: 'native_method, 'native_method> = ();
+
+    fn on_error<'unowned_env_local: 'native_method, 'native_method>(
+        env: &mut Env<'unowned_env_local>,
+        (): &mut Self::Captures<'unowned_env_local, 'native_method>,
+        failure: Failure,
+    ) -> jni::errors::Result<T> {
+        match failure {
+            Failure::Core(error) => throw(env, error.condition(), &error.to_string()),
+            Failure::Jni(error) => throw(env, INTERNAL_ERROR, &format!("a JNI call failed: {error}")),
+        }
+        Ok(T::default())
+    }
+
+    fn on_panic<'unowned_env_local: 'native_method, 'native_method>(
+        env: &mut Env<'unowned_env_local>,
+        (): &mut Self::Captures<'unowned_env_local, 'native_method>,
+        payload: Box<dyn Any + Send + 'static>,
+    ) -> jni::errors::Result<T> {
+        let text = panic_text(payload.as_ref());
+        // The last panic that this thread saw may be another one: that of a helper thread arrives here as a payload.
+        let message = LAST_PANIC
+            .take()
+            .filter(|last| last.starts_with(text))
+            .unwrap_or_else(|| text.to_owned());
+        // A payload may panic again when it is dropped; nobody needs it any more.
+        std::mem::forget(payload);
+        throw(env, INTERNAL_ERROR, &format!("panic in the native library: {message}"));
+        Ok(T::default())
+    }
+}
+
+/// Makes the exception pending. When even that fails (out of memory, broken class path), the last resort is a plain
+/// `RuntimeException` with the same text.
+fn throw(env: &mut Env<'_>, condition: &str, message: &str) {
+    if env.exception_check() {
+        return;
+    }
+    if new_exception(env, condition, message)
+        .and_then(|exception| env.throw(exception))
+        .is_ok()
+        || env.exception_check()
+    {
+        return;
+    }
+    let text = JNIString::new(format!("[{condition}] {message}"));
+    // The outcome is the pending exception itself; nobody could act on any other.
+    let _ = env.throw_new(jni_str!("java/lang/RuntimeException"), text);
+}
+
+fn new_exception<'local>(
+    env: &mut Env<'local>,
+    condition: &str,
+    message: &str,
+) -> jni::errors::Result<JThrowable<'local>> {
+    let java = Java::get(env)?;
+    let condition = JString::new(env, condition)?;
+    let message = JString::new(env, message)?;
+    let exception = env.new_object(
+        java.exception(),
+        jni_sig!("(Ljava/lang/String;Ljava/lang/String;)V"),
+        &[JValue::Object(&condition), JValue::Object(&message)],
+    )?;
+    env.cast_local::<JThrowable<'_>>(exception)
+}
+
+thread_local! {
+    /// Message and place of the last panic of this thread.
+    static LAST_PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Remembers where a panic happened, so that the exception can tell. The previous hook still runs: it prints to
+/// standard error, which an executor keeps.
+pub(crate) fn remember_panics() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let previous = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            let place = info
+                .location()
+                .map_or_else(String::new, |place| format!(" at {}:{}", place.file(), place.line()));
+            LAST_PANIC.set(Some(format!("{}{place}", panic_text(info.payload()))));
+            previous(info);
+        }));
+    });
+}
+
+fn panic_text(payload: &(dyn Any + Send)) -> &str {
+    payload
+        .downcast_ref::<&'static str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}

@@ -1,0 +1,155 @@
+//! The native methods of one library, behind the boundary.
+
+use std::ffi::c_void;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use jni::objects::{JObject, JString};
+use jni::Env;
+use log::info;
+use once_cell::sync::OnceCell;
+use spark_classify_core::{Classifier, Engine, Error, Predictions, Result};
+
+use crate::exceptions::{remember_panics, Failure};
+use crate::java::Java;
+use crate::registry::Registry;
+use crate::requests::{self, BuildInfo, Initialize, ModelDescription, OpenModel};
+use crate::{batch, buffers, logging, NativeCall, ABI};
+
+/// Makes the engine of a library. The argument is the engine's own shared library as `initialize` got it.
+pub type OpenEngine = fn(Option<&Path>) -> Result<Box<dyn Engine>>;
+
+/// One native library: an engine and the models that it has loaded. Each of its methods is the body of the native
+/// method of the same name.
+pub struct Library {
+    backend: &'static str,
+    open_engine: OpenEngine,
+    engine: OnceCell<Box<dyn Engine>>,
+    models: LazyLock<Registry<OpenModel, Classifier>>,
+}
+
+impl Library {
+    /// A library that carries the engine called `backend`, which `open_engine` makes at `initialize`.
+    #[must_use]
+    pub const fn new(backend: &'static str, open_engine: OpenEngine) -> Self {
+        Self {
+            backend,
+            open_engine,
+            engine: OnceCell::new(),
+            models: LazyLock::new(Registry::new),
+        }
+    }
+
+    /// Returns version, ABI and backend as JSON, a `java.lang.String`. Needs no `initialize`.
+    pub fn build_info(&self, call: NativeCall<'_, 0>) -> *mut c_void {
+        run_for_string(call, |_, []| {
+            requests::render(&BuildInfo {
+                version: env!("CARGO_PKG_VERSION"),
+                abi: ABI,
+                backend: self.backend,
+            })
+            .map_err(Failure::from)
+        })
+    }
+
+    /// Connects logging and makes the engine. The object is the request, a JSON string; a call after the first
+    /// successful one changes nothing but the log level.
+    pub fn initialize(&self, call: NativeCall<'_, 1>) {
+        call.run(|env, [request]| {
+            remember_panics();
+            let level = Java::get(env)?.log_level(env)?;
+            logging::install(level);
+            let request: Initialize = requests::parse("request", &buffers::text(env, &request, "request")?)?;
+            let engine = self
+                .engine
+                .get_or_try_init(|| (self.open_engine)(request.engine_library.as_deref()))?;
+            info!("{} {} is ready", engine.name(), engine.version()?);
+            Ok(())
+        });
+    }
+
+    /// Returns the version of the engine's library, a `java.lang.String`.
+    pub fn engine_version(&self, call: NativeCall<'_, 0>) -> *mut c_void {
+        run_for_string(call, |_, []| Ok(self.engine()?.version()?))
+    }
+
+    /// Returns the handle of a model. The object is the request, a JSON string. Equal requests share one model, and
+    /// callers that come while it is being loaded wait for it; after a failed load the next caller tries again.
+    pub fn open_model(&self, call: NativeCall<'_, 1>) -> i64 {
+        call.run(|env, [request]| {
+            let request: OpenModel = requests::parse("request", &buffers::text(env, &request, "request")?)?;
+            let engine = self.engine()?;
+            Ok(self.models.open(&request, || {
+                Classifier::load(engine, &request.directory, &request.load_options())
+            })?)
+        })
+    }
+
+    /// Returns labels, input size and load time of a model as JSON, a `java.lang.String`.
+    pub fn describe_model(&self, call: NativeCall<'_, 0>, handle: i64) -> *mut c_void {
+        run_for_string(call, |_, []| {
+            let classifier = self.models.get(handle)?;
+            let document = requests::render(&ModelDescription {
+                backend: self.backend,
+                labels: classifier.labels().iter().collect(),
+                input: classifier.input_size(),
+                load_millis: classifier.load_time().as_millis() as u64,
+            })?;
+            Ok(document)
+        })
+    }
+
+    /// Classifies a batch and returns the bytes written. The objects are the input and the output buffer; `batch.rs`
+    /// has their layout.
+    pub fn classify(&self, call: NativeCall<'_, 2>, handle: i64, count: i32) -> i64 {
+        call.run(|env, [input, mut output]| {
+            let classifier = self.models.get(handle)?;
+            let classes = classifier.labels().len();
+            let count = usize::try_from(count).map_err(|_| Error::Argument {
+                argument: "count",
+                reason: format!("{count} is negative"),
+            })?;
+            let (input, output) = buffers::input_and_output(env, &input, &mut output)?;
+            batch::check_capacity(output.len(), count, classes)?;
+            let images = batch::images(input, count)?;
+
+            let mut predictions = Predictions::new();
+            let times = classifier.classify(&images, &mut predictions)?;
+            let written = batch::write(output, count, classes, &times, predictions.iter())?;
+            Ok(written as i64)
+        })
+    }
+
+    /// Forgets a model; its handle is stale from now on. Calls that are using it finish undisturbed.
+    pub fn close_model(&self, call: NativeCall<'_, 0>, handle: i64) {
+        call.run(|_, []| Ok(self.models.close(handle)?));
+    }
+
+    fn engine(&self) -> Result<&dyn Engine> {
+        self.engine.get().map(AsRef::as_ref).ok_or_else(|| Error::Argument {
+            argument: "library",
+            reason: "`initialize` has not been called".to_owned(),
+        })
+    }
+}
+
+impl std::fmt::Debug for Library {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Library")
+            .field("backend", &self.backend)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Runs a native method that returns a `java.lang.String`: a local reference, or null with an exception pending.
+fn run_for_string<'local, const N: usize>(
+    call: NativeCall<'local, N>,
+    body: impl FnOnce(&mut Env<'local>, [JObject<'local>; N]) -> Result<String, Failure>,
+) -> *mut c_void {
+    let string: JString<'local> = call.run(|env, objects| {
+        let text = body(env, objects)?;
+        Ok(JString::new(env, text)?)
+    });
+    string.into_raw().cast()
+}
