@@ -1,0 +1,72 @@
+package io.sparkclassify;
+
+import java.util.Map;
+import org.apache.spark.SparkThrowable;
+
+/**
+ * An error of this project, with its condition and SQLSTATE as Spark reports its own.
+ *
+ * <p>The native libraries throw it too, through the constructor with two strings.
+ */
+public final class ClassifyException extends RuntimeException implements SparkThrowable {
+  private static final long serialVersionUID = 1L;
+  private static final String PARAMETER = "message";
+
+  private final String condition;
+  private final String reason;
+
+  /**
+   * @param condition one of {@code error-conditions.json}
+   * @param reason what went wrong with which thing, and the way out
+   */
+  public ClassifyException(String condition, String reason) {
+    this(condition, reason, null);
+  }
+
+  /** The same, with the error behind it. */
+  public ClassifyException(String condition, String reason, Throwable cause) {
+    super(
+        "["
+            + condition
+            + "] "
+            + ErrorConditions.messageTemplate(condition).replace("<" + PARAMETER + ">", reason)
+            + " SQLSTATE: "
+            + ErrorConditions.sqlState(condition),
+        cause);
+    this.condition = condition;
+    this.reason = reason;
+  }
+
+  /** What went wrong, without condition and SQLSTATE. */
+  public String getReason() {
+    return reason;
+  }
+
+  // Spark 3.5 has only getErrorClass, Spark 4 asks getCondition, and 4.1 has the template too: no @Override fits all.
+
+  /** The error condition. */
+  public String getCondition() {
+    return condition;
+  }
+
+  /** The error condition, under the name it has in Spark 3.5. */
+  @SuppressWarnings({"deprecation", "RedundantSuppression"})
+  public String getErrorClass() {
+    return condition;
+  }
+
+  /** The condition's message with its parameter unfilled. */
+  public String getDefaultMessageTemplate() {
+    return ErrorConditions.messageTemplate(condition);
+  }
+
+  @Override
+  public String getSqlState() {
+    return ErrorConditions.sqlState(condition);
+  }
+
+  @Override
+  public Map<String, String> getMessageParameters() {
+    return Map.of(PARAMETER, reason);
+  }
+}

@@ -1,0 +1,32 @@
+package io.sparkclassify.natives;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.Properties;
+
+/**
+ * What this jar was built from, from the resource {@code version.properties}.
+ *
+ * @param version the project's version, which the native libraries must have too
+ * @param abi the version of the contract with the native libraries
+ * @param torch the version of torch that the torch library was linked against
+ */
+record BuildVersions(String version, int abi, String torch) {
+  private static final String RESOURCE = "/io/sparkclassify/version.properties";
+
+  static BuildVersions read() {
+    Properties properties = new Properties();
+    try (InputStream resource = BuildVersions.class.getResourceAsStream(RESOURCE)) {
+      if (resource == null) {
+        throw Unavailable.because("the jar has no " + RESOURCE + "; it was not built by this project's build");
+      }
+      properties.load(resource);
+    } catch (IOException unreadable) {
+      throw Unavailable.because("cannot read " + RESOURCE + " from the jar", unreadable);
+    }
+    return new BuildVersions(
+        properties.getProperty("version"),
+        Integer.parseInt(properties.getProperty("abi")),
+        properties.getProperty("torch.version"));
+  }
+}

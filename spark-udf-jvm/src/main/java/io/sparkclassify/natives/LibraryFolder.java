@@ -1,0 +1,139 @@
+package io.sparkclassify.natives;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.DigestInputStream;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.Set;
+
+/**
+ * The folder into which libraries are unpacked from the jar.
+ *
+ * <p>A file's name has the hash of its content, and it appears under that name only when it is complete. So any
+ * number of JVMs and versions can share a folder, a file is written once, and nobody ever maps one that is being
+ * written.
+ */
+final class LibraryFolder {
+  private static final int HASH_DIGITS = 16;
+  private static final FileAttribute<Set<PosixFilePermission>> OWNER_ONLY =
+      PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
+
+  private final Path folder;
+
+  private LibraryFolder(Path folder) {
+    this.folder = folder;
+  }
+
+  /**
+   * The folder to use, made when it is not there.
+   *
+   * @param configured {@code spark.classify.native.dir}, or null for the default: a folder in {@code java.io.tmpdir}
+   *     that belongs to the user alone, since whoever can write to it can run code in this process
+   */
+  static LibraryFolder open(String configured) {
+    boolean isDefault = configured == null;
+    Path folder = isDefault ? defaultFolder() : Path.of(configured).toAbsolutePath();
+    try {
+      Files.createDirectories(folder, OWNER_ONLY);
+      if (isDefault) {
+        requireOwnFolder(folder);
+      }
+    } catch (IOException failure) {
+      throw unusable(folder, failure);
+    }
+    return new LibraryFolder(folder);
+  }
+
+  /** Unpacks a library of the jar, unless that has been done, and returns its path. */
+  Path unpack(String resourceFolder, String name) {
+    String resource = "/" + resourceFolder + "/" + name;
+    try {
+      String hash;
+      try (InputStream content = resourceStream(resource)) {
+        hash = hash(content);
+      }
+      String stem = name.substring(0, name.lastIndexOf('.'));
+      Path target = folder.resolve(stem + "-" + hash.substring(0, HASH_DIGITS) + name.substring(stem.length()));
+      if (!isIntact(target, hash)) {
+        write(resource, target);
+      }
+      return target;
+    } catch (IOException failure) {
+      throw unusable(folder, failure);
+    }
+  }
+
+  private static boolean isIntact(Path file, String hash) throws IOException {
+    if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
+      return false;
+    }
+    try (InputStream content = Files.newInputStream(file)) {
+      return hash(content).equals(hash);
+    }
+  }
+
+  private void write(String resource, Path target) throws IOException {
+    Path unfinished = Files.createTempFile(folder, target.getFileName().toString(), ".tmp", OWNER_ONLY);
+    try (InputStream content = resourceStream(resource)) {
+      Files.copy(content, unfinished, StandardCopyOption.REPLACE_EXISTING);
+      Files.move(unfinished, target, StandardCopyOption.ATOMIC_MOVE);
+    } finally {
+      Files.deleteIfExists(unfinished);
+    }
+  }
+
+  private static InputStream resourceStream(String resource) {
+    InputStream content = LibraryFolder.class.getResourceAsStream(resource);
+    if (content == null) {
+      throw Unavailable.because(
+          "the jar has no " + resource.substring(1)
+              + "; it was built without this library (`make build` builds it whole)");
+    }
+    return content;
+  }
+
+  private static String hash(InputStream content) throws IOException {
+    try (DigestInputStream digest = new DigestInputStream(content, MessageDigest.getInstance("SHA-256"))) {
+      digest.transferTo(OutputStream.nullOutputStream());
+      return HexFormat.of().formatHex(digest.getMessageDigest().digest());
+    } catch (NoSuchAlgorithmException impossible) {
+      throw new IllegalStateException("every JVM has SHA-256", impossible);
+    }
+  }
+
+  private static Path defaultFolder() {
+    String user = System.getProperty("user.name").replaceAll("[^A-Za-z0-9._-]", "_");
+    return Path.of(System.getProperty("java.io.tmpdir"), "spark-classify-" + user).toAbsolutePath();
+  }
+
+  /** Refuses a folder that someone else has put there, or that others may write to. */
+  private static void requireOwnFolder(Path folder) throws IOException {
+    Path probe = Files.createTempFile(folder, "owner", ".tmp", OWNER_ONLY);
+    boolean isOwn = Files.getOwner(probe).equals(Files.getOwner(folder, LinkOption.NOFOLLOW_LINKS));
+    Files.delete(probe);
+    Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(folder, LinkOption.NOFOLLOW_LINKS);
+    boolean isPrivate =
+        !permissions.contains(PosixFilePermission.GROUP_WRITE)
+            && !permissions.contains(PosixFilePermission.OTHERS_WRITE);
+    if (!isOwn || !isPrivate || !Files.isDirectory(folder, LinkOption.NOFOLLOW_LINKS)) {
+      throw new IOException("it does not belong to this user alone (expected owner's own folder, mode 0700)");
+    }
+  }
+
+  private static RuntimeException unusable(Path folder, IOException failure) {
+    return Unavailable.because(
+        "cannot unpack native libraries into " + folder + " (set " + NativeOptions.DIRECTORY_KEY
+            + " to a folder that can be written to and allows execution)",
+        failure);
+  }
+}

@@ -1,0 +1,60 @@
+package io.sparkclassify.natives;
+
+import java.nio.ByteBuffer;
+
+/**
+ * The native methods of one library. {@link NativeLoader} gives an instance that is ready to use.
+ *
+ * <p>All methods may be called from several threads at once, and throw {@link io.sparkclassify.ClassifyException} for
+ * whatever goes wrong; a panic in native code too.
+ */
+public interface NativeBackend {
+
+  /** Version, ABI and backend of the library: {@code {"version": "0.1.0", "abi": 1, "backend": "onnx"}}. */
+  String buildInfo();
+
+  /**
+   * Connects logging and opens the engine. Called by {@link NativeLoader}.
+   *
+   * @param request {@code {"engine_library": path or null}}
+   */
+  void initialize(String request);
+
+  /** The version of the engine's own library. */
+  String engineVersion();
+
+  /**
+   * Opens a model. Equal requests share one model; callers that come while it is being loaded wait for it, and after a
+   * failure the next one tries again.
+   *
+   * @param request {@code {"directory": "/models/id-card", "device": "cpu", "threads": 1}}
+   * @return the model's handle, which is never used for another one
+   */
+  long openModel(String request);
+
+  /**
+   * What is known about an open model: {@code {"backend": "onnx", "labels": ["cat", "dog"], "input": [height, width],
+   * "load_millis": 20}}.
+   */
+  String describeModel(long model);
+
+  /**
+   * Classifies a batch of images. Both buffers are direct, in native byte order and share no memory; position and limit
+   * play no role. Nobody may touch them before the method returns.
+   *
+   * <p>{@code input}: {@code count + 1} longs, the positions in the buffer where each image begins and where the last
+   * one ends; then the images' bytes, packed.
+   *
+   * <p>{@code output}, for a model with C classes: four longs, which are the nanoseconds of decoding, of resizing and
+   * of inference, and the number of bad images; then {@code count} rows of {@code 16 + 4 * C} bytes; then the
+   * messages of the bad images. A row is int 0, int class id, float confidence, int 0, float[C] probabilities. A bad
+   * image's row is int 1, int position of its message in the buffer, int length of it in bytes (UTF-8, at most 512),
+   * and zeros. The buffer has room for {@code 32 + count * (16 + 4 * C + 512)} bytes.
+   *
+   * @return the number of bytes written to {@code output}
+   */
+  long classify(long model, ByteBuffer input, int count, ByteBuffer output);
+
+  /** Closes a model: its handle is refused from now on. Calls that are using it finish undisturbed. */
+  void closeModel(long model);
+}

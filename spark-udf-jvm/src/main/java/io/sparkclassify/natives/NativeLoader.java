@@ -1,0 +1,159 @@
+package io.sparkclassify.natives;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.sparkclassify.ClassifyException;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.function.Function;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Loads the native libraries: finds what they need, unpacks them, links them and checks that they fit this jar.
+ *
+ * <p>A backend is loaded once in a JVM. Callers that come meanwhile wait; after a failure the next caller tries again.
+ * Nothing here happens in a static initialiser, where a failure would lose its cause.
+ */
+public final class NativeLoader {
+  private static final Map<String, Slot> SLOTS =
+      Map.of("onnx", new Slot(NativeLoader::loadOnnx), "pytorch", new Slot(NativeLoader::loadTorch));
+
+  private NativeLoader() {}
+
+  /**
+   * The natives of a backend, ready to use.
+   *
+   * @param backend {@code onnx} or {@code pytorch}
+   * @param options count for the first successful call only
+   * @throws ClassifyException with condition CLASSIFY_BACKEND_UNAVAILABLE when it cannot be loaded. When earlier
+   *     attempts failed for another reason, the first of those is among the suppressed exceptions.
+   */
+  public static NativeBackend load(String backend, NativeOptions options) {
+    Slot slot = SLOTS.get(backend);
+    if (slot == null) {
+      throw new ClassifyException(
+          "CLASSIFY_BAD_CONFIGURATION", "unknown backend '" + backend + "': use 'pytorch' or 'onnx'");
+    }
+    return slot.get(options);
+  }
+
+  private static NativeBackend loadOnnx(NativeOptions options) {
+    String resources = Platform.resourceFolder();
+    LibraryFolder folder = LibraryFolder.open(options.directory());
+    Path runtime =
+        options.onnxRuntimeLibrary() == null
+            ? folder.unpack(resources, "libonnxruntime.so")
+            : Path.of(options.onnxRuntimeLibrary()).toAbsolutePath();
+    return start(new OnnxNative(), folder.unpack(resources, "libspark_classify_onnx.so"), runtime);
+  }
+
+  private static NativeBackend loadTorch(NativeOptions options) {
+    String resources = Platform.resourceFolder();
+    TorchHome torch = TorchHome.find(options.torchHome(), System.getenv(), BuildVersions.read().torch());
+    for (Path library : torch.libraries()) {
+      try {
+        System.load(library.toString());
+      } catch (UnsatisfiedLinkError failure) {
+        String hint =
+            torch.missingCudaLibraries().isEmpty()
+                ? explain(library, failure)
+                : "This CUDA build of torch needs: " + String.join(", ", torch.missingCudaLibraries()) + ".";
+        throw notLinked(library, failure, hint);
+      }
+    }
+    LibraryFolder folder = LibraryFolder.open(options.directory());
+    NativeBackend natives =
+        start(new TorchNative(), folder.unpack(resources, "libspark_classify_torch.so"), null);
+    log().info("libtorch {} from {}", torch.version(), torch.folder());
+    return natives;
+  }
+
+  /**
+   * Links a library, checks that it belongs to this jar, and initializes it.
+   *
+   * @param natives an instance of the class whose native methods the library has
+   * @param engineLibrary the engine's own library, or null when {@code library} is linked to it
+   */
+  static NativeBackend start(NativeBackend natives, Path library, Path engineLibrary) {
+    try {
+      System.load(library.toString());
+    } catch (UnsatisfiedLinkError failure) {
+      throw notLinked(library, failure, explain(library, failure));
+    }
+    requireSameBuild(natives, library, BuildVersions.read());
+    natives.initialize(
+        new ObjectMapper()
+            .createObjectNode()
+            .put("engine_library", engineLibrary == null ? null : engineLibrary.toString())
+            .toString());
+    return natives;
+  }
+
+  /** The handshake: a library of another build would misread the buffers it is given. */
+  static void requireSameBuild(NativeBackend natives, Path library, BuildVersions jar) {
+    JsonNode info;
+    try {
+      info = new ObjectMapper().readTree(natives.buildInfo());
+    } catch (JsonProcessingException | UnsatisfiedLinkError failure) {
+      throw Unavailable.because(library + " is not a library of spark-classify " + jar.version(), failure);
+    }
+    String version = info.path("version").asText();
+    int abi = info.path("abi").asInt();
+    if (!version.equals(jar.version()) || abi != jar.abi()) {
+      throw Unavailable.because(
+          library + " is version " + version + " (ABI " + abi + "), but the jar is version " + jar.version() + " (ABI "
+              + jar.abi() + "): use a jar that was built in one go");
+    }
+  }
+
+  private static ClassifyException notLinked(Path library, UnsatisfiedLinkError failure, String hint) {
+    return Unavailable.because(
+        "cannot load " + library, failure.getMessage() + (hint.isEmpty() ? "" : ". " + hint), failure);
+  }
+
+  /** What the linker does not say: which way out there is. */
+  private static String explain(Path library, UnsatisfiedLinkError failure) {
+    if (Mounts.forbidExecution(library)) {
+      return "The file system is mounted noexec; set " + NativeOptions.DIRECTORY_KEY
+          + " to a folder that allows execution.";
+    }
+    if (String.valueOf(failure.getMessage()).contains("already loaded in another classloader")) {
+      return "Another class loader of this JVM has loaded it, and a JVM loads a library only once: give the jar to"
+          + " Spark in one way only, --jars or spark.jars or the class path, and without userClassPathFirst.";
+    }
+    return "";
+  }
+
+  private static Logger log() {
+    return LoggerFactory.getLogger(NativeLoader.class);
+  }
+
+  /** A backend that is loaded at first use. */
+  private static final class Slot {
+    private final Function<NativeOptions, NativeBackend> loader;
+    private NativeBackend loaded;
+    private RuntimeException firstFailure;
+
+    Slot(Function<NativeOptions, NativeBackend> loader) {
+      this.loader = loader;
+    }
+
+    synchronized NativeBackend get(NativeOptions options) {
+      if (loaded == null) {
+        try {
+          loaded = loader.apply(options);
+        } catch (RuntimeException failure) {
+          if (firstFailure == null) {
+            firstFailure = failure;
+          } else if (!String.valueOf(failure.getMessage()).equals(firstFailure.getMessage())) {
+            failure.addSuppressed(firstFailure);
+          }
+          throw failure;
+        }
+      }
+      return loaded;
+    }
+  }
+}

@@ -1,0 +1,26 @@
+package io.sparkclassify.natives;
+
+/**
+ * Where the native libraries are found and put. They are loaded once in a JVM, with the options of the first caller;
+ * null means the default.
+ *
+ * @param directory the folder the jar's libraries are unpacked into ({@code spark.classify.native.dir}); by default
+ *     one of the user's own in {@code java.io.tmpdir}
+ * @param torchHome the folder of libtorch ({@code spark.classify.torch.home}); by default it is searched for
+ * @param onnxRuntimeLibrary an ONNX Runtime library to use ({@code spark.classify.onnxruntime.library}); by default
+ *     the jar's
+ */
+public record NativeOptions(String directory, String torchHome, String onnxRuntimeLibrary) {
+
+  /** The key of {@link #directory}. */
+  public static final String DIRECTORY_KEY = "spark.classify.native.dir";
+
+  /** The key of {@link #torchHome}. */
+  public static final String TORCH_HOME_KEY = "spark.classify.torch.home";
+
+  /** The key of {@link #onnxRuntimeLibrary}. */
+  public static final String ONNX_RUNTIME_KEY = "spark.classify.onnxruntime.library";
+
+  /** Defaults for everything. */
+  public static final NativeOptions DEFAULTS = new NativeOptions(null, null, null);
+}

@@ -1,0 +1,27 @@
+package io.sparkclassify.natives;
+
+import java.nio.ByteBuffer;
+
+/** The native methods of {@code libspark_classify_onnx.so}. */
+final class OnnxNative implements NativeBackend {
+  @Override
+  public native String buildInfo();
+
+  @Override
+  public native void initialize(String request);
+
+  @Override
+  public native String engineVersion();
+
+  @Override
+  public native long openModel(String request);
+
+  @Override
+  public native String describeModel(long model);
+
+  @Override
+  public native long classify(long model, ByteBuffer input, int count, ByteBuffer output);
+
+  @Override
+  public native void closeModel(long model);
+}

@@ -1,0 +1,22 @@
+package io.sparkclassify.natives;
+
+import io.sparkclassify.ClassifyException;
+
+/** Errors of the condition that a backend cannot be used in this JVM. */
+final class Unavailable {
+  private static final String CONDITION = "CLASSIFY_BACKEND_UNAVAILABLE";
+
+  private Unavailable() {}
+
+  static ClassifyException because(String reason) {
+    return new ClassifyException(CONDITION, reason);
+  }
+
+  static ClassifyException because(String reason, Throwable cause) {
+    return because(reason, cause.toString(), cause);
+  }
+
+  static ClassifyException because(String reason, String details, Throwable cause) {
+    return new ClassifyException(CONDITION, reason + ": " + details, cause);
+  }
+}

@@ -1,0 +1,86 @@
+package io.sparkclassify
+
+import java.util.Locale
+
+import io.sparkclassify.natives.NativeOptions
+import org.apache.spark.network.util.ByteUnit
+import org.apache.spark.sql.internal.SQLConf
+
+/**
+ * The configuration keys, `spark.classify.*`: one typed table, registered with Spark.
+ *
+ * Registered keys are checked by Spark itself where they are set (`SET`, `--conf`, `spark.conf.set`), so a wrong value
+ * is refused at once and by name. Keys about the native libraries are static: a process loads a library only once.
+ */
+object ClassifyConf {
+
+  /** Above this, an image and its header no longer fit the one buffer that carries it to the native library. */
+  private val LargestImageBytes = 1L << 30
+
+  val Model = SQLConf
+    .buildConf("spark.classify.model")
+    .doc(
+      "The model directory: a path or URI that holds config.json, preprocessor_config.json and model.onnx or model.pt. " +
+        "A URI that is not local is copied once by each executor."
+    )
+    .version("0.1.0")
+    .stringConf
+    .checkValue(_.trim.nonEmpty, "The model directory must not be empty.")
+    .createOptional
+
+  val Backend = SQLConf
+    .buildConf("spark.classify.backend")
+    .doc(
+      "The engine that runs the model: `pytorch` (model.pt, needs an installed libtorch) or `onnx` (model.onnx, ONNX " +
+        "Runtime is part of the jar)."
+    )
+    .version("0.1.0")
+    .stringConf
+    .transform(_.toLowerCase(Locale.ROOT))
+    .checkValues(Engine.all.map(_.name).toSet)
+    .createWithDefault(Engine.PyTorch.name)
+
+  val ImageMaxBytes = SQLConf
+    .buildConf("spark.classify.image.maxBytes")
+    .doc("An image file or BINARY value with more bytes than this is an error; a file is then not read.")
+    .version("0.1.0")
+    .bytesConf(ByteUnit.BYTE)
+    .checkValue(
+      bytes => bytes > 0 && bytes <= LargestImageBytes,
+      s"It must be from 1 byte to $LargestImageBytes bytes."
+    )
+    .createWithDefault(256L << 20)
+
+  val NativeDirectory = SQLConf
+    .buildStaticConf(NativeOptions.DIRECTORY_KEY)
+    .doc(
+      "The folder into which executors and driver unpack the native libraries of the jar. It must allow execution. " +
+        "Without it, a folder of the user's own in java.io.tmpdir is taken."
+    )
+    .version("0.1.0")
+    .stringConf
+    .createOptional
+
+  val TorchHome = SQLConf
+    .buildStaticConf(NativeOptions.TORCH_HOME_KEY)
+    .doc(
+      "The libtorch or Python torch folder of every executor, the one with lib/libtorch_cpu.so. Without it, the " +
+        "environment variable LIBTORCH counts, then the torch of the Python that PySpark uses."
+    )
+    .version("0.1.0")
+    .stringConf
+    .createOptional
+
+  val OnnxRuntimeLibrary = SQLConf
+    .buildStaticConf(NativeOptions.ONNX_RUNTIME_KEY)
+    .doc("A libonnxruntime.so on every executor, to be used in the place of the one in the jar.")
+    .version("0.1.0")
+    .stringConf
+    .createOptional
+
+  /** All keys, in the order of the documentation. */
+  val all = Seq(Model, Backend, ImageMaxBytes, NativeDirectory, TorchHome, OnnxRuntimeLibrary)
+
+  /** Makes Spark know the keys, which touching this object does. */
+  def register(): Unit = ()
+}

@@ -1,0 +1,72 @@
+package io.sparkclassify
+
+import io.sparkclassify.natives.NativeOptions
+import org.apache.hadoop.fs.{FileSystem, Path}
+import org.apache.spark.sql.internal.SQLConf
+
+/** All that an executor has to know to classify. It is fixed when the query is analysed, and travels in the plan. */
+final case class ClassifySpec(
+    model: ModelSpec,
+    images: ImageSpec,
+    natives: NativeSpec,
+    hadoop: HadoopSettings
+)
+
+/**
+ * Which model runs on which engine. Equal ones share one loaded model in a JVM.
+ *
+ * @param uri
+ *   the model directory, absolute and with its scheme
+ */
+final case class ModelSpec(engine: Engine, uri: String)
+
+/**
+ * How images are read.
+ *
+ * @param directory
+ *   the URI that relative paths belong to: the driver's working directory in the default file system
+ * @param maxBytes
+ *   `spark.classify.image.maxBytes`
+ */
+final case class ImageSpec(directory: String, maxBytes: Long)
+
+/** Where the native libraries are found and put, by the static keys of [[ClassifyConf]]. */
+final case class NativeSpec(directory: Option[String], torchHome: Option[String], onnxRuntimeLibrary: Option[String]) {
+  def options: NativeOptions = new NativeOptions(directory.orNull, torchHome.orNull, onnxRuntimeLibrary.orNull)
+}
+
+object ClassifySpec {
+
+  /**
+   * The specification for the active session. `backend` and `model` take the place of its configuration.
+   *
+   * Nothing is read from the model directory: it may be there for the executors only.
+   */
+  def resolve(backend: Option[String] = None, model: Option[String] = None): ClassifySpec = {
+    val conf = SQLConf.get
+    val engineName = backend.getOrElse(conf.getConf(ClassifyConf.Backend))
+    val engine = Engine.find(engineName).getOrElse(throw ClassifyErrors.unknownBackend(engineName))
+    val directory = model.orElse(conf.getConf(ClassifyConf.Model)).getOrElse(throw ClassifyErrors.missingModel())
+    val hadoop = HadoopSettings.ofSession()
+    val workingDirectory = FileSystem.get(hadoop.configuration).getWorkingDirectory
+    ClassifySpec(
+      ModelSpec(engine, absolute(directory, workingDirectory)),
+      ImageSpec(workingDirectory.toString, conf.getConf(ClassifyConf.ImageMaxBytes)),
+      NativeSpec(
+        conf.getConf(ClassifyConf.NativeDirectory),
+        conf.getConf(ClassifyConf.TorchHome),
+        conf.getConf(ClassifyConf.OnnxRuntimeLibrary)
+      ),
+      hadoop
+    )
+  }
+
+  private def absolute(directory: String, workingDirectory: Path): String =
+    try new Path(workingDirectory, directory.trim).toString
+    catch {
+      case e: IllegalArgumentException =>
+        throw ClassifyErrors.configuration(
+          s"${ClassifyConf.Model.key} = '$directory' is no path or URI: ${e.getMessage}"
+        )
+    }
+}

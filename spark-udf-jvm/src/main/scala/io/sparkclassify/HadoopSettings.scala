@@ -1,0 +1,48 @@
+package io.sparkclassify
+
+import scala.jdk.CollectionConverters._
+
+import org.apache.hadoop.conf.Configuration
+import org.apache.spark.sql.SparkSession
+import org.apache.spark.sql.internal.SQLConf
+
+/**
+ * What the driver's Hadoop configuration says beyond the files on the class path.
+ *
+ * It travels to the executors inside the plan, small enough for every task: `spark.hadoop.*`, what the application set
+ * on `SparkContext.hadoopConfiguration`, and what the session `SET`. Its values may be credentials, so it never prints
+ * them.
+ */
+final class HadoopSettings private (private val values: Map[String, String]) extends Serializable {
+
+  /** The whole configuration, for this process. */
+  @transient lazy val configuration: Configuration = {
+    val configuration = new Configuration(HadoopSettings.classPath)
+    values.foreach { case (key, value) => configuration.set(key, value, "spark-classify") }
+    configuration
+  }
+
+  override def equals(other: Any): Boolean = other match {
+    case that: HadoopSettings => values == that.values
+    case _                    => false
+  }
+
+  override def hashCode: Int = values.hashCode
+
+  override def toString: String = s"${values.size} Hadoop settings"
+}
+
+object HadoopSettings {
+
+  // Reading the files is slow. A copy of it is not.
+  private lazy val classPath = new Configuration()
+
+  /** The settings of the session that is active on this thread; only for the driver. */
+  def ofSession(): HadoopSettings = {
+    val application = SparkSession.active.sparkContext.hadoopConfiguration.iterator.asScala
+      .collect { case entry if classPath.getRaw(entry.getKey) != entry.getValue => entry.getKey -> entry.getValue }
+    // The rest of the session's keys are Spark's own and mean nothing to Hadoop.
+    val session = SQLConf.get.getAllConfs.filter { case (key, _) => !key.startsWith("spark.") }
+    new HadoopSettings(application.toMap ++ session)
+  }
+}

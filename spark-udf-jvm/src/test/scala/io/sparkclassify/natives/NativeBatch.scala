@@ -1,0 +1,58 @@
+package io.sparkclassify.natives
+
+import java.nio.charset.StandardCharsets.UTF_8
+import java.nio.{ByteBuffer, ByteOrder}
+import java.nio.file.{Files, Path}
+
+/** Calls of the native methods as tests make them: from the contract in [[NativeBackend]], not from its users. */
+object NativeBatch {
+
+  /** What a row of the output holds. */
+  sealed trait Row
+  final case class Good(classId: Int, confidence: Float, probabilities: Seq[Float]) extends Row
+  final case class Bad(message: String) extends Row
+
+  final case class Results(header: Seq[Long], rows: Seq[Row])
+
+  val classes = 3
+
+  def capacity(count: Int): Int = 32 + count * (16 + 4 * classes + 512)
+
+  def direct(size: Int): ByteBuffer = ByteBuffer.allocateDirect(size).order(ByteOrder.nativeOrder)
+
+  /** An input buffer that has these positions and then these bytes. */
+  def input(positions: Seq[Long], bytes: Array[Byte] = Array.empty): ByteBuffer = {
+    val buffer = direct(8 * positions.length + bytes.length)
+    positions.foreach(buffer.putLong)
+    buffer.put(bytes)
+  }
+
+  def pack(images: Seq[Array[Byte]]): ByteBuffer =
+    input(images.scanLeft(8L * (images.length + 1))(_ + _.length), images.toArray.flatten)
+
+  def classify(natives: NativeBackend, model: Long, images: Seq[Array[Byte]]): Results = {
+    val output = direct(capacity(images.length))
+    val written = natives.classify(model, pack(images), images.length, output)
+    val rows = images.indices.map { image =>
+      val row = 32 + image * (16 + 4 * classes)
+      if (output.getInt(row) == 0) {
+        Good(
+          output.getInt(row + 4),
+          output.getFloat(row + 8),
+          (0 until classes).map(c => output.getFloat(row + 16 + 4 * c))
+        )
+      } else {
+        val message = new Array[Byte](output.getInt(row + 8))
+        assert(output.getInt(row + 4) + message.length <= written)
+        output.duplicate.position(output.getInt(row + 4)).get(message)
+        Bad(new String(message, UTF_8))
+      }
+    }
+    Results((0 until 4).map(field => output.getLong(8 * field)), rows)
+  }
+
+  def request(directory: Path, device: String = "cpu", threads: Int = 1): String =
+    s"""{"directory": "$directory", "device": "$device", "threads": $threads}"""
+
+  def read(image: Path): Array[Byte] = Files.readAllBytes(image)
+}

@@ -1,0 +1,220 @@
+package io.sparkclassify.natives
+
+import java.lang.reflect.Proxy
+import java.nio.ByteBuffer
+import java.nio.file.Paths
+import java.util.concurrent.{Callable, CyclicBarrier, Executors}
+
+import scala.jdk.CollectionConverters._
+
+import io.sparkclassify.{ClassifyException, TestData}
+import org.scalatest.funsuite.AnyFunSuite
+
+/**
+ * The boundary between the JVM and Rust, with a real library whose backend fails on demand. The JVM of the tests runs
+ * with -Xcheck:jni, so a broken rule of JNI ends it.
+ */
+class NativeBoundarySuite extends AnyFunSuite {
+  import NativeBatch._
+
+  private lazy val natives = FaultyLibrary.natives
+  private lazy val png = read(TestData.image(".png"))
+  private lazy val jpeg = read(TestData.image(".jpg"))
+
+  private def open(device: String = "cpu", threads: Int = 1): Long =
+    natives.openModel(request(TestData.model, device, threads))
+
+  /** The same model again, under a handle of its own, which this test can close. */
+  private def withModel[T](device: String)(body: Long => T): T = {
+    val model = open(device, threads = 2)
+    try body(model)
+    finally natives.closeModel(model)
+  }
+
+  private def assertFails(condition: String, parts: String*)(action: => Any): Unit = {
+    val failure = intercept[ClassifyException](action)
+    assert(failure.getCondition == condition, failure)
+    parts.foreach(part => assert(failure.getMessage.contains(part)))
+  }
+
+  private def assertRefused(parts: String*)(action: => Any): Unit =
+    assertFails("CLASSIFY_INTERNAL_ERROR", parts: _*)(action)
+
+  test("a batch comes back row by row, with good and bad images mixed") {
+    val long = s"no image ${"x" * 2000}".getBytes
+    val results = classify(natives, open(), Seq(png, Array.empty, jpeg, long, png))
+    val expected = {
+      val weights = (0 until classes).map(logit => math.exp(logit.toDouble))
+      weights.map(_ / weights.sum)
+    }
+    Seq(0, 2, 4).foreach { good =>
+      results.rows(good) match {
+        case Good(classId, confidence, probabilities) =>
+          assert(classId == classes - 1)
+          assert(confidence == probabilities.last)
+          probabilities.zip(expected).foreach { case (actual, wanted) => assert(math.abs(actual - wanted) < 1e-6) }
+        case bad => fail(bad.toString)
+      }
+    }
+    assert(results.rows(1) == Bad("the file is empty"))
+    assert(results.rows(3).asInstanceOf[Bad].message.contains("not an image"))
+    val decode :: resize :: inference :: bad :: Nil = results.header.toList: @unchecked
+    assert(decode > 0 && resize > 0 && inference > 0)
+    assert(bad == 2)
+  }
+
+  test("an empty batch, and one of bad images alone, need no run of the model") {
+    withModel("panic-in-run") { model =>
+      assert(classify(natives, model, Seq.empty).rows.isEmpty)
+      assert(classify(natives, model, Seq(Array.empty, Array.empty)).rows == Seq.fill(2)(Bad("the file is empty")))
+    }
+  }
+
+  test("buffers that break the contract are refused") {
+    val model = open()
+    val output = direct(capacity(1))
+    val good = pack(Seq(png))
+    assertRefused("`input`", "null")(natives.classify(model, null, 1, output))
+    assertRefused("`output`", "null")(natives.classify(model, good, 1, null))
+    assertRefused("`input`", "not a direct buffer")(natives.classify(model, ByteBuffer.allocate(100), 1, output))
+    assertRefused("`output`", "not a direct buffer")(natives.classify(model, good, 1, ByteBuffer.allocate(5000)))
+    assertRefused("`output`", "shares memory")(natives.classify(model, good, 1, good))
+    assertRefused("`output`", "shares memory")(natives.classify(model, good.duplicate.position(8).slice(), 1, good))
+    assertRefused("`count`", "-1")(natives.classify(model, good, -1, output))
+    assertRefused("`count`", "does not fit")(natives.classify(model, good, Int.MaxValue, output))
+    assertRefused("`output`", s"${capacity(1) - 1} bytes")(natives.classify(model, good, 1, direct(capacity(1) - 1)))
+    assertRefused("`input`", "too few")(natives.classify(model, direct(15), 1, output))
+    assertRefused("`input`", "too few")(natives.classify(model, direct(0), 0, output))
+    Seq(Seq(-1L, 16L), Seq(0L, 16L), Seq(16L, 15L), Seq(16L, 17L), Seq(16L, Long.MaxValue), Seq(Long.MinValue, 16L))
+      .foreach { positions =>
+        assertRefused("`input`", "position")(natives.classify(model, input(positions), 1, output))
+      }
+    assert(classify(natives, model, Seq(png)).rows.length == 1)
+  }
+
+  test("slices of a buffer have positions of their own") {
+    val packed = pack(Seq(png))
+    val shifted = direct(packed.capacity + 3)
+    shifted.position(3).put(packed.rewind())
+    val slice = shifted.position(3).slice()
+    assert(natives.classify(open(), slice, 1, direct(capacity(1))) == 32 + 16 + 4 * classes)
+  }
+
+  test("a closed model and a handle that never was are refused") {
+    val model = open(threads = 3)
+    natives.closeModel(model)
+    Seq(model, 0L, -1L, Long.MaxValue).foreach { stale =>
+      assertRefused(s"handle $stale")(classify(natives, stale, Seq(png)))
+      assertRefused(s"handle $stale")(natives.describeModel(stale))
+      assertRefused(s"handle $stale")(natives.closeModel(stale))
+    }
+    val again = open(threads = 3)
+    assert(again != model)
+    assert(classify(natives, again, Seq(png)).rows.length == 1)
+  }
+
+  test("a panic becomes an exception that tells where, and the JVM lives on") {
+    assertFails("CLASSIFY_INTERNAL_ERROR", "panic", "provoked in load", "lib.rs")(open("panic-in-load"))
+    withModel("panic-in-run") { model =>
+      (1 to 3).foreach { _ =>
+        assertFails("CLASSIFY_INTERNAL_ERROR", "panic", "provoked in run", "lib.rs")(classify(natives, model, Seq(png)))
+      }
+    }
+    withModel("strange-panic-in-run") { model =>
+      assertFails("CLASSIFY_INTERNAL_ERROR", "panic", "no message")(classify(natives, model, Seq(png)))
+    }
+    assert(classify(natives, open(), Seq(png)).rows.head.isInstanceOf[Good])
+  }
+
+  test("an error of the engine has its own condition") {
+    withModel("error-in-run") { model =>
+      assertFails("CLASSIFY_INFERENCE_FAILED", "faulty", "provoked in run")(classify(natives, model, Seq(png)))
+    }
+  }
+
+  test("a model whose output does not fit its labels is refused with both numbers") {
+    assertFails("CLASSIFY_BAD_MODEL", "config.json", "id2label", s"$classes", s"${classes + 1}")(open("wrong-classes"))
+  }
+
+  test("requests that make no sense are refused") {
+    assertFails("CLASSIFY_BAD_CONFIGURATION", "device", "quantum")(open("quantum"))
+    val missing = Paths.get("/no/such/model")
+    assertFails("CLASSIFY_BAD_MODEL", missing.toString)(natives.openModel(request(missing)))
+    assertRefused("`request`", "null")(natives.openModel(null))
+    assertRefused("`request`", "unknown field `treads`")(natives.openModel("""{"directory": "/m", "treads": 1}"""))
+    assertRefused("`request`")(natives.openModel("no JSON"))
+    assertRefused("`request`", "threads")(natives.openModel(request(TestData.model, threads = 0)))
+    assertRefused("`request`", "engine_library")(natives.initialize("{\"engine_library\": 7}"))
+  }
+
+  test("text outside the basic plane and NUL cross the boundary unharmed") {
+    val strange = "/no/\u00e9\u4e2d\ud83d\ude00"
+    assertFails("CLASSIFY_BAD_MODEL", strange)(natives.openModel(request(Paths.get(strange))))
+    assertFails("CLASSIFY_BAD_CONFIGURATION", "a\u0000b")(open("a\\u0000b"))
+  }
+
+  test("a load that failed is tried again by the next caller") {
+    assertFails("CLASSIFY_BAD_MODEL", "model.faulty", "provoked in the first load")(open("fail-first-load"))
+    withModel("fail-first-load")(model => assert(classify(natives, model, Seq(png)).rows.length == 1))
+  }
+
+  test("callers that meet get one model from one load, and its messages reach the JVM's log") {
+    val callers = 4
+    val start = new CyclicBarrier(callers)
+    val pool = Executors.newFixedThreadPool(callers)
+    try {
+      var handles = Set.empty[Long]
+      val messages = CapturedLog.of("io.sparkclassify.natives") {
+        natives.initialize("""{"engine_library": null}""") // takes over the level
+        val tasks = Seq.fill(callers)(new Callable[Long] {
+          override def call(): Long = {
+            start.await()
+            open("slow-load")
+          }
+        })
+        handles = pool.invokeAll(tasks.asJava).asScala.map(_.get).toSet
+      }
+      assert(handles.size == 1)
+      val loads = messages.filter(_.message.startsWith(s"loaded ${TestData.model}"))
+      assert(loads.length == 1, messages)
+      assert(loads.head.level == "INFO")
+      assert(loads.head.logger == "io.sparkclassify.natives.spark_classify_core.classifier")
+    } finally pool.shutdown()
+  }
+
+  test("what the library tells about itself") {
+    val jar = BuildVersions.read()
+    assert(natives.buildInfo() == s"""{"version":"${jar.version}","abi":${jar.abi},"backend":"faulty"}""")
+    assert(natives.engineVersion() == "0")
+    val description = natives.describeModel(open())
+    assert(description.startsWith(s"""{"backend":"faulty","labels":["${TestData.labels.mkString(
+        "\",\""
+      )}"],"input":[128,128],"""))
+  }
+
+  test("a library of another version is refused, with both versions") {
+    val jar = BuildVersions.read()
+    val others = Seq(
+      new BuildVersions("9.9.9", jar.abi, jar.torch) -> "9.9.9",
+      new BuildVersions(jar.version, jar.abi + 1, jar.torch) -> s"ABI ${jar.abi + 1}"
+    )
+    others.foreach { case (other, named) =>
+      assertFails("CLASSIFY_BACKEND_UNAVAILABLE", "libspark_classify_faulty.so", jar.version, named) {
+        NativeLoader.requireSameBuild(natives, FaultyLibrary.path, other)
+      }
+    }
+  }
+
+  test("a library that is none of ours is refused") {
+    val other = Proxy
+      .newProxyInstance(
+        getClass.getClassLoader,
+        Array(classOf[NativeBackend]),
+        (_, method, _) => throw new UnsatisfiedLinkError(method.getName)
+      )
+      .asInstanceOf[NativeBackend]
+    assertFails("CLASSIFY_BACKEND_UNAVAILABLE", "/lib/other.so", "not a library of spark-classify") {
+      NativeLoader.requireSameBuild(other, Paths.get("/lib/other.so"), BuildVersions.read())
+    }
+  }
+}
