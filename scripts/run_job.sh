@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Classifies the committed dataset with one backend, as `make run` does: scripts/run_job.sh [pytorch|onnx] [spark-submit options]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source scripts/env.sh
+backend=${1:-pytorch}
+shift || true
+jar=$(ls spark-udf-jvm/build/libs/spark-classify_*.jar)
+
+printf '\n=== spark-classify: %s ===\n' "$backend"
+exec "$SPARK_HOME/bin/spark-submit" \
+    --master "${SPARK_MASTER:-local[*]}" \
+    --conf spark.ui.enabled=false \
+    --conf spark.log.level=WARN \
+    --conf spark.sql.extensions=io.sparkclassify.ClassifyExtensions \
+    --conf spark.classify.torch.home="$LIBTORCH" \
+    "$@" \
+    --class io.sparkclassify.ClassifyJob "$jar" \
+    --images dataset/image_data.csv --image-dir dataset/all_images --model model \
+    --backend "$backend" --output "output_predictions/$backend"

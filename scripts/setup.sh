@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Installs what building and running needs, and nothing twice: system packages (apt, when root), and a virtual
+# environment .venv with pyspark, the libtorch libraries and the test tools.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf '[setup] %s\n' "$*"; }
+die() { printf '[setup] error: %s\n' "$*" >&2; exit 1; }
+
+# command -> Debian package
+declare -A packages=(
+    [cc]=build-essential [c++]=build-essential [cmake]=cmake [nasm]=nasm [gradle]=gradle [javac]=openjdk-17-jdk-headless
+    [python3]=python3-venv
+)
+missing=()
+for command in "${!packages[@]}"; do
+    command -v "$command" >/dev/null || missing+=("${packages[$command]}")
+done
+if command -v python3 >/dev/null && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+    missing+=(python3-venv)
+fi
+if ((${#missing[@]})); then
+    mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        say "installing ${missing[*]}"
+        apt-get update -qq
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    else
+        die "these packages are missing: ${missing[*]}. Install them (Debian: sudo apt-get install ${missing[*]}) and run this again."
+    fi
+fi
+
+command -v cargo >/dev/null || die "cargo is missing: install Rust 1.92 or later with rustup, then run this again."
+wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+have=$(rustc --version | cut -d' ' -f2)
+[ "$(printf '%s\n' "$wanted" "$have" | sort -V | head -n1)" = "$wanted" ] ||
+    die "rustc $have is too old: this project needs $wanted or later (rustup update stable)."
+java_major=$(javac -version 2>&1 | sed -E 's/^javac ([0-9]+).*/\1/')
+[ "$java_major" -ge 17 ] || die "javac $java_major is too old: Spark 4 needs JDK 17 or later; set JAVA_HOME and PATH."
+python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
+    die "$(python3 --version) is too old: pyspark 4 needs Python 3.10 or later."
+
+# The stamp holds what the environment was made from, so that a changed requirement or Python makes it anew.
+stamp=.venv/.made-from
+made_from=$(cat scripts/requirements.txt scripts/requirements-libtorch.txt; python3 --version)
+if [ "$(cat "$stamp" 2>/dev/null)" != "$made_from" ]; then
+    say "making .venv (about 1 GB to download)"
+    python3 -m venv .venv
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check -r scripts/requirements.txt
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r scripts/requirements-libtorch.txt
+    printf '%s\n' "$made_from" >"$stamp"
+fi
+say "ready"
