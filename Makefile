@@ -1,0 +1,61 @@
+# The two commands that matter: `make run` and `make test`. Both install what they need first.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+version := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+jar := spark-udf-jvm/build/libs/spark-classify_2.13-$(version).jar
+# Every recipe that builds or runs something does so against the Spark and the libtorch of .venv.
+env := source scripts/env.sh &&
+
+# Without Spark, ONNX Runtime has to be told: the one that goes into the jar.
+onnxruntime := ORT_DYLIB_PATH=$$(gradle --quiet onnxruntimeLibrary)
+
+.PHONY: help setup build run test test-rust test-jvm test-e2e lint format golden clean
+
+help: ## this list
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+
+setup: ## install what is missing (apt packages when root, .venv)
+	@scripts/setup.sh
+
+build: setup ## build the native libraries, the jar and classify-bench
+	@$(env) cargo build --release --quiet -p spark-classify-jni-onnx -p spark-classify-jni-torch -p classify-bench
+	@$(env) gradle --quiet jar
+
+run: build ## classify the committed dataset in Spark with both backends
+	@scripts/run_job.sh pytorch
+	@scripts/run_job.sh onnx
+
+test: lint test-rust test-jvm test-e2e ## everything
+	@echo "All tests passed."
+
+test-rust: build ## Rust unit and integration tests
+	@$(env) $(onnxruntime) cargo test --release --workspace
+
+test-jvm: build ## ScalaTest suites on a real SparkSession
+	@$(env) gradle --quiet test
+
+test-e2e: build ## spark-submit, spark-sql and PySpark with the jar, on local and local-cluster masters
+	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/e2e
+
+golden: ## make the reference values of the tests again, in an environment of their own (about 3 GB to download)
+	@test -d .venv-reference || python3 -m venv .venv-reference
+	@.venv-reference/bin/python -m pip install --quiet -r scripts/requirements-reference.txt
+	@.venv-reference/bin/python scripts/make_golden.py
+
+lint: build ## rustfmt, clippy, scalafmt, ruff
+	@cargo fmt --all --check
+	@$(env) cargo clippy --release --workspace --all-targets --quiet -- -D warnings
+	@gradle --quiet scalafmtCheck
+	@.venv/bin/ruff check scripts tests
+	@.venv/bin/ruff format --check scripts tests
+
+format: setup ## rewrite the sources in the project's format
+	@cargo fmt --all
+	@gradle --quiet scalafmt
+	@.venv/bin/ruff check --fix scripts tests
+	@.venv/bin/ruff format scripts tests
+
+clean: ## remove everything that was built
+	@rm -rf target spark-udf-jvm/build .gradle .venv .venv-reference output_predictions

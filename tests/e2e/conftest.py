@@ -1,0 +1,87 @@
+"""What the end-to-end tests share: the built jar, the golden predictions, and running Spark's own launchers.
+
+Every launcher runs as a separate process, as a user would start it, and binds to loopback only.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CLASSES = ["crop_and_replace", "font_issue", "valid_id"]
+BACKENDS = ["pytorch", "onnx"]
+EXTENSION = "spark.sql.extensions=io.sparkclassify.ClassifyExtensions"
+
+
+@pytest.fixture(scope="session")
+def jar() -> Path:
+    (jar,) = (ROOT / "spark-udf-jvm/build/libs").glob("spark-classify_*.jar")
+    return jar
+
+
+@pytest.fixture(scope="session")
+def golden() -> dict[str, dict[str, list[float]]]:
+    """Reference probabilities: backend → image → one value a class, in class-id order."""
+    images = json.loads((ROOT / "tests/golden/predictions.json").read_text())["images"]
+    return {backend: {image: values[backend] for image, values in images.items()} for backend in BACKENDS}
+
+
+@pytest.fixture
+def spark_run(tmp_path):
+    """Runs one of Spark's launchers (spark-submit, spark-sql, ...) in the project's root."""
+
+    def run(launcher: str, *args: object, stdin: str = "", env: dict[str, str] | None = None, check: bool = True):
+        home = Path(os.environ["SPARK_HOME"])
+        command = [
+            str(home / "bin" / launcher),
+            *["--conf", "spark.ui.enabled=false"],
+            *["--conf", f"spark.sql.warehouse.dir={tmp_path}/warehouse"],
+            *["--conf", f"spark.local.dir={tmp_path}/local"],
+            *["--conf", f"spark.hadoop.javax.jdo.option.ConnectionURL=jdbc:derby:memory:{tmp_path.name};create=true"],
+            *map(str, args),
+        ]
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env={**os.environ, **(env or {})},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        if check and done.returncode != 0:
+            pytest.fail(f"{launcher} ended with {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-12000:]}")
+        return done
+
+    return run
+
+
+def read_predictions(directory: Path) -> dict[str, dict[str, str]]:
+    """The rows of a written prediction CSV (a Spark output folder or one file), by image path."""
+    parts = sorted(directory.glob("part-*.csv")) if directory.is_dir() else [directory]
+    rows = {}
+    for part in parts:
+        with part.open(newline="") as file:
+            for row in csv.DictReader(file):
+                assert row["image_path"] not in rows, f"{row['image_path']} twice"
+                rows[row["image_path"]] = row
+    return rows
+
+
+def assert_matches_golden(rows: dict[str, dict[str, str]], golden: dict[str, list[float]]) -> None:
+    """Every image is there once, and every probability agrees with the Python reference to 1e-4."""
+    assert rows.keys() == golden.keys()
+    for image, expected in golden.items():
+        row = rows[image]
+        actual = [float(row[f"prob_{name}"]) for name in CLASSES]
+        assert actual == pytest.approx(expected, abs=1e-4), image
+        best = max(range(len(expected)), key=expected.__getitem__)
+        assert int(row["predicted_class_id"]) == best, image
+        assert row["predicted_class"] == CLASSES[best], image
+        assert float(row["confidence"]) == pytest.approx(expected[best], abs=1e-4), image

@@ -1,0 +1,99 @@
+"""`classify` from spark-sql and PySpark with nothing but `--jars` and the two `--conf` lines."""
+
+import json
+import os
+
+import pytest
+from conftest import EXTENSION
+
+MODEL = ["--conf", EXTENSION, "--conf", "spark.classify.model=model"]
+
+
+def test_spark_sql_with_jars_alone(spark_run, jar, golden):
+    image, expected = next(iter(golden["onnx"].items()))
+    query = f"SELECT to_json(classify('dataset/all_images/{image}', 'onnx'));"
+    # LIBTORCH is emptied: ONNX must not need it.
+    done = spark_run("spark-sql", "--master", "local[2]", "--jars", jar, *MODEL, "-e", query, env={"LIBTORCH": ""})
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    row = json.loads(line)
+    assert row["probabilities"] == pytest.approx(expected, abs=1e-4)
+    assert row["class_id"] == expected.index(max(expected))
+    assert row["confidence"] == pytest.approx(max(expected), abs=1e-4)
+
+
+@pytest.mark.parametrize("master", ["local[2]", "local-cluster[2,1,1024]"])
+def test_spark_infer_script(spark_run, jar, master):
+    done = spark_run(
+        *["spark-submit", "--master", master, "--jars", jar, "--conf", EXTENSION],
+        *["--conf", f"spark.classify.torch.home={os.environ['LIBTORCH']}", "scripts/spark_infer.py", "onnx"],
+    )
+    assert "images: 120" in done.stdout
+    assert "accuracy: " in done.stdout
+
+
+QUERIES = r"""
+import json, sys
+from pyspark.sql import SparkSession
+from pyspark.sql.functions import expr
+
+spark = SparkSession.builder.getOrCreate()
+results = {}
+
+def outcome(name, query):
+    try:
+        results[name] = [row.asDict(True) for row in spark.sql(query).collect()]
+    except Exception as error:
+        results[name] = {
+            "condition": getattr(error, "getCondition", lambda: None)(),
+            "sqlstate": getattr(error, "getSqlState", lambda: None)(),
+            "message": str(error),
+        }
+
+for name, query in json.load(open(sys.argv[1])).items():
+    outcome(name, query)
+json.dump(results, open(sys.argv[2], "w"))
+"""
+
+
+def test_pyspark_bad_input_names_path_reason_and_condition(spark_run, jar, tmp_path):
+    image = "dataset/all_images/" + sorted(os.listdir("dataset/all_images"))[0]
+    empty = tmp_path / "empty.jpg"
+    empty.write_bytes(b"")
+    text = tmp_path / "text.png"
+    text.write_text("this is no picture")
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "config.json").write_text("{")
+    queries = {
+        "null": "SELECT classify(CAST(NULL AS STRING), 'onnx') AS c",
+        "binary": f"SELECT classify(content, 'onnx').class_id AS c FROM binaryFile.`{image}`",
+        "missing": "SELECT classify('no/such/image.jpg', 'onnx') AS c",
+        "empty": f"SELECT classify('{empty}', 'onnx') AS c",
+        "text": f"SELECT classify('{text}', 'onnx') AS c",
+        "backend": f"SELECT classify('{image}', 'tensorflow') AS c",
+        "model": f"SELECT classify('{image}', 'onnx', '{tmp_path}/nowhere') AS c",
+        "config": f"SELECT classify('{image}', 'onnx', '{broken}') AS c",
+        "after": f"SELECT classify('{image}', 'onnx').class_id AS c",
+    }
+    script, questions, answers = tmp_path / "queries.py", tmp_path / "queries.json", tmp_path / "answers.json"
+    script.write_text(QUERIES)
+    questions.write_text(json.dumps(queries))
+    spark_run("spark-submit", "--master", "local[2]", "--jars", jar, *MODEL, script, questions, answers)
+    results = json.loads(answers.read_text())
+
+    assert results["null"] == [{"c": None}]
+    assert results["binary"] == results["after"], "an executor that met bad input goes on working"
+    expectations = {
+        "missing": ("CLASSIFY_UNREADABLE_IMAGE", ["no/such/image.jpg"]),
+        "empty": ("CLASSIFY_BAD_IMAGE", [str(empty), "empty"]),
+        "text": ("CLASSIFY_BAD_IMAGE", [str(text), "not an image"]),
+        "backend": ("CLASSIFY_BAD_CONFIGURATION", ["tensorflow", "onnx", "pytorch"]),
+        "model": ("CLASSIFY_BAD_MODEL", [f"{tmp_path}/nowhere"]),
+        "config": ("CLASSIFY_BAD_MODEL", ["config.json"]),
+    }
+    for name, (condition, fragments) in expectations.items():
+        result = results[name]
+        assert isinstance(result, dict), f"{name} did not fail: {result}"
+        assert condition in (result["condition"] or result["message"]), (name, result)
+        for fragment in fragments:
+            assert fragment in result["message"], (name, result)
