@@ -34,6 +34,7 @@ test-rust: build ## Rust unit and integration tests
 	@$(env) $(onnxruntime) cargo test --release --workspace
 
 test-jvm: build ## ScalaTest suites on a real SparkSession
+	@$(env) cargo build --release --quiet -p spark-classify-jni-faulty
 	@$(env) gradle --quiet test
 
 test-e2e: build ## spark-submit, spark-sql and PySpark with the jar, on local and local-cluster masters
