@@ -1,8 +1,10 @@
 package io.sparkclassify
 
+import io.sparkclassify.conf.{ClassifyConf, Engine}
 import org.apache.spark.sql.AnalysisException
 import org.apache.spark.sql.catalyst.expressions.Expression
 import org.apache.spark.sql.catalyst.trees.Origin
+import org.apache.spark.sql.types.DataType
 
 /** The errors that the Spark side raises itself, each with its condition. */
 private[sparkclassify] object ClassifyErrors {
@@ -13,55 +15,75 @@ private[sparkclassify] object ClassifyErrors {
 
   def missingModel(): AnalysisException = configuration(
     "no model: set spark.classify.model to a model directory (SET spark.classify.model=/path/to/model), or give it as " +
-      "the third argument of classify"
+      "the argument `model` of the function"
   )
 
   def unknownBackend(name: String): AnalysisException = configuration(
-    s"unknown backend '$name' (second argument of classify; its default is spark.classify.backend): use one of " +
+    s"unknown backend '$name' (its default is spark.classify.backend): use one of " +
       Engine.all.map(engine => s"'${engine.name}'").mkString(", ")
   )
 
-  def wrongArgumentCount(actual: Int): AnalysisException = new AnalysisException(
+  def wrongArgumentCount(function: String, expected: Range, actual: Int): AnalysisException = new AnalysisException(
     "WRONG_NUM_ARGS.WITHOUT_SUGGESTION",
     Map(
-      "functionName" -> s"`${Classify.Name}`",
-      "expectedNum" -> "[1, 2, 3]",
+      "functionName" -> s"`$function`",
+      "expectedNum" -> expected.mkString("[", ", ", "]"),
       "actualNum" -> actual.toString,
       "docroot" -> "https://spark.apache.org/docs/latest"
     )
   )
 
-  /** An option (backend, model) that is no constant string; `reason` is a subclass of DATATYPE_MISMATCH. */
+  /** The named arguments of a call do not fit the function. */
+  def wrongArguments(function: String, parameters: Seq[String], reason: String): AnalysisException =
+    new ClassifyAnalysisException(
+      "CLASSIFY_WRONG_ARGUMENTS",
+      s"cannot call $function(${parameters.mkString(", ")}): $reason",
+      Origin()
+    )
+
+  /**
+   * An argument that must be a constant and is none.
+   *
+   * @param reason
+   *   a subclass of DATATYPE_MISMATCH
+   * @param position
+   *   of the argument, from 1
+   */
   def badOption(
       reason: String,
       call: String,
-      option: String,
+      parameter: String,
       argument: Expression,
-      position: String
+      position: Int,
+      required: DataType
   ): AnalysisException = new AnalysisException(
     s"DATATYPE_MISMATCH.$reason",
     Map("sqlExpr" -> quoted(call)) ++ (reason match {
       case "NON_FOLDABLE_INPUT" =>
-        Map("inputName" -> s"`$option`", "inputType" -> quoted("STRING"), "inputExpr" -> quoted(argument.sql))
+        Map("inputName" -> s"`$parameter`", "inputType" -> quoted(required.sql), "inputExpr" -> quoted(argument.sql))
       case "UNEXPECTED_NULL" =>
-        Map("exprName" -> s"`$option`")
+        Map("exprName" -> s"`$parameter`")
       case _ =>
         Map(
-          "paramIndex" -> position,
-          "requiredType" -> quoted("STRING"),
+          "paramIndex" -> Seq("first", "second", "third", "fourth")(position - 1),
+          "requiredType" -> quoted(required.sql),
           "inputSql" -> quoted(argument.sql),
           "inputType" -> quoted(argument.dataType.sql)
         )
     })
   )
 
-  /** An image whose bytes cannot be had. */
-  def unreadableImage(name: String, reason: String, cause: Throwable = null): ClassifyException =
-    imageError("CLASSIFY_UNREADABLE_IMAGE", name, reason, cause)
+  /**
+   * Why an image cannot be classified: the text of both functions' errors.
+   *
+   * @param name
+   *   the path, or what else the user knows the image by
+   */
+  def badImage(name: String, reason: String): String = s"cannot classify $name: $reason"
 
-  /** An image whose bytes are no image that can be classified. */
-  def badImage(name: String, reason: String): ClassifyException =
-    imageError("CLASSIFY_BAD_IMAGE", name, reason, null)
+  /** The failure of a query by a bad image. */
+  def failedImage(condition: String, reason: String): ClassifyException =
+    new ClassifyException(condition, s"$reason. To keep such rows with their error, use try_classify.")
 
   /** A model directory that cannot be used. */
   def badModel(uri: String, reason: String, cause: Throwable): ClassifyException =
@@ -70,9 +92,6 @@ private[sparkclassify] object ClassifyErrors {
       s"cannot load the model $uri (${ClassifyConf.Model.key}): $reason",
       cause
     )
-
-  private def imageError(condition: String, name: String, reason: String, cause: Throwable) =
-    new ClassifyException(condition, s"cannot classify $name: $reason", cause)
 
   private def quoted(sql: String): String = "\"" + sql + "\""
 }

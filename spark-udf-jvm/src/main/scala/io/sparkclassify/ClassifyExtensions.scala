@@ -1,48 +1,34 @@
 package io.sparkclassify
 
+import io.sparkclassify.conf.ClassifyConf
+import io.sparkclassify.execution.ClassifyStrategy
+import io.sparkclassify.expressions.{FunctionDocs, Functions}
+import io.sparkclassify.plans.ExtractInferences
 import org.apache.spark.sql.SparkSessionExtensions
 import org.apache.spark.sql.catalyst.FunctionIdentifier
-import org.apache.spark.sql.catalyst.expressions.ExpressionInfo
 
-/** Adds `classify` to Spark: `--conf spark.sql.extensions=io.sparkclassify.ClassifyExtensions`. */
+/**
+ * Adds the functions to Spark: `--conf spark.sql.extensions=io.sparkclassify.ClassifyExtensions`.
+ *
+ * A call goes through Spark like this:
+ *
+ *   1. analysis makes it a view over an [[expressions.ImageInference]];
+ *   1. after filters have been pushed down, [[plans.ExtractInferences]] moves the inference into
+ *      [[plans.ClassifyImages]];
+ *   1. [[execution.ClassifyStrategy]] plans that as [[execution.ClassifyExec]].
+ */
 class ClassifyExtensions extends (SparkSessionExtensions => Unit) {
 
   override def apply(extensions: SparkSessionExtensions): Unit = {
     ClassifyConf.register()
-    extensions.injectFunction((FunctionIdentifier(Classify.Name), ClassifyExtensions.info, Classify.build))
+    Seq(
+      FunctionDocs.classify -> Functions.classify _,
+      FunctionDocs.tryClassify -> Functions.tryClassify _,
+      FunctionDocs.classifyTopK -> Functions.classifyTopK _
+    ).foreach { case (info, build) =>
+      extensions.injectFunction((FunctionIdentifier(info.getName), info, build))
+    }
+    extensions.injectPreCBORule(_ => ExtractInferences)
+    extensions.injectPlannerStrategy(_ => ClassifyStrategy)
   }
-}
-
-object ClassifyExtensions {
-
-  /** What `DESCRIBE FUNCTION EXTENDED classify` prints. Spark indents these texts by four. */
-  private val info = new ExpressionInfo(
-    classOf[Classify].getName,
-    null,
-    Classify.Name,
-    "_FUNC_(input[, backend[, model]]) - Classifies the image `input` with a neural network.",
-    """
-    Arguments:
-      * input - the image: a STRING with the path or URI of a file (JPEG, PNG, ...) on any file system that Spark
-          reads, or a BINARY with the content of such a file. NULL gives NULL.
-      * backend - the engine, a constant: 'pytorch' or 'onnx'. The default is spark.classify.backend.
-      * model - the model directory, a constant path or URI. The default is spark.classify.model.
-    """,
-    """
-    Examples:
-      > SET spark.classify.model=/models/id-card;
-      > SELECT _FUNC_('/images/card.jpg', 'onnx').class;
-       valid_id
-      > SELECT path, c.class, c.confidence FROM (SELECT path, _FUNC_(content) AS c FROM images);
-       file:/images/card.jpg	valid_id	0.998
-    """,
-    """
-    The result is a STRUCT<class: STRING, class_id: INT, confidence: FLOAT, probabilities: ARRAY<FLOAT>>, whose
-    probabilities stand in class-id order. An image that cannot be read or decoded fails the query.
-    """,
-    "misc_funcs",
-    "0.1.0",
-    "",
-    "scala_udf"
-  )
 }

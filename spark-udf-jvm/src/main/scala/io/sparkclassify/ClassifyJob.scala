@@ -2,6 +2,9 @@ package io.sparkclassify
 
 import java.util.Locale
 
+import io.sparkclassify.conf.{ClassifyConf, ClassifySpec}
+import io.sparkclassify.engine.ClassifyEngine
+import io.sparkclassify.job.{ConfusionMatrix, JobArguments, Stopwatch}
 import org.apache.hadoop.fs.Path
 import org.apache.spark.SparkConf
 import org.apache.spark.sql.{Column, DataFrame, SparkSession}
@@ -107,8 +110,9 @@ private[sparkclassify] final class ClassifyJob(spark: SparkSession, arguments: J
     val loaded = spark.sparkContext
       .parallelize(0 until tasks, tasks)
       .map { _ =>
-        val model = ClassifyEngine.modelOfTask(spec)
-        LoadedModel(model.labels.map(_.toString).toSeq, model.loadMillis)
+        val lease = ClassifyEngine.acquire(spec)
+        try LoadedModel(lease.model.labels.map(_.toString).toSeq, lease.model.loadMillis)
+        finally lease.close()
       }
       .collect()
     loaded.maxBy(_.millis)

@@ -3,6 +3,8 @@ package io.sparkclassify
 import java.nio.file.{Files, Path}
 import java.util.Arrays
 
+import io.sparkclassify.conf.ClassifyConf
+
 class BadInputSuite extends SharedSession {
 
   private def classify(path: Any, arguments: String = "'onnx'"): String = s"SELECT classify('$path', $arguments)"

@@ -4,6 +4,8 @@ import java.net.{InetAddress, InetSocketAddress}
 import java.nio.file.Files
 
 import com.sun.net.httpserver.HttpServer
+import io.sparkclassify.conf.{ClassifyConf, ClassifySpec, Engine, ModelSpec}
+import io.sparkclassify.expressions.ImageInference
 import org.apache.spark.sql.Row
 import org.apache.spark.sql.functions.{call_function, col, lit}
 import org.apache.spark.sql.types._
@@ -141,7 +143,7 @@ class ClassifySuite extends SharedSession {
   test("options come from the arguments first, then from the session, and may be any constant string") {
     val image = TestData.image(".png")
     def specOf(query: String): ClassifySpec = sql(query).queryExecution.analyzed.expressions
-      .flatMap(_.collect { case classify: Classify => classify.spec })
+      .flatMap(_.collect { case inference: ImageInference => inference.spec })
       .head
     assert(specOf(s"SELECT classify('$image')").model.engine == Engine.PyTorch)
     assert(specOf(s"SELECT classify('$image', lower('ONNX'))").model.engine == Engine.Onnx)

@@ -1,5 +1,6 @@
 package io.sparkclassify
 
+import io.sparkclassify.conf.ClassifyConf
 import org.apache.spark.SparkThrowable
 import org.apache.spark.sql.{DataFrame, Row, SparkSession}
 import org.scalatest.funsuite.AnyFunSuite

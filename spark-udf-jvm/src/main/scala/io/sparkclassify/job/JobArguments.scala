@@ -1,4 +1,6 @@
-package io.sparkclassify
+package io.sparkclassify.job
+
+import io.sparkclassify.conf.Engine
 
 /** The command line of [[ClassifyJob]]. */
 final case class JobArguments(

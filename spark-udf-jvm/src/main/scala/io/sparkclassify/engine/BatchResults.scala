@@ -1,11 +1,8 @@
-package io.sparkclassify
+package io.sparkclassify.engine
 
 import java.nio.ByteBuffer
 import java.nio.charset.StandardCharsets.UTF_8
 
-import org.apache.spark.sql.catalyst.InternalRow
-import org.apache.spark.sql.catalyst.expressions.UnsafeArrayData
-import org.apache.spark.sql.types._
 import org.apache.spark.unsafe.types.UTF8String
 
 /**
@@ -15,9 +12,21 @@ import org.apache.spark.unsafe.types.UTF8String
  * Then comes a row for each image: int32 status, and for a good image int32 class id, float32 confidence, int32 0 and
  * a float32 for each class; for a bad one int32 offset and int32 length of its message, in bytes from the buffer's
  * start.
+ *
+ * @param labels
+ *   the names of the classes, in class-id order
  */
-final class ResultRows(output: ByteBuffer, labels: Array[UTF8String]) {
-  import ResultRows._
+final class BatchResults(output: ByteBuffer, val labels: Array[UTF8String]) {
+  import BatchResults._
+
+  /** Time spent in decoding, summed over the images and so over the threads that did it. */
+  def decodeNanos: Long = output.getLong(0)
+
+  /** Time spent in resizing, cropping and normalising, summed likewise. */
+  def resizeNanos: Long = output.getLong(8)
+
+  /** Time spent in the model. */
+  def inferenceNanos: Long = output.getLong(16)
 
   private def start(image: Int): Int = HeaderBytes + image * rowBytes(labels.length)
 
@@ -32,32 +41,17 @@ final class ResultRows(output: ByteBuffer, labels: Array[UTF8String]) {
     }
   }
 
-  /** The result of a good image, a value of [[ResultRows.schema]]. It holds nothing of the buffer. */
-  def row(image: Int): InternalRow = {
-    val at = start(image)
-    val classId = output.getInt(at + 4)
-    val probabilities = new Array[Float](labels.length)
-    var i = 0
-    while (i < probabilities.length) {
-      probabilities(i) = output.getFloat(at + 16 + 4 * i)
-      i += 1
-    }
-    InternalRow(labels(classId), classId, output.getFloat(at + 8), UnsafeArrayData.fromPrimitiveArray(probabilities))
+  /** The most probable class of a good image. */
+  def classId(image: Int): Int = output.getInt(start(image) + 4)
+
+  /** The probabilities of a good image, in class-id order; a copy. */
+  def probabilities(image: Int): Array[Float] = {
+    val first = start(image) + 16
+    Array.tabulate(labels.length)(classId => output.getFloat(first + 4 * classId))
   }
 }
 
-object ResultRows {
-
-  /** The result of `classify`: probabilities stand in class-id order. */
-  val schema: StructType = StructType(
-    Seq(
-      StructField("class", StringType, nullable = false),
-      StructField("class_id", IntegerType, nullable = false),
-      StructField("confidence", FloatType, nullable = false),
-      StructField("probabilities", ArrayType(FloatType, containsNull = false), nullable = false)
-    )
-  )
-
+object BatchResults {
   private val HeaderBytes = 32
   private val MessageBytes = 512
 

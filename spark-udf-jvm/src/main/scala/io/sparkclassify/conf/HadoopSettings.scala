@@ -1,4 +1,4 @@
-package io.sparkclassify
+package io.sparkclassify.conf
 
 import scala.jdk.CollectionConverters._
 

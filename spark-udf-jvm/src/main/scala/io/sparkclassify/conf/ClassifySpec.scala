@@ -1,5 +1,6 @@
-package io.sparkclassify
+package io.sparkclassify.conf
 
+import io.sparkclassify.ClassifyErrors
 import io.sparkclassify.natives.NativeOptions
 import org.apache.hadoop.fs.{FileSystem, Path}
 import org.apache.spark.sql.internal.SQLConf
@@ -29,6 +30,26 @@ final case class ModelSpec(engine: Engine, uri: String)
  *   `spark.classify.image.maxBytes`
  */
 final case class ImageSpec(directory: String, maxBytes: Long)
+
+/**
+ * How the operator forms batches.
+ *
+ * @param size
+ *   `spark.classify.batchSize`
+ * @param readThreads
+ *   `spark.classify.read.threads`
+ * @param maxBytes
+ *   `spark.classify.read.maxBytes`
+ */
+final case class BatchSpec(size: Int, readThreads: Int, maxBytes: Long)
+
+object BatchSpec {
+  def ofSession(conf: SQLConf): BatchSpec = BatchSpec(
+    conf.getConf(ClassifyConf.BatchSize),
+    conf.getConf(ClassifyConf.ReadThreads),
+    conf.getConf(ClassifyConf.ReadMaxBytes)
+  )
+}
 
 /** Where the native libraries are found and put, by the static keys of [[ClassifyConf]]. */
 final case class NativeSpec(directory: Option[String], torchHome: Option[String], onnxRuntimeLibrary: Option[String]) {

@@ -1,6 +1,8 @@
-package io.sparkclassify
+package io.sparkclassify.engine
 
 import java.nio.file.{Files, StandardCopyOption}
+
+import io.sparkclassify.{CountedFileSystem, SharedSession, TestData}
 
 class ModelLoadSuite extends SharedSession {
 

@@ -1,10 +1,12 @@
-package io.sparkclassify
+package io.sparkclassify.engine
 
 import java.util.concurrent.ConcurrentHashMap
 import java.util.concurrent.atomic.LongAdder
 
 import com.fasterxml.jackson.databind.ObjectMapper
-import io.sparkclassify.natives.{NativeBackend, NativeLoader}
+import io.sparkclassify.{ClassifyErrors, ClassifyException}
+import io.sparkclassify.conf.{ClassifySpec, ModelSpec}
+import io.sparkclassify.natives.NativeLoader
 import org.apache.spark.TaskContext
 import org.apache.spark.unsafe.types.UTF8String
 
@@ -28,15 +30,14 @@ object ClassifyEngine {
   /**
    * The model for the task that runs on this thread, which owns `spark.task.cpus` cores. Where no task runs, the driver
    * evaluates single rows, on one core.
+   *
+   * @return
+   *   a lease, to be closed when the model is no longer needed
    */
-  def modelOfTask(spec: ClassifySpec): LoadedModel = model(spec, Option(TaskContext.get()).fold(1)(_.cpus()))
-
-  /**
-   * @param threads
-   *   the cores that one call may use
-   */
-  def model(spec: ClassifySpec, threads: Int): LoadedModel =
-    models.computeIfAbsent(Key(spec.model, threads), key => load(key, spec))
+  def acquire(spec: ClassifySpec): ModelLease = {
+    val threads = Option(TaskContext.get()).fold(1)(_.cpus())
+    new ModelLease(models.computeIfAbsent(Key(spec.model, threads), key => load(key, spec)))
+  }
 
   private def load(key: Key, spec: ClassifySpec): LoadedModel = {
     val natives = NativeLoader.load(key.model.engine.name, spec.natives.options)
@@ -62,26 +63,7 @@ object ClassifyEngine {
   }
 }
 
-/**
- * A model that this JVM has loaded.
- *
- * @param labels
- *   the names of the classes, in class-id order
- * @param loadMillis
- *   how long the engine took to load it
- */
-final class LoadedModel(natives: NativeBackend, handle: Long, val labels: Array[UTF8String], val loadMillis: Long) {
-
-  /**
-   * Classifies a batch in one native call.
-   *
-   * @param buffers
-   *   what the call works in; the results are valid until it is used again
-   */
-  def classify(images: IndexedSeq[Array[Byte]], buffers: BatchBuffers): ResultRows = {
-    val input = buffers.pack(images)
-    val output = buffers.results(images.length, labels.length)
-    natives.classify(handle, input, images.length, output)
-    new ResultRows(output, labels)
-  }
+/** The right to use a model. While there is one, the model is not evicted. */
+final class ModelLease private[engine] (val model: LoadedModel) extends AutoCloseable {
+  override def close(): Unit = ()
 }

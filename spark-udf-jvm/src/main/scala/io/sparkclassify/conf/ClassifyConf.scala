@@ -1,4 +1,4 @@
-package io.sparkclassify
+package io.sparkclassify.conf
 
 import java.util.Locale
 
@@ -16,6 +16,9 @@ object ClassifyConf {
 
   /** Above this, an image and its header no longer fit the one buffer that carries it to the native library. */
   private val LargestImageBytes = 1L << 30
+
+  /** With one image more than this, a batch still fits the buffer. */
+  private val LargestBatchBytes = 512L << 20
 
   val Model = SQLConf
     .buildConf("spark.classify.model")
@@ -51,6 +54,39 @@ object ClassifyConf {
     )
     .createWithDefault(256L << 20)
 
+  val BatchSize = SQLConf
+    .buildConf("spark.classify.batchSize")
+    .doc("How many rows are classified in one call of the native library.")
+    .version("0.1.0")
+    .intConf
+    .checkValue(size => size > 0 && size <= 4096, "It must be from 1 to 4096.")
+    .createWithDefault(32)
+
+  val ReadThreads = SQLConf
+    .buildConf("spark.classify.read.threads")
+    .doc(
+      "How many files a task reads at once, ahead of their classification. Object stores with high latency want more, " +
+        "until all waiting for files is gone: about the latency times the images that a task classifies in a second."
+    )
+    .version("0.1.0")
+    .intConf
+    .checkValue(threads => threads > 0 && threads <= 1024, "It must be from 1 to 1024.")
+    .createWithDefault(8)
+
+  val ReadMaxBytes = SQLConf
+    .buildConf("spark.classify.read.maxBytes")
+    .doc(
+      "How many bytes of images a task holds at most, both ahead of a batch and in one. An image for each reading " +
+        "thread may come on top. Large images make smaller batches."
+    )
+    .version("0.1.0")
+    .bytesConf(ByteUnit.BYTE)
+    .checkValue(
+      bytes => bytes > 0 && bytes <= LargestBatchBytes,
+      s"It must be from 1 byte to $LargestBatchBytes bytes."
+    )
+    .createWithDefault(64L << 20)
+
   val NativeDirectory = SQLConf
     .buildStaticConf(NativeOptions.DIRECTORY_KEY)
     .doc(
@@ -79,7 +115,17 @@ object ClassifyConf {
     .createOptional
 
   /** All keys, in the order of the documentation. */
-  val all = Seq(Model, Backend, ImageMaxBytes, NativeDirectory, TorchHome, OnnxRuntimeLibrary)
+  val all = Seq(
+    Model,
+    Backend,
+    BatchSize,
+    ReadThreads,
+    ReadMaxBytes,
+    ImageMaxBytes,
+    NativeDirectory,
+    TorchHome,
+    OnnxRuntimeLibrary
+  )
 
   /** Makes Spark know the keys, which touching this object does. */
   def register(): Unit = ()

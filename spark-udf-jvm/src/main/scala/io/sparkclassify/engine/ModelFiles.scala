@@ -1,8 +1,9 @@
-package io.sparkclassify
+package io.sparkclassify.engine
 
 import java.io.{FileNotFoundException, IOException}
 import java.nio.file.{Files, Path => LocalPath, Paths}
 
+import io.sparkclassify.ClassifyErrors
 import org.apache.commons.io.FileUtils
 import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs.Path

@@ -1,4 +1,4 @@
-package io.sparkclassify
+package io.sparkclassify.job
 
 import java.util.Locale
 

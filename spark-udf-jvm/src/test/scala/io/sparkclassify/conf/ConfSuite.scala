@@ -1,5 +1,7 @@
-package io.sparkclassify
+package io.sparkclassify.conf
 
+import io.sparkclassify.{CountedFileSystem, SharedSession, TestData}
+import io.sparkclassify.expressions.ImageInference
 import org.apache.spark.sql.AnalysisException
 import org.apache.spark.sql.internal.SQLConf
 
@@ -51,7 +53,7 @@ class ConfSuite extends SharedSession {
       val frame = sql("SELECT classify('a.png', 'onnx') AS a, classify('a.png', 'ONNX') AS b")
       val plan = frame.queryExecution.toString
       assert(plan.contains(s"classify(a.png, onnx, file:${TestData.model})") && !plan.contains("TOPSECRET"), plan)
-      val calls = frame.queryExecution.analyzed.expressions.flatMap(_.collect { case call: Classify => call })
+      val calls = frame.queryExecution.analyzed.expressions.flatMap(_.collect { case call: ImageInference => call })
       assert(calls.size == 2)
       assert(calls.head.semanticEquals(calls.last))
       assert(calls.head.spec.hadoop.configuration.get("fs.s3a.secret.key") == "TOPSECRET")

@@ -1,7 +1,10 @@
-package io.sparkclassify
+package io.sparkclassify.job
 
 import java.io.ByteArrayOutputStream
 import java.nio.file.{Files, Path}
+
+import io.sparkclassify.{ClassifyJob, CountedFileSystem, SharedSession, TestData}
+import io.sparkclassify.conf.ClassifyConf
 
 class JobSuite extends SharedSession {
 

@@ -1,4 +1,4 @@
-package io.sparkclassify
+package io.sparkclassify.job
 
 /**
  * How often each actual class was predicted as each class.

@@ -1,0 +1,123 @@
+package io.sparkclassify.execution
+
+import java.util.ArrayDeque
+
+import scala.collection.mutable.ArrayBuffer
+
+import io.sparkclassify.conf.BatchSpec
+import io.sparkclassify.engine.BatchBuffers
+import io.sparkclassify.expressions.{ImageInference, ImageInput}
+import org.apache.spark.TaskContext
+import org.apache.spark.sql.catalyst.InternalRow
+import org.apache.spark.sql.catalyst.expressions.{JoinedRow, MutableProjection}
+
+/**
+ * The rows of a partition, each joined with the results of the inferences over its image.
+ *
+ * Rows wait in a queue while their images are read. The task takes a batch from its head, and before it classifies that
+ * it asks for the images of the next ones.
+ *
+ * @param inferences
+ *   over one input, bound to `rows`
+ */
+final class ClassifyIterator(
+    rows: Iterator[InternalRow],
+    inferences: Seq[ImageInference],
+    batches: BatchSpec,
+    metrics: ClassifyMetrics,
+    context: TaskContext
+) extends Iterator[InternalRow] {
+  import ClassifyIterator._
+
+  private val input = inferences.head.child
+  private val inputKind = ImageInput.of(input.dataType)
+  private val inputValue = MutableProjection.create(Seq(input))
+
+  private val images = {
+    val spec = inferences.head.spec
+    val reader = new ImageReader(spec.images, spec.hadoop.configuration)
+    new ReadAhead(reader, batches.readThreads, batches.maxBytes, context)
+  }
+
+  private val models = inferences.zipWithIndex.groupBy(_._1.spec.model).values.toSeq.map { calls =>
+    val columns = calls.map { case (inference, column) => ResultColumn(column, inference.shape) }
+    new ModelCall(calls.head._1.spec, columns, metrics)
+  }
+
+  /** Rows whose images have been asked for. */
+  private val waiting = new ArrayDeque[WaitingRow]
+  private var classified: Iterator[InternalRow] = Iterator.empty
+  private var buffers: BatchBuffers = _
+  private var closed = false
+
+  context.addTaskCompletionListener[Unit](_ => close())
+
+  override def hasNext: Boolean = classified.hasNext || {
+    if (!closed) {
+      askAhead()
+      if (waiting.isEmpty) close() else classified = classify(takeBatch())
+    }
+    classified.hasNext
+  }
+
+  override def next(): InternalRow = if (hasNext) classified.next() else Iterator.empty.next()
+
+  /** While one batch is classified, the images of the next one arrive. */
+  private def askAhead(): Unit =
+    while (waiting.size < 2 * batches.size && (waiting.isEmpty || !images.full) && rows.hasNext) {
+      val row = rows.next().copy()
+      val value = inputValue(row).get(0, input.dataType)
+      waiting.add(new WaitingRow(row, Option(value).map(image => images.ask(inputKind.image(image)))))
+    }
+
+  private def takeBatch(): ArrayBuffer[BatchRow] = {
+    val start = System.nanoTime()
+    val batch = new ArrayBuffer[BatchRow](batches.size)
+    var bytes = 0L
+    while (!waiting.isEmpty && batch.size < batches.size && bytes < batches.maxBytes) {
+      TaskKill.check(context)
+      val next = waiting.poll()
+      val row = new BatchRow(next.row, next.image.map(_.take()), inferences.length)
+      bytes += row.image.map(_.bytes.length.toLong).getOrElse(0L)
+      batch += row
+    }
+    metrics.waitTime += System.nanoTime() - start
+    batch
+  }
+
+  private def classify(batch: ArrayBuffer[BatchRow]): Iterator[InternalRow] = {
+    askAhead()
+    val good = batch.filter(_.image.isDefined)
+    if (good.nonEmpty) {
+      if (buffers == null) buffers = BatchBuffers.acquire()
+      buffers.pack(good.map(_.image.get.bytes))
+      models.foreach(_.classify(good, buffers))
+    }
+    count(batch)
+    val joined = new JoinedRow
+    batch.iterator.map(row => joined(row.row, row.results))
+  }
+
+  private def count(batch: ArrayBuffer[BatchRow]): Unit = {
+    metrics.images += batch.count(!_.isNull)
+    metrics.badImages += batch.count(_.isBad)
+    metrics.bytesRead.set(images.bytesRead)
+    metrics.readTime.set(images.readNanos)
+  }
+
+  /** A task that is killed does not come to the end of its rows, so this is called at its end, too. */
+  private def close(): Unit = if (!closed) {
+    closed = true
+    images.close()
+    models.foreach(_.close())
+    waiting.clear()
+    if (buffers != null) BatchBuffers.release(buffers)
+    buffers = null
+  }
+}
+
+private object ClassifyIterator {
+
+  /** @param image None for NULL */
+  final class WaitingRow(val row: InternalRow, val image: Option[ReadAhead#Image])
+}

@@ -1,0 +1,93 @@
+package io.sparkclassify.execution
+
+import java.io.{FileNotFoundException, IOException}
+
+import io.sparkclassify.ClassifyErrors
+import io.sparkclassify.conf.{ClassifyConf, ImageSpec}
+import io.sparkclassify.expressions.ImageSource
+import org.apache.hadoop.conf.Configuration
+import org.apache.hadoop.fs.{FSDataInputStream, Path}
+
+/**
+ * Why an image cannot be classified.
+ *
+ * @param condition
+ *   CLASSIFY_UNREADABLE_IMAGE or CLASSIFY_BAD_IMAGE
+ * @param reason
+ *   with the name of the image
+ */
+final case class BadImage(condition: String, reason: String)
+
+object BadImage {
+
+  /** Its bytes cannot be had. */
+  def unreadable(name: String, reason: String): BadImage =
+    BadImage("CLASSIFY_UNREADABLE_IMAGE", ClassifyErrors.badImage(name, reason))
+
+  /** Its bytes are no image that can be classified. */
+  def undecodable(name: String, reason: String): BadImage =
+    BadImage("CLASSIFY_BAD_IMAGE", ClassifyErrors.badImage(name, reason))
+}
+
+/**
+ * The bytes of an image.
+ *
+ * @param name
+ *   what errors call it
+ */
+final case class ImageBytes(name: String, bytes: Array[Byte])
+
+/**
+ * Gets the bytes of images, from any file system that Hadoop knows. May be used by several threads at once.
+ *
+ * Files with more bytes than `spec` allows are refused unread.
+ */
+final class ImageReader(spec: ImageSpec, configuration: Configuration) {
+
+  private val directory = new Path(spec.directory)
+
+  /** The bytes, read now where they are in a file. */
+  def read(source: ImageSource): Either[BadImage, ImageBytes] = source match {
+    case ImageSource.File(path)            => readFile(path)
+    case ImageSource.Invalid(name, reason) => Left(BadImage.undecodable(name, reason))
+    case ImageSource.Content(name, bytes)  => sized(name, bytes.length).map(_ => ImageBytes(name, bytes))
+  }
+
+  private def readFile(path: String): Either[BadImage, ImageBytes] =
+    try {
+      val file = new Path(directory, path)
+      val fileSystem = file.getFileSystem(configuration)
+      val status = fileSystem.getFileStatus(file)
+      if (status.isDirectory) Left(BadImage.unreadable(path, "it is a directory"))
+      else {
+        sized(path, status.getLen).flatMap { _ =>
+          val stream = fileSystem.open(file)
+          try content(path, stream, status.getLen)
+          finally stream.close()
+        }
+      }
+    } catch {
+      case e: FileNotFoundException =>
+        Left(BadImage.unreadable(path, s"the file does not exist (${e.getMessage})"))
+      case e @ (_: IOException | _: IllegalArgumentException | _: UnsupportedOperationException) =>
+        Left(BadImage.unreadable(path, Option(e.getMessage).getOrElse(e.toString)))
+    }
+
+  /** @param length as the file system tells it; web servers may leave it open, and then it is negative */
+  private def content(path: String, stream: FSDataInputStream, length: Long): Either[BadImage, ImageBytes] =
+    if (length >= 0) {
+      val content = new Array[Byte](length.toInt)
+      stream.readFully(0, content)
+      Right(ImageBytes(path, content))
+    } else {
+      val content = stream.readNBytes((spec.maxBytes + 1).toInt)
+      sized(path, content.length).map(_ => ImageBytes(path, content))
+    }
+
+  private def sized(name: String, bytes: Long): Either[BadImage, Unit] =
+    if (bytes <= spec.maxBytes) Right(())
+    else {
+      val limit = s"the limit of ${spec.maxBytes} (${ClassifyConf.ImageMaxBytes.key})"
+      Left(BadImage.unreadable(name, s"it has $bytes bytes, over $limit"))
+    }
+}

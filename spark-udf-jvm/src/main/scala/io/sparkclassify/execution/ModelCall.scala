@@ -1,0 +1,51 @@
+package io.sparkclassify.execution
+
+import io.sparkclassify.conf.ClassifySpec
+import io.sparkclassify.engine.{BatchBuffers, ClassifyEngine, ModelLease}
+import io.sparkclassify.expressions.ResultShape
+
+/** A column of results: its place, and what it shows. */
+private[execution] final case class ResultColumn(index: Int, shape: ResultShape)
+
+/**
+ * The native calls of a task with one model, whose results fill one column or several.
+ *
+ * The model is got at the first batch: a task without images needs none.
+ */
+private[execution] final class ModelCall(spec: ClassifySpec, columns: Seq[ResultColumn], metrics: ClassifyMetrics)
+    extends AutoCloseable {
+
+  private var lease: ModelLease = _
+
+  /**
+   * Classifies a batch and fills in its results.
+   *
+   * @param rows
+   *   all with an image
+   * @param buffers
+   *   with these images
+   */
+  def classify(rows: collection.IndexedSeq[BatchRow], buffers: BatchBuffers): Unit = {
+    if (lease == null) {
+      val start = System.nanoTime()
+      lease = ClassifyEngine.acquire(spec)
+      metrics.modelLoadTime += System.nanoTime() - start
+    }
+    val results = lease.model.classify(buffers)
+    rows.indices.foreach { at =>
+      val row = rows(at)
+      results.error(at) match {
+        case None => columns.foreach(column => row.succeed(column.index, column.shape.value(results, at)))
+        case Some(reason) =>
+          val bad = BadImage.undecodable(row.image.get.name, reason)
+          columns.foreach(column => row.fail(column.index, bad))
+      }
+    }
+    metrics.batches += 1
+    metrics.decodeTime += results.decodeNanos
+    metrics.preprocessTime += results.resizeNanos
+    metrics.inferenceTime += results.inferenceNanos
+  }
+
+  override def close(): Unit = if (lease != null) lease.close()
+}

@@ -1,0 +1,51 @@
+package io.sparkclassify.execution
+
+import io.sparkclassify.conf.ClassifySpec
+import io.sparkclassify.engine.{BatchBuffers, ClassifyEngine, ModelLease}
+import io.sparkclassify.expressions.{ImageInput, ResultShape}
+import org.apache.spark.TaskContext
+import org.apache.spark.sql.catalyst.InternalRow
+
+/** Classifies one image at a time, where Spark evaluates the expression itself. For one thread. */
+final class RowInference(spec: ClassifySpec, input: ImageInput, shape: ResultShape) {
+
+  private lazy val reader = new ImageReader(spec.images, spec.hadoop.configuration)
+
+  /** Held to the end of the task. */
+  private var lease: ModelLease = _
+
+  /**
+   * The result of the inference.
+   *
+   * @param value
+   *   of the input column, not null
+   */
+  def run(value: Any): InternalRow = {
+    val result = reader.read(input.image(value)).flatMap { image =>
+      withModel { model =>
+        val buffers = BatchBuffers.acquire()
+        try {
+          buffers.pack(Seq(image.bytes))
+          val results = model.model.classify(buffers)
+          results.error(0).map(BadImage.undecodable(image.name, _)).toLeft(shape.value(results, 0))
+        } finally BatchBuffers.release(buffers)
+      }
+    }
+    result.fold(bad => ResultShape.bad(bad.condition, bad.reason), ResultShape.good)
+  }
+
+  private def withModel[T](use: ModelLease => T): T = Option(TaskContext.get()) match {
+    case Some(task) =>
+      TaskKill.check(task)
+      if (lease == null) {
+        lease = ClassifyEngine.acquire(spec)
+        task.addTaskCompletionListener[Unit](_ => lease.close())
+      }
+      use(lease)
+    case None =>
+      // The driver, now and then.
+      val once = ClassifyEngine.acquire(spec)
+      try use(once)
+      finally once.close()
+  }
+}

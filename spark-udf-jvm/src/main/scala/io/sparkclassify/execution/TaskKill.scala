@@ -1,0 +1,10 @@
+package io.sparkclassify.execution
+
+import org.apache.spark.{TaskContext, TaskKilledException}
+
+private[execution] object TaskKill {
+
+  /** Ends a task that has been killed or cancelled. Spark does not stop a thread by itself. */
+  def check(context: TaskContext): Unit =
+    if (context.isInterrupted()) throw new TaskKilledException("stopped between batches")
+}

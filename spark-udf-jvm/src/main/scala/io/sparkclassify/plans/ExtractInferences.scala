@@ -1,0 +1,144 @@
+package io.sparkclassify.plans
+
+import scala.annotation.tailrec
+
+import io.sparkclassify.expressions.ImageInference
+import org.apache.spark.sql.catalyst.expressions._
+import org.apache.spark.sql.catalyst.plans._
+import org.apache.spark.sql.catalyst.plans.logical._
+import org.apache.spark.sql.catalyst.rules.Rule
+
+/**
+ * Moves every inference out of the expressions of a plan into [[ClassifyImages]] below the operator that uses it.
+ *
+ * It runs after filters have been pushed down and before joins are reordered. By then the optimizer has copied a call to
+ * each place that uses its result, so the rule looks for equal calls along the way up and lets the first result pass
+ * through to all of them:
+ *
+ * {{{
+ *   Project [classify(path).class]                       Project [r.class]
+ *   +- Filter (path LIKE ..                              +- Filter (r.confidence > 0.9)
+ *         AND classify(path).confidence > 0.9)    =>        +- ClassifyImages [classify(path) AS r]
+ *      +- Relation [path]                                      +- Filter (path LIKE ..)
+ *                                                                 +- Relation [path]
+ * }}}
+ *
+ * What stays where it is, to be evaluated row by row: a call over columns of both sides of a join, over the variable of
+ * a lambda function or a column of an outer query, or over something random.
+ */
+object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper {
+
+  /** Inferences, canonicalized, with the attributes that hold their results. */
+  private type Results = Map[Expression, Attribute]
+
+  /** A plan whose output is that of the original one, then `results`. */
+  private final case class Extracted(plan: LogicalPlan, results: Results)
+
+  override def apply(plan: LogicalPlan): LogicalPlan =
+    if (plan.exists(calls(_).nonEmpty)) PushLimits(extract(PullOverAggregates(plan), wanted = Set.empty).plan) else plan
+
+  /** The inferences in the expressions of this node that an operator below it could run. */
+  private def calls(plan: LogicalPlan): Seq[ImageInference] = plan match {
+    case _: ClassifyImages => Nil
+    case _                 => plan.expressions.flatMap(_.collect { case call: ImageInference if movable(call) => call })
+  }
+
+  private def movable(call: ImageInference): Boolean = call.deterministic && !call.exists {
+    case _: NamedLambdaVariable | _: OuterReference => true
+    case _                                          => false
+  }
+
+  private def contains(expression: Expression): Boolean = expression.exists {
+    case call: ImageInference => movable(call)
+    case _                    => false
+  }
+
+  /**
+   * @param wanted
+   *   the inferences (canonicalized) that operators above use, whose results are let through where that is possible
+   */
+  private def extract(plan: LogicalPlan, wanted: Set[Expression]): Extracted = plan match {
+    case _ if !plan.exists(calls(_).nonEmpty) => Extracted(plan, Map.empty)
+    case Filter(condition, child) =>
+      split(condition) match {
+        case (Some(first), Some(rest)) => extractFrom(Filter(rest, Filter(first, child)), wanted)
+        case _                         => extractFrom(plan, wanted)
+      }
+    case _ => extractFrom(plan, wanted)
+  }
+
+  /** Splits a condition into what needs no inference and may run first, and the rest. */
+  private def split(condition: Expression): (Option[Expression], Option[Expression]) = {
+    // What follows a random conjunct must see the rows that it sees now.
+    val (candidates, fixed) = splitConjunctivePredicates(condition).span(_.deterministic)
+    val (inferring, cheap) = candidates.partition(contains)
+    if (inferring.isEmpty && !fixed.exists(contains)) (None, Some(condition))
+    else (cheap.reduceLeftOption(And), (inferring ++ fixed).reduceLeftOption(And))
+  }
+
+  private def extractFrom(plan: LogicalPlan, wanted: Set[Expression]): Extracted = {
+    val own = calls(plan).map(_.canonicalized).toSet[Expression]
+    val children = plan.children.map(child => extract(child, if (lets(plan, child)) wanted ++ own else own))
+    val results = children.flatMap(_.results).toMap
+    val rewritten = useResults(plan.withNewChildren(children.map(_.plan)), results)
+    val (complete, all) = addOperators(rewritten, results)
+    handOn(complete, plan.output, all.filter { case (call, _) => wanted(call) })
+  }
+
+  private def useResults(plan: LogicalPlan, results: Results): LogicalPlan =
+    if (results.isEmpty) plan
+    else plan.transformExpressions { case call: ImageInference => results.getOrElse(call.canonicalized, call) }
+
+  /**
+   * Puts [[ClassifyImages]] between the plan and its children, until no expression has a call that a child could serve.
+   * That takes several rounds where the result of one inference is the input of another.
+   */
+  @tailrec
+  private def addOperators(plan: LogicalPlan, known: Results): (LogicalPlan, Results) = {
+    val ready = calls(plan).filterNot(_.child.exists(_.isInstanceOf[ImageInference])).distinctBy(_.canonicalized)
+    val extended = plan.children.map { child =>
+      val servable = ready.filter(call => call.references.subsetOf(child.outputSet))
+      // One operator for each input: calls with the same one share its reading.
+      val groups = servable.groupBy(call => (call.child.canonicalized, call.spec.images, call.spec.hadoop)).values.toSeq
+      groups.sortBy(group => ready.indexOf(group.head)).foldLeft(Extracted(child, Map.empty)) { (below, group) =>
+        val results = group.map(call => AttributeReference("inference", call.dataType, call.nullable)())
+        Extracted(
+          ClassifyImages(group, results, below.plan),
+          below.results ++ group.map(_.canonicalized).zip(results)
+        )
+      }
+    }
+    val added = extended.flatMap(_.results).toMap
+    if (added.isEmpty) (plan, known)
+    else addOperators(useResults(plan.withNewChildren(extended.map(_.plan)), added), known ++ added)
+  }
+
+  /**
+   * Whether results that `child` adds to its output pass through `plan` to the operators above it, and there still are
+   * the inference over the same row.
+   */
+  private def lets(plan: LogicalPlan, child: LogicalPlan): Boolean = plan match {
+    case _: Project | _: Filter | _: Sort | _: Window | _: Generate | _: ClassifyImages   => true
+    case _: GlobalLimit | _: LocalLimit | _: Offset | _: Sample | _: RepartitionOperation => true
+    // A side that outer joins fill up with NULLs is out: the result would be NULL where the call need not be.
+    case Join(left, right, joinType, _, _) =>
+      joinType match {
+        case _: InnerLike                    => true
+        case LeftOuter | LeftSemi | LeftAnti => child eq left
+        case RightOuter                      => child eq right
+        case _                               => false
+      }
+    case _ => false
+  }
+
+  /** The plan with the original output, and behind it those results of `passing` that it can show. */
+  private def handOn(plan: LogicalPlan, output: Seq[Attribute], passing: Results): Extracted = plan match {
+    case Project(list, child) =>
+      val shown = passing.filter { case (_, result) => child.outputSet.contains(result) }
+      Extracted(Project(list ++ shown.values, child), shown)
+    case _ =>
+      val shown = passing.filter { case (_, result) => plan.outputSet.contains(result) }
+      val columns = output ++ shown.values
+      if (plan.output == columns) Extracted(plan, shown) else Extracted(Project(columns, plan), shown)
+  }
+}
