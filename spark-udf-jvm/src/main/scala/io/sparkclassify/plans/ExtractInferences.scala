@@ -26,7 +26,7 @@ import org.apache.spark.sql.catalyst.rules.Rule
  * What stays where it is, to be evaluated row by row: a call over columns of both sides of a join, over the variable of
  * a lambda function or a column of an outer query, or over something random.
  */
-object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper {
+object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with AliasHelper {
 
   /** Inferences, canonicalized, with the attributes that hold their results. */
   private type Results = Map[Expression, Attribute]
@@ -35,7 +35,10 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper {
   private final case class Extracted(plan: LogicalPlan, results: Results)
 
   override def apply(plan: LogicalPlan): LogicalPlan =
-    if (plan.exists(calls(_).nonEmpty)) PushLimits(extract(PullOverAggregates(plan), wanted = Set.empty).plan) else plan
+    if (plan.exists(calls(_).nonEmpty)) {
+      val extracted = extract(PullOverAggregates(plan), wanted = Set.empty).plan
+      ShuffleBeforeSort(PushLimits(extracted))
+    } else plan
 
   /** The inferences in the expressions of this node that an operator below it could run. */
   private def calls(plan: LogicalPlan): Seq[ImageInference] = plan match {
@@ -78,11 +81,18 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper {
 
   private def extractFrom(plan: LogicalPlan, wanted: Set[Expression]): Extracted = {
     val own = calls(plan).map(_.canonicalized).toSet[Expression]
-    val children = plan.children.map(child => extract(child, if (lets(plan, child)) wanted ++ own else own))
+    val children =
+      plan.children.map(child => extract(child, if (lets(plan, child)) wanted.map(below(plan, _)) ++ own else own))
     val results = children.flatMap(_.results).toMap
     val rewritten = useResults(plan.withNewChildren(children.map(_.plan)), results)
     val (complete, all) = addOperators(rewritten, results)
-    handOn(complete, plan.output, all.filter { case (call, _) => wanted(call) })
+    handOn(complete, plan.output, wanted.flatMap(call => all.get(below(plan, call)).map(call -> _)).toMap)
+  }
+
+  /** A wanted inference in terms of what is below `plan`, where a projection gives columns new names. */
+  private def below(plan: LogicalPlan, call: Expression): Expression = plan match {
+    case project: Project => replaceAlias(call, getAliasMap(project)).canonicalized
+    case _                => call
   }
 
   private def useResults(plan: LogicalPlan, results: Results): LogicalPlan =
