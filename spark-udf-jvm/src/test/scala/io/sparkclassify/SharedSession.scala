@@ -59,6 +59,7 @@ object SharedSession {
     .config("spark.sql.warehouse.dir", s"${System.getProperty("java.io.tmpdir")}/warehouse")
     .config("spark.ui.enabled", "false")
     .config("spark.hadoop.fs.counted.impl", classOf[CountedFileSystem].getName)
+    .config("spark.hadoop.fs.slow.impl", classOf[SlowFileSystem].getName)
     .config(ClassifyConf.Model.key, TestData.model.toString)
     .getOrCreate()
 }

@@ -2,6 +2,7 @@ package io.sparkclassify.engine
 
 import java.nio.{ByteBuffer, ByteOrder}
 import java.util.concurrent.ConcurrentLinkedQueue
+import java.util.concurrent.atomic.AtomicInteger
 
 /**
  * The two direct buffers of a native call. They grow as needed and are used again; not for concurrent use.
@@ -55,12 +56,22 @@ object BatchBuffers {
   private val Retained = 16L << 20
 
   private val idle = new ConcurrentLinkedQueue[BatchBuffers]
+  private val away = new AtomicInteger
+
+  /** How many buffers tasks have at the moment. */
+  def lent: Int = away.get
 
   /** Buffers for one task. There are as many in a JVM as tasks have run at once. */
-  def acquire(): BatchBuffers = Option(idle.poll()).getOrElse(new BatchBuffers)
+  def acquire(): BatchBuffers = {
+    away.incrementAndGet()
+    Option(idle.poll()).getOrElse(new BatchBuffers)
+  }
 
   /** Gives them back; nobody may use them afterwards. */
-  def release(buffers: BatchBuffers): Unit = if (!buffers.large) idle.add(buffers)
+  def release(buffers: BatchBuffers): Unit = {
+    away.decrementAndGet()
+    if (!buffers.large) idle.add(buffers)
+  }
 
   private def allocate(size: Int): ByteBuffer = ByteBuffer.allocateDirect(size).order(ByteOrder.nativeOrder())
 

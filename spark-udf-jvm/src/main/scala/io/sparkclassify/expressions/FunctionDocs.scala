@@ -46,8 +46,8 @@ object FunctionDocs {
        /images/none.jpg	[CLASSIFY_UNREADABLE_IMAGE] cannot classify /images/none.jpg: the file does not exist
     """,
     """
-    The result is that of classify with one more field, error: STRING, which is NULL for a good image. For a bad one,
-    the other fields are NULL. A model or configuration that cannot be used fails the query all the same.
+    The result is a STRUCT<class, class_id, confidence, probabilities, error: STRING>, that of classify with one more
+    field. The error of a good image is NULL; of a bad one, all but the error is NULL. A model or configuration that cannot be used fails the query all the same.
     """
   )
 

@@ -1,0 +1,44 @@
+package io.sparkclassify.execution
+
+import java.nio.file.{Files, Paths}
+
+import io.sparkclassify.{ColourImages, SharedSession, TestData}
+
+class LeakSuite extends SharedSession {
+
+  /** Resident memory of this process beside the Java heap, in MiB, with the garbage gone. */
+  private def resident(): Double = {
+    System.gc()
+    // G1 gives memory back to the system in the background.
+    val samples = (1 to 20).map { _ =>
+      Thread.sleep(200)
+      val pages = Files.readString(Paths.get("/proc/self/statm")).split(' ')(1).toLong
+      pages * 4096 - Runtime.getRuntime.totalMemory
+    }
+    samples.min / (1024.0 * 1024)
+  }
+
+  TestData.engines.foreach { engine =>
+    test(s"$engine: 200,000 classifications leave memory as it is") {
+      val content = spark.createDataFrame((0 to 2).map(id => (id, ColourImages.file(id)))).toDF("id", "content")
+      content.createOrReplaceTempView("colours")
+      def classify(count: Int): Unit = {
+        val rows = sql(
+          s"""SELECT class_id, count(*) FROM
+             |(SELECT try_classify(content, '$engine', '${ColourImages.model}').class_id AS class_id FROM
+             |  (SELECT /*+ BROADCAST(colours) */ content FROM range(0, $count, 1, 20) r JOIN colours c ON r.id % 4 = c.id))
+             |GROUP BY 1""".stripMargin
+        ).collect()
+        assert(rows.map(_.getLong(1)).sum == count / 4 * 3)
+      }
+      // Heap, arenas and compiled code have grown by then.
+      classify(60000)
+      val before = resident()
+      classify(268000)
+      val grown = resident() - before
+      info(f"resident memory beside the heap: $before%.0f MiB, then $grown%+.1f MiB")
+      // A leak of one tensor of 8x8 pixels an image would be 150 MiB.
+      assert(grown < 64)
+    }
+  }
+}
