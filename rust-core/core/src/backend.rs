@@ -26,6 +26,20 @@ pub trait Backend: Send + Sync {
     fn run(&self, n: usize, nchw: &[f32], logits: &mut [f32]) -> Result<(), Error>;
 }
 
+/// Checks the length of a buffer that [`Backend::run`] was given.
+///
+/// # Errors
+/// [`Error::Argument`] naming `argument` and both lengths when `actual` is not `expected`.
+pub fn check_len(argument: &'static str, actual: usize, expected: usize) -> Result<(), Error> {
+    if actual == expected {
+        return Ok(());
+    }
+    Err(Error::Argument {
+        argument,
+        reason: format!("has {actual} values, expected {expected}"),
+    })
+}
+
 /// An inference engine: opens model directories as [`Backend`]s.
 pub trait Engine: Send + Sync {
     /// The name users write in SQL and in `spark.classify.backend`: `onnx` or `pytorch`.

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use ort::session::Session;
 use ort::value::{Outlet, TensorElementType, ValueType};
-use spark_classify_core::backend::Backend;
+use spark_classify_core::backend::{check_len, Backend};
 use spark_classify_core::error::{Error, Result};
 
 use crate::session::{infer, reason, Reason, SessionFactory};
@@ -112,16 +112,6 @@ impl Backend for OnnxBackend {
             })
             .map_err(|reason| Error::Inference { engine: ENGINE, reason })
     }
-}
-
-fn check_len(argument: &'static str, actual: usize, expected: usize) -> Result<()> {
-    if actual == expected {
-        return Ok(());
-    }
-    Err(Error::Argument {
-        argument,
-        reason: format!("has {actual} values, expected {expected}"),
-    })
 }
 
 /// What the model takes and gives, found by inspection.

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use spark_classify_core::backend::Backend;
+use spark_classify_core::backend::{check_len, Backend};
 use spark_classify_core::error::{Error, Result};
 use tch::{Device, Kind, Tensor};
 
@@ -104,14 +104,4 @@ fn not_torch_script(path: &Path, reason: &str) -> Error {
              scripts/export_model.py or torch.jit.script(model).save(...): {reason}"
         ),
     }
-}
-
-fn check_len(argument: &'static str, actual: usize, expected: usize) -> Result<()> {
-    if actual == expected {
-        return Ok(());
-    }
-    Err(Error::Argument {
-        argument,
-        reason: format!("has {actual} values, expected {expected}"),
-    })
 }
