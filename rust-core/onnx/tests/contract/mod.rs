@@ -80,16 +80,22 @@ pub(crate) fn batches_agree_with_single_images(engine: &dyn Engine) {
     }
 }
 
-/// Concurrent callers get what they would get alone.
+/// Concurrent callers with images and batches of their own get what they would get alone, to the bit.
 pub(crate) fn concurrent_runs_agree(engine: &dyn Engine) {
     let (backend, image) = project_model(engine);
-    let nchw = pixels(4 * image);
-    let expected = run(&*backend, 4, &nchw);
+    let nchw = pixels(12 * image);
+    let bits = |caller: usize| {
+        let n = 1 + caller % 4;
+        let logits = run(&*backend, n, &nchw[caller * image..][..n * image]);
+        logits.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+    };
+    let expected: Vec<_> = (0..8).map(bits).collect();
     thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                for _ in 0..5 {
-                    assert_close(&run(&*backend, 4, &nchw), &expected);
+        for (caller, expected) in expected.iter().enumerate() {
+            let bits = &bits;
+            scope.spawn(move || {
+                for round in 0..20 {
+                    assert_eq!(&bits(caller), expected, "caller {caller}, round {round}");
                 }
             });
         }
