@@ -74,6 +74,10 @@ impl Backend for OnnxBackend {
         self.classes
     }
 
+    fn batch_multiple(&self) -> usize {
+        self.signature.batch.unwrap_or(1)
+    }
+
     fn run(&self, n: usize, nchw: &[f32], logits: &mut [f32]) -> Result<()> {
         check_len("nchw", nchw.len(), n * self.signature.image_len())?;
         check_len("logits", logits.len(), n * self.classes)?;
