@@ -16,6 +16,10 @@ use crate::threads::{lock, on_threads};
 /// The images of one run of the model are at most so many: more gain no time, and take memory for their activations.
 const MAX_IMAGES_A_RUN: usize = 16;
 
+/// A tensor with more values than this (64 MiB, which is 340 images of 128 x 128 pixels) is given back to the system
+/// after its batch. What waits in the pools is so bounded by the number of calls there have been at one time.
+const MAX_KEPT_VALUES: usize = (64 << 20) / size_of::<f32>();
+
 /// A loaded model with its preprocessing and labels.
 ///
 /// One value is shared by all tasks of a process. [`classify`](Self::classify) may be called from several threads at
@@ -27,6 +31,7 @@ pub struct Classifier {
     backend: Box<dyn Backend>,
     load_time: Duration,
     tensors: Pool<Vec<f32>>,
+    /// [`Preprocessor`] bounds the size of each.
     scratches: Pool<Scratch>,
 }
 
@@ -153,7 +158,9 @@ impl Classifier {
             })?;
             inference += start.elapsed();
         }
-        self.tensors.put(tensor);
+        if tensor.capacity() <= MAX_KEPT_VALUES {
+            self.tensors.put(tensor);
+        }
         Ok(BatchTimes {
             decode: stages.decode,
             resize: stages.resize,

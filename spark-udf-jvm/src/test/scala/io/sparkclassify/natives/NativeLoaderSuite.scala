@@ -52,6 +52,28 @@ class NativeLoaderSuite extends AnyFunSuite {
     assert(natives("pytorch").engineVersion().startsWith("2.11."))
   }
 
+  TestData.engines.foreach { engine =>
+    test(s"$engine: a closed model gives its memory back") {
+      val loaded = natives(engine)
+      def openAndClose(times: Int): Unit = (1 to times).foreach { _ =>
+        val model = loaded.openModel(s"""{"directory": "${TestData.model}/."}""")
+        try classify(loaded, model, contents.take(1))
+        finally loaded.closeModel(model)
+      }
+      openAndClose(20)
+      val before = residentBytes
+      openAndClose(200)
+      // The weights of one model are 9 MiB, so 200 that stayed would be unmistakable.
+      assert(residentBytes - before < (100L << 20))
+    }
+  }
+
+  /** The memory of this process that is in RAM. */
+  private def residentBytes: Long = {
+    val pages = Files.readString(Paths.get("/proc/self/statm")).split(' ')(1).toLong
+    pages * 4096
+  }
+
   test("an unknown backend is refused") {
     val failure = intercept[ClassifyException](natives("tensorflow"))
     assert(failure.getCondition == "CLASSIFY_BAD_CONFIGURATION")
