@@ -54,6 +54,11 @@ pub trait Engine: Send + Sync {
     /// [`Error::EngineLibrary`] when the library is missing or cannot be loaded.
     fn version(&self) -> Result<String, Error>;
 
+    /// The devices that a model can be loaded on in this process, as [`LoadOptions::device`] names them.
+    fn devices(&self) -> Vec<String> {
+        vec!["cpu".to_owned()]
+    }
+
     /// Loads the engine's model file from `model`.
     ///
     /// # Errors

@@ -29,6 +29,7 @@
 
 pub mod backend;
 pub mod classifier;
+pub mod cpu;
 pub mod error;
 pub mod model;
 pub mod panics;

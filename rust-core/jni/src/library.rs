@@ -9,12 +9,12 @@ use jni::objects::{JObject, JString};
 use jni::Env;
 use log::info;
 use once_cell::sync::OnceCell;
-use spark_classify_core::{panics, Classifier, Engine, Error, Predictions, Result};
+use spark_classify_core::{cpu, panics, Classifier, Engine, Error, Predictions, Result};
 
 use crate::exceptions::Failure;
 use crate::java::Java;
 use crate::registry::Registry;
-use crate::requests::{self, BuildInfo, Initialize, ModelDescription, OpenModel};
+use crate::requests::{self, BuildInfo, EngineInfo, Initialize, ModelDescription, OpenModel, OpenedModel};
 use crate::{batch, buffers, logging, NativeCall, ABI};
 
 /// Makes the engine of a library. The argument is the engine's own shared library as `initialize` got it.
@@ -70,9 +70,35 @@ impl Library {
         });
     }
 
-    /// Returns the version of the engine's library, a `java.lang.String`.
-    pub fn engine_version(&self, call: NativeCall<'_, 0>) -> *mut c_void {
-        run_for_string(call, |_, []| Ok(self.engine()?.version()?))
+    /// Returns the engine's version, its devices and the CPU's instruction set as JSON, a `java.lang.String`.
+    pub fn engine_info(&self, call: NativeCall<'_, 0>) -> *mut c_void {
+        run_for_string(call, |_, []| {
+            let engine = self.engine()?;
+            let document = requests::render(&EngineInfo {
+                backend: self.backend,
+                version: engine.version()?,
+                devices: engine.devices(),
+                instruction_set: cpu::instruction_set(),
+            })?;
+            Ok(document)
+        })
+    }
+
+    /// Returns what is known of the open models as a JSON array, oldest first, a `java.lang.String`.
+    pub fn models(&self, call: NativeCall<'_, 0>) -> *mut c_void {
+        run_for_string(call, |_, []| {
+            let open = self.models.all();
+            let models: Vec<_> = open
+                .iter()
+                .map(|(request, classifier)| OpenedModel {
+                    directory: &request.directory,
+                    device: &request.device,
+                    backend: self.backend,
+                    classes: classifier.labels().len(),
+                })
+                .collect();
+            Ok(requests::render(&models)?)
+        })
     }
 
     /// Returns the handle of a model. The object is the request, a JSON string. Equal requests share one model, and

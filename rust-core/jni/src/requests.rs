@@ -1,6 +1,6 @@
 //! The JSON documents that cross the boundary.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,32 @@ impl OpenModel {
             device: self.device.clone(),
         }
     }
+}
+
+/// What `engineInfo` returns.
+#[derive(Debug, Serialize)]
+pub(crate) struct EngineInfo {
+    /// `onnx` or `pytorch`.
+    pub(crate) backend: &'static str,
+    /// The version of the engine's own library.
+    pub(crate) version: String,
+    /// The devices that `openModel` accepts in this process.
+    pub(crate) devices: Vec<String>,
+    /// The best instruction set of this machine's CPU.
+    pub(crate) instruction_set: &'static str,
+}
+
+/// An entry of what `models` returns.
+#[derive(Debug, Serialize)]
+pub(crate) struct OpenedModel<'a> {
+    /// The model directory.
+    pub(crate) directory: &'a Path,
+    /// Where the model runs.
+    pub(crate) device: &'a str,
+    /// `onnx` or `pytorch`.
+    pub(crate) backend: &'static str,
+    /// The number of classes.
+    pub(crate) classes: usize,
 }
 
 /// What `describeModel` returns.

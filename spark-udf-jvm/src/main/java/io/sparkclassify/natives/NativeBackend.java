@@ -20,8 +20,18 @@ public interface NativeBackend {
    */
   void initialize(String request);
 
-  /** The version of the engine's own library. */
-  String engineVersion();
+  /**
+   * The version of the engine's own library, the devices that {@link #openModel} accepts here, and the best instruction
+   * set of this machine's CPU: {@code {"backend": "onnx", "version": "1.28.0", "devices": ["cpu"], "instruction_set":
+   * "AVX2"}}.
+   */
+  String engineInfo();
+
+  /**
+   * The open models, oldest first: {@code [{"directory": "/models/id-card", "device": "cpu", "backend": "onnx",
+   * "classes": 3}]}.
+   */
+  String models();
 
   /**
    * Opens a model. Equal requests share one model; callers that come while it is being loaded wait for it, and after a

@@ -11,7 +11,10 @@ final class FaultyNative implements NativeBackend {
   public native void initialize(String request);
 
   @Override
-  public native String engineVersion();
+  public native String engineInfo();
+
+  @Override
+  public native String models();
 
   @Override
   public native long openModel(String request);

@@ -127,6 +127,15 @@ class NativeBoundarySuite extends AnyFunSuite {
     assert(classify(natives, open(), Seq(png)).rows.head.isInstanceOf[Good])
   }
 
+  test("several threads give what one gives, with good and bad images mixed") {
+    val images =
+      Seq.tabulate(20)(image => if (image % 7 == 3) Array.emptyByteArray else if (image % 2 == 0) png else jpeg)
+    val expected = classify(natives, open(), images).rows
+    Seq(2, 3, 64, Int.MaxValue).foreach { threads =>
+      assert(classify(natives, open(), images, threads).rows == expected, s"$threads threads")
+    }
+  }
+
   test("an error of the engine has its own condition") {
     withModel("error-in-run") { model =>
       assertFails("CLASSIFY_INFERENCE_FAILED", "faulty", "provoked in run")(classify(natives, model, Seq(png)))
@@ -185,11 +194,22 @@ class NativeBoundarySuite extends AnyFunSuite {
   test("what the library tells about itself") {
     val jar = BuildVersions.read()
     assert(natives.buildInfo() == s"""{"version":"${jar.version}","abi":${jar.abi},"backend":"faulty"}""")
-    assert(natives.engineVersion() == "0")
+    assert(
+      natives.engineInfo().startsWith("""{"backend":"faulty","version":"0","devices":["cpu"],"instruction_set":"""")
+    )
     val description = natives.describeModel(open())
     assert(description.startsWith(s"""{"backend":"faulty","labels":["${TestData.labels.mkString(
         "\",\""
       )}"],"input":[128,128],"""))
+  }
+
+  test("open models are listed, closed ones and those that failed to load are not") {
+    def entry(device: String) =
+      s"""{"directory":"${TestData.model}","device":"$device","backend":"faulty","classes":$classes}"""
+    intercept[ClassifyException](open("wrong-classes"))
+    withModel("error-in-run")(_ => assert(natives.models().contains(entry("error-in-run"))))
+    assert(!natives.models().contains("error-in-run"))
+    assert(!natives.models().contains("wrong-classes"))
   }
 
   test("a library of another version is refused, with both versions") {

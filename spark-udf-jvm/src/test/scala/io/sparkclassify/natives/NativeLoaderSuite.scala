@@ -7,6 +7,7 @@ import java.util.concurrent.{Callable, Executors}
 
 import scala.jdk.CollectionConverters._
 
+import com.fasterxml.jackson.databind.ObjectMapper
 import io.sparkclassify.{ClassifyException, TestData}
 import org.scalatest.funsuite.AnyFunSuite
 
@@ -48,8 +49,16 @@ class NativeLoaderSuite extends AnyFunSuite {
         calls.foreach(call => assertGolden(backend, call._4))
       }
     } finally pool.shutdown()
-    assert(natives("onnx").engineVersion().matches("1\\.\\d+\\.\\d+.*"))
-    assert(natives("pytorch").engineVersion().startsWith("2.11."))
+  }
+
+  test("what the engines tell about themselves") {
+    Seq("onnx" -> "1\\.\\d+\\.\\d+.*", "pytorch" -> "2\\.11\\..*").foreach { case (backend, version) =>
+      val info = new ObjectMapper().readTree(natives(backend).engineInfo())
+      assert(info.get("backend").asText == backend)
+      assert(info.get("version").asText.matches(version))
+      assert(info.get("devices").elements.asScala.map(_.asText).toSeq == Seq("cpu"))
+      assert(info.get("instruction_set").asText.matches("[A-Z0-9_]+"))
+    }
   }
 
   TestData.engines.foreach { engine =>
