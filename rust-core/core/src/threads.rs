@@ -42,3 +42,28 @@ pub(crate) fn on_threads<T: Send>(threads: usize, work: impl Fn() -> T + Sync) -
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_panic_on_any_thread_is_an_error_and_the_others_finish() {
+        let caller = thread::current().id();
+        for (on_caller, others) in [(true, 2), (false, 1)] {
+            let finished = AtomicUsize::new(0);
+            let result = on_threads(3, || {
+                let is_caller = thread::current().id() == caller;
+                assert!(is_caller != on_caller, "provoked");
+                finished.fetch_add(1, Ordering::SeqCst)
+            });
+            let message = result.unwrap_err().to_string();
+            assert_eq!(message, "internal error: panic in a batch: provoked");
+            assert_eq!(finished.into_inner(), others);
+        }
+    }
+}

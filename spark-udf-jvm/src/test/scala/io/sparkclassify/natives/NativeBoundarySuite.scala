@@ -127,6 +127,15 @@ class NativeBoundarySuite extends AnyFunSuite {
     assert(classify(natives, open(), Seq(png)).rows.head.isInstanceOf[Good])
   }
 
+  test("a panic on a helper thread becomes an exception too, and the model stays usable") {
+    withModel("panic-in-helper") { model =>
+      assertFails("CLASSIFY_INTERNAL_ERROR", "panic", "provoked in a helper", "lib.rs") {
+        classify(natives, model, Seq.fill(4)(png), threads = 2)
+      }
+      assert(classify(natives, model, Seq(png, jpeg)).rows.forall(_.isInstanceOf[Good]))
+    }
+  }
+
   test("several threads give what one gives, with good and bad images mixed") {
     val images =
       Seq.tabulate(20)(image => if (image % 7 == 3) Array.emptyByteArray else if (image % 2 == 0) png else jpeg)
