@@ -33,6 +33,8 @@ enum Behaviour {
     WrongClasses,
     /// `panic-in-run`
     PanicInRun,
+    /// `panic-in-helper`: on a helper thread of a call; the thread that made the call waits until that has happened once.
+    PanicInHelper,
     /// `strange-panic-in-run`: with a payload that is no text.
     StrangePanicInRun,
     /// `error-in-run`
@@ -48,6 +50,7 @@ impl Behaviour {
             "slow-load" => Self::SlowLoad,
             "wrong-classes" => Self::WrongClasses,
             "panic-in-run" => Self::PanicInRun,
+            "panic-in-helper" => Self::PanicInHelper,
             "strange-panic-in-run" => Self::StrangePanicInRun,
             "error-in-run" => Self::ErrorInRun,
             _ => {
@@ -90,13 +93,36 @@ impl Engine for FaultyEngine {
             _ => {}
         }
         let classes = model.labels().len() + usize::from(behaviour == Behaviour::WrongClasses);
-        Ok(Box::new(FaultyBackend { behaviour, classes }))
+        Ok(Box::new(FaultyBackend {
+            behaviour,
+            classes,
+            helper_came: AtomicBool::new(false),
+        }))
     }
 }
 
 struct FaultyBackend {
     behaviour: Behaviour,
     classes: usize,
+    helper_came: AtomicBool,
+}
+
+impl FaultyBackend {
+    /// Panics on a helper thread, which has a name of its own. Elsewhere, sees to it that a helper gets a part of the
+    /// batch.
+    #[allow(clippy::panic)] // its purpose
+    fn panic_in_helper(&self) {
+        if thread::current().name() == Some("classify") {
+            self.helper_came.store(true, Ordering::SeqCst);
+            panic!("provoked in a helper");
+        }
+        for _ in 0..10_000 {
+            if self.helper_came.load(Ordering::SeqCst) {
+                break;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
 }
 
 impl Backend for FaultyBackend {
@@ -106,6 +132,9 @@ impl Backend for FaultyBackend {
 
     #[allow(clippy::panic)] // its purpose
     fn run(&self, _n: usize, _nchw: &[f32], logits: &mut [f32]) -> Result<()> {
+        if self.behaviour == Behaviour::PanicInHelper {
+            self.panic_in_helper();
+        }
         match self.behaviour {
             Behaviour::PanicInRun => panic!("provoked in run"),
             Behaviour::StrangePanicInRun => panic_any(7_u8),

@@ -1,6 +1,7 @@
 //! The native methods of one library, behind the boundary.
 
 use std::ffi::c_void;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -8,12 +9,12 @@ use jni::objects::{JObject, JString};
 use jni::Env;
 use log::info;
 use once_cell::sync::OnceCell;
-use spark_classify_core::{Classifier, Engine, Error, Predictions, Result};
+use spark_classify_core::{cpu, panics, Classifier, Engine, Error, Predictions, Result};
 
-use crate::exceptions::{remember_panics, Failure};
+use crate::exceptions::Failure;
 use crate::java::Java;
 use crate::registry::Registry;
-use crate::requests::{self, BuildInfo, Initialize, ModelDescription, OpenModel};
+use crate::requests::{self, BuildInfo, EngineInfo, Initialize, ModelDescription, OpenModel, OpenedModel};
 use crate::{batch, buffers, logging, NativeCall, ABI};
 
 /// Makes the engine of a library. The argument is the engine's own shared library as `initialize` got it.
@@ -56,7 +57,8 @@ impl Library {
     /// successful one changes nothing but the log level.
     pub fn initialize(&self, call: NativeCall<'_, 1>) {
         call.run(|env, [request]| {
-            remember_panics();
+            // The hook before ours still prints to standard error, which an executor keeps.
+            panics::remember_places();
             let level = Java::get(env)?.log_level(env)?;
             logging::install(level);
             let request: Initialize = requests::parse("request", &buffers::text(env, &request, "request")?)?;
@@ -68,9 +70,35 @@ impl Library {
         });
     }
 
-    /// Returns the version of the engine's library, a `java.lang.String`.
-    pub fn engine_version(&self, call: NativeCall<'_, 0>) -> *mut c_void {
-        run_for_string(call, |_, []| Ok(self.engine()?.version()?))
+    /// Returns the engine's version, its devices and the CPU's instruction set as JSON, a `java.lang.String`.
+    pub fn engine_info(&self, call: NativeCall<'_, 0>) -> *mut c_void {
+        run_for_string(call, |_, []| {
+            let engine = self.engine()?;
+            let document = requests::render(&EngineInfo {
+                backend: self.backend,
+                version: engine.version()?,
+                devices: engine.devices(),
+                instruction_set: cpu::instruction_set(),
+            })?;
+            Ok(document)
+        })
+    }
+
+    /// Returns what is known of the open models as a JSON array, oldest first, a `java.lang.String`.
+    pub fn models(&self, call: NativeCall<'_, 0>) -> *mut c_void {
+        run_for_string(call, |_, []| {
+            let open = self.models.all();
+            let models: Vec<_> = open
+                .iter()
+                .map(|(request, classifier)| OpenedModel {
+                    directory: &request.directory,
+                    device: &request.device,
+                    backend: self.backend,
+                    classes: classifier.labels().len(),
+                })
+                .collect();
+            Ok(requests::render(&models)?)
+        })
     }
 
     /// Returns the handle of a model. The object is the request, a JSON string. Equal requests share one model, and
@@ -99,9 +127,9 @@ impl Library {
         })
     }
 
-    /// Classifies a batch and returns the bytes written. The objects are the input and the output buffer; `batch.rs`
-    /// has their layout.
-    pub fn classify(&self, call: NativeCall<'_, 2>, handle: i64, count: i32) -> i64 {
+    /// Classifies a batch of `count` images on `threads` threads and returns the bytes written. The objects are the
+    /// input and the output buffer; `batch.rs` has their layout.
+    pub fn classify(&self, call: NativeCall<'_, 2>, handle: i64, count: i32, threads: i32) -> i64 {
         call.run(|env, [input, mut output]| {
             let classifier = self.models.get(handle)?;
             let classes = classifier.labels().len();
@@ -109,12 +137,19 @@ impl Library {
                 argument: "count",
                 reason: format!("{count} is negative"),
             })?;
+            let threads = usize::try_from(threads)
+                .ok()
+                .and_then(NonZeroUsize::new)
+                .ok_or_else(|| Error::Argument {
+                    argument: "threads",
+                    reason: format!("{threads} is less than 1"),
+                })?;
             let (input, output) = buffers::input_and_output(env, &input, &mut output)?;
             batch::check_capacity(output.len(), count, classes)?;
             let images = batch::images(input, count)?;
 
             let mut predictions = Predictions::new();
-            let times = classifier.classify(&images, &mut predictions)?;
+            let times = classifier.classify(&images, threads, &mut predictions)?;
             let written = batch::write(output, count, classes, &times, predictions.iter())?;
             Ok(written as i64)
         })

@@ -66,6 +66,20 @@ impl<K: Eq + Hash + Clone, V> Registry<K, V> {
             .ok_or(Error::StaleHandle(handle))
     }
 
+    /// Keys and values of all that is open, in the order of their handles.
+    pub(crate) fn all(&self) -> Vec<(K, Arc<V>)> {
+        let mut open: Vec<_> = self
+            .lock()
+            .iter()
+            .filter_map(|(key, slot)| {
+                slot.get()
+                    .map(|open| (open.handle, key.clone(), Arc::clone(&open.value)))
+            })
+            .collect();
+        open.sort_unstable_by_key(|(handle, ..)| *handle);
+        open.into_iter().map(|(_, key, value)| (key, value)).collect()
+    }
+
     /// Forgets the value behind `handle`; it is dropped when the last call that uses it has returned.
     ///
     /// # Errors
@@ -149,6 +163,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_open_is_listed_in_the_order_of_opening() {
+        let registry = Registry::<&str, u8>::new();
+        for (value, key) in ["z", "m", "a"].iter().enumerate() {
+            registry.open(key, || Ok(value as u8)).unwrap();
+        }
+        assert!(registry.open(&"broken", || Err(broken())).is_err());
+        let all = registry.all();
+        let all: Vec<_> = all.iter().map(|(key, value)| (*key, **value)).collect();
+        assert_eq!(all, [("z", 0), ("m", 1), ("a", 2)]);
+    }
+
+    #[test]
     fn handles_are_never_reused() {
         let registry = Registry::<&str, u8>::new();
         let first = registry.open(&"m", || Ok(1)).unwrap();
@@ -158,6 +184,7 @@ mod tests {
         assert!(matches!(registry.close(first), Err(Error::StaleHandle(_))));
         assert_eq!(*in_use, 1, "a call that runs keeps its model");
 
+        assert!(registry.all().is_empty());
         let second = registry.open(&"m", || Ok(2)).unwrap();
         assert_ne!(second, first);
         assert!(matches!(registry.get(first), Err(Error::StaleHandle(_))));

@@ -1,6 +1,6 @@
 //! The JSON documents that cross the boundary.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -34,17 +34,10 @@ pub(crate) struct OpenModel {
     /// Where the model runs; `cpu` when left out.
     #[serde(default = "default_device")]
     pub(crate) device: String,
-    /// Cores that one caller may use; 1 when left out.
-    #[serde(default = "default_threads")]
-    pub(crate) threads: std::num::NonZeroUsize,
 }
 
 fn default_device() -> String {
     LoadOptions::default().device
-}
-
-fn default_threads() -> std::num::NonZeroUsize {
-    LoadOptions::default().threads
 }
 
 impl OpenModel {
@@ -52,9 +45,34 @@ impl OpenModel {
     pub(crate) fn load_options(&self) -> LoadOptions {
         LoadOptions {
             device: self.device.clone(),
-            threads: self.threads,
         }
     }
+}
+
+/// What `engineInfo` returns.
+#[derive(Debug, Serialize)]
+pub(crate) struct EngineInfo {
+    /// `onnx` or `pytorch`.
+    pub(crate) backend: &'static str,
+    /// The version of the engine's own library.
+    pub(crate) version: String,
+    /// The devices that `openModel` accepts in this process.
+    pub(crate) devices: Vec<String>,
+    /// The best instruction set of this machine's CPU.
+    pub(crate) instruction_set: &'static str,
+}
+
+/// An entry of what `models` returns.
+#[derive(Debug, Serialize)]
+pub(crate) struct OpenedModel<'a> {
+    /// The model directory.
+    pub(crate) directory: &'a Path,
+    /// Where the model runs.
+    pub(crate) device: &'a str,
+    /// `onnx` or `pytorch`.
+    pub(crate) backend: &'static str,
+    /// The number of classes.
+    pub(crate) classes: usize,
 }
 
 /// What `describeModel` returns.
@@ -103,10 +121,8 @@ mod tests {
         let request: OpenModel = parse("request", r#"{"directory": "/models/id-card"}"#).unwrap();
         assert_eq!(request.load_options(), LoadOptions::default());
 
-        let refused = parse::<OpenModel>("request", r#"{"directory": "/m", "treads": 2}"#).unwrap_err();
-        assert!(refused.to_string().contains("unknown field `treads`"), "{refused}");
-        let refused = parse::<OpenModel>("request", r#"{"directory": "/m", "threads": 0}"#).unwrap_err();
-        assert!(refused.to_string().contains("nonzero"), "{refused}");
+        let refused = parse::<OpenModel>("request", r#"{"directory": "/m", "threads": 2}"#).unwrap_err();
+        assert!(refused.to_string().contains("unknown field `threads`"), "{refused}");
     }
 
     #[test]

@@ -36,8 +36,13 @@ macro_rules! natives {
                 }
 
                 #[call_type(unchecked)]
-                pub extern "jni" fn engineVersion<'env>(env: &JNIEnv<'env>) -> JObject<'env> {
-                    JObject::from(super::$library.engine_version(call(env, [])).cast())
+                pub extern "jni" fn engineInfo<'env>(env: &JNIEnv<'env>) -> JObject<'env> {
+                    JObject::from(super::$library.engine_info(call(env, [])).cast())
+                }
+
+                #[call_type(unchecked)]
+                pub extern "jni" fn models<'env>(env: &JNIEnv<'env>) -> JObject<'env> {
+                    JObject::from(super::$library.models(call(env, [])).cast())
                 }
 
                 #[call_type(unchecked)]
@@ -56,9 +61,10 @@ macro_rules! natives {
                     handle: i64,
                     input: JObject<'env>,
                     count: i32,
+                    threads: i32,
                     output: JObject<'env>,
                 ) -> i64 {
-                    super::$library.classify(call(env, [input, output]), handle, count)
+                    super::$library.classify(call(env, [input, output]), handle, count, threads)
                 }
 
                 #[call_type(unchecked)]

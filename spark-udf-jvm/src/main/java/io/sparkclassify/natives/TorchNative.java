@@ -11,7 +11,10 @@ final class TorchNative implements NativeBackend {
   public native void initialize(String request);
 
   @Override
-  public native String engineVersion();
+  public native String engineInfo();
+
+  @Override
+  public native String models();
 
   @Override
   public native long openModel(String request);
@@ -20,7 +23,7 @@ final class TorchNative implements NativeBackend {
   public native String describeModel(long model);
 
   @Override
-  public native long classify(long model, ByteBuffer input, int count, ByteBuffer output);
+  public native long classify(long model, ByteBuffer input, int count, int threads, ByteBuffer output);
 
   @Override
   public native void closeModel(long model);

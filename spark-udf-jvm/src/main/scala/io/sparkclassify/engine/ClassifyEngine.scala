@@ -7,7 +7,6 @@ import com.fasterxml.jackson.databind.ObjectMapper
 import io.sparkclassify.{ClassifyErrors, ClassifyException}
 import io.sparkclassify.conf.{ClassifySpec, ModelSpec}
 import io.sparkclassify.natives.NativeLoader
-import org.apache.spark.TaskContext
 import org.apache.spark.unsafe.types.UTF8String
 
 /**
@@ -18,39 +17,32 @@ import org.apache.spark.unsafe.types.UTF8String
  */
 object ClassifyEngine {
 
-  private final case class Key(model: ModelSpec, threads: Int)
-
   private val json = new ObjectMapper
-  private val models = new ConcurrentHashMap[Key, LoadedModel]
+  private val models = new ConcurrentHashMap[ModelSpec, LoadedModel]
   private val loaded = new LongAdder
 
   /** How many models this JVM has loaded so far. */
   def modelsLoaded: Long = loaded.sum
 
   /**
-   * The model for the task that runs on this thread, which owns `spark.task.cpus` cores. Where no task runs, the driver
-   * evaluates single rows, on one core.
+   * The model of `spec`, one for all tasks.
    *
    * @return
    *   a lease, to be closed when the model is no longer needed
    */
-  def acquire(spec: ClassifySpec): ModelLease = {
-    val threads = Option(TaskContext.get()).fold(1)(_.cpus())
-    new ModelLease(models.computeIfAbsent(Key(spec.model, threads), key => load(key, spec)))
-  }
+  def acquire(spec: ClassifySpec): ModelLease = new ModelLease(models.computeIfAbsent(spec.model, load(_, spec)))
 
-  private def load(key: Key, spec: ClassifySpec): LoadedModel = {
-    val natives = NativeLoader.load(key.model.engine.name, spec.natives.options)
-    ModelFiles.withLocal(key.model.uri, spec.hadoop.configuration) { directory =>
+  private def load(key: ModelSpec, spec: ClassifySpec): LoadedModel = {
+    val natives = NativeLoader.load(key.engine.name, spec.natives.options)
+    ModelFiles.withLocal(key.uri, spec.hadoop.configuration) { directory =>
       val request = json.createObjectNode()
       request.put("directory", directory.toString)
       request.put("device", "cpu")
-      request.put("threads", key.threads)
       val handle =
         try natives.openModel(request.toString)
         catch {
           case e: ClassifyException if e.getCondition == "CLASSIFY_BAD_MODEL" =>
-            throw ClassifyErrors.badModel(key.model.uri, e.getReason, e)
+            throw ClassifyErrors.badModel(key.uri, e.getReason, e)
         }
       val description = json.readTree(natives.describeModel(handle))
       val labels = Array.tabulate(description.get("labels").size) { id =>

@@ -1,6 +1,7 @@
 package io.sparkclassify.engine
 
 import io.sparkclassify.natives.NativeBackend
+import org.apache.spark.TaskContext
 import org.apache.spark.unsafe.types.UTF8String
 
 /**
@@ -14,14 +15,16 @@ import org.apache.spark.unsafe.types.UTF8String
 final class LoadedModel(natives: NativeBackend, handle: Long, val labels: Array[UTF8String], val loadMillis: Long) {
 
   /**
-   * Classifies the images that `buffers` holds, in one native call.
+   * Classifies the images that `buffers` holds, in one native call, on the cores of the task that runs on this thread.
    *
    * @return
    *   the results, valid until `buffers` is used again
    */
   def classify(buffers: BatchBuffers): BatchResults = {
     val output = buffers.output(labels.length)
-    natives.classify(handle, buffers.input, buffers.count, output)
+    // A task owns `spark.task.cpus` cores. Where no task runs, the driver evaluates single rows.
+    val threads = Option(TaskContext.get()).fold(1)(_.cpus())
+    natives.classify(handle, buffers.input, buffers.count, threads, output)
     new BatchResults(output, labels)
   }
 }

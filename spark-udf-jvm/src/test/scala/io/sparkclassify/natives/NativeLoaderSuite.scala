@@ -7,6 +7,7 @@ import java.util.concurrent.{Callable, Executors}
 
 import scala.jdk.CollectionConverters._
 
+import com.fasterxml.jackson.databind.ObjectMapper
 import io.sparkclassify.{ClassifyException, TestData}
 import org.scalatest.funsuite.AnyFunSuite
 
@@ -48,8 +49,38 @@ class NativeLoaderSuite extends AnyFunSuite {
         calls.foreach(call => assertGolden(backend, call._4))
       }
     } finally pool.shutdown()
-    assert(natives("onnx").engineVersion().matches("1\\.\\d+\\.\\d+.*"))
-    assert(natives("pytorch").engineVersion().startsWith("2.11."))
+  }
+
+  test("what the engines tell about themselves") {
+    Seq("onnx" -> "1\\.\\d+\\.\\d+.*", "pytorch" -> "2\\.11\\..*").foreach { case (backend, version) =>
+      val info = new ObjectMapper().readTree(natives(backend).engineInfo())
+      assert(info.get("backend").asText == backend)
+      assert(info.get("version").asText.matches(version))
+      assert(info.get("devices").elements.asScala.map(_.asText).toSeq == Seq("cpu"))
+      assert(info.get("instruction_set").asText.matches("[A-Z0-9_]+"))
+    }
+  }
+
+  TestData.engines.foreach { engine =>
+    test(s"$engine: a closed model gives its memory back") {
+      val loaded = natives(engine)
+      def openAndClose(times: Int): Unit = (1 to times).foreach { _ =>
+        val model = loaded.openModel(s"""{"directory": "${TestData.model}/."}""")
+        try classify(loaded, model, contents.take(1))
+        finally loaded.closeModel(model)
+      }
+      openAndClose(20)
+      val before = residentBytes
+      openAndClose(200)
+      // The weights of one model are 9 MiB, so 200 that stayed would be unmistakable.
+      assert(residentBytes - before < (100L << 20))
+    }
+  }
+
+  /** The memory of this process that is in RAM. */
+  private def residentBytes: Long = {
+    val pages = Files.readString(Paths.get("/proc/self/statm")).split(' ')(1).toLong
+    pages * 4096
   }
 
   test("an unknown backend is refused") {

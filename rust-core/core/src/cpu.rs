@@ -1,0 +1,64 @@
+//! The CPU of this machine.
+
+/// The best instruction set of this CPU that inference engines make use of, under its usual name.
+///
+/// It tells why the same model is several times as fast on one machine as on another; whether an engine really uses it
+/// is up to the engine.
+#[must_use]
+pub fn instruction_set() -> &'static str {
+    best()
+}
+
+#[cfg(target_arch = "x86_64")]
+fn best() -> &'static str {
+    use std::arch::is_x86_feature_detected as has;
+
+    // The best first. AMX is not among them: the standard library cannot detect it yet.
+    if has!("avx512bf16") {
+        "AVX512_BF16"
+    } else if has!("avx512vnni") {
+        "AVX512_VNNI"
+    } else if has!("avx512f") {
+        "AVX512"
+    } else if has!("avx2") {
+        "AVX2"
+    } else if has!("avx") {
+        "AVX"
+    } else {
+        "SSE2"
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+fn best() -> &'static str {
+    use std::arch::is_aarch64_feature_detected as has;
+
+    if has!("sve") {
+        "SVE"
+    } else if has!("bf16") {
+        "NEON_BF16"
+    } else {
+        "NEON"
+    }
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn best() -> &'static str {
+    std::env::consts::ARCH
+}
+
+#[cfg(all(test, target_os = "linux", target_arch = "x86_64"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    #[test]
+    fn the_instruction_set_is_among_those_the_system_lists() {
+        let info = std::fs::read_to_string("/proc/cpuinfo").unwrap();
+        let flags = info.lines().find(|line| line.starts_with("flags")).unwrap();
+        let name = super::instruction_set().to_lowercase();
+        let listed = |flag: &str| flags.split_whitespace().any(|word| word == flag);
+        assert!(listed(&name) || name == "avx512" && listed("avx512f"), "{name}");
+        assert!(name.starts_with("avx512") || !listed("avx512f"), "{name}");
+        assert!(name.starts_with("avx") || !listed("avx2"), "{name}");
+    }
+}
