@@ -7,7 +7,8 @@ writes below `tests/golden/`:
 * `predictions.json`: every committed image's class probabilities from both engines, one image at a time;
 * `decode.json`: SHA-256 of every committed image's RGB pixels, as decoded and as resized to the model's input;
 * `resize.json`: tiny images resized by each of Pillow's filters, pixel for pixel (base64, RGB, row-major);
-* `images/` and `images.json`: odd and broken image files, with the SHA-256 of their RGB pixels or Pillow's refusal.
+* `images/` and `images.json`: odd and broken image files, with the SHA-256 of their RGB pixels, as they are
+  and turned upright, or Pillow's refusal.
 
 With the versions of `scripts/requirements-reference.txt` a second run changes nothing.
 """
@@ -17,6 +18,7 @@ from __future__ import annotations
 import argparse
 import base64
 import hashlib
+import io
 import json
 import platform
 from pathlib import Path
@@ -28,7 +30,7 @@ import PIL
 import torch
 from classifier_model import decode, resize
 from make_odd_images import write_odd_images
-from PIL import Image, features
+from PIL import Image, ImageOps, features
 from python_infer import BACKENDS, Stopwatch, classify, load_network, read_labels
 
 # Filter names with the numbers that `resample` of preprocessor_config.json uses.
@@ -115,6 +117,9 @@ def odd_images(folder: Path) -> dict[str, object]:
         data = (folder / name).read_bytes()
         try:
             result = describe(decode(data))
+            upright = describe(ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB"))
+            if upright != result:
+                result["upright"] = upright
         except (OSError, Image.DecompressionBombError) as error:
             # The address of a buffer in Pillow's message differs from run to run.
             result = {"refused": str(error).split(" <")[0]}

@@ -1,17 +1,18 @@
-"""Writes small image files that a decoder may stumble over: rare kinds of JPEG and PNG, and broken ones."""
+"""Writes small image files that a decoder may stumble over: rare kinds of every format, and broken ones."""
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
 from pathlib import Path
 
 import numpy as np
+from odd_formats import encode, other_formats
 from PIL import Image
 
 ORIENTATION_TAG = 0x0112
 ROTATED_90 = 6
+ROTATED_180_XMP = b'<x:xmpmeta><rdf:Description tiff:Orientation="3"/></x:xmpmeta>'
 # First column, first row, column step and row step of the seven passes of PNG's interlacing (PNG specification, 8.2).
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 
@@ -24,12 +25,6 @@ def picture(width: int, height: int) -> Image.Image:
     ]
     noise = np.random.default_rng(5).normal(0, 6, (height, width, 3))
     return Image.fromarray(np.clip(np.stack(channels, axis=2) + noise, 0, 255).astype(np.uint8))
-
-
-def encode(image: Image.Image, file_format: str, **options: object) -> bytes:
-    file = io.BytesIO()
-    image.save(file, file_format, **options)
-    return file.getvalue()
 
 
 def png_chunk(kind: bytes, data: bytes) -> bytes:
@@ -66,10 +61,16 @@ def with_alpha(image: Image.Image, mode: str) -> bytes:
     return encode(result, "PNG")
 
 
-def rotated_jpeg(image: Image.Image) -> bytes:
+def rotated_exif() -> Image.Exif:
     exif = Image.Exif()
     exif[ORIENTATION_TAG] = ROTATED_90
-    return encode(image, "JPEG", quality=85, exif=exif)
+    return exif
+
+
+def wrong_data_crc(file: bytes) -> bytes:
+    at = file.index(b"IDAT")
+    end = at + 4 + int.from_bytes(file[at - 4 : at], "big")
+    return file[:end] + b"\0\0\0\0" + file[end + 4 :]
 
 
 def write_odd_images(folder: Path) -> dict[str, str]:
@@ -84,7 +85,14 @@ def write_odd_images(folder: Path) -> dict[str, str]:
         "baseline_422.jpg": ("4:2:2, odd size", encode(odd, "JPEG", quality=75, subsampling=1)),
         "progressive_420.jpg": ("progressive, 4:2:0", encode(odd, "JPEG", quality=60, progressive=True)),
         "restart.jpg": ("restart markers", encode(even, "JPEG", quality=80, restart_marker_blocks=3)),
-        "exif_rotated.jpg": ("EXIF orientation 6, which is not applied", rotated_jpeg(odd)),
+        "exif_rotated.jpg": (
+            "EXIF orientation 6, which is not applied",
+            encode(odd, "JPEG", quality=85, exif=rotated_exif()),
+        ),
+        "xmp_rotated.jpg": (
+            "XMP orientation 3, which is not applied",
+            encode(odd, "JPEG", quality=75, xmp=ROTATED_180_XMP),
+        ),
         "one_pixel.jpg": ("1 x 1 pixel", encode(picture(1, 1), "JPEG", quality=85)),
         "grey.png": ("grey, 8 bits", encode(odd.convert("L"), "PNG")),
         "bilevel.png": ("grey, 1 bit", encode(odd.convert("1"), "PNG")),
@@ -95,6 +103,7 @@ def write_odd_images(folder: Path) -> dict[str, str]:
         "rgba.png": ("RGB with alpha", with_alpha(odd, "RGB")),
         "la.png": ("grey with alpha", with_alpha(odd, "L")),
         "interlaced.png": ("interlaced RGB", interlaced_png(odd)),
+        "exif_rotated.png": ("EXIF orientation 6, which is not applied", encode(odd, "PNG", exif=rotated_exif())),
         "one_pixel.png": ("1 x 1 pixel", encode(picture(1, 1), "PNG")),
         "jpeg_called.png": ("a JPEG under a PNG's name: the content decides", baseline),
         "empty.jpg": ("no bytes", b""),
@@ -103,8 +112,11 @@ def write_odd_images(folder: Path) -> dict[str, str]:
         "truncated.png": ("a PNG's first half", plain_png[: len(plain_png) // 2]),
         "header_only.jpg": ("a JPEG's first 20 bytes", baseline[:20]),
         "bad_crc.png": ("a PNG with a wrong checksum in its header", plain_png[:29] + b"\0\0\0\0" + plain_png[33:]),
+        "bad_data_crc.png": ("a PNG with a wrong checksum of its pixels' chunk", wrong_data_crc(plain_png)),
+        "no_end.png": ("a PNG that ends after its pixels", plain_png[:-20]),
         "huge.png": ("a header that claims 60000 x 60000 pixels", png(60000, 60000, 0, b"\0" * 100)),
     }
+    files |= other_formats(picture(45, 38))
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.iterdir():
         old.unlink()

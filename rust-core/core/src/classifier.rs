@@ -10,7 +10,7 @@ use crate::backend::{Backend, Engine, LoadOptions};
 use crate::error::{Error, ImageError, Result};
 use crate::model::{Labels, ModelDirectory};
 use crate::predictions::Predictions;
-use crate::preprocess::{ImageLimits, Preprocessor, Scratch, StageTimes};
+use crate::preprocess::{DecodeOptions, ImageLimits, Preprocessor, Scratch, StageTimes};
 use crate::threads::{lock, on_threads};
 
 /// The images of one run of the model are at most so many: more gain no time, and take memory for their activations.
@@ -71,7 +71,7 @@ impl Classifier {
             load_time.as_millis()
         );
         Ok(Self {
-            preprocessor: Preprocessor::new(model.preprocessor(), ImageLimits::default()),
+            preprocessor: Preprocessor::new(model.preprocessor(), DecodeOptions::default()),
             model,
             engine: engine.name(),
             backend,
@@ -81,10 +81,16 @@ impl Classifier {
         })
     }
 
-    /// Replaces the limits for images, which are [`ImageLimits::default`] at first.
+    /// Replaces the limits for images, which are [`ImageLimits::default`] at first; the other options are off.
     #[must_use]
-    pub fn with_limits(mut self, limits: ImageLimits) -> Self {
-        self.preprocessor = Preprocessor::new(self.model.preprocessor(), limits);
+    pub fn with_limits(self, limits: ImageLimits) -> Self {
+        self.with_decode_options(limits.into())
+    }
+
+    /// Replaces the options for decoding, which are [`DecodeOptions::default`] at first.
+    #[must_use]
+    pub fn with_decode_options(mut self, options: DecodeOptions) -> Self {
+        self.preprocessor = Preprocessor::new(self.model.preprocessor(), options);
         self
     }
 

@@ -42,4 +42,4 @@ pub use classifier::{BatchTimes, Classifier};
 pub use error::{Error, ImageError, Result};
 pub use model::ModelDirectory;
 pub use predictions::{Prediction, Predictions};
-pub use preprocess::ImageLimits;
+pub use preprocess::{DecodeOptions, ImageLimits};

@@ -18,7 +18,7 @@ fn refusals_name_the_format_and_the_reason() {
     assert_eq!(refusal(b""), "the file is empty");
     assert_eq!(
         refusal(&odd_image("text.png")),
-        "not an image of a supported format (JPEG, PNG)"
+        "not an image of a supported format (JPEG, PNG, WebP, GIF, BMP, TIFF)"
     );
     assert_eq!(
         refusal(&odd_image("truncated.jpg")),
@@ -32,7 +32,26 @@ fn refusals_name_the_format_and_the_reason() {
         refusal(&odd_image("header_only.jpg")),
         "broken JPEG image: the file is truncated"
     );
-    assert!(refusal(&odd_image("bad_crc.png")).starts_with("broken PNG image: "));
+    assert_eq!(
+        refusal(&odd_image("bad_crc.png")),
+        "broken PNG image: the checksum of its IHDR chunk is wrong"
+    );
+    assert_eq!(
+        refusal(&odd_image("truncated.bmp")),
+        "broken BMP image: the file is truncated"
+    );
+    assert_eq!(
+        refusal(&odd_image("truncated.webp")),
+        "broken WebP image: the file is truncated"
+    );
+    assert_eq!(
+        refusal(&odd_image("truncated.gif")),
+        "broken GIF image: the file is truncated"
+    );
+    assert_eq!(
+        refusal(&odd_image("words_444.bmp")),
+        "unsupported BMP image: the bit masks [f00, f0, f], alpha 0"
+    );
     assert_eq!(
         refusal(&odd_image("huge.png")),
         "size in pixels is 3600000000, over the limit of 178956970"
@@ -40,18 +59,29 @@ fn refusals_name_the_format_and_the_reason() {
 }
 
 #[test]
-fn a_jpeg_or_png_cut_anywhere_is_truncated() {
-    for name in [
-        "baseline_420.jpg",
-        "progressive_444.jpg",
-        "restart.jpg",
-        "cmyk.jpg",
-        "interlaced.png",
-        "palette.png",
+fn an_image_cut_anywhere_is_truncated() {
+    for (name, not_needed) in [
+        // What comes after the pixels: an end marker, checksums, metadata, another frame.
+        ("baseline_420.jpg", 40),
+        ("progressive_444.jpg", 40),
+        ("restart.jpg", 40),
+        ("cmyk.jpg", 40),
+        ("interlaced.png", 40),
+        ("palette.png", 40),
+        ("rgb.bmp", 0),
+        ("rle_8.bmp", 4),
+        ("words_565.bmp", 2),
+        ("palette.gif", 8),
+        ("grey.gif", 8),
+        ("lossy.webp", 12),
+        ("lossy_alpha.webp", 12),
+        ("lossless.webp", 12),
+        ("rgb.tiff", 0),
+        ("lzw.tiff", 0),
+        ("tiles.tiff", 0),
     ] {
         let bytes = odd_image(name);
-        // The last bytes hold no pixels: an end marker, checksums.
-        for length in (8..bytes.len() - 40).step_by(13) {
+        for length in (16..bytes.len() - not_needed).step_by(13) {
             let error = decoded(8, 8, &bytes[..length]).unwrap_err();
             assert!(
                 matches!(error, ImageError::Broken { .. }),
@@ -161,20 +191,31 @@ fn limits_are_checked_before_decoding() {
             limit("size in bytes", max_bytes + 1, max_bytes)
         );
     }
-    for image in [plain_png(61, 47, [0; 3]), odd_image("baseline_420.jpg")] {
+    for (image, width, height) in [
+        (plain_png(61, 47, [0; 3]), 61, 47),
+        (odd_image("baseline_420.jpg"), 61, 47),
+        (odd_image("lossy.webp"), 45, 38),
+        (odd_image("lossless.webp"), 45, 38),
+        (odd_image("offset.webp"), 65, 48),
+        (odd_image("rgb.bmp"), 45, 38),
+        (odd_image("offset.gif"), 80, 70),
+        (odd_image("beyond.gif"), 48, 38),
+        (odd_image("rgb.tiff"), 45, 38),
+    ] {
         let limits = ImageLimits {
-            max_dimension: 60,
+            max_dimension: width - 1,
             ..default
         };
-        assert_eq!(refusal(limits, &image), limit("width in pixels", 61, 60));
+        let (width, area) = (u64::from(width), u64::from(width) * height);
+        assert_eq!(refusal(limits, &image), limit("width in pixels", width, width - 1));
         let limits = ImageLimits {
-            max_pixels: 61 * 47 - 1,
+            max_pixels: area - 1,
             ..default
         };
-        assert_eq!(refusal(limits, &image), limit("size in pixels", 61 * 47, 61 * 47 - 1));
+        assert_eq!(refusal(limits, &image), limit("size in pixels", area, area - 1));
         let limits = ImageLimits {
-            max_pixels: 61 * 47,
-            max_dimension: 61,
+            max_pixels: area,
+            max_dimension: width as u32,
             max_bytes: image.len() as u64,
         };
         assert!(samples(crop, limits, &image).is_ok());
@@ -192,12 +233,48 @@ fn a_jpeg_header_that_claims_a_giant_is_refused_at_once() {
     );
 }
 
-#[test]
-fn a_jpeg_with_endless_scans_is_refused() {
-    let bytes = odd_image("progressive_444.jpg");
+/// The last scan of a progressive JPEG so many times more: each costs a pass over the whole image.
+fn with_more_scans(bytes: &[u8], count: usize) -> Vec<u8> {
     let end = bytes.len() - 2;
-    // The last scan once more and once more: each costs a pass over the whole image.
     let last = bytes.windows(2).rposition(|pair| pair == [0xFF, 0xDA]).unwrap();
-    let many = [&bytes[..end], &bytes[last..end].repeat(200), &bytes[end..]].concat();
-    assert_eq!(refusal(&many), "broken JPEG image: more than 100 scans");
+    [&bytes[..end], &bytes[last..end].repeat(count), &bytes[end..]].concat()
+}
+
+#[test]
+fn a_small_jpeg_may_have_many_scans() {
+    let bytes = with_more_scans(&odd_image("progressive_444.jpg"), 200);
+    // hashlib.sha256(Image.open(...).convert("RGB").tobytes()) of the same bytes
+    assert_eq!(
+        sha256(&decoded(61, 47, &bytes).unwrap()),
+        "b1498391b6ad23bc07a60b4f67d2c86c24be6ace06bbba6eafda4453b9fb8be7"
+    );
+}
+
+#[test]
+fn a_large_jpeg_with_endless_scans_is_refused() {
+    let mut bytes = odd_image("progressive_444.jpg");
+    let frame = bytes.windows(2).position(|pair| pair == [0xFF, 0xC2]).unwrap();
+    bytes[frame + 5..frame + 9].copy_from_slice(&[8, 0, 8, 0]);
+    assert_eq!(
+        refusal(&with_more_scans(&bytes, 200)),
+        "broken JPEG image: more than 100 scans"
+    );
+}
+
+#[test]
+fn a_png_with_a_wrong_checksum_within_its_pixels_is_refused() {
+    let mut bytes = odd_image("rgba.png");
+    let end = bytes.windows(4).position(|name| name == b"IEND").unwrap() - 8;
+    bytes[end - 1] ^= 1;
+    let message = refusal(&bytes);
+    assert!(message.starts_with("broken PNG image: "), "{message}");
+}
+
+#[test]
+fn compressions_that_only_libtiff_knows_are_refused() {
+    let mut bytes = odd_image("rgb.tiff");
+    let compression = [3, 1, 3, 0, 1, 0, 0, 0, 1, 0];
+    let at = bytes.windows(10).position(|entry| entry == compression).unwrap();
+    bytes[at + 8] = 7;
+    assert_eq!(refusal(&bytes), "unsupported TIFF image: compression 7");
 }

@@ -2,19 +2,23 @@
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
-use super::{jpeg, png, ImageLimits};
+use super::options::{DecodeOptions, ImageLimits};
+use super::orientation::{swaps_axes, turn};
+use super::{bmp, exif, gif, jpeg, png, tiff, webp};
 use crate::error::ImageError;
 
 /// For the message about anything else.
-const SUPPORTED: &str = "JPEG, PNG";
+const SUPPORTED: &str = "JPEG, PNG, WebP, GIF, BMP, TIFF";
 
-/// Pixels, three bytes each, row by row without padding.
-#[derive(Debug, Default)]
-pub(super) struct RgbImage {
-    pub(super) width: usize,
-    pub(super) height: usize,
+/// Pixels of red, green and blue, a byte each, row by row without padding.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct RgbImage {
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
     /// `width * height * 3` bytes.
-    pub(super) pixels: Vec<u8>,
+    pub pixels: Vec<u8>,
 }
 
 impl RgbImage {
@@ -28,31 +32,106 @@ impl RgbImage {
     }
 }
 
-/// Decodes `bytes` into `image`. `raw` is a buffer for pixels that are not RGB yet.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Format {
+    Jpeg,
+    Png,
+    WebP,
+    Gif,
+    Bmp,
+    Tiff,
+}
+
+impl Format {
+    /// The content decides, not the name.
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let starts_with = |magic: &&[u8]| bytes.starts_with(magic);
+        if starts_with(&jpeg::MAGIC) {
+            Some(Self::Jpeg)
+        } else if starts_with(&png::MAGIC) {
+            Some(Self::Png)
+        } else if webp::accepts(bytes) {
+            Some(Self::WebP)
+        } else if gif::MAGICS.iter().any(starts_with) {
+            Some(Self::Gif)
+        } else if starts_with(&bmp::MAGIC) {
+            Some(Self::Bmp)
+        } else if tiff::MAGICS.iter().any(starts_with) {
+            Some(Self::Tiff)
+        } else {
+            None
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Jpeg => "JPEG",
+            Self::Png => "PNG",
+            Self::WebP => "WebP",
+            Self::Gif => "GIF",
+            Self::Bmp => "BMP",
+            Self::Tiff => "TIFF",
+        }
+    }
+}
+
+/// What an image of this width and height will be resized to.
+pub(super) type Target<'a> = &'a dyn Fn(usize, usize) -> (usize, usize);
+
+/// Decodes `bytes` into `image`. `raw` is a buffer for pixels that are not RGB yet. With a `target` the image may come
+/// out smaller, where the options allow it. Returns its full width and height.
 pub(super) fn decode(
     bytes: &[u8],
-    limits: ImageLimits,
+    options: &DecodeOptions,
+    target: Option<Target<'_>>,
     raw: &mut Vec<u8>,
     image: &mut RgbImage,
-) -> Result<(), ImageError> {
+) -> Result<(usize, usize), ImageError> {
     if bytes.is_empty() {
         return Err(ImageError::Empty);
     }
+    let limits = options.limits;
     check("size in bytes", bytes.len() as u64, limits.max_bytes)?;
-    if bytes.starts_with(jpeg::MAGIC) {
-        jpeg::decode(bytes, limits, raw, image)
-    } else if bytes.starts_with(png::MAGIC) {
-        // A file must not be able to end more than itself, should it find a bug in the decoder. The buffers are
-        // plain bytes, valid whatever was written.
-        catch_unwind(AssertUnwindSafe(|| png::decode(bytes, limits, raw, image))).unwrap_or_else(|_| {
-            Err(ImageError::Broken {
-                format: "PNG",
-                reason: "the decoder panicked".to_owned(),
-            })
+    let format = Format::of(bytes).ok_or(ImageError::UnknownFormat { supported: SUPPORTED })?;
+    // A file must not be able to end more than itself, should it find a bug in a decoder. The buffers are plain
+    // bytes, valid whatever was written.
+    catch_unwind(AssertUnwindSafe(|| {
+        let mut orientation = 1;
+        if options.exif_transpose {
+            orientation = exif::orientation(format, bytes);
+        }
+        let mut full = None;
+        match format {
+            Format::Jpeg => {
+                let swap = |(width, height)| {
+                    if swaps_axes(orientation) {
+                        (height, width)
+                    } else {
+                        (width, height)
+                    }
+                };
+                let turned = |width, height| {
+                    let (width, height) = swap((width, height));
+                    target.map(|target| swap(target(width, height)))
+                };
+                let size = jpeg::decode(bytes, limits, &|w, h| turned(w, h).filter(|_| options.fast), raw, image)?;
+                full = Some(swap(size));
+            }
+            Format::Png => png::decode(bytes, limits, raw, image)?,
+            Format::WebP => webp::decode(bytes, limits, raw, image)?,
+            Format::Gif => gif::decode(bytes, limits, raw, image)?,
+            Format::Bmp => bmp::decode(bytes, limits, raw, image)?,
+            Format::Tiff => orientation = tiff::decode(bytes, limits, raw, image)?,
+        }
+        turn(image, orientation, raw)?;
+        Ok(full.unwrap_or((image.width, image.height)))
+    }))
+    .unwrap_or_else(|_| {
+        Err(ImageError::Broken {
+            format: format.name(),
+            reason: "the decoder panicked".to_owned(),
         })
-    } else {
-        Err(ImageError::UnknownFormat { supported: SUPPORTED })
-    }
+    })
 }
 
 /// Checks the size told by an image's header, in pixels.

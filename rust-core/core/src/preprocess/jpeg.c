@@ -16,8 +16,12 @@
 
 #include <jpeglib.h>
 
-/* Encoders write about a dozen scans. Each costs a pass over the image, however few bytes it has. */
-#define MAX_SCANS 100
+/*
+ * Encoders write about a dozen scans. Each costs a pass over the image, however few bytes it has. Pillow reads any
+ * number; so does this file, as long as the passes visit no more pixels than this, or are no more than 100.
+ */
+#define MAX_VISITED_PIXELS (1L << 26)
+#define MIN_MAX_SCANS 100
 
 enum status { STATUS_OK = 0, STATUS_BROKEN = 1, STATUS_TRUNCATED = 2 };
 
@@ -27,6 +31,8 @@ struct classify_jpeg_header {
     unsigned int height;
     int components;
     int precision;
+    /* 1, 2, 4 or 8: the image comes out with so many times fewer columns and rows. */
+    unsigned int reduction;
 };
 
 struct decoder {
@@ -48,8 +54,12 @@ static void discard_message(j_common_ptr common) { (void)common; }
 
 static void refuse_many_scans(j_common_ptr common) {
     struct decoder *decoder = (struct decoder *)common->client_data;
-    if (decoder->jpeg.input_scan_number > MAX_SCANS) {
-        snprintf(decoder->message, JMSG_LENGTH_MAX, "more than %d scans", MAX_SCANS);
+    long scans = MAX_VISITED_PIXELS / ((long)decoder->jpeg.image_width * decoder->jpeg.image_height);
+    if (scans < MIN_MAX_SCANS) {
+        scans = MIN_MAX_SCANS;
+    }
+    if (decoder->jpeg.input_scan_number > scans) {
+        snprintf(decoder->message, JMSG_LENGTH_MAX, "more than %ld scans", scans);
         longjmp(decoder->escape, 1);
     }
 }
@@ -111,6 +121,8 @@ static int run(struct decoder *decoder, const unsigned char *data, size_t length
         return STATUS_OK;
     }
 
+    jpeg->scale_num = 1;
+    jpeg->scale_denom = header->reduction;
     jpeg->out_color_space = header->components == 4 ? JCS_CMYK : JCS_RGB;
     decoder->progress.progress_monitor = refuse_many_scans;
     jpeg->progress = &decoder->progress;
@@ -134,7 +146,8 @@ static int run(struct decoder *decoder, const unsigned char *data, size_t length
 }
 
 /*
- * With `pixels` NULL: reads the header into `header`. Otherwise decodes into `pixels`, whose rows have no padding:
+ * With `pixels` NULL: reads the header into `header`. Otherwise decodes into `pixels`, an image of header->width and
+ * header->height after the reduction, whose rows have no padding:
  * 4 bytes a pixel (CMYK as stored) where header->components is 4, else 3 (RGB). `message` has room for
  * JMSG_LENGTH_MAX bytes and is filled when STATUS_BROKEN is returned.
  */

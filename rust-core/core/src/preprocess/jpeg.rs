@@ -7,8 +7,9 @@ use std::ptr;
 // Only linked: jpeg.c calls libjpeg's own API, which this library holds beside TurboJPEG's.
 use turbojpeg_sys as _;
 
+use super::color::cmyk_to_rgb;
 use super::decode::{check_size, grow, RgbImage};
-use super::ImageLimits;
+use super::options::ImageLimits;
 use crate::error::ImageError;
 
 /// The first bytes of every JPEG.
@@ -28,6 +29,7 @@ struct Header {
     height: c_uint,
     components: c_int,
     precision: c_int,
+    reduction: c_uint,
 }
 
 extern "C" {
@@ -40,34 +42,71 @@ extern "C" {
     ) -> c_int;
 }
 
-/// Decodes into `image`; `cmyk` is a buffer for images with four channels.
+/// Decodes into `image`; `cmyk` is a buffer for images with four channels. Where `target` gives a size for that of the
+/// image, the image may come out smaller, but no less than twice as large as that. Returns the full width and height.
 pub(super) fn decode(
     bytes: &[u8],
     limits: ImageLimits,
+    target: &dyn Fn(usize, usize) -> Option<(usize, usize)>,
     cmyk: &mut Vec<u8>,
     image: &mut RgbImage,
-) -> Result<(), ImageError> {
+) -> Result<(usize, usize), ImageError> {
     let mut header = Header::default();
     call(bytes, &mut header, None)?;
     check_size(u64::from(header.width), u64::from(header.height), limits)?;
-    let (width, height) = (header.width as usize, header.height as usize);
+    let full = (header.width as usize, header.height as usize);
     if header.precision != 8 {
         return Err(unsupported(format!(
             "{} bits a channel, only 8 are supported",
             header.precision
         )));
     }
+    header.reduction = target(full.0, full.1).map_or(1, |target| reduction(full, target));
+    header.width = header.width.div_ceil(header.reduction);
+    header.height = header.height.div_ceil(header.reduction);
+    let (width, height) = (header.width as usize, header.height as usize);
     image.reset(width, height)?;
     match header.components {
-        1 | 3 => call(bytes, &mut header, Some(&mut image.pixels)),
+        1 | 3 => call(bytes, &mut header, Some(&mut image.pixels))?,
         4 => {
             let cmyk = grow(cmyk, width * height * 4)?;
             call(bytes, &mut header, Some(cmyk))?;
-            cmyk_to_rgb(cmyk, &mut image.pixels);
-            Ok(())
+            // Pillow takes every such file as inverted, as Adobe writes them.
+            for (from, to) in cmyk.chunks_exact(4).zip(image.pixels.chunks_exact_mut(3)) {
+                to.copy_from_slice(&cmyk_to_rgb([0, 1, 2, 3].map(|index| 255 - from[index])));
+            }
         }
-        other => Err(unsupported(format!("{other} channels, only 1, 3 and 4 are supported"))),
+        other => return Err(unsupported(format!("{other} channels, only 1, 3 and 4 are supported"))),
     }
+    Ok(full)
+}
+
+/// By how much `Image.draft` reduces for a thumbnail: libjpeg can do it by 2, 4 and 8.
+fn reduction(full: (usize, usize), target: (usize, usize)) -> c_uint {
+    let excess = |full: usize, target: usize| full / (2 * target);
+    match excess(full.0, target.0).min(excess(full.1, target.1)) {
+        0 | 1 => 1,
+        2 | 3 => 2,
+        4..8 => 4,
+        _ => 8,
+    }
+}
+
+/// The contents of the APP1 segments, which hold EXIF and XMP, up to the first scan.
+pub(super) fn app1(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = bytes.get(2..).unwrap_or_default();
+    std::iter::from_fn(move || loop {
+        let start = rest.iter().position(|byte| *byte != 0xFF)?;
+        let (marker, after) = rest[start..].split_first()?;
+        if start == 0 || *marker == 0xDA {
+            return None;
+        }
+        let length = usize::from(u16::from_be_bytes(*after.first_chunk()?));
+        rest = after.get(length..)?;
+        if *marker == 0xE1 {
+            return after.get(2..length);
+        }
+    })
 }
 
 /// Reads the header, or the pixels when there is a buffer for them.
@@ -102,20 +141,6 @@ fn call(bytes: &[u8], header: &mut Header, pixels: Option<&mut [u8]>) -> Result<
             // SAFETY: the array is alive and its last element, just set, is the terminator at the latest.
             let message = unsafe { CStr::from_ptr(message.as_ptr()) };
             Err(broken(message.to_string_lossy().into_owned()))
-        }
-    }
-}
-
-/// Pillow's way from a CMYK JPEG to RGB: it takes every such file as inverted, as Adobe writes them, and then
-/// multiplies with its rounding division by 255 (`cmyk2rgb` in Convert.c).
-fn cmyk_to_rgb(cmyk: &[u8], rgb: &mut [u8]) {
-    for (from, to) in cmyk.chunks_exact(4).zip(rgb.chunks_exact_mut(3)) {
-        // Stored inverted: the byte of K is 255 - K already.
-        let white = u32::from(from[3]);
-        for (ink, channel) in from.iter().zip(to) {
-            let product = (255 - u32::from(*ink)) * white + 128;
-            let scaled = ((product >> 8) + product) >> 8;
-            *channel = white.saturating_sub(scaled) as u8;
         }
     }
 }

@@ -1,48 +1,38 @@
 //! From compressed bytes to the model's input tensor, with the results of Pillow and Hugging Face's image processors.
 //!
 //! The steps are decode, resize, centre crop, rescale, normalise, in this order. Decoding and resizing give the bytes
-//! of Pillow; the tensor agrees with that of the processors that work on Pillow images. The processors whose class
+//! of Pillow, for every format; what Pillow reads and this module refuses stands in the modules of the formats. The tensor agrees with that of the processors that work on Pillow images. The processors whose class
 //! names end in `Fast` resize torch tensors instead, which differs from Pillow by a grey level here and there.
 
+mod bmp;
+mod color;
 mod decode;
+mod exif;
 mod filter;
 mod geometry;
+mod gif;
 mod jpeg;
 mod normalize;
+mod options;
+mod orientation;
 mod png;
 mod resize;
+mod tiff;
+mod tiff_samples;
+mod webp;
 
 use std::time::{Duration, Instant};
 
-use self::decode::RgbImage;
+pub use self::decode::RgbImage;
+use self::geometry::Axis;
 use self::normalize::Normalizer;
+pub use self::options::{DecodeOptions, ImageLimits};
 use self::resize::Resizer;
 use crate::error::ImageError;
 use crate::model::{PreprocessorConfig, Resampling};
 
 /// A buffer that grew beyond this for one image is given back afterwards, in bytes.
 const MAX_KEPT_BYTES: usize = 64 << 20;
-
-/// The largest images that are decoded. All three are checked before memory for the pixels is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ImageLimits {
-    /// Compressed size in bytes; 256 MiB by default.
-    pub max_bytes: u64,
-    /// Width times height; by default 178,956,970, beyond which Pillow refuses an image as a decompression bomb.
-    pub max_pixels: u64,
-    /// Width and height in pixels; 65,500 by default, which is JPEG's own limit in libjpeg.
-    pub max_dimension: u32,
-}
-
-impl Default for ImageLimits {
-    fn default() -> Self {
-        Self {
-            max_bytes: 256 << 20,
-            max_pixels: 178_956_970,
-            max_dimension: 65_500,
-        }
-    }
-}
 
 /// How long the stages took for one image.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -73,21 +63,56 @@ impl Scratch {
     }
 }
 
+/// Decodes an image as [`Preprocessor`] does, always at its full size.
+///
+/// # Errors
+/// [`ImageError`] says why the image cannot be decoded, or which limit it exceeds.
+pub fn decode<'a>(bytes: &[u8], options: &DecodeOptions, scratch: &'a mut Scratch) -> Result<&'a RgbImage, ImageError> {
+    decode::decode(bytes, options, None, &mut scratch.raw, &mut scratch.image)?;
+    Ok(&scratch.image)
+}
+
+/// Resizes an image to a width and a height above 0 in pixels, as [`Preprocessor`] does.
+///
+/// # Errors
+/// [`ImageError::OutOfMemory`].
+pub fn resize(
+    image: &RgbImage,
+    (width, height): (usize, usize),
+    resampling: Resampling,
+    scratch: &mut Scratch,
+) -> Result<RgbImage, ImageError> {
+    let whole = |source, resized| Axis {
+        source,
+        resized,
+        window: 0..resized,
+        offset: 0,
+        output: resized,
+    };
+    let (y, x) = (whole(image.height, height), whole(image.width, width));
+    let view = scratch.resizer.resize(image, resampling, &y, &x)?;
+    Ok(RgbImage {
+        width,
+        height,
+        pixels: view.rows().flatten().copied().collect(),
+    })
+}
+
 /// Turns images into input tensors as a `preprocessor_config.json` says.
 #[derive(Debug, Clone)]
 pub struct Preprocessor {
     config: PreprocessorConfig,
-    limits: ImageLimits,
+    options: DecodeOptions,
     normalizer: Normalizer,
 }
 
 impl Preprocessor {
-    /// A preprocessor for this configuration.
+    /// A preprocessor for this configuration; limits alone will do for the options.
     #[must_use]
-    pub fn new(config: &PreprocessorConfig, limits: ImageLimits) -> Self {
+    pub fn new(config: &PreprocessorConfig, options: impl Into<DecodeOptions>) -> Self {
         Self {
             config: config.clone(),
-            limits,
+            options: options.into(),
             normalizer: Normalizer::new(config),
         }
     }
@@ -124,9 +149,15 @@ impl Preprocessor {
     fn try_preprocess(&self, bytes: &[u8], chw: &mut [f32], scratch: &mut Scratch) -> Result<StageTimes, ImageError> {
         let start = Instant::now();
         let Scratch { image, raw, resizer } = scratch;
-        decode::decode(bytes, self.limits, raw, image)?;
+        let target = |width, height| {
+            let (y, x) = geometry::axes(&self.config, height, width);
+            (x.resized, y.resized)
+        };
+        let (width, height) = decode::decode(bytes, &self.options, Some(&target), raw, image)?;
         let decoded = Instant::now();
-        let (y, x) = geometry::axes(&self.config, image.height, image.width);
+        let (mut y, mut x) = geometry::axes(&self.config, height, width);
+        // A JPEG that came out smaller is still resized to what its full size asks for.
+        (y.source, x.source) = (image.height, image.width);
         let resampling = self
             .config
             .resize

@@ -1,12 +1,16 @@
-//! PNG through the `image` crate, with Pillow's rules for what `convert("RGB")` makes of each colour type.
+//! PNG through the `png` crate, with Pillow's rules for what `convert("RGB")` makes of each colour type.
+//!
+//! Pillow checks the checksums of the chunks before the pixels and the one within the compressed pixels, but not those
+//! of IDAT, and reads a file that ends right after the pixels. So does this module, except that the end of an
+//! interlaced one may not be missing; that is why it is on the crate beneath `image`.
 
-use std::io::{Cursor, ErrorKind};
+use std::io::Cursor;
 
-use image::codecs::png::PngDecoder;
-use image::{ColorType, ImageDecoder, Limits};
+use png::{BitDepth, ColorType, DecodeOptions, Decoder, DecodingError, Limits, Reader, Transformations};
 
+use super::color::clip_16;
 use super::decode::{check_size, grow, RgbImage};
-use super::ImageLimits;
+use super::options::ImageLimits;
 use crate::error::ImageError;
 
 /// The first bytes of every PNG.
@@ -14,9 +18,7 @@ pub(super) const MAGIC: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 const FORMAT: &str = "PNG";
 /// Memory for ancillary chunks and for a row; the pixels have a limit of their own.
-const MAX_SIDE_BYTES: u64 = 64 << 20;
-/// IHDR's colour type for grey without alpha.
-const GREY: u8 = 0;
+const MAX_SIDE_BYTES: usize = 64 << 20;
 
 /// Decodes into `image`; `raw` is a buffer for pixels that need a conversion.
 pub(super) fn decode(
@@ -25,104 +27,148 @@ pub(super) fn decode(
     raw: &mut Vec<u8>,
     image: &mut RgbImage,
 ) -> Result<(), ImageError> {
-    let header = Header::read(bytes)?;
-    check_size(u64::from(header.width), u64::from(header.height), limits)?;
+    let (width, height) = size(bytes)?;
+    check_size(u64::from(width), u64::from(height), limits)?;
+    check_sums(bytes)?;
 
-    let mut side_limits = Limits::no_limits();
-    side_limits.max_alloc = Some(MAX_SIDE_BYTES);
-    let decoder = PngDecoder::with_limits(Cursor::new(bytes), side_limits).map_err(|error| failed(&error))?;
-    if decoder.dimensions() != (header.width, header.height) {
+    let mut reader = open(bytes)?;
+    if reader.info().size() != (width, height) {
         return Err(broken("the image does not match its header".to_owned()));
     }
-    image.reset(header.width as usize, header.height as usize)?;
-
-    let color = decoder.color_type();
-    if color == ColorType::Rgb8 {
-        return decoder.read_image(&mut image.pixels).map_err(|error| failed(&error));
-    }
-    let length = header.width as usize * header.height as usize * usize::from(color.bytes_per_pixel());
-    let raw = grow(raw, length)?;
-    decoder.read_image(raw).map_err(|error| failed(&error))?;
-    convert(raw, color, header.color_type, &mut image.pixels)
-}
-
-/// What the limits need, read before the decoder allocates anything.
-struct Header {
-    width: u32,
-    height: u32,
-    color_type: u8,
-}
-
-impl Header {
-    /// IHDR must come first: signature, length and type of the chunk, then width, height, bit depth, colour type.
-    fn read(bytes: &[u8]) -> Result<Self, ImageError> {
-        let Some(header) = bytes.get(MAGIC.len()..MAGIC.len() + 18) else {
-            return Err(broken("the file is truncated".to_owned()));
-        };
-        if header[4..8] != *b"IHDR" {
-            return Err(broken("the first chunk is not IHDR".to_owned()));
-        }
-        let number = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
-        Ok(Self {
-            width: number(8),
-            height: number(12),
-            color_type: header[17],
-        })
-    }
-}
-
-/// Alpha and tRNS are dropped, grey is repeated, 16 bits lose their low byte. 16-bit grey without alpha is the
-/// exception: Pillow reads it as a mode of its own (`I;16`), whose values above 255 become 255.
-fn convert(raw: &[u8], color: ColorType, stored_color: u8, rgb: &mut [u8]) -> Result<(), ImageError> {
-    let high = |sample: &[u8]| (u16::from_ne_bytes([sample[0], sample[1]]) >> 8) as u8;
-    let clip = |sample: &[u8]| u16::from_ne_bytes([sample[0], sample[1]]).min(255) as u8;
-    let grey = |rgb: &mut [u8], size: usize, value: &dyn Fn(&[u8]) -> u8| {
-        for (from, to) in raw.chunks_exact(size).zip(rgb.chunks_exact_mut(3)) {
-            to.fill(value(from));
-        }
+    let (width, height) = (width as usize, height as usize);
+    // With tRNS the decoder adds an alpha channel that the file does not have.
+    let stored_color = reader.info().color_type;
+    let interlaced = reader.info().interlaced;
+    let (color, depth) = reader.output_color_type();
+    image.reset(width, height)?;
+    let pixel = color.samples() * if depth == BitDepth::Sixteen { 2 } else { 1 };
+    let plain = (color, depth) == (ColorType::Rgb, BitDepth::Eight);
+    let pixels = if plain {
+        &mut image.pixels[..]
+    } else {
+        grow(raw, width * height * pixel)?
     };
-    let wide = |rgb: &mut [u8], size: usize| {
-        for (from, to) in raw.chunks_exact(size).zip(rgb.chunks_exact_mut(3)) {
-            to[0] = high(&from[0..2]);
-            to[1] = high(&from[2..4]);
-            to[2] = high(&from[4..6]);
-        }
+    match reader.next_frame(pixels) {
+        Ok(_) => {}
+        Err(DecodingError::IoError(_)) if !interlaced => read_rows(bytes, pixels, width * pixel)?,
+        Err(error) => return Err(failed(&error)),
+    }
+    if !plain {
+        convert(raw, pixel, (color, depth), stored_color, &mut image.pixels);
+    }
+    Ok(())
+}
+
+fn open(bytes: &[u8]) -> Result<Reader<Cursor<&[u8]>>, ImageError> {
+    let mut options = DecodeOptions::default();
+    options.set_ignore_crc(true);
+    options.set_ignore_adler32(false);
+    options.set_ignore_text_chunk(true);
+    options.set_ignore_iccp_chunk(true);
+    let mut decoder = Decoder::new_with_options(Cursor::new(bytes), options);
+    decoder.set_limits(Limits { bytes: MAX_SIDE_BYTES });
+    decoder.set_transformations(Transformations::EXPAND);
+    decoder.read_info().map_err(|error| failed(&error))
+}
+
+/// Reads a file whose end is missing, as far as there are pixels to read.
+fn read_rows(bytes: &[u8], pixels: &mut [u8], row_length: usize) -> Result<(), ImageError> {
+    let mut reader = open(bytes)?;
+    for row in pixels.chunks_exact_mut(row_length) {
+        reader.read_row(row).map_err(|error| failed(&error))?;
+    }
+    Ok(())
+}
+
+/// The size that IHDR tells, which must come first.
+fn size(bytes: &[u8]) -> Result<(u32, u32), ImageError> {
+    let header = chunks(bytes).next().ok_or_else(truncated)?;
+    if header.name != *b"IHDR" {
+        return Err(broken("the first chunk is not IHDR".to_owned()));
+    }
+    let [w0, w1, w2, w3, h0, h1, h2, h3, ..] = *header.content else {
+        return Err(truncated());
     };
-    match color {
-        ColorType::L8 => grey(rgb, 1, &|pixel| pixel[0]),
-        ColorType::La8 => grey(rgb, 2, &|pixel| pixel[0]),
-        ColorType::L16 => grey(rgb, 2, &clip),
-        // With tRNS the decoder adds an alpha channel that the file does not have.
-        ColorType::La16 if stored_color == GREY => grey(rgb, 4, &clip),
-        ColorType::La16 => grey(rgb, 4, &high),
-        ColorType::Rgba8 => {
-            for (from, to) in raw.chunks_exact(4).zip(rgb.chunks_exact_mut(3)) {
-                to.copy_from_slice(&from[..3]);
-            }
-        }
-        ColorType::Rgb16 => wide(rgb, 6),
-        ColorType::Rgba16 => wide(rgb, 8),
-        other => {
-            return Err(ImageError::Unsupported {
-                format: FORMAT,
-                reason: format!("colour type {other:?}"),
-            })
+    Ok((
+        u32::from_be_bytes([w0, w1, w2, w3]),
+        u32::from_be_bytes([h0, h1, h2, h3]),
+    ))
+}
+
+/// Checks the chunks before the pixels.
+fn check_sums(bytes: &[u8]) -> Result<(), ImageError> {
+    for chunk in chunks(bytes).take_while(|chunk| chunk.name != *b"IDAT") {
+        let mut sum = crc32fast::Hasher::new();
+        sum.update(&chunk.name);
+        sum.update(chunk.content);
+        if chunk.sum != Some(sum.finalize()) {
+            let name = String::from_utf8_lossy(&chunk.name);
+            return Err(match chunk.sum {
+                Some(_) => broken(format!("the checksum of its {name} chunk is wrong")),
+                None => truncated(),
+            });
         }
     }
     Ok(())
 }
 
-fn failed(error: &image::ImageError) -> ImageError {
-    match error {
-        image::ImageError::IoError(io) if io.kind() == ErrorKind::UnexpectedEof => {
-            broken("the file is truncated".to_owned())
+/// The first chunk of this type that begins with `prefix`, without it.
+pub(super) fn chunk<'a>(bytes: &'a [u8], name: [u8; 4], prefix: &[u8]) -> Option<&'a [u8]> {
+    chunks(bytes)
+        .filter(|chunk| chunk.name == name)
+        .find_map(|chunk| chunk.content.strip_prefix(prefix))
+}
+
+struct Chunk<'a> {
+    name: [u8; 4],
+    /// As much of it as there is.
+    content: &'a [u8],
+    sum: Option<u32>,
+}
+
+/// The chunks of a file in their order.
+fn chunks(bytes: &[u8]) -> impl Iterator<Item = Chunk<'_>> {
+    let mut rest = bytes.get(MAGIC.len()..).unwrap_or_default();
+    std::iter::from_fn(move || {
+        let (length, after) = rest.split_first_chunk()?;
+        let (name, after) = after.split_first_chunk()?;
+        let length = u32::from_be_bytes(*length) as usize;
+        let (content, after) = after.split_at(length.min(after.len()));
+        let sum = after.first_chunk().map(|sum| u32::from_be_bytes(*sum));
+        rest = after.get(4..).unwrap_or_default();
+        Some(Chunk {
+            name: *name,
+            content,
+            sum,
+        })
+    })
+}
+
+/// Alpha and tRNS are dropped, grey is repeated, 16 bits lose their low byte. 16-bit grey without alpha is the
+/// exception: Pillow reads it as a mode of its own (`I;16`), whose values above 255 become 255.
+fn convert(raw: &[u8], pixel: usize, kind: (ColorType, BitDepth), stored_color: ColorType, rgb: &mut [u8]) {
+    let pixels = raw.chunks_exact(pixel).zip(rgb.chunks_exact_mut(3));
+    match kind {
+        (ColorType::Grayscale | ColorType::GrayscaleAlpha, BitDepth::Sixteen)
+            if stored_color == ColorType::Grayscale =>
+        {
+            pixels.for_each(|(from, to)| to.fill(clip_16(u16::from_be_bytes([from[0], from[1]]))));
         }
-        image::ImageError::Unsupported(reason) => ImageError::Unsupported {
-            format: FORMAT,
-            reason: reason.to_string(),
-        },
+        (ColorType::Grayscale | ColorType::GrayscaleAlpha, _) => pixels.for_each(|(from, to)| to.fill(from[0])),
+        (_, BitDepth::Sixteen) => pixels.for_each(|(from, to)| to.copy_from_slice(&[from[0], from[2], from[4]])),
+        _ => pixels.for_each(|(from, to)| to.copy_from_slice(&from[..3])),
+    }
+}
+
+fn failed(error: &DecodingError) -> ImageError {
+    match error {
+        DecodingError::IoError(_) => truncated(),
         other => broken(other.to_string()),
     }
+}
+
+fn truncated() -> ImageError {
+    broken("the file is truncated".to_owned())
 }
 
 fn broken(reason: String) -> ImageError {

@@ -1,0 +1,361 @@
+//! BMP, as Pillow's plugin reads it (`BmpImagePlugin.py`).
+//!
+//! The `image` crate has a decoder too, but its rounding of 16-bit pixels and its rules for bit masks, palettes and
+//! broken run lengths are its own.
+
+use super::color::{unpack_bits, Palette};
+use super::decode::{check_size, grow, RgbImage};
+use super::options::ImageLimits;
+use crate::error::ImageError;
+
+/// The first bytes of every BMP.
+pub(super) const MAGIC: &[u8] = b"BM";
+
+const FORMAT: &str = "BMP";
+const FILE_HEADER: usize = 14;
+/// The size of the oldest header (OS/2 1.x), whose numbers are narrower.
+const CORE_HEADER: usize = 12;
+const RAW: u32 = 0;
+const RLE8: u32 = 1;
+const RLE4: u32 = 2;
+const BITFIELDS: u32 = 3;
+
+/// Decodes into `image`; `raw` is a buffer for palette indices.
+pub(super) fn decode(
+    bytes: &[u8],
+    limits: ImageLimits,
+    raw: &mut Vec<u8>,
+    image: &mut RgbImage,
+) -> Result<(), ImageError> {
+    let header = Header::read(bytes)?;
+    check_size(u64::from(header.width), u64::from(header.height), limits)?;
+    let (width, height) = (header.width as usize, header.height as usize);
+    let pixels = Pixels::of(bytes, &header)?;
+    let data = bytes.get(header.offset..).unwrap_or_default();
+    // Before memory is taken: no coding of Pillow's makes pixels out of a file that ends here.
+    if data.is_empty() {
+        return Err(truncated());
+    }
+    image.reset(width, height)?;
+    let row = |y: usize| if header.top_down { y } else { height - 1 - y };
+    if let Pixels::Runs { four_bits, palette } = &pixels {
+        let indices = grow(raw, width * height)?;
+        expand_runs(data, header.offset, *four_bits, width, indices)?;
+        for (y, indices) in indices.chunks_exact(width).enumerate() {
+            palette.apply(indices, &mut image.pixels[row(y) * width * 3..][..width * 3]);
+        }
+        return Ok(());
+    }
+    let bits = pixels.bits();
+    let length = (width * bits).div_ceil(8);
+    // Rows are padded to four bytes by the header's depth, whatever depth Pillow has taken the pixels for.
+    let stride = (width * header.bits).div_ceil(32) * 4;
+    if stride < length {
+        return Err(unsupported("its depth does not fit its grey palette".to_owned()));
+    }
+    let indices = grow(raw, width)?;
+    for y in 0..height {
+        // The padding behind the last row may be missing.
+        let from = data.get(y * stride..y * stride + length).ok_or_else(truncated)?;
+        let to = &mut image.pixels[row(y) * width * 3..][..width * 3];
+        match &pixels {
+            Pixels::Indices { bits, palette } => {
+                unpack_bits(from, *bits, indices);
+                palette.apply(indices, to);
+            }
+            Pixels::Bytes { size, order } => {
+                for (from, to) in from.chunks_exact(*size).zip(to.chunks_exact_mut(3)) {
+                    to.copy_from_slice(&order.map(|index| from[index]));
+                }
+            }
+            Pixels::Words { green_bits } => {
+                for (from, to) in from.chunks_exact(2).zip(to.chunks_exact_mut(3)) {
+                    to.copy_from_slice(&rgb_of_word(u16::from_le_bytes([from[0], from[1]]), *green_bits));
+                }
+            }
+            Pixels::Runs { .. } => {}
+        }
+    }
+    Ok(())
+}
+
+struct Header {
+    /// The size of the part after the file header.
+    size: usize,
+    width: u32,
+    height: u32,
+    top_down: bool,
+    bits: usize,
+    compression: u32,
+    /// The number of palette entries.
+    colors: usize,
+    /// Bytes of a palette entry.
+    entry: usize,
+    /// Where the pixels begin.
+    offset: usize,
+}
+
+impl Header {
+    fn read(bytes: &[u8]) -> Result<Self, ImageError> {
+        let mut offset = number(bytes, 10)?;
+        let size = number(bytes, FILE_HEADER)? as usize;
+        if ![CORE_HEADER, 40, 52, 56, 64, 108, 124].contains(&size) {
+            return Err(unsupported(format!("a header of {size} bytes")));
+        }
+        if bytes.len() < FILE_HEADER + size {
+            return Err(truncated());
+        }
+        let short = |at: usize| u32::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
+        let (width, height, top_down, bits, compression, mut colors);
+        if size == CORE_HEADER {
+            (width, height, top_down) = (short(18), short(20), false);
+            (bits, compression, colors) = (short(24), RAW, 0);
+        } else {
+            width = number(bytes, 18)?;
+            // A height below zero means that the rows are stored from top to bottom.
+            top_down = bytes[25] == 0xFF;
+            height = if top_down {
+                number(bytes, 22)?.wrapping_neg()
+            } else {
+                number(bytes, 22)?
+            };
+            (bits, compression, colors) = (short(28), number(bytes, 30)?, number(bytes, 46)?);
+        }
+        if ![1, 4, 8, 16, 24, 32].contains(&bits) {
+            return Err(unsupported(format!("{bits} bits a pixel")));
+        }
+        if width == 0 || height == 0 {
+            return Err(broken("it has no pixels".to_owned()));
+        }
+        let entry = if size == CORE_HEADER { 3 } else { 4 };
+        if bits <= 8 {
+            if colors == 0 {
+                colors = 1 << bits;
+            }
+            if colors > 65_536 {
+                return Err(unsupported(format!("a palette of {colors} colours")));
+            }
+            // Some writers give the end of the headers for the beginning of the pixels.
+            if offset as usize == FILE_HEADER + size {
+                offset += entry * colors;
+            }
+        }
+        let masks = if size == 40 && compression == BITFIELDS { 12 } else { 0 };
+        let palette = if bits <= 8 { (entry * colors) as usize } else { 0 };
+        if offset == 0 {
+            // 0 stands for right after the headers and the palette.
+            offset = (FILE_HEADER + size + masks + palette).min(bytes.len()) as u32;
+        }
+        Ok(Self {
+            size,
+            width,
+            height,
+            top_down,
+            bits: bits as usize,
+            compression,
+            colors: colors as usize,
+            entry: entry as usize,
+            offset: offset as usize,
+        })
+    }
+}
+
+/// How the pixels are stored.
+enum Pixels {
+    Indices {
+        bits: u32,
+        palette: Box<Palette>,
+    },
+    /// Run lengths of indices of 8 or of 4 bits.
+    Runs {
+        four_bits: bool,
+        palette: Box<Palette>,
+    },
+    /// Where red, green and blue lie in a pixel of `size` bytes.
+    Bytes {
+        size: usize,
+        order: [usize; 3],
+    },
+    /// 16 bits: 5 for red and blue, 5 or 6 for green.
+    Words {
+        green_bits: u32,
+    },
+}
+
+impl Pixels {
+    fn of(bytes: &[u8], header: &Header) -> Result<Self, ImageError> {
+        let order = |size, order| Ok(Self::Bytes { size, order });
+        match (header.bits, header.compression) {
+            (1 | 4 | 8, RAW | RLE8 | RLE4) => Self::indexed(bytes, header),
+            (16, RAW) => Ok(Self::Words { green_bits: 5 }),
+            (24, RAW) => order(3, [2, 1, 0]),
+            (32, RAW) => order(4, [2, 1, 0]),
+            (bits @ (16 | 24 | 32), BITFIELDS) => {
+                let at = FILE_HEADER + 40;
+                let masks = [number(bytes, at)?, number(bytes, at + 4)?, number(bytes, at + 8)?];
+                // Where headers are long enough to tell; in the shorter ones it is the palette or a pixel.
+                let alpha = if header.size >= 56 { number(bytes, at + 12)? } else { 0 };
+                match (bits, masks, alpha) {
+                    (16, [0xF800, 0x7E0, 0x1F], _) => Ok(Self::Words { green_bits: 6 }),
+                    (16, [0x7C00, 0x3E0, 0x1F], _) => Ok(Self::Words { green_bits: 5 }),
+                    (24, [0x00FF_0000, 0xFF00, 0xFF], _) => order(3, [2, 1, 0]),
+                    (32, [0x00FF_0000, 0xFF00, 0xFF], 0 | 0xFF00_0000) | (32, [0, 0, 0], 0) => order(4, [2, 1, 0]),
+                    (32, [0xFF00_0000, 0x00FF_0000, 0xFF00], 0 | 0xFF) => order(4, [3, 2, 1]),
+                    (32, [0xFF00_0000, 0xFF00, 0xFF], 0 | 0x00FF_0000) => order(4, [3, 1, 0]),
+                    (32, [0xFF, 0xFF00, 0x00FF_0000], 0xFF00_0000) => order(4, [0, 1, 2]),
+                    _ => Err(unsupported(format!("the bit masks {masks:x?}, alpha {alpha:x}"))),
+                }
+            }
+            (bits, compression) => Err(unsupported(format!(
+                "compression {compression} with {bits} bits a pixel"
+            ))),
+        }
+    }
+
+    /// Pillow takes a palette of greys in order for no palette, and then the pixels for 8 bits deep, or with two
+    /// colours for 1 bit deep, even where the header says otherwise.
+    fn indexed(bytes: &[u8], header: &Header) -> Result<Self, ImageError> {
+        let Header { colors, entry, .. } = *header;
+        let start = FILE_HEADER + header.size;
+        let end = (start + colors * entry).min(bytes.len());
+        let stored = &bytes[start..end];
+        let expected = |index: usize| if colors == 2 { index as u8 * 255 } else { index as u8 };
+        let grey = stored.len() >= (colors - 1) * entry + 3
+            && stored
+                .chunks(entry)
+                .enumerate()
+                .all(|(index, color)| color[..3] == [expected(index); 3]);
+        let (bits, palette) = match (grey, colors) {
+            (true, 1 | 2) => (1, Palette::new(&[0, 0, 0, 255, 255, 255], 3, |color| color)),
+            (true, _) => (8, Palette::grey()),
+            (false, _) if colors > 256 => return Err(unsupported(format!("a palette of {colors} colours"))),
+            (false, _) => (
+                header.bits as u32,
+                Palette::new(stored, entry, |[blue, green, red]| [red, green, blue]),
+            ),
+        };
+        let palette = Box::new(palette);
+        match header.compression {
+            RAW => Ok(Self::Indices { bits, palette }),
+            _ if bits == 1 && grey => Err(unsupported("run lengths of black and white".to_owned())),
+            compression => Ok(Self::Runs {
+                four_bits: compression == RLE4,
+                palette,
+            }),
+        }
+    }
+
+    /// Bits of a pixel.
+    fn bits(&self) -> usize {
+        match self {
+            Self::Indices { bits, .. } => *bits as usize,
+            Self::Runs { .. } => 8,
+            Self::Bytes { size, .. } => size * 8,
+            Self::Words { .. } => 16,
+        }
+    }
+}
+
+/// Cuts off fractions, as Pillow does.
+fn rgb_of_word(word: u16, green_bits: u32) -> [u8; 3] {
+    let word = u32::from(word);
+    let field = |shift: u32, bits: u32| {
+        let max = (1 << bits) - 1;
+        ((word >> shift & max) * 255 / max) as u8
+    };
+    [field(5 + green_bits, 5), field(5, green_bits), field(0, 5)]
+}
+
+/// Pillow's `BmpRleDecoder`: a run is cut at the end of its row, literals are not.
+fn expand_runs(
+    data: &[u8],
+    offset: usize,
+    four_bits: bool,
+    width: usize,
+    indices: &mut [u8],
+) -> Result<(), ImageError> {
+    let mut input = data;
+    let (mut length, mut x) = (0, 0);
+    while length < indices.len() {
+        let Some([count, value]) = take(&mut input) else {
+            break;
+        };
+        match (count, value) {
+            (0, 0) => {
+                let end = length.next_multiple_of(width);
+                indices[length..end].fill(0);
+                (length, x) = (end, 0);
+            }
+            (0, 1) => break,
+            (0, 2) => {
+                let Some([right, up]) = take(&mut input) else {
+                    break;
+                };
+                let end = (length + usize::from(right) + usize::from(up) * width).min(indices.len());
+                indices[length..end].fill(0);
+                (length, x) = (end, end % width);
+            }
+            (0, count) => {
+                let samples = usize::from(count).min(indices.len() - length);
+                let per_byte = if four_bits { 2 } else { 1 };
+                let stored = samples.div_ceil(per_byte);
+                let (literals, rest) = input.split_at(stored.min(input.len()));
+                input = rest;
+                let end = length + samples.min(literals.len() * per_byte);
+                unpack_bits(literals, 8 / per_byte as u32, &mut indices[length..end]);
+                length = end;
+                if literals.len() < stored {
+                    break;
+                }
+                x += usize::from(count);
+                // Literals are padded to 16 bits, counted from the beginning of the file.
+                if !(offset + data.len() - input.len()).is_multiple_of(2) {
+                    input = input.get(1..).unwrap_or_default();
+                }
+            }
+            (count, value) => {
+                let count = usize::from(count).min(width.saturating_sub(x));
+                let end = (length + count).min(indices.len());
+                let pair = if four_bits {
+                    [value >> 4, value & 15]
+                } else {
+                    [value; 2]
+                };
+                for (index, value) in indices[length..end].iter_mut().zip(pair.iter().cycle()) {
+                    *index = *value;
+                }
+                (length, x) = (end, x + count);
+            }
+        }
+    }
+    if length < indices.len() {
+        return Err(truncated());
+    }
+    Ok(())
+}
+
+/// The next two bytes.
+fn take(input: &mut &[u8]) -> Option<[u8; 2]> {
+    let (pair, rest) = input.split_first_chunk()?;
+    *input = rest;
+    Some(*pair)
+}
+
+fn number(bytes: &[u8], at: usize) -> Result<u32, ImageError> {
+    bytes
+        .get(at..at + 4)
+        .map(|number| u32::from_le_bytes([number[0], number[1], number[2], number[3]]))
+        .ok_or_else(truncated)
+}
+
+fn truncated() -> ImageError {
+    broken("the file is truncated".to_owned())
+}
+
+fn broken(reason: String) -> ImageError {
+    ImageError::Broken { format: FORMAT, reason }
+}
+
+fn unsupported(reason: String) -> ImageError {
+    ImageError::Unsupported { format: FORMAT, reason }
+}

@@ -1,0 +1,309 @@
+//! The first image of a TIFF, as Pillow's plugin reads it (`TiffImagePlugin.py`).
+//!
+//! The `tiff` crate reads the tags; strips and tiles are put together here, because the crate has no palettes and
+//! other ideas of inverted and deep greys than Pillow. Uncompressed, LZW, Deflate and `PackBits` are supported, with
+//! the horizontal predictor. JPEG and fax compression, YCbCr and Lab are refused, which Pillow reads through libtiff.
+//! Pillow turns a TIFF upright by its orientation tag whether asked to or not; so does this module's caller.
+
+use std::io::{Cursor, Read};
+
+use tiff::decoder::Decoder;
+use tiff::tags::Tag;
+use tiff::TiffError;
+use weezl::BitOrder;
+
+use super::decode::{check_size, grow, RgbImage};
+use super::options::ImageLimits;
+use super::tiff_samples::{Samples, Storage};
+use crate::error::ImageError;
+
+/// The first bytes of a TIFF and of a `BigTIFF`, in both byte orders.
+pub(super) const MAGICS: [&[u8]; 4] = [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"];
+
+const FORMAT: &str = "TIFF";
+const RAW: u16 = 1;
+const LZW: u16 = 5;
+const DEFLATE: u16 = 8;
+const PACK_BITS: u16 = 32_773;
+const OLD_DEFLATE: u16 = 32_946;
+const HORIZONTAL: u16 = 2;
+const SEPARATE_PLANES: u16 = 2;
+const REVERSED_BITS: u16 = 2;
+
+/// Decodes into `image`; `raw` is a buffer for samples as the file has them. Returns the orientation tag's value.
+pub(super) fn decode(
+    bytes: &[u8],
+    limits: ImageLimits,
+    raw: &mut Vec<u8>,
+    image: &mut RgbImage,
+) -> Result<u8, ImageError> {
+    let mut tags = Tags(Decoder::new(Cursor::new(bytes)).map_err(|error| failed(&error))?);
+    let (width, height) = tags.0.dimensions().map_err(|error| failed(&error))?;
+    check_size(u64::from(width), u64::from(height), limits)?;
+    let layout = Layout::read(&mut tags, width as usize, height as usize, limits)?;
+    let orientation = tags.number(Tag::Orientation)?.unwrap_or(1);
+
+    image.reset(layout.width, layout.height)?;
+    let row_length = (layout.width * layout.samples.bits_per_pixel()).div_ceil(8);
+    let raw = grow(raw, row_length * layout.height)?;
+    layout.read_chunks(bytes, raw, row_length)?;
+    let rows = image.pixels.chunks_exact_mut(layout.width * 3);
+    for (from, to) in raw.chunks_exact(row_length).zip(rows) {
+        layout.samples.to_rgb(from, to);
+    }
+    Ok(u8::try_from(orientation).unwrap_or(1))
+}
+
+/// The tags of the first image.
+pub(super) struct Tags<'a>(Decoder<Cursor<&'a [u8]>>);
+
+impl Tags<'_> {
+    pub(super) fn big_endian(&self) -> bool {
+        self.0.byte_order() == tiff::tags::ByteOrder::BigEndian
+    }
+
+    pub(super) fn number(&mut self, tag: Tag) -> Result<Option<u16>, ImageError> {
+        self.0.find_tag_unsigned(tag).map_err(|error| failed(&error))
+    }
+
+    pub(super) fn numbers(&mut self, tag: Tag) -> Result<Option<Vec<u16>>, ImageError> {
+        self.0.find_tag_unsigned_vec(tag).map_err(|error| failed(&error))
+    }
+
+    fn positions(&mut self, tag: Tag) -> Result<Option<Vec<u64>>, ImageError> {
+        self.0.find_tag_unsigned_vec(tag).map_err(|error| failed(&error))
+    }
+
+    fn size(&mut self, tag: Tag) -> Result<Option<usize>, ImageError> {
+        let size: Option<u32> = self.0.find_tag_unsigned(tag).map_err(|error| failed(&error))?;
+        Ok(size.map(|size| size as usize))
+    }
+}
+
+/// How the pixels lie in the file, in strips or tiles.
+struct Layout {
+    width: usize,
+    height: usize,
+    samples: Samples,
+    compression: u16,
+    predictor: bool,
+    reversed_bits: bool,
+    /// The number of planes: 1 where the samples of a pixel lie together.
+    planes: usize,
+    chunk_width: usize,
+    chunk_height: usize,
+    /// Whether chunks have rows below and columns right of the image, too.
+    tiled: bool,
+    offsets: Vec<u64>,
+    lengths: Vec<u64>,
+}
+
+impl Layout {
+    fn read(tags: &mut Tags<'_>, width: usize, height: usize, limits: ImageLimits) -> Result<Self, ImageError> {
+        let compression = tags.number(Tag::Compression)?.unwrap_or(RAW);
+        if ![RAW, LZW, DEFLATE, PACK_BITS, OLD_DEFLATE].contains(&compression) {
+            return Err(unsupported(format!("compression {compression}")));
+        }
+        let predictor = match tags.number(Tag::Predictor)?.unwrap_or(1) {
+            _ if matches!(compression, RAW | PACK_BITS) => false,
+            1 => false,
+            HORIZONTAL => true,
+            other => return Err(unsupported(format!("predictor {other}"))),
+        };
+        let separate = tags.number(Tag::PlanarConfiguration)? == Some(SEPARATE_PLANES);
+        let reversed_bits = tags.number(Tag::FillOrder)? == Some(REVERSED_BITS);
+        let storage = Storage {
+            separate_planes: separate,
+            reversed_bits,
+            compressed: compression != RAW,
+        };
+        let samples = Samples::read(tags, storage)?;
+        let sample_bits = samples.bits_per_sample();
+        if predictor && !matches!(sample_bits, 8 | 16 | 32) {
+            return Err(unsupported(format!("a predictor with {sample_bits} bits a sample")));
+        }
+        let planes = if separate { samples.per_pixel() } else { 1 };
+        if planes > 1 && !matches!(sample_bits, 8 | 16) {
+            return Err(unsupported(format!("separate planes with {sample_bits} bits a sample")));
+        }
+        let tiled = tags.positions(Tag::TileOffsets)?.is_some();
+        let (chunk_width, chunk_height, offsets, lengths) = if tiled {
+            (
+                tags.size(Tag::TileWidth)?,
+                tags.size(Tag::TileLength)?,
+                tags.positions(Tag::TileOffsets)?,
+                tags.positions(Tag::TileByteCounts)?,
+            )
+        } else {
+            (
+                Some(width),
+                Some(tags.size(Tag::RowsPerStrip)?.unwrap_or(height).min(height)),
+                tags.positions(Tag::StripOffsets)?,
+                tags.positions(Tag::StripByteCounts)?,
+            )
+        };
+        let (chunk_width, chunk_height) = (chunk_width.unwrap_or(0), chunk_height.unwrap_or(0));
+        if chunk_width == 0 || chunk_height == 0 {
+            return Err(broken("its strips or tiles have no pixels".to_owned()));
+        }
+        check_size(chunk_width as u64, chunk_height as u64, limits)?;
+        if tiled && chunk_width * samples.bits_per_pixel() % 8 != 0 {
+            return Err(unsupported(format!("tiles of {chunk_width} columns")));
+        }
+        Ok(Self {
+            width,
+            height,
+            samples,
+            compression,
+            predictor,
+            reversed_bits,
+            planes,
+            chunk_width,
+            chunk_height,
+            tiled,
+            offsets: offsets.unwrap_or_default(),
+            lengths: lengths.unwrap_or_default(),
+        })
+    }
+
+    /// Puts the chunks together into rows of `row_length` bytes, with the samples of a pixel side by side.
+    fn read_chunks(&self, bytes: &[u8], raw: &mut [u8], row_length: usize) -> Result<(), ImageError> {
+        let pixel_bits = self.samples.bits_per_pixel() / self.planes;
+        let chunk_row = (self.chunk_width * pixel_bits).div_ceil(8);
+        let across = self.width.div_ceil(self.chunk_width);
+        let down = self.height.div_ceil(self.chunk_height);
+        let mut buffer = Vec::new();
+        for index in 0..across * down * self.planes {
+            let (plane, spot) = (index / (across * down), index % (across * down));
+            let (top, left) = (spot / across * self.chunk_height, spot % across * self.chunk_width);
+            // What of the chunk lies within the image.
+            let rows = self.chunk_height.min(self.height - top);
+            let columns = self.chunk_width.min(self.width - left);
+            let stored_rows = if self.tiled && self.compression != RAW {
+                self.chunk_height
+            } else {
+                rows
+            };
+            let chunk = grow(&mut buffer, chunk_row * stored_rows)?;
+            self.read_chunk(bytes, index, chunk)?;
+            for (y, from) in chunk.chunks_exact_mut(chunk_row).take(rows).enumerate() {
+                if self.predictor {
+                    self.samples
+                        .undo_predictor(from, self.samples.per_pixel() / self.planes);
+                }
+                let row = &mut raw[(top + y) * row_length..][..row_length];
+                if self.planes == 1 {
+                    let length = (columns * pixel_bits).div_ceil(8);
+                    row[left * pixel_bits / 8..][..length].copy_from_slice(&from[..length]);
+                } else {
+                    let size = pixel_bits / 8;
+                    let pixels = row.chunks_exact_mut(size * self.planes).skip(left);
+                    for (pixel, sample) in pixels.zip(from.chunks_exact(size).take(columns)) {
+                        pixel[plane * size..][..size].copy_from_slice(sample);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Decompresses one chunk.
+    fn read_chunk(&self, bytes: &[u8], index: usize, chunk: &mut [u8]) -> Result<(), ImageError> {
+        let offset = *self.offsets.get(index).ok_or_else(truncated)?;
+        let stored = usize::try_from(offset)
+            .ok()
+            .and_then(|offset| bytes.get(offset..))
+            .ok_or_else(truncated)?;
+        let length = match self.compression {
+            // Pillow does not look at the lengths here.
+            RAW => chunk.len(),
+            _ => usize::try_from(*self.lengths.get(index).ok_or_else(truncated)?).unwrap_or(usize::MAX),
+        };
+        let stored = &stored[..length.min(stored.len())];
+        let reversed: Vec<u8>;
+        let stored = if self.reversed_bits {
+            reversed = stored.iter().map(|byte| byte.reverse_bits()).collect();
+            &reversed
+        } else {
+            stored
+        };
+        let written = match self.compression {
+            LZW => unpack_lzw(stored, chunk)?,
+            DEFLATE | OLD_DEFLATE => {
+                let mut decoder = flate2::read::ZlibDecoder::new(stored);
+                return decoder.read_exact(chunk).map_err(|error| broken(error.to_string()));
+            }
+            PACK_BITS => unpack_runs(stored, chunk),
+            _ => {
+                let length = stored.len().min(chunk.len());
+                chunk[..length].copy_from_slice(&stored[..length]);
+                length
+            }
+        };
+        if written < chunk.len() {
+            return Err(truncated());
+        }
+        Ok(())
+    }
+}
+
+/// Returns how many bytes came out.
+fn unpack_lzw(mut stored: &[u8], chunk: &mut [u8]) -> Result<usize, ImageError> {
+    let mut decoder = weezl::decode::Decoder::with_tiff_size_switch(BitOrder::Msb, 8);
+    let mut written = 0;
+    while written < chunk.len() {
+        let result = decoder.decode_bytes(stored, &mut chunk[written..]);
+        stored = &stored[result.consumed_in..];
+        written += result.consumed_out;
+        match result.status {
+            Ok(weezl::LzwStatus::Ok) => {}
+            Ok(_) => break,
+            Err(error) => return Err(broken(error.to_string())),
+        }
+    }
+    Ok(written)
+}
+
+/// `PackBits`: a count byte, then so many literals, or one byte to repeat. Returns how many bytes came out.
+fn unpack_runs(mut stored: &[u8], chunk: &mut [u8]) -> usize {
+    let mut written = 0;
+    while let Some((&count, rest)) = stored.split_first() {
+        stored = rest;
+        let left = chunk.len() - written;
+        if count < 128 {
+            let length = (usize::from(count) + 1).min(left).min(stored.len());
+            chunk[written..written + length].copy_from_slice(&stored[..length]);
+            stored = stored.get(usize::from(count) + 1..).unwrap_or_default();
+            written += length;
+        } else if count > 128 {
+            let Some((&value, rest)) = stored.split_first() else {
+                break;
+            };
+            stored = rest;
+            let length = (257 - usize::from(count)).min(left);
+            chunk[written..written + length].fill(value);
+            written += length;
+        }
+    }
+    written
+}
+
+fn failed(error: &TiffError) -> ImageError {
+    match error {
+        TiffError::IoError(_) => truncated(),
+        TiffError::UnsupportedError(reason) => unsupported(reason.to_string()),
+        other => broken(other.to_string()),
+    }
+}
+
+fn truncated() -> ImageError {
+    broken("the file is truncated".to_owned())
+}
+
+fn broken(reason: String) -> ImageError {
+    ImageError::Broken { format: FORMAT, reason }
+}
+
+pub(super) fn unsupported(reason: String) -> ImageError {
+    ImageError::Unsupported { format: FORMAT, reason }
+}

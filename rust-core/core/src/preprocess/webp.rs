@@ -1,0 +1,203 @@
+//! WebP through the `image` crate, whose arithmetic is libwebp's: lossy images come out byte for byte as in Pillow.
+//!
+//! Alpha is dropped; the colours under it stay as they are stored. Of an animation the first frame counts, laid on a
+//! black canvas.
+
+use std::io::{Cursor, ErrorKind};
+
+use image::codecs::webp::WebPDecoder;
+use image::{ColorType, ImageDecoder};
+
+use super::decode::{check_size, grow, RgbImage};
+use super::options::ImageLimits;
+use crate::error::ImageError;
+
+const FORMAT: &str = "WebP";
+/// The length of a container's header, and of a chunk's.
+const CONTAINER_HEADER: usize = 12;
+const CHUNK_HEADER: usize = 8;
+/// What an ANMF chunk tells of its frame, before the chunks with its pixels.
+const FRAME_HEADER: usize = 16;
+/// The flag in a VP8X chunk of an animation.
+const ANIMATED: u8 = 2;
+/// The flag in a VP8X chunk of an image with alpha.
+const ALPHA: u8 = 16;
+
+/// Whether these are the first bytes of a WebP that Pillow knows.
+pub(super) fn accepts(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"RIFF")
+        && bytes.get(8..12) == Some(b"WEBP")
+        && matches!(bytes.get(12..16), Some(b"VP8 " | b"VP8L" | b"VP8X"))
+}
+
+/// Decodes into `image`; `raw` is a buffer for pixels with alpha.
+pub(super) fn decode(
+    bytes: &[u8],
+    limits: ImageLimits,
+    raw: &mut Vec<u8>,
+    image: &mut RgbImage,
+) -> Result<(), ImageError> {
+    // Pillow refuses a file that is shorter than it says, whatever is missing.
+    let length = bytes.get(4..8).ok_or_else(truncated)?;
+    let length = u64::from(u32::from_le_bytes([length[0], length[1], length[2], length[3]]));
+    if length + 8 > bytes.len() as u64 {
+        return Err(truncated());
+    }
+    let canvas = canvas(bytes)?;
+    check_size(u64::from(canvas.width), u64::from(canvas.height), limits)?;
+    if !canvas.animated {
+        return decode_still(bytes, (canvas.width, canvas.height), raw, image);
+    }
+    let frame = chunk(bytes, *b"ANMF").and_then(Frame::read).ok_or_else(truncated)?;
+    let (right, bottom) = (frame.left + frame.width, frame.top + frame.height);
+    if right > canvas.width || bottom > canvas.height {
+        return Err(broken("a frame reaches beyond the canvas".to_owned()));
+    }
+    let mut decoded = RgbImage::default();
+    decode_still(&frame.as_still(), (frame.width, frame.height), raw, &mut decoded)?;
+    if (frame.width, frame.height) == (canvas.width, canvas.height) {
+        std::mem::swap(&mut image.pixels, &mut decoded.pixels);
+        (image.width, image.height) = (decoded.width, decoded.height);
+        return Ok(());
+    }
+    image.reset(canvas.width as usize, canvas.height as usize)?;
+    image.pixels.fill(0);
+    let rows = image.pixels.chunks_exact_mut(image.width * 3).skip(frame.top as usize);
+    for (row, from) in rows.zip(decoded.pixels.chunks_exact(decoded.width * 3)) {
+        row[frame.left as usize * 3..][..from.len()].copy_from_slice(from);
+    }
+    Ok(())
+}
+
+/// The content of the first chunk of this name.
+pub(super) fn chunk(bytes: &[u8], name: [u8; 4]) -> Option<&[u8]> {
+    chunks(bytes)
+        .find(|chunk| chunk.name == name)
+        .map(|chunk| chunk.content)
+}
+
+fn decode_still(bytes: &[u8], size: (u32, u32), raw: &mut Vec<u8>, image: &mut RgbImage) -> Result<(), ImageError> {
+    let decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(|error| failed(&error))?;
+    if decoder.dimensions() != size {
+        return Err(broken("the image does not match its header".to_owned()));
+    }
+    image.reset(size.0 as usize, size.1 as usize)?;
+    if decoder.color_type() == ColorType::Rgb8 {
+        return decoder.read_image(&mut image.pixels).map_err(|error| failed(&error));
+    }
+    let rgba = grow(raw, image.width * image.height * 4)?;
+    decoder.read_image(rgba).map_err(|error| failed(&error))?;
+    for (from, to) in rgba.chunks_exact(4).zip(image.pixels.chunks_exact_mut(3)) {
+        to.copy_from_slice(&from[..3]);
+    }
+    Ok(())
+}
+
+struct Canvas {
+    width: u32,
+    height: u32,
+    animated: bool,
+}
+
+/// The size that the first chunk tells.
+fn canvas(bytes: &[u8]) -> Result<Canvas, ImageError> {
+    let chunk = chunks(bytes).next().ok_or_else(truncated)?;
+    let content = chunk.content;
+    let (width, height, animated) = match (&chunk.name, content) {
+        (b"VP8 ", [_, _, _, 0x9D, 0x01, 0x2A, w0, w1, h0, h1, ..]) => {
+            let size = |low: u8, high: u8| u32::from(u16::from_le_bytes([low, high])) & 0x3FFF;
+            (size(*w0, *w1), size(*h0, *h1), false)
+        }
+        (b"VP8L", [0x2F, a, b, c, d, ..]) => {
+            let bits = u32::from_le_bytes([*a, *b, *c, *d]);
+            ((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, false)
+        }
+        (b"VP8X", [flags, _, _, _, size @ ..]) if size.len() >= 6 => {
+            (triple(size) + 1, triple(&size[3..]) + 1, flags & ANIMATED != 0)
+        }
+        _ => return Err(truncated()),
+    };
+    Ok(Canvas {
+        width,
+        height,
+        animated,
+    })
+}
+
+/// A frame of an animation.
+struct Frame<'a> {
+    left: u32,
+    top: u32,
+    width: u32,
+    height: u32,
+    /// Chunks as a still image has them.
+    chunks: &'a [u8],
+}
+
+impl<'a> Frame<'a> {
+    fn read(content: &'a [u8]) -> Option<Self> {
+        let (header, chunks) = content.split_at_checked(FRAME_HEADER)?;
+        Some(Self {
+            left: triple(header) * 2,
+            top: triple(&header[3..]) * 2,
+            width: triple(&header[6..]) + 1,
+            height: triple(&header[9..]) + 1,
+            chunks,
+        })
+    }
+
+    /// The frame as a file of its own. Blending does not matter: Pillow's first frame has nothing below it.
+    fn as_still(&self) -> Vec<u8> {
+        let mut file = b"RIFF\0\0\0\0WEBP".to_vec();
+        if self.chunks.starts_with(b"ALPH") {
+            file.extend_from_slice(b"VP8X");
+            file.extend_from_slice(&10_u32.to_le_bytes());
+            file.extend_from_slice(&[ALPHA, 0, 0, 0]);
+            file.extend_from_slice(&(self.width - 1).to_le_bytes()[..3]);
+            file.extend_from_slice(&(self.height - 1).to_le_bytes()[..3]);
+        }
+        file.extend_from_slice(self.chunks);
+        let length = (file.len() - CHUNK_HEADER) as u32;
+        file[4..CHUNK_HEADER].copy_from_slice(&length.to_le_bytes());
+        file
+    }
+}
+
+struct Chunk<'a> {
+    name: [u8; 4],
+    /// As much of it as there is.
+    content: &'a [u8],
+}
+
+/// The chunks of a file in their order.
+fn chunks(bytes: &[u8]) -> impl Iterator<Item = Chunk<'_>> {
+    let mut rest = bytes.get(CONTAINER_HEADER..).unwrap_or_default();
+    std::iter::from_fn(move || {
+        let (name, after) = rest.split_first_chunk()?;
+        let (length, after) = after.split_first_chunk()?;
+        let length = u32::from_le_bytes(*length) as usize;
+        let content = &after[..length.min(after.len())];
+        rest = after.get(length.next_multiple_of(2)..).unwrap_or_default();
+        Some(Chunk { name: *name, content })
+    })
+}
+
+/// A number of three bytes.
+fn triple(bytes: &[u8]) -> u32 {
+    u32::from_le_bytes([bytes[0], bytes[1], bytes[2], 0])
+}
+
+fn failed(error: &image::ImageError) -> ImageError {
+    match error {
+        image::ImageError::IoError(io) if io.kind() == ErrorKind::UnexpectedEof => truncated(),
+        other => broken(other.to_string()),
+    }
+}
+
+fn truncated() -> ImageError {
+    broken("the file is truncated".to_owned())
+}
+
+fn broken(reason: String) -> ImageError {
+    ImageError::Broken { format: FORMAT, reason }
+}
