@@ -4,7 +4,9 @@ mod directory;
 mod json;
 mod labels;
 mod preprocessor_config;
+mod preprocessor_fields;
+mod processors;
 
 pub use directory::ModelDirectory;
 pub use labels::Labels;
-pub use preprocessor_config::{Normalize, PreprocessorConfig, Resampling, Resize, Size};
+pub use preprocessor_config::{Crop, CropConvention, Normalize, PreprocessorConfig, Resampling, Rescale, Resize, Size};
