@@ -1,16 +1,14 @@
-//! A model in ONNX Runtime: what it takes and gives, and the sessions that run it.
+//! A model in ONNX Runtime and the sessions that run it.
 
 use std::sync::{Mutex, PoisonError};
 
 use ort::session::Session;
-use ort::value::{Outlet, TensorElementType, ValueType};
 use spark_classify_core::backend::Backend;
 use spark_classify_core::error::{Error, Result};
 
 use crate::session::{infer, reason, Reason, SessionFactory};
+use crate::signature::Signature;
 use crate::ENGINE;
-
-const CHANNELS: usize = 3;
 
 /// A loaded model.
 ///
@@ -122,83 +120,4 @@ fn check_len(argument: &'static str, actual: usize, expected: usize) -> Result<(
         argument,
         reason: format!("has {actual} values, expected {expected}"),
     })
-}
-
-/// What the model takes and gives, found by inspection.
-#[derive(Debug, PartialEq, Eq)]
-struct Signature {
-    /// The number of images in a run, where the model fixes it.
-    batch: Option<usize>,
-    height: usize,
-    width: usize,
-    /// The name of the output with the logits.
-    output: String,
-}
-
-impl Signature {
-    /// Finds the one input and the output with the logits, and checks that the input takes images of `input_size`.
-    fn of(inputs: &[Outlet], outputs: &[Outlet], (height, width): (usize, usize)) -> Result<Self, Reason> {
-        let [input] = inputs else {
-            return Err(format!("the model has {}, expected one", listed("inputs", inputs)));
-        };
-        let shape = float_shape(input)?;
-        let &[batch, channels, model_height, model_width] = shape else {
-            return Err(format!(
-                "input `{}` has shape {shape:?}, expected [batch, {CHANNELS}, height, width]",
-                input.name()
-            ));
-        };
-        let expected = [(channels, CHANNELS), (model_height, height), (model_width, width)];
-        if !expected.into_iter().all(|(dimension, size)| fits(dimension, size)) {
-            return Err(format!(
-                "input `{}` has shape {shape:?}, but the model directory's preprocessing gives [batch, {CHANNELS}, \
-                 {height}, {width}]",
-                input.name()
-            ));
-        }
-
-        let output = match outputs {
-            [output] => output,
-            _ => outputs
-                .iter()
-                .find(|output| output.name() == "logits")
-                .ok_or_else(|| format!("the model has {}, and none is `logits`", listed("outputs", outputs)))?,
-        };
-        float_shape(output)?;
-        Ok(Self {
-            batch: usize::try_from(batch).ok().filter(|&batch| batch > 0),
-            height,
-            width,
-            output: output.name().to_owned(),
-        })
-    }
-
-    fn image_len(&self) -> usize {
-        CHANNELS * self.height * self.width
-    }
-
-    fn shape(&self, batch: usize) -> [usize; 4] {
-        [batch, CHANNELS, self.height, self.width]
-    }
-}
-
-/// Whether a model's dimension takes `size`: it is that size, or dynamic, which ONNX Runtime tells as -1.
-fn fits(dimension: i64, size: usize) -> bool {
-    dimension < 0 || dimension == size as i64
-}
-
-fn float_shape(outlet: &Outlet) -> Result<&[i64], Reason> {
-    match outlet.dtype() {
-        ValueType::Tensor {
-            ty: TensorElementType::Float32,
-            shape,
-            ..
-        } => Ok(shape),
-        other => Err(format!("`{}` is {other}, expected a tensor of float32", outlet.name())),
-    }
-}
-
-fn listed(what: &str, outlets: &[Outlet]) -> String {
-    let names: Vec<_> = outlets.iter().map(Outlet::name).collect();
-    format!("{} {what} ({})", names.len(), names.join(", "))
 }

@@ -16,6 +16,7 @@
 mod backend;
 mod library;
 mod session;
+mod signature;
 
 use std::path::{Path, PathBuf};
 
