@@ -35,7 +35,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value = "1")]
     pub(crate) batch_size: NonZeroUsize,
 
-    /// Workers, each with one core and its own batches, as Spark runs tasks
+    /// Tasks that classify batches of their own at the same time, with the same model
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) tasks: NonZeroUsize,
+
+    /// Threads that one call may use, as with spark.task.cpus
     #[arg(long, value_name = "N", default_value = "1")]
     pub(crate) threads: NonZeroUsize,
 

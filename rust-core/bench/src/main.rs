@@ -38,10 +38,8 @@ fn main() -> ExitCode {
 fn bench(args: &Args) -> Result<usize, Box<dyn Error>> {
     let engine = engine::open(args)?;
     let start = Instant::now();
-    // A worker is to a core what a Spark task is: one classifier serves all of them, each with one core.
     let options = LoadOptions {
         device: args.device.clone(),
-        ..LoadOptions::default()
     };
     let classifier = Classifier::load(&*engine, &args.model, &options)?;
     let load = start.elapsed();

@@ -1,6 +1,7 @@
 //! What a run says: speed, where the time went, and how often the model was right.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use serde_json::{json, Value};
@@ -25,7 +26,7 @@ pub(crate) struct Report<'a> {
     images: usize,
     /// Shortest first.
     latencies: Vec<Duration>,
-    /// Name and share of the workers' time, in the order of the work.
+    /// Name and share of the threads' time, in the order of the work.
     shares: [(&'static str, f64); 5],
     /// Path and reason of the images without a prediction.
     bad_images: Vec<(&'a str, &'a str)>,
@@ -55,7 +56,7 @@ impl<'a> Report<'a> {
             warm_up: run.warm_up,
             wall: run.wall,
             images: images.len(),
-            shares: shares(run),
+            shares: shares(run, args.threads),
             latencies,
             bad_images: outcomes()
                 .filter_map(|(image, outcome)| Some((image.name.as_str(), outcome.as_ref().err()?.as_str())))
@@ -90,6 +91,7 @@ impl<'a> Report<'a> {
             "engine_version": self.engine_version,
             "model": self.args.model,
             "device": self.args.device,
+            "tasks": self.args.tasks,
             "threads": self.args.threads,
             "batch_size": self.args.batch_size,
             "repeat": self.args.repeat,
@@ -124,8 +126,8 @@ impl fmt::Display for Report<'_> {
         let args = self.args;
         writeln!(
             f,
-            "{} {} on {}, {} worker(s) of one core, batches of {}",
-            args.backend, self.engine_version, args.device, args.threads, args.batch_size
+            "{} {} on {}, {} task(s) of {} thread(s), batches of {}",
+            args.backend, self.engine_version, args.device, args.tasks, args.threads, args.batch_size
         )?;
         writeln!(
             f,
@@ -194,19 +196,20 @@ fn write_confusion(f: &mut fmt::Formatter<'_>, confusion: &ConfusionMatrix, labe
     Ok(())
 }
 
-/// Where the time of the workers went, as shares that add up to 1.
-fn shares(run: &Run) -> [(&'static str, f64); 5] {
+/// Where the time of the threads went, as shares that add up to 1; a thread that waits for the others does `other`.
+fn shares(run: &Run, threads: NonZeroUsize) -> [(&'static str, f64); 5] {
     let stages = &run.stages;
-    let total: Duration = run.latencies.iter().sum();
+    let seconds = |time: Duration| time.as_secs_f64();
+    let total = seconds(run.latencies.iter().sum()) * threads.get() as f64;
     let known = stages.read + stages.times.decode + stages.times.resize + stages.times.inference;
     [
-        ("read", stages.read),
-        ("decode", stages.times.decode),
-        ("resize", stages.times.resize),
-        ("inference", stages.times.inference),
-        ("other", total.saturating_sub(known)),
+        ("read", seconds(stages.read)),
+        ("decode", seconds(stages.times.decode)),
+        ("resize", seconds(stages.times.resize)),
+        ("inference", seconds(stages.times.inference)),
+        ("other", (total - seconds(known)).max(0.0)),
     ]
-    .map(|(name, time)| (name, time.as_secs_f64() / total.as_secs_f64()))
+    .map(|(name, time)| (name, time / total))
 }
 
 /// The smallest of the `sorted` values that `percent` per cent of them do not exceed (nearest rank).

@@ -1,6 +1,7 @@
 //! Reading and classifying the images, with the clock running.
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -55,15 +56,15 @@ impl Stages {
     }
 }
 
-/// Classifies all images `args.repeat` times with `args.threads` workers, which take batches from one queue.
+/// Classifies all images `args.repeat` times with `args.tasks` workers, which take batches from one queue.
 ///
 /// # Errors
 /// What is not the fault of one image: the first such error ends the run.
 pub(crate) fn run(classifier: &Classifier, images: &[Image], args: &Args) -> Result<Run, Error> {
     let batches: Vec<&[Image]> = images.chunks(args.batch_size.get()).collect();
     let start = Instant::now();
-    in_parallel(args.threads.get(), || {
-        classify(classifier, batches[0], &mut Predictions::new())
+    in_parallel(args.tasks.get(), || {
+        classify(classifier, batches[0], args.threads, &mut Predictions::new())
     })?;
     let warm_up = start.elapsed();
 
@@ -74,7 +75,9 @@ pub(crate) fn run(classifier: &Classifier, images: &[Image], args: &Args) -> Res
     };
     let progress = progress_bar((images.len() * args.repeat.get()) as u64);
     let start = Instant::now();
-    let workers = in_parallel(args.threads.get(), || work(classifier, &batches, &queue, &progress))?;
+    let workers = in_parallel(args.tasks.get(), || {
+        work(classifier, &batches, args.threads, &queue, &progress)
+    })?;
     let wall = start.elapsed();
     progress.finish_and_clear();
 
@@ -96,10 +99,10 @@ pub(crate) fn run(classifier: &Classifier, images: &[Image], args: &Args) -> Res
     })
 }
 
-/// Runs `work` on `threads` threads at once; the first error wins.
-fn in_parallel<T: Send>(threads: usize, work: impl Fn() -> Result<T, Error> + Sync) -> Result<Vec<T>, Error> {
+/// Runs `work` on `workers` threads at once; the first error wins.
+fn in_parallel<T: Send>(workers: usize, work: impl Fn() -> Result<T, Error> + Sync) -> Result<Vec<T>, Error> {
     thread::scope(|scope| {
-        let handles: Vec<_> = (0..threads).map(|_| scope.spawn(&work)).collect();
+        let handles: Vec<_> = (0..workers).map(|_| scope.spawn(&work)).collect();
         handles
             .into_iter()
             .map(|handle| handle.join().unwrap_or_else(|panic| resume_unwind(panic)))
@@ -131,13 +134,19 @@ struct Worker {
     stages: Stages,
 }
 
-fn work(classifier: &Classifier, batches: &[&[Image]], queue: &Queue, progress: &ProgressBar) -> Result<Worker, Error> {
+fn work(
+    classifier: &Classifier,
+    batches: &[&[Image]],
+    threads: NonZeroUsize,
+    queue: &Queue,
+    progress: &ProgressBar,
+) -> Result<Worker, Error> {
     let mut worker = Worker::default();
     let mut predictions = Predictions::new();
     while let Some(number) = queue.take() {
         let batch = batches[number % batches.len()];
         let start = Instant::now();
-        let (outcomes, stages) = classify(classifier, batch, &mut predictions).inspect_err(|_| {
+        let (outcomes, stages) = classify(classifier, batch, threads, &mut predictions).inspect_err(|_| {
             queue.failed.store(true, Ordering::Relaxed);
         })?;
         worker.latencies.push(start.elapsed());
@@ -154,6 +163,7 @@ fn work(classifier: &Classifier, batches: &[&[Image]], queue: &Queue, progress: 
 fn classify(
     classifier: &Classifier,
     batch: &[Image],
+    threads: NonZeroUsize,
     predictions: &mut Predictions,
 ) -> Result<(Vec<Outcome>, Stages), Error> {
     let start = Instant::now();
@@ -167,7 +177,7 @@ fn classify(
     let times = if readable.is_empty() {
         BatchTimes::default()
     } else {
-        classifier.classify(&readable, predictions)?
+        classifier.classify(&readable, threads, predictions)?
     };
     let mut next = 0;
     let outcomes = files

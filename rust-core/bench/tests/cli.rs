@@ -78,7 +78,7 @@ fn the_report_adds_up() {
         let predictions = dir.join(format!("{backend}.csv"));
         let mut command = bench(backend);
         command.arg("--images").arg(&csv).arg("--image-dir").arg(image_dir());
-        command.args(["--batch-size", "4", "--threads", "2", "--repeat", "2"]);
+        command.args(["--batch-size", "4", "--tasks", "2", "--threads", "2", "--repeat", "2"]);
         let report = json(command.arg("--output").arg(&predictions), 0);
 
         assert_eq!(report["backend"], backend);
@@ -106,7 +106,7 @@ fn the_report_adds_up() {
 }
 
 #[test]
-fn predictions_do_not_depend_on_batches_or_workers() {
+fn predictions_do_not_depend_on_batches_tasks_or_threads() {
     let dir = directory("predictions");
     let csv = images(&dir, 9, &[]);
     for backend in BACKENDS {
@@ -118,7 +118,7 @@ fn predictions_do_not_depend_on_batches_or_workers() {
             rows(&output)
         };
         let one_by_one = predict("sequential", &[]);
-        let together = predict("batched", &["--batch-size", "2", "--threads", "2"]);
+        let together = predict("batched", &["--batch-size", "4", "--tasks", "2", "--threads", "2"]);
 
         assert_eq!(
             one_by_one[0].join(","),

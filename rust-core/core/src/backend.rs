@@ -1,7 +1,5 @@
 //! What an inference engine has to offer; everything else in this crate is independent of it.
 
-use std::num::NonZeroUsize;
-
 use serde::Deserialize;
 
 use crate::error::Error;
@@ -9,13 +7,18 @@ use crate::model::ModelDirectory;
 
 /// A model loaded into an inference engine, ready to run.
 ///
-/// One value is shared by every task of an executor, so `run` takes `&self` and may be called from several threads
-/// at once. An engine whose sessions are not thread-safe keeps one for each concurrent caller.
+/// One value with one copy of the weights is shared by every task of an executor, so `run` takes `&self` and may be
+/// called from several threads at once.
 pub trait Backend: Send + Sync {
     /// The width of one row of logits, as the model itself tells it.
     fn classes(&self) -> usize;
 
-    /// Runs the model once over a batch.
+    /// How many images the model takes at once: it runs best on a multiple of this number. 1 where it does not care.
+    fn batch_multiple(&self) -> usize {
+        1
+    }
+
+    /// Runs the model over a batch, on the calling thread alone: who has several cores makes several calls at once.
     ///
     /// * `n`: images in the batch, at least 1.
     /// * `nchw`: the input tensor, `n * 3 * height * width` values, row-major, RGB channel order.
@@ -24,6 +27,20 @@ pub trait Backend: Send + Sync {
     /// # Errors
     /// [`Error::Inference`] when the engine fails or returns another shape than `[n, classes]`.
     fn run(&self, n: usize, nchw: &[f32], logits: &mut [f32]) -> Result<(), Error>;
+}
+
+/// Checks the length of a buffer that [`Backend::run`] was given.
+///
+/// # Errors
+/// [`Error::Argument`] naming `argument` and both lengths when `actual` is not `expected`.
+pub fn check_len(argument: &'static str, actual: usize, expected: usize) -> Result<(), Error> {
+    if actual == expected {
+        return Ok(());
+    }
+    Err(Error::Argument {
+        argument,
+        reason: format!("has {actual} values, expected {expected}"),
+    })
 }
 
 /// An inference engine: opens model directories as [`Backend`]s.
@@ -51,15 +68,12 @@ pub trait Engine: Send + Sync {
 pub struct LoadOptions {
     /// Where the model runs. Only `cpu` so far.
     pub device: String,
-    /// Cores that one caller may use, for preprocessing and inside the engine: `spark.task.cpus`.
-    pub threads: NonZeroUsize,
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
         Self {
             device: "cpu".to_owned(),
-            threads: NonZeroUsize::MIN,
         }
     }
 }

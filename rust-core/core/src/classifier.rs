@@ -1,10 +1,9 @@
 //! One call a batch: preprocess, run the model, softmax.
 
 use std::fmt;
-use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::backend::{Backend, Engine, LoadOptions};
@@ -12,6 +11,10 @@ use crate::error::{Error, ImageError, Result};
 use crate::model::{Labels, ModelDirectory};
 use crate::predictions::Predictions;
 use crate::preprocess::{ImageLimits, Preprocessor, Scratch, StageTimes};
+use crate::threads::{lock, on_threads};
+
+/// The images of one run of the model are at most so many: more gain no time, and take memory for their activations.
+const MAX_IMAGES_A_RUN: usize = 16;
 
 /// A loaded model with its preprocessing and labels.
 ///
@@ -22,7 +25,6 @@ pub struct Classifier {
     preprocessor: Preprocessor,
     engine: &'static str,
     backend: Box<dyn Backend>,
-    threads: usize,
     load_time: Duration,
     tensors: Pool<Vec<f32>>,
     scratches: Pool<Scratch>,
@@ -35,7 +37,7 @@ pub struct BatchTimes {
     pub decode: Duration,
     /// Resizing, cropping and normalising, summed like `decode`.
     pub resize: Duration,
-    /// The model's run and softmax.
+    /// The model's runs and softmax, summed like `decode`.
     pub inference: Duration,
 }
 
@@ -68,7 +70,6 @@ impl Classifier {
             model,
             engine: engine.name(),
             backend,
-            threads: options.threads.get(),
             load_time,
             tensors: Pool::default(),
             scratches: Pool::default(),
@@ -114,13 +115,21 @@ impl Classifier {
 
     /// Classifies compressed images and puts the results into `predictions`, in the same order.
     ///
+    /// The work is done on this thread and `threads - 1` helpers, which live as long as the call. For preprocessing they
+    /// take one image after the other; then each runs the model on parts of the batch.
+    ///
     /// A bad image does not disturb the others: its result is an [`ImageError`]. When no image is good, the model
     /// does not run.
     ///
     /// # Errors
     /// [`Error::Inference`] when the engine fails or returns logits that have no probabilities;
-    /// [`Error::Internal`] when preprocessing panicked. `predictions` is of no use then.
-    pub fn classify(&self, images: &[&[u8]], predictions: &mut Predictions) -> Result<BatchTimes> {
+    /// [`Error::Internal`] when one of the threads panicked. `predictions` is of no use then.
+    pub fn classify(
+        &self,
+        images: &[&[u8]],
+        threads: NonZeroUsize,
+        predictions: &mut Predictions,
+    ) -> Result<BatchTimes> {
         predictions.reset(images.len(), self.backend.classes());
         let mut tensor = self.tensors.take();
         // Every slot is written by preprocessing, so that what an earlier batch left need not be cleared.
@@ -133,16 +142,17 @@ impl Classifier {
             })?;
         tensor.resize(length, 0.0);
 
-        let stages = self.preprocess(images, &mut tensor, &mut predictions.outcomes)?;
-        let start = Instant::now();
+        let stages = self.preprocess(images, threads, &mut tensor, &mut predictions.outcomes)?;
+        let mut inference = Duration::ZERO;
         if predictions.outcomes.iter().any(Result::is_ok) {
-            self.backend.run(images.len(), &tensor, &mut predictions.values)?;
+            inference += self.infer(&tensor, threads, &mut predictions.values)?;
+            let start = Instant::now();
             predictions.softmax().map_err(|index| Error::Inference {
                 engine: self.engine,
                 reason: format!("the logits of image {index} of the batch are not finite numbers"),
             })?;
+            inference += start.elapsed();
         }
-        let inference = start.elapsed();
         self.tensors.put(tensor);
         Ok(BatchTimes {
             decode: stages.decode,
@@ -151,17 +161,18 @@ impl Classifier {
         })
     }
 
-    /// Fills the slots of the batch's tensor, on this thread and, where several are allowed, on scoped ones.
+    /// Fills the slots of the batch's tensor.
     fn preprocess(
         &self,
         images: &[&[u8]],
+        threads: NonZeroUsize,
         tensor: &mut [f32],
         outcomes: &mut [Result<(), ImageError>],
     ) -> Result<StageTimes> {
         let slots = tensor.chunks_exact_mut(self.preprocessor.tensor_len());
         // Handing out one image after the other balances the load, whatever their sizes.
         let work = Mutex::new(images.iter().zip(slots).zip(outcomes));
-        let work_off = || {
+        let finished = on_threads(threads.get().min(images.len()), || {
             let mut scratch = self.scratches.take();
             let mut times = StageTimes::default();
             loop {
@@ -179,31 +190,42 @@ impl Classifier {
             }
             self.scratches.put(scratch);
             times
-        };
-        // A panic stays within its thread and becomes an error here.
-        let guarded = || catch_unwind(AssertUnwindSafe(work_off));
-        let finished = thread::scope(|scope| {
-            // Where the system has no thread to give, the others do its share.
-            let helpers: Vec<_> = (1..self.threads.min(images.len()))
-                .filter_map(|_| thread::Builder::new().spawn_scoped(scope, guarded).ok())
-                .collect();
-            let mut finished = vec![guarded()];
-            finished.extend(
-                helpers
-                    .into_iter()
-                    .map(|helper| helper.join().and_then(|result| result)),
-            );
-            finished
-        });
-        let mut total = StageTimes::default();
-        for result in finished {
-            let times =
-                result.map_err(|panic| Error::Internal(format!("preprocessing panicked: {}", text(&*panic))))?;
-            total.decode += times.decode;
-            total.resize += times.resize;
-        }
-        Ok(total)
+        })?;
+        Ok(StageTimes {
+            decode: finished.iter().map(|times| times.decode).sum(),
+            resize: finished.iter().map(|times| times.resize).sum(),
+        })
     }
+
+    /// Makes logits of the batch's tensor, and returns the time that took, summed over the threads.
+    fn infer(&self, tensor: &[f32], threads: NonZeroUsize, logits: &mut [f32]) -> Result<Duration> {
+        let (image_len, classes) = (self.preprocessor.tensor_len(), self.backend.classes());
+        let images = logits.len() / classes;
+        let part = images_a_run(images, threads.get(), self.backend.batch_multiple());
+        let inputs = tensor.chunks(part * image_len);
+        let work = Mutex::new(inputs.zip(logits.chunks_mut(part * classes)));
+        on_threads(threads.get().min(images.div_ceil(part)), || {
+            let start = Instant::now();
+            loop {
+                let next = lock(&work).next();
+                let Some((nchw, logits)) = next else {
+                    return Ok(start.elapsed());
+                };
+                self.backend.run(logits.len() / classes, nchw, logits)?;
+            }
+        })?
+        .into_iter()
+        .sum()
+    }
+}
+
+/// How many images of a batch one run of the model has, so that all threads have as many runs of about equal size, of
+/// at most [`MAX_IMAGES_A_RUN`] or what the model itself asks for.
+fn images_a_run(images: usize, threads: usize, batch_multiple: usize) -> usize {
+    let runs_a_thread = images.div_ceil(threads.saturating_mul(MAX_IMAGES_A_RUN));
+    images
+        .div_ceil(threads.saturating_mul(runs_a_thread).max(1))
+        .next_multiple_of(batch_multiple)
 }
 
 impl fmt::Debug for Classifier {
@@ -211,7 +233,6 @@ impl fmt::Debug for Classifier {
         f.debug_struct("Classifier")
             .field("model", &self.model.path())
             .field("engine", &self.engine)
-            .field("threads", &self.threads)
             .finish_non_exhaustive()
     }
 }
@@ -235,16 +256,30 @@ impl<T: Default> Pool<T> {
     }
 }
 
-/// Nothing is ever half done under these locks, so a poisoned one is as good as any.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
+#[cfg(test)]
+mod tests {
+    use super::images_a_run;
 
-/// The message of a panic.
-fn text(panic: &(dyn std::any::Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("without a message")
+    #[test]
+    fn a_batch_is_split_into_runs_of_equal_size() {
+        for (images, threads, multiple, expected) in [
+            (1, 1, 1, 1),
+            (16, 1, 1, 16),
+            (17, 1, 1, 9),
+            (64, 1, 1, 16),
+            (1, 4, 1, 1),
+            (5, 2, 1, 3),
+            (40, 2, 1, 10),
+            (16, 2, 4, 8),
+            (4, 2, 4, 4),
+            (100, 1, 64, 64),
+            (8, usize::MAX, 1, 1),
+        ] {
+            let actual = images_a_run(images, threads, multiple);
+            assert_eq!(
+                actual, expected,
+                "{images} images, {threads} threads, multiples of {multiple}"
+            );
+        }
+    }
 }

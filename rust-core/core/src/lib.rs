@@ -3,6 +3,7 @@
 //! An [`Engine`] opens a model directory; a [`Classifier`] does the rest, one call a batch:
 //!
 //! ```
+//! use std::num::NonZeroUsize;
 //! use std::path::Path;
 //!
 //! use spark_classify_core::{Classifier, Engine, LoadOptions, Predictions, Result};
@@ -10,7 +11,7 @@
 //! fn print_classes(engine: &dyn Engine, directory: &Path, images: &[&[u8]]) -> Result<()> {
 //!     let classifier = Classifier::load(engine, directory, &LoadOptions::default())?;
 //!     let mut predictions = Predictions::new();
-//!     let times = classifier.classify(images, &mut predictions)?;
+//!     let times = classifier.classify(images, NonZeroUsize::MIN, &mut predictions)?;
 //!     for prediction in predictions.iter() {
 //!         match prediction {
 //!             Ok(prediction) => println!(
@@ -30,8 +31,10 @@ pub mod backend;
 pub mod classifier;
 pub mod error;
 pub mod model;
+pub mod panics;
 pub mod predictions;
 pub mod preprocess;
+mod threads;
 
 pub use backend::{Backend, Engine, LoadOptions};
 pub use classifier::{BatchTimes, Classifier};

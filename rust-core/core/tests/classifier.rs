@@ -4,8 +4,7 @@
 mod common;
 
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use common::{model_directory, odd_image, plain_png, repository};
 use spark_classify_core::{
@@ -27,13 +26,19 @@ enum Logits {
 struct MeanEngine {
     logits: Logits,
     additional_classes: usize,
-    runs: Arc<AtomicUsize>,
+    /// Where more than 0, the model's fixed batch.
+    batch: usize,
+    runs: Runs,
 }
+
+/// The images of each run so far.
+type Runs = Arc<Mutex<Vec<usize>>>;
 
 struct MeanBackend {
     logits: Logits,
     classes: usize,
-    runs: Arc<AtomicUsize>,
+    batch: usize,
+    runs: Runs,
 }
 
 impl Engine for MeanEngine {
@@ -49,6 +54,7 @@ impl Engine for MeanEngine {
         Ok(Box::new(MeanBackend {
             logits: self.logits,
             classes: 3 + self.additional_classes,
+            batch: self.batch.max(1),
             runs: Arc::clone(&self.runs),
         }))
     }
@@ -59,8 +65,12 @@ impl Backend for MeanBackend {
         self.classes
     }
 
+    fn batch_multiple(&self) -> usize {
+        self.batch
+    }
+
     fn run(&self, n: usize, nchw: &[f32], logits: &mut [f32]) -> Result<()> {
-        self.runs.fetch_add(1, Ordering::Relaxed);
+        self.runs.lock().unwrap().push(n);
         assert_eq!((nchw.len(), logits.len()), (n * 3 * 6 * 4, n * 3));
         match self.logits {
             Logits::ChannelMeans => {
@@ -81,13 +91,12 @@ impl Backend for MeanBackend {
     }
 }
 
-fn load(engine: &MeanEngine, threads: usize) -> Result<Classifier> {
+const ONE: NonZeroUsize = NonZeroUsize::MIN;
+const TWO: NonZeroUsize = NonZeroUsize::new(2).unwrap();
+
+fn load(engine: &MeanEngine) -> Result<Classifier> {
     let directory = model_directory(PREPROCESSOR);
-    let options = LoadOptions {
-        threads: NonZeroUsize::new(threads).unwrap(),
-        ..LoadOptions::default()
-    };
-    Classifier::load(engine, directory.path(), &options)
+    Classifier::load(engine, directory.path(), &LoadOptions::default())
 }
 
 /// Softmax of one 1 and two 0.
@@ -96,13 +105,13 @@ const HIGH: f32 = 0.576_116_9;
 #[test]
 fn a_batch_is_one_run_and_a_bad_image_leaves_the_others_alone() {
     let engine = MeanEngine::default();
-    let classifier = load(&engine, 1).unwrap();
+    let classifier = load(&engine).unwrap();
     let (red, blue) = (plain_png(9, 5, [255, 0, 0]), plain_png(3, 7, [0, 0, 255]));
     let mut predictions = Predictions::new();
     let images: [&[u8]; 4] = [&blue, b"no image", &red, b""];
-    let times = classifier.classify(&images, &mut predictions).unwrap();
+    let times = classifier.classify(&images, ONE, &mut predictions).unwrap();
 
-    assert_eq!(engine.runs.load(Ordering::Relaxed), 1);
+    assert_eq!(*engine.runs.lock().unwrap(), [4]);
     assert_eq!((predictions.len(), predictions.bad_images()), (4, 2));
     for (index, class_id) in [(0, 2), (2, 0)] {
         let prediction = predictions.get(index).unwrap();
@@ -118,24 +127,26 @@ fn a_batch_is_one_run_and_a_bad_image_leaves_the_others_alone() {
 #[test]
 fn without_a_good_image_the_model_does_not_run() {
     let engine = MeanEngine::default();
-    let classifier = load(&engine, 1).unwrap();
+    let classifier = load(&engine).unwrap();
     let mut predictions = Predictions::new();
-    classifier.classify(&[b"", b"text"], &mut predictions).unwrap();
+    classifier.classify(&[b"", b"text"], ONE, &mut predictions).unwrap();
     assert_eq!(predictions.bad_images(), 2);
-    classifier.classify(&[], &mut predictions).unwrap();
+    classifier.classify(&[], ONE, &mut predictions).unwrap();
     assert!(predictions.is_empty());
-    assert_eq!(engine.runs.load(Ordering::Relaxed), 0);
+    assert!(engine.runs.lock().unwrap().is_empty());
 }
 
 #[test]
 fn buffers_of_earlier_batches_leave_no_trace() {
-    let classifier = load(&MeanEngine::default(), 1).unwrap();
+    let classifier = load(&MeanEngine::default()).unwrap();
     let (white, green) = (plain_png(600, 375, [255; 3]), plain_png(5, 5, [0, 255, 0]));
     let mut fresh = Predictions::new();
-    classifier.classify(&[&green, b"bad"], &mut fresh).unwrap();
+    classifier.classify(&[&green, b"bad"], ONE, &mut fresh).unwrap();
     let mut reused = Predictions::new();
-    classifier.classify(&[&white, &white, &white], &mut reused).unwrap();
-    classifier.classify(&[&green, b"bad"], &mut reused).unwrap();
+    classifier
+        .classify(&[&white, &white, &white], ONE, &mut reused)
+        .unwrap();
+    classifier.classify(&[&green, b"bad"], ONE, &mut reused).unwrap();
     assert!(fresh.iter().eq(reused.iter()));
 }
 
@@ -149,21 +160,46 @@ fn threads_do_not_change_the_results() {
     files.insert(7, odd_image("truncated.jpg"));
     let images: Vec<&[u8]> = files.iter().map(Vec::as_slice).collect();
     let mut sequential = Predictions::new();
-    let one = load(&MeanEngine::default(), 1).unwrap();
-    one.classify(&images, &mut sequential).unwrap();
+    let classifier = load(&MeanEngine::default()).unwrap();
+    classifier.classify(&images, ONE, &mut sequential).unwrap();
     assert_eq!((sequential.len(), sequential.bad_images()), (21, 1));
     // More threads than images, too.
     for threads in [2, 3, 64] {
         let mut parallel = Predictions::new();
-        let many = load(&MeanEngine::default(), threads).unwrap();
-        many.classify(&images, &mut parallel).unwrap();
+        let threads = NonZeroUsize::new(threads).unwrap();
+        classifier.classify(&images, threads, &mut parallel).unwrap();
         assert!(sequential.iter().eq(parallel.iter()), "{threads} threads");
     }
 }
 
 #[test]
+fn every_thread_runs_parts_that_suit_the_model() {
+    let image = plain_png(4, 6, [255, 0, 0]);
+    for (images, threads, batch, expected) in [
+        (40, 1, 0, vec![14, 14, 12]),
+        (7, 2, 0, vec![4, 3]),
+        (3, 8, 0, vec![1, 1, 1]),
+        (5, 2, 4, vec![4, 1]),
+    ] {
+        let engine = MeanEngine {
+            batch,
+            ..MeanEngine::default()
+        };
+        let classifier = load(&engine).unwrap();
+        let mut predictions = Predictions::new();
+        let threads = NonZeroUsize::new(threads).unwrap();
+        let batch = vec![image.as_slice(); images];
+        classifier.classify(&batch, threads, &mut predictions).unwrap();
+        assert!(predictions.iter().all(|prediction| prediction.unwrap().class_id == 0));
+        let mut runs = engine.runs.lock().unwrap().clone();
+        runs.sort_unstable_by(|a, b| b.cmp(a));
+        assert_eq!(runs, expected, "{images} images on {threads} threads");
+    }
+}
+
+#[test]
 fn concurrent_callers_share_a_classifier() {
-    let classifier = load(&MeanEngine::default(), 2).unwrap();
+    let classifier = load(&MeanEngine::default()).unwrap();
     let colours = [[255, 0, 0], [0, 255, 0], [0, 0, 255]];
     std::thread::scope(|scope| {
         for (class_id, colour) in colours.into_iter().enumerate() {
@@ -172,7 +208,9 @@ fn concurrent_callers_share_a_classifier() {
                 let image = plain_png(30, 30, colour);
                 let mut predictions = Predictions::new();
                 for _ in 0..20 {
-                    classifier.classify(&[image.as_slice(); 5], &mut predictions).unwrap();
+                    classifier
+                        .classify(&[image.as_slice(); 5], TWO, &mut predictions)
+                        .unwrap();
                     assert!(predictions
                         .iter()
                         .all(|prediction| prediction.unwrap().class_id == class_id));
@@ -188,7 +226,7 @@ fn a_model_with_other_classes_than_config_json_is_refused() {
         additional_classes: 2,
         ..MeanEngine::default()
     };
-    let error = load(&engine, 1).unwrap_err();
+    let error = load(&engine).unwrap_err();
     assert!(matches!(&error, Error::ModelField { field, .. } if field == "id2label"));
     let message = error.to_string();
     assert!(
@@ -211,9 +249,9 @@ fn failures_of_the_engine_fail_the_call() {
             logits,
             ..MeanEngine::default()
         };
-        let classifier = load(&engine, 1).unwrap();
+        let classifier = load(&engine).unwrap();
         let error = classifier
-            .classify(&[b"bad", &image], &mut Predictions::new())
+            .classify(&[b"bad", &image], ONE, &mut Predictions::new())
             .unwrap_err();
         assert_eq!(error.to_string(), reason);
         assert_eq!(error.condition(), "CLASSIFY_INFERENCE_FAILED");

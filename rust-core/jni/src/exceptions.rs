@@ -1,15 +1,12 @@
 //! The exception policy: how an error or a panic becomes a Java exception.
 
 use std::any::Any;
-use std::cell::RefCell;
-use std::panic;
-use std::sync::Once;
 
 use jni::errors::ErrorPolicy;
 use jni::objects::{JString, JThrowable, JValue};
 use jni::strings::JNIString;
 use jni::{jni_sig, jni_str, Env};
-use spark_classify_core::Error;
+use spark_classify_core::{panics, Error};
 
 use crate::java::Java;
 
@@ -62,15 +59,8 @@ impl<T: Default> ErrorPolicy<T, Failure> for ThrowClassifyException {
         (): &mut Self::Captures<'unowned_env_local, 'native_method>,
         payload: Box<dyn Any + Send + 'static>,
     ) -> jni::errors::Result<T> {
-        let text = panic_text(payload.as_ref());
-        // The last panic that this thread saw may be another one: that of a helper thread arrives here as a payload.
-        let message = LAST_PANIC
-            .take()
-            .filter(|last| last.starts_with(text))
-            .unwrap_or_else(|| text.to_owned());
-        // A payload may panic again when it is dropped; nobody needs it any more.
-        std::mem::forget(payload);
-        throw(env, INTERNAL_ERROR, &format!("panic in the native library: {message}"));
+        let panic = panics::describe(payload);
+        throw(env, INTERNAL_ERROR, &format!("panic in the native library: {panic}"));
         Ok(T::default())
     }
 }
@@ -107,33 +97,4 @@ fn new_exception<'local>(
         &[JValue::Object(&condition), JValue::Object(&message)],
     )?;
     env.cast_local::<JThrowable<'_>>(exception)
-}
-
-thread_local! {
-    /// Message and place of the last panic of this thread.
-    static LAST_PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
-}
-
-/// Remembers where a panic happened, so that the exception can tell. The previous hook still runs: it prints to
-/// standard error, which an executor keeps.
-pub(crate) fn remember_panics() {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let previous = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            let place = info
-                .location()
-                .map_or_else(String::new, |place| format!(" at {}:{}", place.file(), place.line()));
-            LAST_PANIC.set(Some(format!("{}{place}", panic_text(info.payload()))));
-            previous(info);
-        }));
-    });
-}
-
-fn panic_text(payload: &(dyn Any + Send)) -> &str {
-    payload
-        .downcast_ref::<&'static str>()
-        .copied()
-        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message")
 }

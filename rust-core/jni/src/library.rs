@@ -1,6 +1,7 @@
 //! The native methods of one library, behind the boundary.
 
 use std::ffi::c_void;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -8,9 +9,9 @@ use jni::objects::{JObject, JString};
 use jni::Env;
 use log::info;
 use once_cell::sync::OnceCell;
-use spark_classify_core::{Classifier, Engine, Error, Predictions, Result};
+use spark_classify_core::{panics, Classifier, Engine, Error, Predictions, Result};
 
-use crate::exceptions::{remember_panics, Failure};
+use crate::exceptions::Failure;
 use crate::java::Java;
 use crate::registry::Registry;
 use crate::requests::{self, BuildInfo, Initialize, ModelDescription, OpenModel};
@@ -56,7 +57,8 @@ impl Library {
     /// successful one changes nothing but the log level.
     pub fn initialize(&self, call: NativeCall<'_, 1>) {
         call.run(|env, [request]| {
-            remember_panics();
+            // The hook before ours still prints to standard error, which an executor keeps.
+            panics::remember_places();
             let level = Java::get(env)?.log_level(env)?;
             logging::install(level);
             let request: Initialize = requests::parse("request", &buffers::text(env, &request, "request")?)?;
@@ -99,9 +101,9 @@ impl Library {
         })
     }
 
-    /// Classifies a batch and returns the bytes written. The objects are the input and the output buffer; `batch.rs`
-    /// has their layout.
-    pub fn classify(&self, call: NativeCall<'_, 2>, handle: i64, count: i32) -> i64 {
+    /// Classifies a batch of `count` images on `threads` threads and returns the bytes written. The objects are the
+    /// input and the output buffer; `batch.rs` has their layout.
+    pub fn classify(&self, call: NativeCall<'_, 2>, handle: i64, count: i32, threads: i32) -> i64 {
         call.run(|env, [input, mut output]| {
             let classifier = self.models.get(handle)?;
             let classes = classifier.labels().len();
@@ -109,12 +111,19 @@ impl Library {
                 argument: "count",
                 reason: format!("{count} is negative"),
             })?;
+            let threads = usize::try_from(threads)
+                .ok()
+                .and_then(NonZeroUsize::new)
+                .ok_or_else(|| Error::Argument {
+                    argument: "threads",
+                    reason: format!("{threads} is less than 1"),
+                })?;
             let (input, output) = buffers::input_and_output(env, &input, &mut output)?;
             batch::check_capacity(output.len(), count, classes)?;
             let images = batch::images(input, count)?;
 
             let mut predictions = Predictions::new();
-            let times = classifier.classify(&images, &mut predictions)?;
+            let times = classifier.classify(&images, threads, &mut predictions)?;
             let written = batch::write(output, count, classes, &times, predictions.iter())?;
             Ok(written as i64)
         })

@@ -34,17 +34,10 @@ pub(crate) struct OpenModel {
     /// Where the model runs; `cpu` when left out.
     #[serde(default = "default_device")]
     pub(crate) device: String,
-    /// Cores that one caller may use; 1 when left out.
-    #[serde(default = "default_threads")]
-    pub(crate) threads: std::num::NonZeroUsize,
 }
 
 fn default_device() -> String {
     LoadOptions::default().device
-}
-
-fn default_threads() -> std::num::NonZeroUsize {
-    LoadOptions::default().threads
 }
 
 impl OpenModel {
@@ -52,7 +45,6 @@ impl OpenModel {
     pub(crate) fn load_options(&self) -> LoadOptions {
         LoadOptions {
             device: self.device.clone(),
-            threads: self.threads,
         }
     }
 }
@@ -103,10 +95,8 @@ mod tests {
         let request: OpenModel = parse("request", r#"{"directory": "/models/id-card"}"#).unwrap();
         assert_eq!(request.load_options(), LoadOptions::default());
 
-        let refused = parse::<OpenModel>("request", r#"{"directory": "/m", "treads": 2}"#).unwrap_err();
-        assert!(refused.to_string().contains("unknown field `treads`"), "{refused}");
-        let refused = parse::<OpenModel>("request", r#"{"directory": "/m", "threads": 0}"#).unwrap_err();
-        assert!(refused.to_string().contains("nonzero"), "{refused}");
+        let refused = parse::<OpenModel>("request", r#"{"directory": "/m", "threads": 2}"#).unwrap_err();
+        assert!(refused.to_string().contains("unknown field `threads`"), "{refused}");
     }
 
     #[test]

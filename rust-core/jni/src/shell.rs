@@ -56,9 +56,10 @@ macro_rules! natives {
                     handle: i64,
                     input: JObject<'env>,
                     count: i32,
+                    threads: i32,
                     output: JObject<'env>,
                 ) -> i64 {
-                    super::$library.classify(call(env, [input, output]), handle, count)
+                    super::$library.classify(call(env, [input, output]), handle, count, threads)
                 }
 
                 #[call_type(unchecked)]

@@ -25,7 +25,6 @@ use spark_classify_core::error::{Error, Result};
 use spark_classify_core::model::ModelDirectory;
 
 use crate::backend::OnnxBackend;
-use crate::session::SessionFactory;
 
 /// The engine's name in SQL, configuration and errors.
 const ENGINE: &str = "onnx";
@@ -70,7 +69,7 @@ impl Engine for OnnxEngine {
             });
         }
         let environment = library::environment(&self.library)?;
-        let factory = SessionFactory::open(environment, model.file(MODEL_FILE)?, options.threads)?;
-        Ok(Box::new(OnnxBackend::load(factory, model.input_size())?))
+        let backend = OnnxBackend::load(environment, model.file(MODEL_FILE)?, model.input_size())?;
+        Ok(Box::new(backend))
     }
 }

@@ -1,89 +1,109 @@
-//! Making sessions of a model file, and running one.
+//! Making a session of a model file, and running it for many callers at once.
+//!
+//! ONNX Runtime lets several threads run one session: "Multiple threads can invoke the `Run()` method on the same
+//! inference session object", and to that end kernels are stateless (`docs/InferenceHighLevelDesign.md` of its sources).
+//! An execution provider that cannot do it says so (`IExecutionProvider::ConcurrentRunSupported`), and the session then
+//! takes a lock; that of the CPU, the only one that is registered here, can. `ort` nevertheless takes `&mut self` for
+//! every provider, because some of them broke the rule, so this file calls `Run` itself.
+#![allow(unsafe_code)]
 
-use std::fs;
-use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::ffi::{CStr, CString};
+use std::path::Path;
+use std::ptr::{self, NonNull};
 
 use ort::environment::Environment;
 use ort::session::builder::GraphOptimizationLevel;
-use ort::session::Session;
-use ort::value::TensorRef;
-use spark_classify_core::error::{Error, Result};
+use ort::value::{DynValue, Outlet, TensorRef};
+use ort::AsPointer;
 
 /// Why ONNX Runtime refused something; the caller knows what to call it.
 pub(crate) type Reason = String;
 
-/// Makes equal sessions of one model.
-pub(crate) struct SessionFactory {
-    environment: &'static Environment,
-    path: PathBuf,
-    /// The model file as it was at load: a file that is replaced later must not give a session of another model.
-    model: Vec<u8>,
-    threads: NonZeroUsize,
-}
+/// A session on the CPU, with the one copy of the model's weights.
+#[derive(Debug)]
+pub(crate) struct Session(ort::session::Session);
 
-impl SessionFactory {
-    /// Reads the model file at `path`; its sessions will use `threads` cores each.
-    pub(crate) fn open(environment: &'static Environment, path: PathBuf, threads: NonZeroUsize) -> Result<Self> {
-        let model = fs::read(&path).map_err(|cause| Error::ModelFile {
-            path: path.clone(),
-            reason: format!("cannot be read: {cause}"),
-        })?;
-        Ok(Self {
-            environment,
-            path,
-            model,
-            threads,
-        })
-    }
-
-    /// The model file.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// A new session.
+impl Session {
+    /// A session of the model file at `path`.
+    ///
+    /// A run takes the thread it is called on and no other: callers that own several cores run several batches.
     ///
     /// The CPU arena stays on, as it is by default: without it every run gives its activations back to the system and
-    /// faults them in again, which costs a tenth of the time. It grows to what the largest batch needs. Planning one
-    /// block for each batch size (the memory pattern) is off: it doubles the arena and gains no time.
-    pub(crate) fn create(&self) -> ort::Result<Session> {
-        let mut builder = Session::builder(self.environment)?
-            .with_optimization_level(GraphOptimizationLevel::All)?
-            .with_parallel_execution(false)?
-            .with_memory_pattern(false)?
-            .with_intra_threads(self.threads.get())?
-            .with_inter_threads(1)?
-            // Threads that spin between runs would take the cores of other tasks.
-            .with_intra_op_spinning(false)?
-            .with_inter_op_spinning(false)?;
-        if let Some(folder) = self.path.parent().and_then(Path::to_str) {
-            // Weights beyond 2 GB lie in files beside the model, which a model read from memory cannot find by itself.
-            builder = builder.with_config_entry("session.model_external_initializers_file_folder_path", folder)?;
-        }
-        builder.commit_from_memory(&self.model)
+    /// faults them in again, which costs a tenth of the time. It grows to what the runs of one moment need together.
+    /// Planning one block for each batch size (the memory pattern) is off: it doubles the arena and gains no time.
+    pub(crate) fn open(environment: &Environment, path: &Path) -> Result<Self, Reason> {
+        let create = || {
+            ort::session::Session::builder(environment)?
+                .with_optimization_level(GraphOptimizationLevel::All)?
+                .with_memory_pattern(false)?
+                .with_intra_threads(1)?
+                .with_inter_threads(1)?
+                .commit_from_file(path)
+        };
+        create().map(Self).map_err(reason)
+    }
+
+    /// What the model takes.
+    pub(crate) fn inputs(&self) -> &[Outlet] {
+        self.0.inputs()
+    }
+
+    /// What the model gives.
+    pub(crate) fn outputs(&self) -> &[Outlet] {
+        self.0.outputs()
+    }
+
+    /// Runs the model on one NCHW tensor of shape `[n, channels, height, width]`, without copying it, and hands shape
+    /// and content of the output to `read`. `input` and `output` are the names of the two in the model.
+    pub(crate) fn run<T>(
+        &self,
+        input: &CStr,
+        output: &CStr,
+        shape: [usize; 4],
+        nchw: &[f32],
+        read: impl FnOnce(&[i64], &[f32]) -> Result<T, Reason>,
+    ) -> Result<T, Reason> {
+        let tensor = TensorRef::from_array_view((shape, nchw)).map_err(reason)?;
+        let result = self.call_run(input, &tensor, output).map_err(reason)?;
+        let (shape, values) = result.try_extract_tensor::<f32>().map_err(reason)?;
+        read(shape, values)
+    }
+
+    /// `OrtApi::Run` with one input and one output.
+    fn call_run(&self, input: &CStr, tensor: &TensorRef<'_, f32>, output: &CStr) -> ort::Result<DynValue> {
+        let mut result = ptr::null_mut();
+        // SAFETY: The session is alive as long as `self`, and `Run` is the one call of ONNX Runtime's API that uses it
+        // from several threads, which its CPU provider allows (see the top of this file). Names and input are arrays of
+        // one element that outlive the call, the names null-terminated; null run options stand for the defaults. The
+        // input's memory is borrowed by `tensor` and only read: ONNX Runtime never reuses the buffer of a graph's input.
+        // A null `result` asks ONNX Runtime to allocate the output.
+        let status = unsafe {
+            (ort::api().Run)(
+                self.0.ptr().cast_mut(),
+                ptr::null(),
+                [input.as_ptr()].as_ptr(),
+                [tensor.ptr()].as_ptr(),
+                1,
+                [output.as_ptr()].as_ptr(),
+                1,
+                &raw mut result,
+            )
+        };
+        // SAFETY: the status is that of the call above, and is used here only.
+        unsafe { ort::Error::result_from_status(status) }?;
+        let result = NonNull::new(result).ok_or_else(|| ort::Error::new("the model gave no output"))?;
+        // SAFETY: after a success `result` is a new value that nobody else owns; its memory belongs to the session's
+        // allocator, of which it keeps a share.
+        Ok(unsafe { DynValue::from_ptr(result, Some(self.0.allocator())) })
     }
 }
 
-/// Runs `session` on one NCHW tensor of shape `[n, channels, height, width]`, without copying it, and hands shape and
-/// content of the output called `output` to `read`.
-pub(crate) fn infer<T>(
-    session: &mut Session,
-    shape: [usize; 4],
-    nchw: &[f32],
-    output: &str,
-    read: impl FnOnce(&[i64], &[f32]) -> Result<T, Reason>,
-) -> Result<T, Reason> {
-    let input = TensorRef::from_array_view((shape, nchw)).map_err(reason)?;
-    let outputs = session.run(ort::inputs![input]).map_err(reason)?;
-    let tensor = outputs
-        .get(output)
-        .ok_or_else(|| format!("there is no output `{output}`"))?;
-    let (shape, values) = tensor.try_extract_tensor::<f32>().map_err(reason)?;
-    read(shape, values)
+/// The name of an input or output as ONNX Runtime's interface takes it.
+pub(crate) fn c_name(outlet: &Outlet) -> Result<CString, Reason> {
+    CString::new(outlet.name()).map_err(|cause| format!("the name `{}`: {cause}", outlet.name().escape_debug()))
 }
 
 #[allow(clippy::needless_pass_by_value)]
-pub(crate) fn reason(error: ort::Error) -> Reason {
+fn reason(error: ort::Error) -> Reason {
     error.message().to_owned()
 }

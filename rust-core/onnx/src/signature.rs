@@ -1,8 +1,10 @@
 //! What a model takes and gives, found by inspection.
 
+use std::ffi::CString;
+
 use ort::value::{Outlet, TensorElementType, ValueType};
 
-use crate::session::Reason;
+use crate::session::{c_name, Reason};
 
 const CHANNELS: usize = 3;
 
@@ -13,8 +15,10 @@ pub(crate) struct Signature {
     pub(crate) batch: Option<usize>,
     height: usize,
     width: usize,
+    /// The name of the input.
+    pub(crate) input: CString,
     /// The name of the output with the logits.
-    pub(crate) output: String,
+    pub(crate) output: CString,
 }
 
 impl Signature {
@@ -51,7 +55,8 @@ impl Signature {
             batch: usize::try_from(batch).ok().filter(|&batch| batch > 0),
             height,
             width,
-            output: output.name().to_owned(),
+            input: c_name(input)?,
+            output: c_name(output)?,
         })
     }
 

@@ -1,9 +1,8 @@
 //! A model in libtorch.
 
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use spark_classify_core::backend::Backend;
+use spark_classify_core::backend::{check_len, Backend};
 use spark_classify_core::error::{Error, Result};
 use tch::{Device, Kind, Tensor};
 
@@ -17,15 +16,14 @@ const CHANNELS: usize = 3;
 pub(crate) struct TorchBackend {
     module: Module,
     input_size: (usize, usize),
-    threads: NonZeroUsize,
     classes: usize,
 }
 
 impl TorchBackend {
     /// Loads the `TorchScript` file at `path` and runs it on an empty image of `input_size` (height, width): that tells
     /// the number of classes, and finds a model that cannot run before a query does.
-    pub(crate) fn load(path: PathBuf, input_size: (usize, usize), threads: NonZeroUsize) -> Result<Self> {
-        runtime::use_threads(threads);
+    pub(crate) fn load(path: PathBuf, input_size: (usize, usize)) -> Result<Self> {
+        runtime::stay_on_this_thread();
         let module = Module::load(&path).map_err(|reason| not_torch_script(&path, &reason))?;
         let (height, width) = input_size;
         let zeros = vec![0.0; CHANNELS * height * width];
@@ -43,7 +41,6 @@ impl TorchBackend {
         Ok(Self {
             module,
             input_size,
-            threads,
             classes,
         })
     }
@@ -58,7 +55,7 @@ impl Backend for TorchBackend {
         let (height, width) = self.input_size;
         check_len("nchw", nchw.len(), n * CHANNELS * height * width)?;
         check_len("logits", logits.len(), n * self.classes)?;
-        runtime::use_threads(self.threads);
+        runtime::stay_on_this_thread();
         infer(&self.module, n, self.input_size, nchw, |output| {
             if output.size() != [n as i64, self.classes as i64] {
                 return Err(format!(
@@ -104,14 +101,4 @@ fn not_torch_script(path: &Path, reason: &str) -> Error {
              scripts/export_model.py or torch.jit.script(model).save(...): {reason}"
         ),
     }
-}
-
-fn check_len(argument: &'static str, actual: usize, expected: usize) -> Result<()> {
-    if actual == expected {
-        return Ok(());
-    }
-    Err(Error::Argument {
-        argument,
-        reason: format!("has {actual} values, expected {expected}"),
-    })
 }

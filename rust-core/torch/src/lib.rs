@@ -55,7 +55,7 @@ impl Engine for TorchEngine {
             });
         }
         runtime::version()?;
-        let backend = TorchBackend::load(model.file(MODEL_FILE)?, model.input_size(), options.threads)?;
+        let backend = TorchBackend::load(model.file(MODEL_FILE)?, model.input_size())?;
         Ok(Box::new(backend))
     }
 }

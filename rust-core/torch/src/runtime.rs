@@ -1,7 +1,6 @@
 //! The libtorch of this process: its version and its threads.
 
 use std::cell::Cell;
-use std::num::NonZeroUsize;
 use std::sync::{Mutex, PoisonError};
 
 use once_cell::sync::OnceCell;
@@ -42,22 +41,22 @@ fn version_in(config: &str) -> Option<&str> {
         .filter(|version| !version.is_empty())
 }
 
-/// Lets libtorch use `threads` cores for what the current thread asks of it, and no more.
+/// Keeps libtorch to the current thread for what that thread asks of it: who has several cores runs several batches.
+/// Threads of libtorch's own would spin between two runs and take the cores of other tasks.
 ///
 /// The number of an OpenMP team belongs to the thread that starts it, and a new thread begins with all cores of the
 /// machine. libtorch itself corrects that only in some of its operators (a convolution in oneDNN is not one of them),
 /// so each thread says it here before its first run.
-pub(crate) fn use_threads(threads: NonZeroUsize) {
+pub(crate) fn stay_on_this_thread() {
     thread_local! {
-        static IN_USE: Cell<usize> = const { Cell::new(0) };
+        static DONE: Cell<bool> = const { Cell::new(false) };
     }
     // Setting the number also resizes pools that all threads share.
     static SETTING: Mutex<()> = Mutex::new(());
 
-    if IN_USE.get() != threads.get() {
+    if !DONE.replace(true) {
         let _guard = SETTING.lock().unwrap_or_else(PoisonError::into_inner);
-        tch::set_num_threads(i32::try_from(threads.get()).unwrap_or(i32::MAX));
-        IN_USE.set(threads.get());
+        tch::set_num_threads(1);
     }
 }
 

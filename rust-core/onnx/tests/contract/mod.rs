@@ -2,6 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -80,33 +81,50 @@ pub(crate) fn batches_agree_with_single_images(engine: &dyn Engine) {
     }
 }
 
-/// Concurrent callers get what they would get alone.
+/// Concurrent callers with images and batches of their own get what they would get alone, to the bit.
 pub(crate) fn concurrent_runs_agree(engine: &dyn Engine) {
     let (backend, image) = project_model(engine);
-    let nchw = pixels(4 * image);
-    let expected = run(&*backend, 4, &nchw);
+    let nchw = pixels(12 * image);
+    let bits = |caller: usize| {
+        let n = 1 + caller % 4;
+        let logits = run(&*backend, n, &nchw[caller * image..][..n * image]);
+        logits.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+    };
+    let expected: Vec<_> = (0..8).map(bits).collect();
     thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                for _ in 0..5 {
-                    assert_close(&run(&*backend, 4, &nchw), &expected);
+        for (caller, expected) in expected.iter().enumerate() {
+            let bits = &bits;
+            scope.spawn(move || {
+                for round in 0..20 {
+                    assert_eq!(&bits(caller), expected, "caller {caller}, round {round}");
                 }
             });
         }
     });
 }
 
-/// Several cores for one caller change nothing but the time.
+/// Several threads for one call change nothing but the time.
 pub(crate) fn threads_do_not_change_the_result(engine: &dyn Engine) {
-    let (backend, image) = project_model(engine);
-    let options = LoadOptions {
-        threads: 2.try_into().unwrap(),
-        ..LoadOptions::default()
+    let classifier = Classifier::load(engine, &project().join("model"), &LoadOptions::default()).unwrap();
+    let files: Vec<_> = fs::read_dir(project().join("dataset/all_images"))
+        .unwrap()
+        .take(21)
+        .map(|entry| fs::read(entry.unwrap().path()).unwrap())
+        .collect();
+    let images: Vec<_> = files.iter().map(Vec::as_slice).collect();
+    let classify = |threads| {
+        let mut predictions = Predictions::new();
+        let threads = NonZeroUsize::new(threads).unwrap();
+        classifier.classify(&images, threads, &mut predictions).unwrap();
+        let rows = predictions
+            .iter()
+            .map(|prediction| prediction.unwrap().probabilities.to_vec());
+        rows.collect::<Vec<_>>().concat()
     };
-    let directory = ModelDirectory::open(&project().join("model")).unwrap();
-    let parallel = engine.load(&directory, &options).unwrap();
-    let nchw = pixels(4 * image);
-    assert_close(&run(&*parallel, 4, &nchw), &run(&*backend, 4, &nchw));
+    let expected = classify(1);
+    for threads in [2, 4] {
+        assert_close(&classify(threads), &expected);
+    }
 }
 
 /// Buffers that do not fit the batch are refused before the engine sees them.
@@ -127,7 +145,6 @@ pub(crate) fn wrong_buffers_are_refused(engine: &dyn Engine) {
 pub(crate) fn another_device_is_refused(engine: &dyn Engine) {
     let options = LoadOptions {
         device: "cuda:0".to_owned(),
-        ..LoadOptions::default()
     };
     let directory = ModelDirectory::open(&project().join("model")).unwrap();
     match engine.load(&directory, &options).map(|_| ()) {
@@ -175,7 +192,9 @@ pub(crate) fn probabilities_agree_with_python(engine: &dyn Engine) {
             .map(|(name, _)| fs::read(project().join("dataset/all_images").join(name)).unwrap())
             .collect();
         let files: Vec<_> = files.iter().map(Vec::as_slice).collect();
-        classifier.classify(&files, &mut predictions).unwrap();
+        classifier
+            .classify(&files, NonZeroUsize::MIN, &mut predictions)
+            .unwrap();
         for ((name, expected), prediction) in batch.iter().zip(predictions.iter()) {
             let prediction = prediction.unwrap();
             let expected: Vec<f32> = serde_json::from_value(expected[engine.name()].clone()).unwrap();

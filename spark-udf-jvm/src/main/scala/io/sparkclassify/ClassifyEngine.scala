@@ -16,40 +16,27 @@ import org.apache.spark.unsafe.types.UTF8String
  */
 object ClassifyEngine {
 
-  private final case class Key(model: ModelSpec, threads: Int)
-
   private val json = new ObjectMapper
-  private val models = new ConcurrentHashMap[Key, LoadedModel]
+  private val models = new ConcurrentHashMap[ModelSpec, LoadedModel]
   private val loaded = new LongAdder
 
   /** How many models this JVM has loaded so far. */
   def modelsLoaded: Long = loaded.sum
 
-  /**
-   * The model for the task that runs on this thread, which owns `spark.task.cpus` cores. Where no task runs, the driver
-   * evaluates single rows, on one core.
-   */
-  def modelOfTask(spec: ClassifySpec): LoadedModel = model(spec, Option(TaskContext.get()).fold(1)(_.cpus()))
+  /** The model of `spec`, one for all tasks. */
+  def modelOfTask(spec: ClassifySpec): LoadedModel = models.computeIfAbsent(spec.model, load(_, spec))
 
-  /**
-   * @param threads
-   *   the cores that one call may use
-   */
-  def model(spec: ClassifySpec, threads: Int): LoadedModel =
-    models.computeIfAbsent(Key(spec.model, threads), key => load(key, spec))
-
-  private def load(key: Key, spec: ClassifySpec): LoadedModel = {
-    val natives = NativeLoader.load(key.model.engine.name, spec.natives.options)
-    ModelFiles.withLocal(key.model.uri, spec.hadoop.configuration) { directory =>
+  private def load(key: ModelSpec, spec: ClassifySpec): LoadedModel = {
+    val natives = NativeLoader.load(key.engine.name, spec.natives.options)
+    ModelFiles.withLocal(key.uri, spec.hadoop.configuration) { directory =>
       val request = json.createObjectNode()
       request.put("directory", directory.toString)
       request.put("device", "cpu")
-      request.put("threads", key.threads)
       val handle =
         try natives.openModel(request.toString)
         catch {
           case e: ClassifyException if e.getCondition == "CLASSIFY_BAD_MODEL" =>
-            throw ClassifyErrors.badModel(key.model.uri, e.getReason, e)
+            throw ClassifyErrors.badModel(key.uri, e.getReason, e)
         }
       val description = json.readTree(natives.describeModel(handle))
       val labels = Array.tabulate(description.get("labels").size) { id =>
@@ -73,7 +60,7 @@ object ClassifyEngine {
 final class LoadedModel(natives: NativeBackend, handle: Long, val labels: Array[UTF8String], val loadMillis: Long) {
 
   /**
-   * Classifies a batch in one native call.
+   * Classifies a batch in one native call, on the cores of the task that runs on this thread.
    *
    * @param buffers
    *   what the call works in; the results are valid until it is used again
@@ -81,7 +68,9 @@ final class LoadedModel(natives: NativeBackend, handle: Long, val labels: Array[
   def classify(images: IndexedSeq[Array[Byte]], buffers: BatchBuffers): ResultRows = {
     val input = buffers.pack(images)
     val output = buffers.results(images.length, labels.length)
-    natives.classify(handle, input, images.length, output)
+    // A task owns `spark.task.cpus` cores. Where no task runs, the driver evaluates single rows.
+    val threads = Option(TaskContext.get()).fold(1)(_.cpus())
+    natives.classify(handle, input, images.length, threads, output)
     new ResultRows(output, labels)
   }
 }

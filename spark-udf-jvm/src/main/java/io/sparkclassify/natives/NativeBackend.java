@@ -10,7 +10,7 @@ import java.nio.ByteBuffer;
  */
 public interface NativeBackend {
 
-  /** Version, ABI and backend of the library: {@code {"version": "0.1.0", "abi": 1, "backend": "onnx"}}. */
+  /** Version, ABI and backend of the library: {@code {"version": "0.1.0", "abi": 2, "backend": "onnx"}}. */
   String buildInfo();
 
   /**
@@ -27,7 +27,7 @@ public interface NativeBackend {
    * Opens a model. Equal requests share one model; callers that come while it is being loaded wait for it, and after a
    * failure the next one tries again.
    *
-   * @param request {@code {"directory": "/models/id-card", "device": "cpu", "threads": 1}}
+   * @param request {@code {"directory": "/models/id-card", "device": "cpu"}}
    * @return the model's handle, which is never used for another one
    */
   long openModel(String request);
@@ -51,9 +51,10 @@ public interface NativeBackend {
    * image's row is int 1, int position of its message in the buffer, int length of it in bytes (UTF-8, at most 512),
    * and zeros. The buffer has room for {@code 32 + count * (16 + 4 * C + 512)} bytes.
    *
+   * @param threads how many threads may work on the batch, at least 1: this one and helpers that end with the call
    * @return the number of bytes written to {@code output}
    */
-  long classify(long model, ByteBuffer input, int count, ByteBuffer output);
+  long classify(long model, ByteBuffer input, int count, int threads, ByteBuffer output);
 
   /** Closes a model: its handle is refused from now on. Calls that are using it finish undisturbed. */
   void closeModel(long model);

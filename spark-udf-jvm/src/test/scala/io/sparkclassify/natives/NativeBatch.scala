@@ -30,9 +30,9 @@ object NativeBatch {
   def pack(images: Seq[Array[Byte]]): ByteBuffer =
     input(images.scanLeft(8L * (images.length + 1))(_ + _.length), images.toArray.flatten)
 
-  def classify(natives: NativeBackend, model: Long, images: Seq[Array[Byte]]): Results = {
+  def classify(natives: NativeBackend, model: Long, images: Seq[Array[Byte]], threads: Int = 1): Results = {
     val output = direct(capacity(images.length))
-    val written = natives.classify(model, pack(images), images.length, output)
+    val written = natives.classify(model, pack(images), images.length, threads, output)
     val rows = images.indices.map { image =>
       val row = 32 + image * (16 + 4 * classes)
       if (output.getInt(row) == 0) {
@@ -51,8 +51,8 @@ object NativeBatch {
     Results((0 until 4).map(field => output.getLong(8 * field)), rows)
   }
 
-  def request(directory: Path, device: String = "cpu", threads: Int = 1): String =
-    s"""{"directory": "$directory", "device": "$device", "threads": $threads}"""
+  def request(directory: Path, device: String = "cpu"): String =
+    s"""{"directory": "$directory", "device": "$device"}"""
 
   def read(image: Path): Array[Byte] = Files.readAllBytes(image)
 }

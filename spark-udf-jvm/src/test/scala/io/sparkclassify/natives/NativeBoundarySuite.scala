@@ -21,12 +21,10 @@ class NativeBoundarySuite extends AnyFunSuite {
   private lazy val png = read(TestData.image(".png"))
   private lazy val jpeg = read(TestData.image(".jpg"))
 
-  private def open(device: String = "cpu", threads: Int = 1): Long =
-    natives.openModel(request(TestData.model, device, threads))
+  private def open(device: String = "cpu"): Long = natives.openModel(request(TestData.model, device))
 
-  /** The same model again, under a handle of its own, which this test can close. */
   private def withModel[T](device: String)(body: Long => T): T = {
-    val model = open(device, threads = 2)
+    val model = open(device)
     try body(model)
     finally natives.closeModel(model)
   }
@@ -74,20 +72,23 @@ class NativeBoundarySuite extends AnyFunSuite {
     val model = open()
     val output = direct(capacity(1))
     val good = pack(Seq(png))
-    assertRefused("`input`", "null")(natives.classify(model, null, 1, output))
-    assertRefused("`output`", "null")(natives.classify(model, good, 1, null))
-    assertRefused("`input`", "not a direct buffer")(natives.classify(model, ByteBuffer.allocate(100), 1, output))
-    assertRefused("`output`", "not a direct buffer")(natives.classify(model, good, 1, ByteBuffer.allocate(5000)))
-    assertRefused("`output`", "shares memory")(natives.classify(model, good, 1, good))
-    assertRefused("`output`", "shares memory")(natives.classify(model, good.duplicate.position(8).slice(), 1, good))
-    assertRefused("`count`", "-1")(natives.classify(model, good, -1, output))
-    assertRefused("`count`", "does not fit")(natives.classify(model, good, Int.MaxValue, output))
-    assertRefused("`output`", s"${capacity(1) - 1} bytes")(natives.classify(model, good, 1, direct(capacity(1) - 1)))
-    assertRefused("`input`", "too few")(natives.classify(model, direct(15), 1, output))
-    assertRefused("`input`", "too few")(natives.classify(model, direct(0), 0, output))
+    assertRefused("`input`", "null")(natives.classify(model, null, 1, 1, output))
+    assertRefused("`output`", "null")(natives.classify(model, good, 1, 1, null))
+    assertRefused("`input`", "not a direct buffer")(natives.classify(model, ByteBuffer.allocate(100), 1, 1, output))
+    assertRefused("`output`", "not a direct buffer")(natives.classify(model, good, 1, 1, ByteBuffer.allocate(5000)))
+    assertRefused("`output`", "shares memory")(natives.classify(model, good, 1, 1, good))
+    assertRefused("`output`", "shares memory")(natives.classify(model, good.duplicate.position(8).slice(), 1, 1, good))
+    Seq(0, -1, Int.MinValue).foreach { threads =>
+      assertRefused("`threads`", s"$threads is less than 1")(natives.classify(model, good, 1, threads, output))
+    }
+    assertRefused("`count`", "-1")(natives.classify(model, good, -1, 1, output))
+    assertRefused("`count`", "does not fit")(natives.classify(model, good, Int.MaxValue, 1, output))
+    assertRefused("`output`", s"${capacity(1) - 1} bytes")(natives.classify(model, good, 1, 1, direct(capacity(1) - 1)))
+    assertRefused("`input`", "too few")(natives.classify(model, direct(15), 1, 1, output))
+    assertRefused("`input`", "too few")(natives.classify(model, direct(0), 0, 1, output))
     Seq(Seq(-1L, 16L), Seq(0L, 16L), Seq(16L, 15L), Seq(16L, 17L), Seq(16L, Long.MaxValue), Seq(Long.MinValue, 16L))
       .foreach { positions =>
-        assertRefused("`input`", "position")(natives.classify(model, input(positions), 1, output))
+        assertRefused("`input`", "position")(natives.classify(model, input(positions), 1, 1, output))
       }
     assert(classify(natives, model, Seq(png)).rows.length == 1)
   }
@@ -97,18 +98,18 @@ class NativeBoundarySuite extends AnyFunSuite {
     val shifted = direct(packed.capacity + 3)
     shifted.position(3).put(packed.rewind())
     val slice = shifted.position(3).slice()
-    assert(natives.classify(open(), slice, 1, direct(capacity(1))) == 32 + 16 + 4 * classes)
+    assert(natives.classify(open(), slice, 1, 1, direct(capacity(1))) == 32 + 16 + 4 * classes)
   }
 
   test("a closed model and a handle that never was are refused") {
-    val model = open(threads = 3)
+    val model = open()
     natives.closeModel(model)
     Seq(model, 0L, -1L, Long.MaxValue).foreach { stale =>
       assertRefused(s"handle $stale")(classify(natives, stale, Seq(png)))
       assertRefused(s"handle $stale")(natives.describeModel(stale))
       assertRefused(s"handle $stale")(natives.closeModel(stale))
     }
-    val again = open(threads = 3)
+    val again = open()
     assert(again != model)
     assert(classify(natives, again, Seq(png)).rows.length == 1)
   }
@@ -141,9 +142,8 @@ class NativeBoundarySuite extends AnyFunSuite {
     val missing = Paths.get("/no/such/model")
     assertFails("CLASSIFY_BAD_MODEL", missing.toString)(natives.openModel(request(missing)))
     assertRefused("`request`", "null")(natives.openModel(null))
-    assertRefused("`request`", "unknown field `treads`")(natives.openModel("""{"directory": "/m", "treads": 1}"""))
+    assertRefused("`request`", "unknown field `threads`")(natives.openModel("""{"directory": "/m", "threads": 2}"""))
     assertRefused("`request`")(natives.openModel("no JSON"))
-    assertRefused("`request`", "threads")(natives.openModel(request(TestData.model, threads = 0)))
     assertRefused("`request`", "engine_library")(natives.initialize("{\"engine_library\": 7}"))
   }
 
