@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use ort::environment::Environment;
 use spark_classify_core::backend::{check_len, Backend};
 use spark_classify_core::error::{Error, Result};
+use spark_classify_core::model::PreprocessorConfig;
 
 use crate::session::{Reason, Session};
-use crate::signature::Signature;
+use crate::signature::{output_values, Signature};
 use crate::ENGINE;
 
 /// A loaded model. All callers share the session and so its weights.
@@ -19,12 +20,17 @@ pub(crate) struct OnnxBackend {
 }
 
 impl OnnxBackend {
-    /// Loads the model file at `path`, checks that it fits images of `input_size` (height, width), and runs it once on
-    /// an empty image: that tells the number of classes, and finds a model that cannot run before a query does.
-    pub(crate) fn load(environment: &Environment, path: PathBuf, input_size: (usize, usize)) -> Result<Self> {
+    /// Loads the model file at `path`, checks that it fits the images that `preprocessor` makes, and runs it once on
+    /// an empty one: that tells the number of classes, and finds a model that cannot run before a query does.
+    pub(crate) fn load(environment: &Environment, path: PathBuf, preprocessor: &PreprocessorConfig) -> Result<Self> {
         let load = || {
             let session = Session::open(environment, &path)?;
-            let signature = Signature::of(session.inputs(), session.outputs(), input_size)?;
+            let signature = Signature::of(
+                session.inputs(),
+                session.outputs(),
+                preprocessor.input_size(),
+                preprocessor.data_format,
+            )?;
             let classes = count_classes(&session, &signature)?;
             Ok(Self {
                 session,
@@ -105,5 +111,8 @@ fn infer<T>(
     nchw: &[f32],
     read: impl FnOnce(&[i64], &[f32]) -> Result<T, Reason>,
 ) -> Result<T, Reason> {
-    session.run(&signature.input, &signature.output, signature.shape(batch), nchw, read)
+    let input = signature.tensor(batch, nchw)?;
+    let output = session.run(&signature.input, &input, &signature.output)?;
+    let (shape, values) = output_values(&output)?;
+    read(shape, &values)
 }

@@ -1,5 +1,7 @@
 //! How images become tensors, as `preprocessor_config.json` says it.
 
+use std::fmt;
+
 /// The preprocessing steps of a model, in the order in which they are done. Images are always made RGB first.
 ///
 /// A field of the file that would change the result and is not known here is an error, never a guess. So is a field
@@ -16,8 +18,28 @@ pub struct PreprocessorConfig {
     pub normalize: Vec<Normalize>,
     /// `do_flip_channel_order`: the tensor's channels are blue, green, red.
     pub bgr: bool,
+    /// `data_format`, where the file says it.
+    pub data_format: Option<DataFormat>,
     /// Height and width of what all of this gives.
     pub(crate) input_size: (usize, usize),
+}
+
+/// The order of the dimensions of a model's input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DataFormat {
+    /// Batch, channels, height, width.
+    ChannelsFirst,
+    /// Batch, height, width, channels.
+    ChannelsLast,
+}
+
+impl fmt::Display for DataFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ChannelsFirst => "channels_first",
+            Self::ChannelsLast => "channels_last",
+        })
+    }
 }
 
 /// The resize step.

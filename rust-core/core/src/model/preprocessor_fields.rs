@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::json::Object;
 use super::processors::Processor;
-use super::{Crop, CropConvention, Normalize, PreprocessorConfig, Resampling, Rescale, Resize, Size};
+use super::{Crop, CropConvention, DataFormat, Normalize, PreprocessorConfig, Resampling, Rescale, Resize, Size};
 use crate::error::Result;
 
 /// The largest side of a model's input, in pixels.
@@ -20,6 +20,8 @@ const NEUTRAL_FIELDS: &[&str] = &[
     "auto_map",
     "device",
     "disable_grouping",
+    // How the pixels of images lie that are given as arrays: here they are given as files.
+    "input_data_format",
     // Images are always made RGB: without this the processors fail on those that are not.
     "do_convert_rgb",
     // These two concern segmentation maps.
@@ -39,6 +41,7 @@ impl PreprocessorConfig {
         let rescale = take_rescale(file, processor)?;
         let normalize = take_normalize(file, processor)?;
         let bgr = take_bgr(file, &normalize)?;
+        let data_format = take_data_format(file)?;
         refuse_others(file)?;
         let input_size = match (crop, resize.map(|resize| resize.size)) {
             (Some(crop), _) => (crop.height, crop.width),
@@ -63,6 +66,7 @@ impl PreprocessorConfig {
             rescale,
             normalize,
             bgr,
+            data_format,
             input_size,
         })
     }
@@ -315,15 +319,20 @@ fn take_bgr(file: &mut Object, normalize: &[Normalize]) -> Result<bool> {
     Ok(bgr)
 }
 
-/// Beyond the neutral fields, a step that is switched off changes nothing either.
-fn refuse_others(file: &mut Object) -> Result<()> {
-    for (field, harmless) in [("data_format", "channels_first"), ("input_data_format", "")] {
-        if let Some(value) = file.take::<String>(field)? {
-            if value != harmless {
-                return Err(file.error(field, format!("`{value}` is not supported")));
-            }
+fn take_data_format(file: &mut Object) -> Result<Option<DataFormat>> {
+    match file.take::<String>("data_format")?.as_deref() {
+        None => Ok(None),
+        Some("channels_first") => Ok(Some(DataFormat::ChannelsFirst)),
+        Some("channels_last") => Ok(Some(DataFormat::ChannelsLast)),
+        Some(other) => {
+            let reason = format!("`{other}` is none of `channels_first`, `channels_last`");
+            Err(file.error("data_format", reason))
         }
     }
+}
+
+/// Beyond the neutral fields, a step that is switched off changes nothing either.
+fn refuse_others(file: &Object) -> Result<()> {
     for (field, value) in file.rest() {
         let switched_off = field.starts_with("do_") && *value == Value::Bool(false);
         if !NEUTRAL_FIELDS.contains(&field.as_str()) && !value.is_null() && !switched_off {

@@ -113,6 +113,7 @@ mod tests {
             rescale: None,
             normalize: Vec::new(),
             bgr: false,
+            data_format: None,
             input_size: (0, 0),
         }
     }

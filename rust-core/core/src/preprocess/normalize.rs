@@ -67,6 +67,7 @@ mod tests {
             rescale: factor.map(|factor| Rescale { factor, offset: 0.0 }),
             normalize: normalize.into_iter().collect(),
             bgr: false,
+            data_format: None,
             input_size: (0, 0),
         }
     }

@@ -55,6 +55,7 @@ fn a_vit_configuration_is_read_whole() {
                 std: [0.25, 0.5, 1.0]
             }],
             bgr: false,
+            data_format: Some(DataFormat::ChannelsFirst),
             input_size: (224, 200),
         }
     );
@@ -106,7 +107,7 @@ fn what_would_change_the_result_is_refused_by_name() {
     refusal(with(r#""do_flip_channel_order": true"#), "do_flip_channel_order");
     refusal(with(r#""do_pad": true"#), "do_pad");
     refusal(with(r#""rescale_offset": true"#), "rescale_offset");
-    refusal(with(r#""data_format": "channels_last""#), "data_format");
+    refusal(with(r#""data_format": "NHWC""#), "data_format");
     let message = refusal(
         with(r#""image_processor_type": "DINOv3ViTImageProcessorFast""#),
         "image_processor_type",
