@@ -7,6 +7,7 @@ writes below `tests/golden/`:
 * `predictions.json`: every committed image's class probabilities from both engines, one image at a time;
 * `decode.json`: SHA-256 of every committed image's RGB pixels, as decoded and as resized to the model's input;
 * `resize.json`: tiny images resized by each of Pillow's filters, pixel for pixel (base64, RGB, row-major);
+* `processors.json`: SHA-256 of the tensors that Hugging Face's and torchvision's preprocessing makes of three images;
 * `images/` and `images.json`: odd and broken image files, with the SHA-256 of their RGB pixels, as they are
   and turned upright, or Pillow's refusal.
 
@@ -28,9 +29,12 @@ import onnxruntime
 import pandas as pd
 import PIL
 import torch
+import torchvision
+import transformers
 from classifier_model import decode, resize
 from make_odd_images import write_odd_images
 from PIL import Image, ImageOps, features
+from processor_cases import processed
 from python_infer import BACKENDS, Stopwatch, classify, load_network, read_labels
 
 # Filter names with the numbers that `resample` of preprocessor_config.json uses.
@@ -127,6 +131,12 @@ def odd_images(folder: Path) -> dict[str, object]:
     return {"versions": versions(), "images": images}
 
 
+def processor_tensors(folder: Path) -> dict[str, object]:
+    """Checksums of tensors, by preprocessing configuration and image."""
+    libraries = {"torchvision": torchvision.__version__, "transformers": transformers.__version__}
+    return {"versions": versions() | libraries} | processed(folder)
+
+
 def write_json(path: Path, content: dict[str, object]) -> None:
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
@@ -146,6 +156,7 @@ def main() -> None:
     write_json(arguments.out / "decode.json", decoded(table, image_dir))
     write_json(arguments.out / "resize.json", resized())
     write_json(arguments.out / "images.json", odd_images(arguments.out / "images"))
+    write_json(arguments.out / "processors.json", processor_tensors(arguments.out))
 
 
 if __name__ == "__main__":

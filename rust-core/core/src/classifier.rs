@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use crate::backend::{Backend, Engine, LoadOptions};
 use crate::error::{Error, ImageError, Result};
-use crate::model::{Labels, ModelDirectory};
+use crate::model::{Labels, ModelDirectory, OutputKind};
 use crate::predictions::Predictions;
 use crate::preprocess::{DecodeOptions, ImageLimits, Preprocessor, Scratch, StageTimes};
+use crate::probe::check_output;
 use crate::threads::{lock, on_threads};
 
 /// The images of one run of the model are at most so many: more gain no time, and take memory for their activations.
@@ -51,18 +52,22 @@ impl Classifier {
     ///
     /// # Errors
     /// Whatever [`ModelDirectory::open`] and [`Engine::load`] return; [`Error::ModelField`] when the model has not
-    /// as many classes as `config.json` names.
+    /// as many classes as `config.json` names, or gives other numbers than `config.json` says.
     pub fn load(engine: &dyn Engine, dir: &Path, options: &LoadOptions) -> Result<Self> {
         let start = Instant::now();
         let model = ModelDirectory::open(dir)?;
         let backend = engine.load(&model, options)?;
         let (named, given) = (model.labels().len(), backend.classes());
         if named != given {
-            return Err(model.label_error(format!(
-                "names {named} classes, but the {} model gives {given}; both must come from the same training",
-                engine.name()
-            )));
+            return Err(model.config_error(
+                "id2label",
+                format!(
+                    "names {named} classes, but the {} model gives {given}; both must come from the same training",
+                    engine.name()
+                ),
+            ));
         }
+        check_output(&model, &*backend)?;
         let load_time = start.elapsed();
         log::info!(
             "loaded {} with {}: {named} classes, {} ms",
@@ -158,9 +163,15 @@ impl Classifier {
         if predictions.outcomes.iter().any(Result::is_ok) {
             inference += self.infer(&tensor, threads, &mut predictions.values)?;
             let start = Instant::now();
-            predictions.softmax().map_err(|index| Error::Inference {
+            let kind = self.model.output_kind();
+            predictions.finish(kind).map_err(|index| Error::Inference {
                 engine: self.engine,
-                reason: format!("the logits of image {index} of the batch are not finite numbers"),
+                reason: match kind {
+                    OutputKind::Logits => format!("the logits of image {index} of the batch are not finite numbers"),
+                    OutputKind::Probabilities => {
+                        format!("the outputs for image {index} of the batch are no probabilities with the sum 1")
+                    }
+                },
             })?;
             inference += start.elapsed();
         }

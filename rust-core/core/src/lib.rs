@@ -35,6 +35,7 @@ pub mod model;
 pub mod panics;
 pub mod predictions;
 pub mod preprocess;
+mod probe;
 mod threads;
 
 pub use backend::{Backend, Engine, LoadOptions};

@@ -1,14 +1,16 @@
-//! Logits to probabilities, and the results of a batch.
+//! What the model gives to probabilities, and the results of a batch.
 
-use ndarray::{ArrayViewMut1, ArrayViewMut2};
+use ndarray::ArrayViewMut1;
 
 use crate::error::ImageError;
+use crate::model::OutputKind;
+use crate::probe::are_probabilities;
 
 /// The results of one batch, in the order of its images. Reuse the value from batch to batch: it keeps its memory.
 #[derive(Debug, Default)]
 pub struct Predictions {
     classes: usize,
-    /// Row-major, images x classes: logits first, then probabilities in their place. Rows of bad images are garbage.
+    /// Row-major, images x classes: what the model gives, then probabilities in its place. Rows of bad images are garbage.
     pub(crate) values: Vec<f32>,
     pub(crate) outcomes: Vec<Result<(), ImageError>>,
 }
@@ -82,16 +84,20 @@ impl Predictions {
         self.outcomes.resize(images, Ok(()));
     }
 
-    /// Makes probabilities of the logits of all good images. Returns the index of the first good image whose logits
-    /// have none (NaN, or plus infinity).
-    pub(crate) fn softmax(&mut self) -> Result<(), usize> {
-        let shape = (self.outcomes.len(), self.classes);
-        // Cannot fail: `reset` gave `values` this very size.
-        let Ok(mut rows) = ArrayViewMut2::from_shape(shape, &mut self.values) else {
-            return Err(0);
-        };
-        for (index, (row, outcome)) in rows.rows_mut().into_iter().zip(&self.outcomes).enumerate() {
-            if outcome.is_ok() && !softmax(row) {
+    /// Makes probabilities of what the model gave for all good images. Returns the index of the first good image whose
+    /// logits have none (NaN, or plus infinity), or whose probabilities are none.
+    pub(crate) fn finish(&mut self, kind: OutputKind) -> Result<(), usize> {
+        if self.classes == 0 {
+            return Ok(());
+        }
+        let rows = self.values.chunks_exact_mut(self.classes);
+        for (index, (row, outcome)) in rows.zip(&self.outcomes).enumerate() {
+            let usable = match kind {
+                _ if outcome.is_err() => true,
+                OutputKind::Logits => softmax(ArrayViewMut1::from(row)),
+                OutputKind::Probabilities => are_probabilities(row),
+            };
+            if !usable {
                 return Err(index);
             }
         }
@@ -138,7 +144,7 @@ mod tests {
         // torch.softmax(torch.tensor(logits), 0)
         let expected = [0.011_230_854, 0.225_577_68, 0.000_068_867_4, 0.763_122_56];
         let mut predictions = predictions(&[-1.5, 1.5, -6.594_237, 2.718_754]);
-        predictions.softmax().unwrap();
+        predictions.finish(OutputKind::Logits).unwrap();
         let prediction = predictions.get(0).unwrap();
         for (actual, expected) in prediction.probabilities.iter().zip(expected) {
             assert!((actual - expected).abs() < 1e-6, "{actual} is not {expected}");
@@ -150,14 +156,14 @@ mod tests {
     #[test]
     fn large_logits_do_not_overflow_and_masked_classes_get_zero() {
         let mut predictions = predictions(&[1000.0, 1000.0, f32::NEG_INFINITY]);
-        predictions.softmax().unwrap();
+        predictions.finish(OutputKind::Logits).unwrap();
         assert_eq!(predictions.get(0).unwrap().probabilities, [0.5, 0.5, 0.0]);
     }
 
     #[test]
     fn the_first_of_equals_wins() {
         let mut predictions = predictions(&[0.0, 3.0, 3.0]);
-        predictions.softmax().unwrap();
+        predictions.finish(OutputKind::Logits).unwrap();
         assert_eq!(predictions.get(0).unwrap().class_id, 1);
     }
 
@@ -165,7 +171,7 @@ mod tests {
     fn a_thousand_classes_sum_to_one() {
         let logits: Vec<f32> = (0_u16..1000).map(|class| f32::from(class % 37) * 0.3 - 5.0).collect();
         let mut predictions = predictions(&logits);
-        predictions.softmax().unwrap();
+        predictions.finish(OutputKind::Logits).unwrap();
         let sum: f64 = predictions
             .get(0)
             .unwrap()
@@ -179,8 +185,18 @@ mod tests {
     #[test]
     fn logits_without_probabilities_are_found() {
         for broken in [f32::NAN, f32::INFINITY] {
-            assert_eq!(predictions(&[0.0, broken]).softmax(), Err(0));
+            assert_eq!(predictions(&[0.0, broken]).finish(OutputKind::Logits), Err(0));
         }
-        assert_eq!(predictions(&[f32::NEG_INFINITY; 2]).softmax(), Err(0));
+        assert_eq!(predictions(&[f32::NEG_INFINITY; 2]).finish(OutputKind::Logits), Err(0));
+    }
+
+    #[test]
+    fn probabilities_stay_as_they_are_and_are_checked() {
+        let mut given = predictions(&[0.25, 0.75]);
+        given.finish(OutputKind::Probabilities).unwrap();
+        assert_eq!(given.get(0).unwrap().probabilities, [0.25, 0.75]);
+        for broken in [[0.25, 0.25], [1.5, -0.5], [f32::NAN, 1.0]] {
+            assert_eq!(predictions(&broken).finish(OutputKind::Probabilities), Err(0));
+        }
     }
 }

@@ -4,6 +4,7 @@
 mod common;
 
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use common::{model_directory, odd_image, plain_png, repository};
@@ -18,9 +19,15 @@ const PREPROCESSOR: &str = r#"{"size": {"height": 6, "width": 4}, "resample": 2,
 enum Logits {
     #[default]
     ChannelMeans,
+    /// The channels' shares of the brightness, which are probabilities.
+    Shares,
     NotANumber,
+    /// After the runs of loading.
     Failing,
 }
+
+/// What the model is run for before its first batch.
+const RUNS_OF_LOADING: usize = 2;
 
 #[derive(Default)]
 struct MeanEngine {
@@ -39,6 +46,7 @@ struct MeanBackend {
     classes: usize,
     batch: usize,
     runs: Runs,
+    calls: AtomicUsize,
 }
 
 impl Engine for MeanEngine {
@@ -56,6 +64,7 @@ impl Engine for MeanEngine {
             classes: 3 + self.additional_classes,
             batch: self.batch.max(1),
             runs: Arc::clone(&self.runs),
+            calls: AtomicUsize::new(0),
         }))
     }
 }
@@ -70,7 +79,10 @@ impl Backend for MeanBackend {
     }
 
     fn run(&self, n: usize, nchw: &[f32], logits: &mut [f32]) -> Result<()> {
-        self.runs.lock().unwrap().push(n);
+        let loading = self.calls.fetch_add(1, Ordering::Relaxed) < RUNS_OF_LOADING;
+        if !loading {
+            self.runs.lock().unwrap().push(n);
+        }
         assert_eq!((nchw.len(), logits.len()), (n * 3 * 6 * 4, n * 3));
         match self.logits {
             Logits::ChannelMeans => {
@@ -79,10 +91,24 @@ impl Backend for MeanBackend {
                 }
                 Ok(())
             }
+            Logits::Shares => {
+                for (image, shares) in nchw.chunks_exact(3 * 6 * 4).zip(logits.chunks_exact_mut(3)) {
+                    for (plane, share) in image.chunks_exact(6 * 4).zip(shares.iter_mut()) {
+                        // An image without light is a little of every colour.
+                        *share = plane.iter().map(|sample| sample.abs() + 1e-9).sum();
+                    }
+                    let all: f32 = shares.iter().sum();
+                    for share in shares {
+                        *share /= all;
+                    }
+                }
+                Ok(())
+            }
             Logits::NotANumber => {
                 logits.fill(f32::NAN);
                 Ok(())
             }
+            Logits::Failing if loading => Ok(()),
             Logits::Failing => Err(Error::Inference {
                 engine: "mean",
                 reason: "on demand".to_owned(),
@@ -256,4 +282,39 @@ fn failures_of_the_engine_fail_the_call() {
         assert_eq!(error.to_string(), reason);
         assert_eq!(error.condition(), "CLASSIFY_INFERENCE_FAILED");
     }
+}
+
+/// Loads an engine from a directory whose `config.json` has these fields beside the labels.
+fn load_with(logits: Logits, fields: &str) -> Result<Classifier> {
+    let directory = model_directory(PREPROCESSOR);
+    let labels = r#""id2label": {"0": "red", "1": "green", "2": "blue"}"#;
+    std::fs::write(directory.path().join("config.json"), format!("{{{labels}{fields}}}")).unwrap();
+    let engine = MeanEngine {
+        logits,
+        ..MeanEngine::default()
+    };
+    Classifier::load(&engine, directory.path(), &LoadOptions::default())
+}
+
+#[test]
+fn a_model_may_give_probabilities() {
+    let image = plain_png(4, 6, [50, 100, 50]);
+    let mut predictions = Predictions::new();
+    let classifier = load_with(Logits::Shares, r#", "function_to_apply": "none""#).unwrap();
+    classifier.classify(&[&image], ONE, &mut predictions).unwrap();
+    let prediction = predictions.get(0).unwrap();
+    for (actual, expected) in prediction.probabilities.iter().zip([0.25, 0.5, 0.25]) {
+        assert!((actual - expected).abs() < 1e-6, "{prediction:?}");
+    }
+}
+
+#[test]
+fn logits_announced_as_probabilities_are_refused() {
+    let error = load_with(Logits::ChannelMeans, r#", "function_to_apply": "none""#).unwrap_err();
+    let message = error.to_string();
+    assert!(
+        message.contains("config.json: field `function_to_apply`: is `none`, but the model gives no probabilities"),
+        "{message}"
+    );
+    assert_eq!(error.condition(), "CLASSIFY_BAD_MODEL");
 }

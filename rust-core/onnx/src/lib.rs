@@ -16,6 +16,7 @@
 mod backend;
 mod library;
 mod session;
+mod signature;
 
 use std::path::{Path, PathBuf};
 
@@ -68,7 +69,7 @@ impl Engine for OnnxEngine {
             });
         }
         let environment = library::environment(&self.library)?;
-        let backend = OnnxBackend::load(environment, model.file(MODEL_FILE)?, model.input_size())?;
+        let backend = OnnxBackend::load(environment, model.file(MODEL_FILE)?, model.preprocessor())?;
         Ok(Box::new(backend))
     }
 }

@@ -13,7 +13,7 @@ use std::ptr::{self, NonNull};
 
 use ort::environment::Environment;
 use ort::session::builder::GraphOptimizationLevel;
-use ort::value::{DynValue, Outlet, TensorRef};
+use ort::value::{DynValue, Outlet};
 use ort::AsPointer;
 
 /// Why ONNX Runtime refused something; the caller knows what to call it.
@@ -53,29 +53,18 @@ impl Session {
         self.0.outputs()
     }
 
-    /// Runs the model on one NCHW tensor of shape `[n, channels, height, width]`, without copying it, and hands shape
-    /// and content of the output to `read`. `input` and `output` are the names of the two in the model.
-    pub(crate) fn run<T>(
-        &self,
-        input: &CStr,
-        output: &CStr,
-        shape: [usize; 4],
-        nchw: &[f32],
-        read: impl FnOnce(&[i64], &[f32]) -> Result<T, Reason>,
-    ) -> Result<T, Reason> {
-        let tensor = TensorRef::from_array_view((shape, nchw)).map_err(reason)?;
-        let result = self.call_run(input, &tensor, output).map_err(reason)?;
-        let (shape, values) = result.try_extract_tensor::<f32>().map_err(reason)?;
-        read(shape, values)
+    /// Runs the model on one tensor. `input` and `output` are the names of the two in the model.
+    pub(crate) fn run(&self, input: &CStr, tensor: &DynValue, output: &CStr) -> Result<DynValue, Reason> {
+        self.call_run(input, tensor, output).map_err(reason)
     }
 
     /// `OrtApi::Run` with one input and one output.
-    fn call_run(&self, input: &CStr, tensor: &TensorRef<'_, f32>, output: &CStr) -> ort::Result<DynValue> {
+    fn call_run(&self, input: &CStr, tensor: &DynValue, output: &CStr) -> ort::Result<DynValue> {
         let mut result = ptr::null_mut();
         // SAFETY: The session is alive as long as `self`, and `Run` is the one call of ONNX Runtime's API that uses it
         // from several threads, which its CPU provider allows (see the top of this file). Names and input are arrays of
         // one element that outlive the call, the names null-terminated; null run options stand for the defaults. The
-        // input's memory is borrowed by `tensor` and only read: ONNX Runtime never reuses the buffer of a graph's input.
+        // input's memory is held by `tensor` and only read: ONNX Runtime never reuses the buffer of a graph's input.
         // A null `result` asks ONNX Runtime to allocate the output.
         let status = unsafe {
             (ort::api().Run)(
@@ -104,6 +93,6 @@ pub(crate) fn c_name(outlet: &Outlet) -> Result<CString, Reason> {
 }
 
 #[allow(clippy::needless_pass_by_value)]
-fn reason(error: ort::Error) -> Reason {
+pub(crate) fn reason(error: ort::Error) -> Reason {
     error.message().to_owned()
 }

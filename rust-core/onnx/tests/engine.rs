@@ -8,7 +8,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use contract::{load, load_error, model_without_weights, pixels, run};
-use onnx_model::{pooling_model, Tensor, FLOAT, INT64};
+use onnx_model::{channels_last_model, pooling_model, Tensor, FLOAT, FLOAT16, INT64};
 use spark_classify_core::{Engine, Error};
 use spark_classify_onnx::OnnxEngine;
 
@@ -133,7 +133,7 @@ fn a_model_for_other_images_is_refused() {
     let reason = input("channels", &[-1, 1, 128, 128]);
     assert!(reason.contains("[-1, 1, 128, 128]"), "{reason}");
     let reason = input("rank", &[-1, 3, 128]);
-    assert!(reason.contains("expected [batch, 3, height, width]"), "{reason}");
+    assert!(reason.contains("expected [batch, 3, height, width] or"), "{reason}");
 }
 
 #[test]
@@ -154,4 +154,82 @@ fn a_model_of_another_kind_is_refused() {
         reason.contains("the output has shape [1, 3, 1, 1], expected [1, classes]"),
         "{reason}"
     );
+}
+
+/// Means of the channels of each image in `nchw`.
+fn means(nchw: &[f32]) -> Vec<f32> {
+    let plane = 128 * 128;
+    let mean = |channel: &[f32]| channel.iter().sum::<f32>() / plane as f32;
+    nchw.chunks(plane).map(mean).collect()
+}
+
+#[test]
+fn the_order_of_dimensions_is_found() {
+    let scores = Tensor::new("scores", FLOAT, &[-1, 3]);
+    let nchw = pixels(2 * IMAGE);
+    let last = |name: &str, input: Tensor<'_>| {
+        let dir = model_without_weights(name);
+        fs::write(dir.join("model.onnx"), channels_last_model(input, scores)).unwrap();
+        contract::assert_close(&run(&*load(&engine(), &dir).unwrap(), 2, &nchw), &means(&nchw));
+    };
+    last("last", Tensor::new("pixels", FLOAT, &[-1, 128, 128, 3]));
+    last("last dynamic", Tensor::new("pixels", FLOAT, &[-1, -1, -1, 3]));
+    let dynamic = Tensor::new("pixels", FLOAT, &[-1; 4]);
+    last("last named", dynamic.called(&["batch", "height", "width", "Channels"]));
+    let first = dynamic.called(&["batch_size", "num_channels", "height", "width"]);
+    let dir = directory("first named", &[first], &[scores]);
+    contract::assert_close(&run(&*load(&engine(), &dir).unwrap(), 2, &nchw), &means(&nchw));
+
+    let reason = refusal("neither named", &[dynamic], &[scores]);
+    assert!(
+        reason.contains("input `pixels` has shape [-1, -1, -1, -1], which may be"),
+        "{reason}"
+    );
+    assert!(reason.contains("write `data_format`"), "{reason}");
+}
+
+#[test]
+fn the_order_of_dimensions_may_be_written() {
+    let scores = Tensor::new("scores", FLOAT, &[-1, 3]);
+    let write = |dir: &PathBuf, format: &str| {
+        let fields = format!(
+            r#"{{"size": {{"height": 128, "width": 128}}, "resample": 2, "do_normalize": false, "data_format": "{format}"}}"#
+        );
+        fs::write(dir.join("preprocessor_config.json"), fields).unwrap();
+    };
+    let dir = model_without_weights("last written");
+    let input = Tensor::new("pixels", FLOAT, &[-1; 4]);
+    fs::write(dir.join("model.onnx"), channels_last_model(input, scores)).unwrap();
+    write(&dir, "channels_last");
+    let nchw = pixels(IMAGE);
+    contract::assert_close(&run(&*load(&engine(), &dir).unwrap(), 1, &nchw), &means(&nchw));
+
+    let dir = directory(
+        "contradiction",
+        &[Tensor::new("pixels", FLOAT, &[-1, 3, -1, -1])],
+        &[scores],
+    );
+    write(&dir, "channels_last");
+    let error = load_error(&engine(), &dir).to_string();
+    assert!(
+        error.contains("[-1, 3, -1, -1], but `data_format` in preprocessor_config.json is `channels_last`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn half_precision_goes_in_and_comes_out() {
+    let nchw = pixels(2 * IMAGE);
+    let pixels_first = Tensor::new("pixels", FLOAT16, &[-1, 3, 128, 128]);
+    let scores = Tensor::new("scores", FLOAT16, &[-1, 3]);
+    let first = directory("half", &[pixels_first], &[scores]);
+    let last = model_without_weights("half last");
+    let pixels_last = Tensor::new("pixels", FLOAT16, &[-1, 128, 128, 3]);
+    fs::write(last.join("model.onnx"), channels_last_model(pixels_last, scores)).unwrap();
+    for dir in [first, last] {
+        let actual = run(&*load(&engine(), &dir).unwrap(), 2, &nchw);
+        for (actual, expected) in actual.iter().zip(means(&nchw)) {
+            assert!((actual - expected).abs() < 1e-3, "{actual} is not {expected}");
+        }
+    }
 }

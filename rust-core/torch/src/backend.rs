@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use spark_classify_core::backend::{check_len, Backend};
 use spark_classify_core::error::{Error, Result};
-use tch::{Device, Kind, Tensor};
+use spark_classify_core::model::{DataFormat, PreprocessorConfig};
+use tch::{Device, Kind, TchError, Tensor};
 
 use crate::ffi::{Module, Reason};
 use crate::{runtime, ENGINE};
@@ -15,34 +16,61 @@ const CHANNELS: usize = 3;
 #[derive(Debug)]
 pub(crate) struct TorchBackend {
     module: Module,
-    input_size: (usize, usize),
+    input: Input,
     classes: usize,
 }
 
+/// What the module takes.
+#[derive(Debug, Clone, Copy)]
+struct Input {
+    height: usize,
+    width: usize,
+    format: DataFormat,
+    kind: Kind,
+}
+
+/// The kinds of floating-point numbers a module may compute in, in the order in which they are tried.
+const KINDS: [Kind; 3] = [Kind::Float, Kind::Half, Kind::BFloat16];
+
 impl TorchBackend {
-    /// Loads the `TorchScript` file at `path` and runs it on an empty image of `input_size` (height, width): that tells
-    /// the number of classes, and finds a model that cannot run before a query does.
-    pub(crate) fn load(path: PathBuf, input_size: (usize, usize)) -> Result<Self> {
+    /// Loads the `TorchScript` file at `path` and runs it on an empty image of the kind that `preprocessor` makes: that
+    /// tells the number of classes and the kind of numbers it takes, which the file itself does not say, and finds a
+    /// model that cannot run before a query does.
+    pub(crate) fn load(path: PathBuf, preprocessor: &PreprocessorConfig) -> Result<Self> {
         runtime::stay_on_this_thread();
         let module = Module::load(&path).map_err(|reason| not_torch_script(&path, &reason))?;
-        let (height, width) = input_size;
+        let (height, width) = preprocessor.input_size();
+        let input = |kind| Input {
+            height,
+            width,
+            format: preprocessor.data_format.unwrap_or(DataFormat::ChannelsFirst),
+            kind,
+        };
         let zeros = vec![0.0; CHANNELS * height * width];
-        let probe = || {
-            infer(&module, 1, input_size, &zeros, |output| match output.size()[..] {
+        let probe = |input| {
+            infer(&module, 1, input, &zeros, |output| match output.size()[..] {
                 [1, classes] if classes > 0 => Ok(classes as usize),
                 ref shape => Err(format!("the output has shape {shape:?}, expected [1, classes]")),
             })
         };
         // libtorch's executor watches the first run and compiles at the second: no query should wait for either.
-        let classes = probe().and_then(|_| probe()).map_err(|reason| Error::ModelFile {
-            path,
-            reason: format!("the model cannot run on a tensor of shape [1, {CHANNELS}, {height}, {width}]: {reason}"),
-        })?;
-        Ok(Self {
-            module,
-            input_size,
-            classes,
-        })
+        let probe_twice = |kind| {
+            probe(input(kind))
+                .and_then(|_| probe(input(kind)))
+                .map(|classes| (kind, classes))
+        };
+        let float = probe_twice(KINDS[0]);
+        let (kind, classes) = float
+            .or_else(|reason| KINDS[1..].iter().find_map(|&kind| probe_twice(kind).ok()).ok_or(reason))
+            .map_err(|reason| Error::ModelFile {
+                path,
+                reason: format!(
+                    "the model cannot run on a tensor of shape {:?}: {reason}",
+                    input(Kind::Float).shape(1)
+                ),
+            })?;
+        let input = input(kind);
+        Ok(Self { module, input, classes })
     }
 }
 
@@ -52,11 +80,11 @@ impl Backend for TorchBackend {
     }
 
     fn run(&self, n: usize, nchw: &[f32], logits: &mut [f32]) -> Result<()> {
-        let (height, width) = self.input_size;
+        let Input { height, width, .. } = self.input;
         check_len("nchw", nchw.len(), n * CHANNELS * height * width)?;
         check_len("logits", logits.len(), n * self.classes)?;
         runtime::stay_on_this_thread();
-        infer(&self.module, n, self.input_size, nchw, |output| {
+        infer(&self.module, n, self.input, nchw, |output| {
             if output.size() != [n as i64, self.classes as i64] {
                 return Err(format!(
                     "the output has shape {:?}, expected [{n}, {}]",
@@ -71,25 +99,49 @@ impl Backend for TorchBackend {
     }
 }
 
-/// Runs `module` on the images in `nchw`, without copying them, and hands the output to `read`.
+impl Input {
+    /// The shape of a batch of this size.
+    fn shape(self, batch: usize) -> [i64; 4] {
+        let [batch, channels, height, width] = [batch, CHANNELS, self.height, self.width].map(|size| size as i64);
+        match self.format {
+            DataFormat::ChannelsFirst => [batch, channels, height, width],
+            DataFormat::ChannelsLast => [batch, height, width, channels],
+        }
+    }
+}
+
+/// Runs `module` on the images in `nchw`, without copying them where it takes them as they are, and hands the output to
+/// `read`.
 #[allow(unsafe_code)]
 fn infer<T>(
     module: &Module,
     n: usize,
-    (height, width): (usize, usize),
+    input: Input,
     nchw: &[f32],
     read: impl FnOnce(&Tensor) -> Result<T, Reason>,
 ) -> Result<T, Reason> {
-    let shape = [n as i64, CHANNELS as i64, height as i64, width as i64];
+    let shape = [n as i64, CHANNELS as i64, input.height as i64, input.width as i64];
     let strides = [shape[1] * shape[2] * shape[3], shape[2] * shape[3], shape[3], 1];
-    // SAFETY: `nchw` holds as many values as the shape says (the callers check that) and outlives this tensor and the
-    // output, which may share its memory; the module only reads it.
-    let input = unsafe { Tensor::f_from_blob(nchw.as_ptr().cast(), &shape, &strides, Kind::Float, Device::Cpu) }
-        .map_err(|error| error.to_string())?;
-    let output = module.forward(&input)?;
+    // SAFETY: `nchw` holds as many values as the shape says (the callers check that) and outlives this tensor, what is
+    // made of it and the output, which may all share its memory; the module only reads it.
+    let images = unsafe { Tensor::f_from_blob(nchw.as_ptr().cast(), &shape, &strides, Kind::Float, Device::Cpu) };
+    let prepared = || {
+        let mut images = images?;
+        if input.format == DataFormat::ChannelsLast {
+            images = images.f_permute([0, 2, 3, 1])?.f_contiguous()?;
+        }
+        if input.kind != Kind::Float {
+            images = images.f_to_kind(input.kind)?;
+        }
+        Ok(images)
+    };
+    let output = module.forward(&prepared().map_err(|error: TchError| error.to_string())?)?;
     match output.f_kind().map_err(|error| error.to_string())? {
         Kind::Float => read(&output),
-        kind => Err(format!("the output is of type {kind:?}, expected float32")),
+        Kind::Half | Kind::BFloat16 => read(&output.f_to_kind(Kind::Float).map_err(|error| error.to_string())?),
+        kind => Err(format!(
+            "the output is of type {kind:?}, expected float32, float16 or bfloat16"
+        )),
     }
 }
 

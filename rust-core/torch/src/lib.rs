@@ -55,7 +55,7 @@ impl Engine for TorchEngine {
             });
         }
         runtime::version()?;
-        let backend = TorchBackend::load(model.file(MODEL_FILE)?, model.input_size())?;
+        let backend = TorchBackend::load(model.file(MODEL_FILE)?, model.preprocessor())?;
         Ok(Box::new(backend))
     }
 }

@@ -133,7 +133,10 @@ fn a_model_of_another_kind_is_refused() {
         "{rank}"
     );
     let double = reason(traced("double", |input| channel_means(input).to_kind(Kind::Double)));
-    assert!(double.contains("of type Double, expected float32"), "{double}");
+    assert!(
+        double.contains("of type Double, expected float32, float16 or bfloat16"),
+        "{double}"
+    );
     let size = reason(traced_on(64, "size", |input| input.view([1, 3 * 64 * 64])));
     assert!(
         size.contains("cannot run on a tensor of shape [1, 3, 128, 128]"),
@@ -154,4 +157,45 @@ fn a_model_that_fails_later_is_an_inference_error() {
         }) => assert!(reason.contains("shape"), "{reason}"),
         other => panic!("expected Error::Inference, got {other:?}"),
     }
+}
+
+#[test]
+fn a_module_may_compute_in_half_precision() {
+    for kind in [Kind::Half, Kind::BFloat16] {
+        let dir = model_without_weights(&format!("{kind:?}"));
+        let example = Tensor::zeros([1, 3, 128, 128], (kind, Device::Cpu));
+        let weights = Tensor::eye(3, (kind, Device::Cpu));
+        // The product refuses what is not of the kind of the weights.
+        let forward = |input: &Tensor| input.mean_dim([2_i64, 3].as_slice(), false, kind).matmul(&weights);
+        CModule::create_by_tracing("Traced", "forward", &[example], &mut |inputs| vec![forward(&inputs[0])])
+            .unwrap()
+            .save(dir.join("model.pt"))
+            .unwrap();
+        let nchw = pixels(2 * IMAGE);
+        let actual = run(&*load(&ENGINE, &dir).unwrap(), 2, &nchw);
+        for (actual, channel) in actual.iter().zip(nchw.chunks(128 * 128)) {
+            let expected = channel.iter().sum::<f32>() / (128.0 * 128.0);
+            assert!((actual - expected).abs() < 1e-3, "{kind:?}: {actual} is not {expected}");
+        }
+    }
+}
+
+#[test]
+fn the_channels_may_come_last() {
+    let dir = model_without_weights("last");
+    let fields = r#"{"size": {"height": 128, "width": 64}, "resample": 2, "do_normalize": false,
+                     "data_format": "channels_last"}"#;
+    fs::write(dir.join("preprocessor_config.json"), fields).unwrap();
+    let example = Tensor::zeros([1, 128, 64, 3], (Kind::Float, Device::Cpu));
+    let mut forward = |inputs: &[Tensor]| vec![inputs[0].mean_dim([1_i64, 2].as_slice(), false, Kind::Float)];
+    CModule::create_by_tracing("Traced", "forward", &[example], &mut forward)
+        .unwrap()
+        .save(dir.join("model.pt"))
+        .unwrap();
+    let nchw = pixels(2 * 3 * 128 * 64);
+    let means: Vec<f32> = nchw
+        .chunks(128 * 64)
+        .map(|channel| channel.iter().sum::<f32>() / (128.0 * 64.0))
+        .collect();
+    contract::assert_close(&run(&*load(&ENGINE, &dir).unwrap(), 2, &nchw), &means);
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::json::Object;
-use super::{Labels, PreprocessorConfig};
+use super::{Labels, OutputKind, PreprocessorConfig};
 use crate::error::{Error, Result};
 
 const CONFIG: &str = "config.json";
@@ -13,13 +13,14 @@ const PREPROCESSOR_CONFIG: &str = "preprocessor_config.json";
 ///
 /// | file | holds |
 /// |---|---|
-/// | `config.json` | `id2label` |
+/// | `config.json` | `id2label`, `function_to_apply` |
 /// | `preprocessor_config.json` | resize, crop, rescale, normalise |
 /// | `model.onnx`, `model.pt` | the model; each engine asks for its own |
 #[derive(Debug, Clone)]
 pub struct ModelDirectory {
     path: PathBuf,
     labels: Labels,
+    output_kind: OutputKind,
     preprocessor: PreprocessorConfig,
 }
 
@@ -43,6 +44,7 @@ impl ModelDirectory {
         Ok(Self {
             path: dir.to_owned(),
             labels: Labels::take(&mut config)?,
+            output_kind: OutputKind::take(&mut config)?,
             preprocessor: PreprocessorConfig::take(&mut preprocessor)?,
         })
     }
@@ -67,6 +69,12 @@ impl ModelDirectory {
         &self.labels
     }
 
+    /// What the numbers that the model gives mean.
+    #[must_use]
+    pub fn output_kind(&self) -> OutputKind {
+        self.output_kind
+    }
+
     /// How images become tensors.
     #[must_use]
     pub fn preprocessor(&self) -> &PreprocessorConfig {
@@ -79,11 +87,11 @@ impl ModelDirectory {
         self.preprocessor.input_size()
     }
 
-    /// An error about `config.json`'s `id2label`, for a model that disagrees with it.
-    pub(crate) fn label_error(&self, reason: String) -> Error {
+    /// An error about a field of `config.json`, for a model that disagrees with it.
+    pub(crate) fn config_error(&self, field: &str, reason: String) -> Error {
         Error::ModelField {
             path: self.path.join(CONFIG),
-            field: "id2label".to_owned(),
+            field: field.to_owned(),
             reason,
         }
     }

@@ -63,6 +63,16 @@ impl Object {
         }
     }
 
+    /// Puts values in for fields that are absent.
+    pub(super) fn fill(&mut self, defaults: Map<String, Value>) {
+        for (field, value) in defaults {
+            let slot = self.fields.entry(field).or_insert(Value::Null);
+            if slot.is_null() {
+                *slot = value;
+            }
+        }
+    }
+
     /// What nobody has taken.
     pub(super) fn rest(&self) -> &Map<String, Value> {
         &self.fields

@@ -3,8 +3,16 @@
 mod directory;
 mod json;
 mod labels;
+mod output_kind;
 mod preprocessor_config;
+mod preprocessor_fields;
+mod processors;
 
 pub use directory::ModelDirectory;
 pub use labels::Labels;
-pub use preprocessor_config::{Normalize, PreprocessorConfig, Resampling, Resize, Size};
+pub use output_kind::OutputKind;
+pub use preprocessor_config::{
+    Crop, CropConvention, DataFormat, Normalize, PreprocessorConfig, Resampling, Rescale, Resize, Size,
+};
+
+pub(crate) use output_kind::FIELD as OUTPUT_KIND_FIELD;

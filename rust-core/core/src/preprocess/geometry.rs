@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::model::{PreprocessorConfig, Size};
+use crate::model::{CropConvention, PreprocessorConfig, Size};
 
 /// One axis of the way from an image to the model's input, all in pixels.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,14 +20,20 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// Hugging Face's `center_crop`: an odd pixel is cut off at the end, or padded at the beginning.
-    fn new(source: usize, resized: usize, crop: Option<usize>) -> Self {
-        let output = crop.unwrap_or(resized);
+    fn new(source: usize, resized: usize, crop: Option<(usize, CropConvention)>) -> Self {
+        let (output, convention) = crop.unwrap_or((resized, CropConvention::HuggingFace));
         let (window, offset) = if output <= resized {
-            let first = (resized - output) / 2;
+            let first = match convention {
+                CropConvention::HuggingFace => (resized - output) / 2,
+                CropConvention::Torchvision => half_to_even(resized - output),
+            };
             (first..first + output, 0)
         } else {
-            (0..resized, (output - resized).div_ceil(2))
+            let offset = match convention {
+                CropConvention::HuggingFace => (output - resized).div_ceil(2),
+                CropConvention::Torchvision => (output - resized) / 2,
+            };
+            (0..resized, offset)
         };
         Self {
             source,
@@ -37,6 +43,11 @@ impl Axis {
             output,
         }
     }
+}
+
+/// Half of `number`, rounded as Python's `round` does: a half goes to the even neighbour.
+fn half_to_even(number: usize) -> usize {
+    (number as f64 / 2.0).round_ties_even() as usize
 }
 
 /// The vertical and the horizontal axis for an image of this size.
@@ -52,17 +63,41 @@ pub(super) fn axes(config: &PreprocessorConfig, height: usize, width: usize) -> 
                 (edge, edge * width / height)
             }
         }
+        Some(Size::BoundedEdge { shortest, longest }) => bounded(height, width, shortest, longest),
     };
+    let crop = config.crop;
     (
-        Axis::new(height, resized_height, config.crop.map(|(height, _)| height)),
-        Axis::new(width, resized_width, config.crop.map(|(_, width)| width)),
+        Axis::new(height, resized_height, crop.map(|crop| (crop.height, crop.convention))),
+        Axis::new(width, resized_width, crop.map(|crop| (crop.width, crop.convention))),
     )
+}
+
+/// transformers' `get_size_with_aspect_ratio`: the shorter side is rounded, the longer one computed from its exact
+/// length and cut. One pixel remains of a side so short that there would be none, where transformers fails.
+fn bounded(height: usize, width: usize, shortest: usize, longest: usize) -> (usize, usize) {
+    let (short, long) = (height.min(width), height.max(width));
+    let mut edge = shortest;
+    let mut exact_edge = shortest as f64;
+    if long as f64 / short as f64 * shortest as f64 > longest as f64 {
+        exact_edge = (longest * short) as f64 / long as f64;
+        edge = exact_edge.round_ties_even() as usize;
+    }
+    if short == edge {
+        return (height, width);
+    }
+    let other = (exact_edge * long as f64 / short as f64) as usize;
+    let (edge, other) = (edge.max(1), other.max(1));
+    if width < height {
+        (other, edge)
+    } else {
+        (edge, other)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Resampling, Resize};
+    use crate::model::{Crop, Resampling, Resize};
 
     fn config(size: Option<Size>, crop: Option<(usize, usize)>) -> PreprocessorConfig {
         PreprocessorConfig {
@@ -70,9 +105,15 @@ mod tests {
                 size,
                 resampling: Resampling::Bilinear,
             }),
-            crop,
+            crop: crop.map(|(height, width)| Crop {
+                height,
+                width,
+                convention: CropConvention::HuggingFace,
+            }),
             rescale: None,
-            normalize: None,
+            normalize: Vec::new(),
+            bgr: false,
+            data_format: None,
             input_size: (0, 0),
         }
     }
@@ -105,5 +146,30 @@ mod tests {
         let (y, x) = axes(&config(None, Some((4, 8))), 7, 5);
         assert_eq!(shape(&y), (7, 1..5, 0, 4));
         assert_eq!(shape(&x), (5, 0..5, 2, 8));
+    }
+
+    #[test]
+    fn torchvision_rounds_the_margin_to_even_and_pads_the_odd_pixel_at_the_end() {
+        let window = |resized| Axis::new(resized, resized, Some((4, CropConvention::Torchvision))).window;
+        // Margins of 0.5, 1.5, 2.5 and 2.
+        assert_eq!([window(5), window(7), window(9), window(8)], [0..4, 2..6, 2..6, 2..6]);
+        let padded = Axis::new(5, 5, Some((8, CropConvention::Torchvision)));
+        assert_eq!((padded.window, padded.offset), (0..5, 1));
+    }
+
+    #[test]
+    fn a_bounded_edge_agrees_with_transformers() {
+        // get_size_with_aspect_ratio((height, width), 800, 1333) of transformers 5.23
+        for ((height, width), expected) in [
+            ((480, 640), (800, 1066)),
+            ((640, 480), (1066, 800)),
+            ((480, 1000), (640, 1333)),
+            ((1000, 479), (1333, 639)),
+            ((800, 900), (800, 900)),
+            ((427, 640), (800, 1199)),
+            ((3, 10_000), (1, 1333)),
+        ] {
+            assert_eq!(bounded(height, width, 800, 1333), expected, "{height} x {width}");
+        }
     }
 }

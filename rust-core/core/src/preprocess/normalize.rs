@@ -11,7 +11,10 @@ use crate::model::PreprocessorConfig;
 /// torchvision's `ToTensor` and `Normalize` give the same bits.
 #[derive(Debug, Clone)]
 pub(super) struct Normalizer {
+    /// By the channel of the image.
     values: Box<[[f32; 256]; 3]>,
+    /// The channel of the image that each plane of the tensor holds.
+    channels: [usize; 3],
 }
 
 impl Normalizer {
@@ -20,22 +23,23 @@ impl Normalizer {
         for (channel, values) in values.iter_mut().enumerate() {
             for (sample, value) in (0_u8..=255).zip(values) {
                 *value = match config.rescale {
-                    Some(factor) => (f64::from(sample) * factor) as f32,
+                    Some(rescale) => (f64::from(sample) * rescale.factor) as f32 - rescale.offset,
                     None => f32::from(sample),
                 };
-                if let Some(normalize) = &config.normalize {
+                for normalize in &config.normalize {
                     *value = (*value - normalize.mean[channel] as f32) / normalize.std[channel] as f32;
                 }
             }
         }
-        Self { values }
+        let channels = if config.bgr { [2, 1, 0] } else { [0, 1, 2] };
+        Self { values, channels }
     }
 
     /// Writes interleaved samples as three planes into `chw`. Where the crop reaches beyond the image, the sample is
     /// 0 before normalisation, as Hugging Face pads.
     pub(super) fn write(&self, view: View<'_>, y: &Axis, x: &Axis, chw: &mut [f32]) {
         let padded = x.window.len() < x.output || y.window.len() < y.output;
-        for (channel, plane) in chw.chunks_exact_mut(y.output * x.output).enumerate() {
+        for (plane, channel) in chw.chunks_exact_mut(y.output * x.output).zip(self.channels) {
             let values = &self.values[channel];
             if padded {
                 plane.fill(values[0]);
@@ -54,14 +58,16 @@ impl Normalizer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Normalize;
+    use crate::model::{Normalize, Rescale};
 
-    fn config(rescale: Option<f64>, normalize: Option<Normalize>) -> PreprocessorConfig {
+    fn config(factor: Option<f64>, normalize: Option<Normalize>) -> PreprocessorConfig {
         PreprocessorConfig {
             resize: None,
             crop: None,
-            rescale,
-            normalize,
+            rescale: factor.map(|factor| Rescale { factor, offset: 0.0 }),
+            normalize: normalize.into_iter().collect(),
+            bgr: false,
+            data_format: None,
             input_size: (0, 0),
         }
     }

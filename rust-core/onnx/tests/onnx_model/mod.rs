@@ -2,6 +2,8 @@
 
 /// `TensorProto.DataType` of 32-bit floats.
 pub(crate) const FLOAT: u64 = 1;
+/// `TensorProto.DataType` of 16-bit floats.
+pub(crate) const FLOAT16: u64 = 10;
 /// `TensorProto.DataType` of 64-bit integers.
 pub(crate) const INT64: u64 = 7;
 
@@ -12,6 +14,8 @@ pub(crate) struct Tensor<'a> {
     element_type: u64,
     /// -1 stands for a dynamic dimension.
     shape: &'a [i64],
+    /// What dynamic dimensions are called; `any` where this is empty.
+    symbols: &'a [&'a str],
 }
 
 impl<'a> Tensor<'a> {
@@ -20,14 +24,23 @@ impl<'a> Tensor<'a> {
             name,
             element_type,
             shape,
+            symbols: &[],
         }
+    }
+
+    /// Gives the dimensions names, which tell where they are dynamic.
+    pub(crate) fn called(self, symbols: &'a [&'a str]) -> Self {
+        Self { symbols, ..self }
     }
 
     /// `ValueInfoProto`
     fn encode(&self) -> Vec<u8> {
-        let dimensions = self.shape.iter().flat_map(|&dimension| match u64::try_from(dimension) {
-            Ok(size) => bytes(1, &number(1, size)),
-            Err(_) => bytes(1, &bytes(2, b"any")),
+        let dimensions = self.shape.iter().enumerate().flat_map(|(index, &dimension)| {
+            let symbol = self.symbols.get(index).unwrap_or(&"any");
+            match u64::try_from(dimension) {
+                Ok(size) => bytes(1, &number(1, size)),
+                Err(_) => bytes(1, &bytes(2, symbol.as_bytes())),
+            }
         });
         let shape = bytes(2, &dimensions.collect::<Vec<_>>());
         let tensor_type = bytes(1, &[number(1, self.element_type), shape].concat());
@@ -38,19 +51,43 @@ impl<'a> Tensor<'a> {
 /// A `ModelProto` that averages each channel of its first input: `pooled` of shape `[n, channels, 1, 1]`, and that
 /// flattened to `[n, channels]` under the name of the last output, unless this is `pooled` itself.
 pub(crate) fn pooling_model(inputs: &[Tensor<'_>], outputs: &[Tensor<'_>]) -> Vec<u8> {
-    let node = |operator: &str, input: &str, output: &str| {
-        let fields = [
-            bytes(1, input.as_bytes()),
-            bytes(2, output.as_bytes()),
-            bytes(4, operator.as_bytes()),
-        ];
-        bytes(1, &fields.concat())
-    };
-    let mut graph = node("GlobalAveragePool", inputs[0].name, "pooled");
-    let last = outputs[outputs.len() - 1].name;
-    if last != "pooled" {
-        graph.extend(node("Flatten", "pooled", last));
+    model(
+        inputs,
+        outputs,
+        &pooling(inputs[0].name, outputs[outputs.len() - 1].name),
+    )
+}
+
+/// The same for an input whose channels are its last dimension.
+pub(crate) fn channels_last_model(input: Tensor<'_>, output: Tensor<'_>) -> Vec<u8> {
+    let mut permutation = [bytes(1, b"perm"), number(20, 7)].concat();
+    permutation.extend([0, 3, 1, 2].into_iter().flat_map(|dimension| number(8, dimension)));
+    let transpose = node("Transpose", input.name, "transposed", &bytes(5, &permutation));
+    let nodes = [transpose, pooling("transposed", output.name)].concat();
+    model(&[input], &[output], &nodes)
+}
+
+fn pooling(input: &str, output: &str) -> Vec<u8> {
+    let mut nodes = node("GlobalAveragePool", input, "pooled", &[]);
+    if output != "pooled" {
+        nodes.extend(node("Flatten", "pooled", output, &[]));
     }
+    nodes
+}
+
+/// A field with a `NodeProto`.
+fn node(operator: &str, input: &str, output: &str, attributes: &[u8]) -> Vec<u8> {
+    let fields = [
+        bytes(1, input.as_bytes()),
+        bytes(2, output.as_bytes()),
+        bytes(4, operator.as_bytes()),
+        attributes.to_vec(),
+    ];
+    bytes(1, &fields.concat())
+}
+
+fn model(inputs: &[Tensor<'_>], outputs: &[Tensor<'_>], nodes: &[u8]) -> Vec<u8> {
+    let mut graph = nodes.to_vec();
     graph.extend(bytes(2, b"pooling"));
     graph.extend(inputs.iter().flat_map(|input| bytes(11, &input.encode())));
     graph.extend(outputs.iter().flat_map(|output| bytes(12, &output.encode())));

@@ -1,0 +1,160 @@
+//! The image processors of Hugging Face's transformers: what each does beyond the plain steps, and the values it takes
+//! for fields that its configuration file leaves out.
+//!
+//! Both follow the classes that work on Pillow images: those without a suffix in releases before 5, and those that end
+//! in `Pil` since. Where the two disagree about a default, there is none here, and the file has to say it.
+
+use serde_json::{json, Map, Value};
+
+use super::json::Object;
+use crate::error::Result;
+
+/// Means and standard deviations that several processors share.
+const HALF: [f64; 3] = [0.5, 0.5, 0.5];
+const IMAGENET: ([f64; 3], [f64; 3]) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
+const CLIP: ([f64; 3], [f64; 3]) = (
+    [0.481_454_66, 0.457_827_5, 0.408_210_73],
+    [0.268_629_54, 0.261_302_58, 0.275_777_11],
+);
+
+/// What a processor does that its file does not tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Processor {
+    /// Just the steps in the file.
+    Plain,
+    /// `ConvNextImageProcessor`: below 384 pixels, `size` is cut from an image that is larger by `crop_pct`.
+    ConvNext,
+    /// `EfficientNetImageProcessor`: can subtract 1 when it rescales, and divides by the standard deviation twice.
+    EfficientNet,
+    /// `LevitImageProcessor`: resizes to 256/224 of `size`.
+    Levit,
+    /// `PoolFormerImageProcessor`: resizes to `size` over `crop_pct`.
+    PoolFormer,
+    /// No processor but torchvision's `Resize`, `CenterCrop`, `ToTensor` and `Normalize` on Pillow images.
+    Torchvision,
+}
+
+impl Processor {
+    /// Takes the fields that name the processor, and fills in its defaults for fields that are absent.
+    pub(super) fn take(file: &mut Object) -> Result<Self> {
+        let feature_extractor = file.take::<String>("feature_extractor_type")?;
+        let (field, class) = match file.take::<String>("image_processor_type")? {
+            Some(class) => ("image_processor_type", class),
+            None => match feature_extractor {
+                Some(class) => ("feature_extractor_type", class),
+                None => return Ok(Self::Plain),
+            },
+        };
+        let Some((processor, defaults)) = known(&class) else {
+            let reason = format!(
+                "`{class}` may have steps of its own that this file does not tell; if the steps written here are all \
+                 there is, write `ViTImageProcessor`"
+            );
+            return Err(file.error(field, reason));
+        };
+        if class.ends_with("Fast") {
+            log::info!(
+                "`{class}` resizes torch tensors; this gives the results of the same processor on Pillow images, which \
+                 differ by a grey level here and there"
+            );
+        }
+        file.fill(defaults);
+        Ok(processor)
+    }
+}
+
+/// The processor of this class name and its defaults.
+fn known(class: &str) -> Option<(Processor, Map<String, Value>)> {
+    let name = if class == "torchvision" {
+        class
+    } else {
+        let name = class.strip_suffix("Fast").or_else(|| class.strip_suffix("Pil"));
+        let name = name.unwrap_or(class);
+        name.strip_suffix("ImageProcessor")
+            .or_else(|| name.strip_suffix("FeatureExtractor"))?
+    };
+    let square = |side: usize| json!({"height": side, "width": side});
+    let edge = |edge: usize| json!({"shortest_edge": edge});
+    let (processor, fields) = match name {
+        "Beit" => (
+            Processor::Plain,
+            json!({"default_to_square": true, "resample": 3, "crop_size": square(224), "image_mean": HALF,
+                   "image_std": HALF}),
+        ),
+        "Bit" | "CLIP" | "ChineseCLIP" => (
+            Processor::Plain,
+            json!({"default_to_square": false, "size": edge(224), "resample": 3, "do_center_crop": true,
+                   "crop_size": square(224), "image_mean": CLIP.0, "image_std": CLIP.1}),
+        ),
+        "Blip" => (
+            Processor::Plain,
+            json!({"default_to_square": true, "size": square(384), "resample": 3, "do_center_crop": false,
+                   "image_mean": CLIP.0, "image_std": CLIP.1}),
+        ),
+        "ConvNext" => (
+            Processor::ConvNext,
+            json!({"default_to_square": false, "size": edge(384), "crop_pct": 0.875, "do_center_crop": false,
+                   "image_mean": HALF, "image_std": HALF}),
+        ),
+        "DeiT" => (
+            Processor::Plain,
+            json!({"default_to_square": true, "size": square(256), "resample": 3, "do_center_crop": true,
+                   "crop_size": square(224), "image_mean": HALF, "image_std": HALF}),
+        ),
+        "EfficientNet" => (
+            Processor::EfficientNet,
+            json!({"default_to_square": true, "size": square(346), "do_center_crop": false, "crop_size": square(289),
+                   "rescale_offset": false, "include_top": true, "image_mean": HALF, "image_std": HALF}),
+        ),
+        "Levit" => (
+            Processor::Levit,
+            json!({"default_to_square": false, "size": edge(224), "resample": 3, "do_center_crop": true,
+                   "crop_size": square(224), "image_mean": IMAGENET.0, "image_std": IMAGENET.1}),
+        ),
+        "MobileNetV1" | "MobileNetV2" => (
+            Processor::Plain,
+            json!({"default_to_square": false, "size": edge(256), "resample": 2, "do_center_crop": true,
+                   "crop_size": square(224), "image_mean": HALF, "image_std": HALF}),
+        ),
+        "MobileViT" => (
+            Processor::Plain,
+            json!({"default_to_square": false, "size": edge(224), "do_center_crop": true, "crop_size": square(256),
+                   "do_normalize": false, "do_flip_channel_order": true}),
+        ),
+        "PoolFormer" => (
+            Processor::PoolFormer,
+            json!({"default_to_square": false, "size": edge(224), "crop_pct": 0.9, "resample": 3,
+                   "do_center_crop": true, "crop_size": square(224), "image_mean": IMAGENET.0,
+                   "image_std": IMAGENET.1}),
+        ),
+        "Pvt" => (
+            Processor::Plain,
+            json!({"default_to_square": true, "size": square(224), "do_center_crop": false,
+                   "image_mean": IMAGENET.0, "image_std": IMAGENET.1}),
+        ),
+        "Segformer" => (
+            Processor::Plain,
+            json!({"default_to_square": true, "size": square(512), "resample": 2, "do_center_crop": false,
+                   "image_mean": IMAGENET.0, "image_std": IMAGENET.1}),
+        ),
+        "Siglip" => (
+            Processor::Plain,
+            json!({"default_to_square": false, "size": square(224), "resample": 3, "do_center_crop": false,
+                   "image_mean": HALF, "image_std": HALF}),
+        ),
+        "ViT" => (
+            Processor::Plain,
+            json!({"default_to_square": true, "size": square(224), "resample": 2, "do_center_crop": false,
+                   "image_mean": HALF, "image_std": HALF}),
+        ),
+        "torchvision" => (
+            Processor::Torchvision,
+            json!({"default_to_square": false, "resample": 2}),
+        ),
+        _ => return None,
+    };
+    match fields {
+        Value::Object(fields) => Some((processor, fields)),
+        _ => None,
+    }
+}

@@ -1,0 +1,80 @@
+//! Whether a model gives what its directory says.
+
+use crate::backend::Backend;
+use crate::error::Result;
+use crate::model::{ModelDirectory, OutputKind, OUTPUT_KIND_FIELD};
+
+/// How far the sum of probabilities may be from 1: those of a thousand classes in half precision are within half of it.
+const TOLERANCE: f64 = 1e-3;
+
+/// Whether these may be the probabilities of the classes of one image.
+pub(crate) fn are_probabilities(values: &[f32]) -> bool {
+    let sum: f64 = values.iter().copied().map(f64::from).sum();
+    // NaN fails the first condition.
+    values.iter().all(|value| *value >= 0.0) && (sum - 1.0).abs() <= TOLERANCE
+}
+
+/// Runs the model on two images, one empty and one of noise, and compares the results with `function_to_apply`.
+///
+/// # Errors
+/// `Error::ModelField` when probabilities are announced and the model gives other numbers, and what
+/// [`Backend::run`] returns. The opposite, logits that look like probabilities, is a warning: logits may be anything.
+pub(crate) fn check_output(model: &ModelDirectory, backend: &dyn Backend) -> Result<()> {
+    let (height, width) = model.input_size();
+    let length = 3 * height * width;
+    let mut probabilities = 0;
+    let mut last = Vec::new();
+    for image in [vec![0.0; length], noise(length)] {
+        let mut output = vec![0.0; backend.classes()];
+        backend.run(1, &image, &mut output)?;
+        probabilities += usize::from(are_probabilities(&output));
+        last = output;
+    }
+    match (model.output_kind(), probabilities) {
+        (OutputKind::Probabilities, 0 | 1) => Err(model.config_error(
+            OUTPUT_KIND_FIELD,
+            format!(
+                "is `none`, but the model gives no probabilities: those of one image are {} to {} and their sum is {}; \
+                 write `softmax` if they are logits",
+                last.iter().copied().fold(f32::INFINITY, f32::min),
+                last.iter().copied().fold(f32::NEG_INFINITY, f32::max),
+                last.iter().sum::<f32>()
+            ),
+        )),
+        // A single class may have the logit 1.
+        (OutputKind::Logits, 2) if backend.classes() > 1 => {
+            log::warn!(
+                "{}: the model seems to give probabilities, and softmax is applied to them once more; if so, write \
+                 \"{OUTPUT_KIND_FIELD}\": \"none\" into config.json",
+                model.path().display()
+            );
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Numbers from -2 to 2, which is about where normalised pixels lie; always the same ones.
+fn noise(length: usize) -> Vec<f32> {
+    let mut state = 1_u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / 4_194_304.0 - 2.0
+    };
+    (0..length).map(|_| next()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probabilities_are_positive_and_sum_to_one() {
+        assert!(are_probabilities(&[0.25, 0.75, 0.0]));
+        assert!(are_probabilities(&[0.5, 0.5009]));
+        assert!(!are_probabilities(&[0.5, 0.502]));
+        assert!(!are_probabilities(&[1.5, -0.5]));
+        assert!(!are_probabilities(&[f32::NAN, 1.0]));
+        assert!(!are_probabilities(&[f32::INFINITY, 0.0]));
+    }
+}

@@ -1,0 +1,208 @@
+//! What a model takes and gives, found by inspection.
+
+use std::borrow::Cow;
+use std::ffi::CString;
+
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+use half::vec::HalfFloatVecExt;
+use ort::session::SessionInputValue;
+use ort::value::{DynValue, Outlet, Tensor, TensorElementType, TensorRef, ValueType};
+use spark_classify_core::model::DataFormat;
+
+use crate::session::{c_name, reason, Reason};
+
+const CHANNELS: usize = 3;
+
+/// Input and output of a model.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Signature {
+    /// The number of images in a run, where the model fixes it.
+    pub(crate) batch: Option<usize>,
+    height: usize,
+    width: usize,
+    /// The order of the input's dimensions.
+    format: DataFormat,
+    /// Whether the input is of float16, else of float32.
+    half: bool,
+    /// The name of the input.
+    pub(crate) input: CString,
+    /// The name of the output with the logits.
+    pub(crate) output: CString,
+}
+
+impl Signature {
+    /// Finds the one input and the output with the logits, and checks that the input takes images of `input_size`
+    /// (height, width). `format` is the order of the dimensions where the model directory says it.
+    pub(crate) fn of(
+        inputs: &[Outlet],
+        outputs: &[Outlet],
+        (height, width): (usize, usize),
+        format: Option<DataFormat>,
+    ) -> Result<Self, Reason> {
+        let [input] = inputs else {
+            return Err(format!("the model has {}, expected one", listed("inputs", inputs)));
+        };
+        let (element, shape) = float_tensor(input)?;
+        let format = format_of(input, shape, (height, width), format)?;
+
+        let output = match outputs {
+            [output] => output,
+            _ => outputs
+                .iter()
+                .find(|output| output.name() == "logits")
+                .ok_or_else(|| format!("the model has {}, and none is `logits`", listed("outputs", outputs)))?,
+        };
+        float_tensor(output)?;
+        Ok(Self {
+            batch: usize::try_from(shape[0]).ok().filter(|&batch| batch > 0),
+            height,
+            width,
+            format,
+            half: element == TensorElementType::Float16,
+            input: c_name(input)?,
+            output: c_name(output)?,
+        })
+    }
+
+    /// The number of values of one image.
+    pub(crate) fn image_len(&self) -> usize {
+        CHANNELS * self.height * self.width
+    }
+
+    /// The input's shape for a batch of this size.
+    pub(crate) fn shape(&self, batch: usize) -> [usize; 4] {
+        shape(self.format, batch, (self.height, self.width))
+    }
+
+    /// The model's input for a batch of images in NCHW order: a view of them where the model takes just that, else a
+    /// tensor of its own order and type.
+    pub(crate) fn tensor<'a>(&self, batch: usize, nchw: &'a [f32]) -> Result<SessionInputValue<'a>, Reason> {
+        let shape = self.shape(batch);
+        let values = match self.format {
+            DataFormat::ChannelsFirst => Cow::Borrowed(nchw),
+            DataFormat::ChannelsLast => Cow::Owned(self.channels_last(nchw)),
+        };
+        if self.half {
+            let values = Vec::<f16>::from_f32_slice(&values);
+            return Ok(Tensor::from_array((shape, values)).map_err(reason)?.into());
+        }
+        match values {
+            Cow::Borrowed(values) => Ok(TensorRef::from_array_view((shape, values)).map_err(reason)?.into()),
+            Cow::Owned(values) => Ok(Tensor::from_array((shape, values)).map_err(reason)?.into()),
+        }
+    }
+
+    fn channels_last(&self, nchw: &[f32]) -> Vec<f32> {
+        let plane = self.height * self.width;
+        let mut nhwc = vec![0.0; nchw.len()];
+        for (image, to) in nchw
+            .chunks_exact(self.image_len())
+            .zip(nhwc.chunks_exact_mut(self.image_len()))
+        {
+            for (channel, from) in image.chunks_exact(plane).enumerate() {
+                for (value, pixel) in from.iter().zip(to.chunks_exact_mut(CHANNELS)) {
+                    pixel[channel] = *value;
+                }
+            }
+        }
+        nhwc
+    }
+}
+
+/// Shape and values of an output, converted to float32 where it is of float16.
+pub(crate) fn output_values(output: &DynValue) -> Result<(&[i64], Cow<'_, [f32]>), Reason> {
+    if output.dtype().tensor_type() == Some(TensorElementType::Float16) {
+        let (shape, values) = output.try_extract_tensor::<f16>().map_err(reason)?;
+        return Ok((shape, Cow::Owned(values.to_f32_vec())));
+    }
+    let (shape, values) = output.try_extract_tensor::<f32>().map_err(reason)?;
+    Ok((shape, Cow::Borrowed(values)))
+}
+
+fn shape(format: DataFormat, batch: usize, (height, width): (usize, usize)) -> [usize; 4] {
+    match format {
+        DataFormat::ChannelsFirst => [batch, CHANNELS, height, width],
+        DataFormat::ChannelsLast => [batch, height, width, CHANNELS],
+    }
+}
+
+/// The order of an input's dimensions: the one that fits the images, and where both fit, the one in which the model's
+/// exporter has called a dimension `channels`.
+fn format_of(
+    input: &Outlet,
+    dimensions: &[i64],
+    input_size: (usize, usize),
+    said: Option<DataFormat>,
+) -> Result<DataFormat, Reason> {
+    let name = input.name();
+    let fits = |format: &DataFormat| {
+        dimensions.len() == 4
+            && dimensions[1..]
+                .iter()
+                .zip(&shape(*format, 1, input_size)[1..])
+                .all(|(&dimension, &size)| dimension < 0 || dimension == size as i64)
+    };
+    let (height, width) = input_size;
+    let formats = [DataFormat::ChannelsFirst, DataFormat::ChannelsLast];
+    let fitting: Vec<_> = formats.into_iter().filter(fits).collect();
+    match (said, &fitting[..]) {
+        (_, []) if dimensions.len() != 4 => Err(format!(
+            "input `{name}` has shape {dimensions:?}, expected [batch, {CHANNELS}, height, width] or [batch, height, \
+             width, {CHANNELS}]"
+        )),
+        (_, []) => Err(format!(
+            "input `{name}` has shape {dimensions:?}, but the model directory's preprocessing gives [batch, \
+             {CHANNELS}, {height}, {width}] or, for a model with the channels last, [batch, {height}, {width}, \
+             {CHANNELS}]"
+        )),
+        (Some(said), fitting) if fitting.contains(&said) => Ok(said),
+        (Some(said), _) => Err(format!(
+            "input `{name}` has shape {dimensions:?}, but `data_format` in preprocessor_config.json is `{said}`"
+        )),
+        (None, &[only]) => Ok(only),
+        (None, _) => named_channels(input).ok_or_else(|| {
+            format!(
+                "input `{name}` has shape {dimensions:?}, which may be [batch, channels, height, width] or [batch, \
+                 height, width, channels]; write `data_format` (`channels_first` or `channels_last`) into \
+                 preprocessor_config.json, or export the model with a fixed number of channels"
+            )
+        }),
+    }
+}
+
+/// The order that the names of dynamic dimensions tell.
+fn named_channels(input: &Outlet) -> Option<DataFormat> {
+    let ValueType::Tensor { dimension_symbols, .. } = input.dtype() else {
+        return None;
+    };
+    let called_channels = |index: usize| {
+        let symbol = dimension_symbols.get(index);
+        symbol.is_some_and(|symbol| symbol.to_lowercase().contains("channel"))
+    };
+    match (called_channels(1), called_channels(3)) {
+        (true, false) => Some(DataFormat::ChannelsFirst),
+        (false, true) => Some(DataFormat::ChannelsLast),
+        _ => None,
+    }
+}
+
+/// Element type and shape of a tensor of float32 or float16; -1 stands for a dynamic dimension.
+fn float_tensor(outlet: &Outlet) -> Result<(TensorElementType, &[i64]), Reason> {
+    match outlet.dtype() {
+        ValueType::Tensor {
+            ty: ty @ (TensorElementType::Float32 | TensorElementType::Float16),
+            shape,
+            ..
+        } => Ok((*ty, shape)),
+        other => Err(format!(
+            "`{}` is {other}, expected a tensor of float32 or float16",
+            outlet.name()
+        )),
+    }
+}
+
+fn listed(what: &str, outlets: &[Outlet]) -> String {
+    let names: Vec<_> = outlets.iter().map(Outlet::name).collect();
+    format!("{} {what} ({})", names.len(), names.join(", "))
+}
