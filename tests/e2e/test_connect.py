@@ -1,0 +1,109 @@
+"""Spark Connect: a plain Python client, without a JVM of its own, uses the functions of a server that has the jar."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import EXTENSION, ROOT
+
+CLIENT = r"""
+import json, sys
+from pyspark.sql import SparkSession
+from pyspark.sql.functions import call_function, col, lit
+
+spark = SparkSession.builder.remote(sys.argv[1]).getOrCreate()
+image = sys.argv[2]
+results = {}
+results["sql"] = spark.sql(f"SELECT classify('{image}', 'onnx').class_id AS c").collect()[0].c
+frame = spark.read.format("binaryFile").load(image)
+call = call_function("classify", col("content"), lit("onnx"))
+results["call_function"] = frame.select(call.class_id.alias("c")).collect()[0].c
+topk = call_function("classify_topk", col("content"), lit(2), lit("onnx"))
+results["topk"] = [row["class_id"] for row in frame.select(topk.alias("t")).collect()[0].t]
+results["try"] = spark.sql("SELECT try_classify('/no/such.png', 'onnx').error AS e").collect()[0].e
+try:
+    spark.sql("SELECT classify('/no/such.png', 'onnx')").collect()
+except Exception as error:
+    results["error"] = str(error)
+try:
+    spark.sql(f"SELECT classify('{image}', 'tensorflow')").collect()
+except Exception as error:
+    results["analysis"] = str(error)
+results["after"] = spark.sql(f"SELECT classify('{image}', backend => 'onnx').class_id AS c").collect()[0].c
+json.dump(results, open(sys.argv[3], "w"))
+spark.stop()
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(port: int, server: subprocess.Popen, log: Path) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        assert server.poll() is None, log.read_text()[-8000:]
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.5)
+    pytest.fail(f"the Connect server does not listen\n{log.read_text()[-8000:]}")
+
+
+@pytest.mark.parametrize("master", ["local[2]", "local-cluster[2,1,1024]"])
+def test_a_connect_client_classifies(jar, golden, tmp_path, master):
+    image, expected = next(iter(golden["onnx"].items()))
+    port = free_port()
+    log = tmp_path / "server.log"
+    command = [
+        os.path.join(os.environ["SPARK_HOME"], "bin", "spark-submit"),
+        *["--master", master, "--class", "org.apache.spark.sql.connect.service.SparkConnectServer"],
+        *["--conf", EXTENSION, "--conf", "spark.classify.model=model", "--conf", "spark.ui.enabled=false"],
+        *[
+            "--conf",
+            "spark.connect.grpc.binding.address=127.0.0.1",
+            "--conf",
+            f"spark.connect.grpc.binding.port={port}",
+        ],
+        *["--conf", f"spark.sql.warehouse.dir={tmp_path}/warehouse", "--conf", f"spark.local.dir={tmp_path}/local"],
+        *["--jars", str(jar), "spark-internal"],
+    ]
+    client, answers = tmp_path / "client.py", tmp_path / "answers.json"
+    client.write_text(CLIENT)
+    with log.open("w") as output:
+        server = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, start_new_session=True)
+    try:
+        wait_for(port, server, log)
+        # The client must not need a Spark installation.
+        environment = {key: value for key, value in os.environ.items() if key not in ("SPARK_HOME", "JAVA_HOME")}
+        path = str(ROOT / "dataset/all_images" / image)
+        done = subprocess.run(
+            [sys.executable, str(client), f"sc://127.0.0.1:{port}", path, str(answers)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr[-4000:] + log.read_text()[-8000:]
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(timeout=60)
+    results = json.loads(answers.read_text())
+    class_id = expected.index(max(expected))
+    assert results["sql"] == results["call_function"] == results["after"] == class_id
+    assert results["topk"] == sorted(range(3), key=lambda k: -expected[k])[:2]
+    assert results["try"].startswith("[CLASSIFY_UNREADABLE_IMAGE]")
+    for fragment in ["CLASSIFY_UNREADABLE_IMAGE", "/no/such.png", "try_classify"]:
+        assert fragment in results["error"]
+    for fragment in ["CLASSIFY_BAD_CONFIGURATION", "tensorflow"]:
+        assert fragment in results["analysis"]
