@@ -8,7 +8,9 @@ from __future__ import annotations
 import csv
 import json
 import os
+import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,53 @@ def spark_run(tmp_path):
         return done
 
     return run
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(port: int, process: subprocess.Popen, log: Path) -> None:
+    """Waits until a process that has just been started listens on a port of loopback."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        assert process.poll() is None, log.read_text()[-8000:]
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.5)
+    pytest.fail(f"nobody listens on port {port}\n{log.read_text()[-8000:]}")
+
+
+@pytest.fixture
+def standalone_cluster(tmp_path):
+    """The URL of a master with two workers of one core, on two addresses and so, for Spark, two hosts."""
+    launcher = str(Path(os.environ["SPARK_HOME"]) / "bin/spark-class")
+    port = free_port()
+    url = f"spark://127.0.0.1:{port}"
+    processes: list[subprocess.Popen] = []
+
+    def start(name: str, *args: object) -> Path:
+        log = tmp_path / f"{name}.log"
+        with log.open("w") as output:
+            command = [launcher, f"org.apache.spark.deploy.{name}", *map(str, args), "--webui-port", "0"]
+            environment = {**os.environ, "SPARK_WORKER_DIR": str(tmp_path / "work")}
+            processes.append(subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, env=environment))
+        return log
+
+    try:
+        log = start("master.Master", "--host", "127.0.0.1", "--port", port)
+        wait_for(port, processes[0], log)
+        for host in ["127.0.0.1", "127.0.0.2"]:
+            start("worker.Worker", "--host", host, "--cores", 1, "--memory", "1g", url)
+        yield url
+    finally:
+        for process in reversed(processes):
+            process.terminate()
+        for process in processes:
+            process.wait(timeout=60)
 
 
 def read_predictions(directory: Path) -> dict[str, dict[str, str]]:

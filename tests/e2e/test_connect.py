@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
-from conftest import EXTENSION, ROOT
+from conftest import EXTENSION, ROOT, free_port, wait_for
 
 CLIENT = r"""
 import json, sys
@@ -41,23 +38,6 @@ results["after"] = spark.sql(f"SELECT classify('{image}', backend => 'onnx').cla
 json.dump(results, open(sys.argv[3], "w"))
 spark.stop()
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_for(port: int, server: subprocess.Popen, log: Path) -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        assert server.poll() is None, log.read_text()[-8000:]
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.5)
-    pytest.fail(f"the Connect server does not listen\n{log.read_text()[-8000:]}")
 
 
 @pytest.mark.parametrize("master", ["local[2]", "local-cluster[2,1,1024]"])
