@@ -114,18 +114,39 @@ object ClassifyConf {
     .stringConf
     .createOptional
 
-  /** All keys, in the order of the documentation. */
-  val all = Seq(
-    Model,
-    Backend,
-    BatchSize,
-    ReadThreads,
-    ReadMaxBytes,
-    ImageMaxBytes,
-    NativeDirectory,
-    TorchHome,
-    OnnxRuntimeLibrary
+  /** All keys by subject, in the order of the documentation. */
+  private val subjects = Seq(
+    "The model" -> Seq(Model, Backend),
+    "Images" -> Seq(ImageMaxBytes, ReadThreads, ReadMaxBytes),
+    "Batches" -> Seq(BatchSize),
+    "Native libraries" -> Seq(NativeDirectory, TorchHome, OnnxRuntimeLibrary)
   )
+
+  /**
+   * What is known about a key.
+   *
+   * @param default
+   *   as it would be written; None when the key has no value unless it is set
+   * @param isStatic
+   *   whether it can be set only before the application starts
+   * @param since
+   *   the first version that knows it
+   */
+  final case class Key(name: String, default: Option[String], isStatic: Boolean, doc: String, since: String)
+
+  /** Every key, grouped by subject. */
+  val documentation: Seq[(String, Seq[Key])] = subjects.map { case (subject, entries) =>
+    subject -> entries.map { entry =>
+      val default = entry.defaultValue.map {
+        case bytes: Long if bytes % (1 << 20) == 0 => s"${bytes >> 20}m"
+        case other                                 => other.toString
+      }
+      Key(entry.key, default, SQLConf.isStaticConfigKey(entry.key), entry.doc, entry.version)
+    }
+  }
+
+  /** All keys. */
+  val keys: Seq[Key] = documentation.flatMap(_._2)
 
   /** Makes Spark know the keys, which touching this object does. */
   def register(): Unit = ()

@@ -65,6 +65,7 @@ object ClassifySpec {
    */
   def resolve(backend: Option[String] = None, model: Option[String] = None): ClassifySpec = {
     val conf = SQLConf.get
+    UnknownKeys.warn(conf.getAllConfs.keys)
     val engineName = backend.getOrElse(conf.getConf(ClassifyConf.Backend))
     val engine = Engine.find(engineName).getOrElse(throw ClassifyErrors.unknownBackend(engineName))
     val directory = model.orElse(conf.getConf(ClassifyConf.Model)).getOrElse(throw ClassifyErrors.missingModel())
