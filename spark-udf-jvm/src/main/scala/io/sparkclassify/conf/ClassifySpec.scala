@@ -2,7 +2,7 @@ package io.sparkclassify.conf
 
 import io.sparkclassify.ClassifyErrors
 import io.sparkclassify.natives.NativeOptions
-import org.apache.hadoop.fs.{FileSystem, Path}
+import org.apache.hadoop.fs.FileSystem
 import org.apache.spark.sql.internal.SQLConf
 
 /** All that an executor has to know to classify. It is fixed when the query is analysed, and travels in the plan. */
@@ -17,9 +17,16 @@ final case class ClassifySpec(
  * Which model runs on which engine. Equal ones share one loaded model in a JVM.
  *
  * @param uri
- *   the model directory, absolute and with its scheme
+ *   the model directory, absolute and with its scheme; or `sparkfiles:NAME`, what `--archives` or `--files` has put under
+ *   NAME on each executor
  */
 final case class ModelSpec(engine: Engine, uri: String)
+
+object ModelSpec {
+
+  /** The scheme of files that Spark brings to each executor. */
+  val SparkFiles = "sparkfiles:"
+}
 
 /**
  * How images are read.
@@ -68,11 +75,10 @@ object ClassifySpec {
     UnknownKeys.warn(conf.getAllConfs.keys)
     val engineName = backend.getOrElse(conf.getConf(ClassifyConf.Backend))
     val engine = Engine.find(engineName).getOrElse(throw ClassifyErrors.unknownBackend(engineName))
-    val directory = model.orElse(conf.getConf(ClassifyConf.Model)).getOrElse(throw ClassifyErrors.missingModel())
     val hadoop = HadoopSettings.ofSession()
     val workingDirectory = FileSystem.get(hadoop.configuration).getWorkingDirectory
     ClassifySpec(
-      ModelSpec(engine, absolute(directory, workingDirectory)),
+      ModelSpec(engine, ModelNames.directory(model, conf, workingDirectory)),
       ImageSpec(workingDirectory.toString, conf.getConf(ClassifyConf.ImageMaxBytes)),
       NativeSpec(
         conf.getConf(ClassifyConf.NativeDirectory),
@@ -82,13 +88,4 @@ object ClassifySpec {
       hadoop
     )
   }
-
-  private def absolute(directory: String, workingDirectory: Path): String =
-    try new Path(workingDirectory, directory.trim).toString
-    catch {
-      case e: IllegalArgumentException =>
-        throw ClassifyErrors.configuration(
-          s"${ClassifyConf.Model.key} = '$directory' is no path or URI: ${e.getMessage}"
-        )
-    }
 }

@@ -15,7 +15,7 @@ private[conf] object UnknownKeys {
 
   /** Warns of every key under `spark.classify.` that means nothing, once in the life of the JVM. */
   def warn(keys: Iterable[String]): Unit = keys.foreach { key =>
-    if (key.startsWith(prefix) && !known(key) && warned.add(key)) {
+    if (key.startsWith(prefix) && !known(key) && !ModelNames.isKey(key) && warned.add(key)) {
       log.warn("The configuration key {} means nothing; did you mean {}?", key, nearest(key): Any)
     }
   }
