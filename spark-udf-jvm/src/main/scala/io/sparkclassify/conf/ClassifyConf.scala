@@ -56,6 +56,18 @@ object ClassifyConf {
     .checkValues(Engine.all.map(_.name).toSet)
     .createWithDefault(Engine.PyTorch.name)
 
+  val MaxLoadedModels = SQLConf
+    .buildStaticConf("spark.classify.maxLoadedModels")
+    .doc(
+      "How many models an executor keeps loaded; one directory on two backends is two models. Beyond that, those that no " +
+        "task uses are closed, the least recently used one first. A model in use is never closed, so tasks that use more " +
+        "models at once have them all."
+    )
+    .version("0.1.0")
+    .intConf
+    .checkValue(models => models > 0, "It must be 1 or more.")
+    .createWithDefault(8)
+
   val ImageMaxBytes = SQLConf
     .buildConf("spark.classify.image.maxBytes")
     .doc("An image file or BINARY value with more bytes than this is an error; a file is then not read.")
@@ -152,7 +164,7 @@ object ClassifyConf {
   /** Every key, grouped by subject, in the order of the documentation. */
   val documentation: Seq[(String, Seq[Key])] = {
     val subjects = Seq(
-      "The model" -> Seq(Model, Backend),
+      "The model" -> Seq(Model, Backend, MaxLoadedModels),
       "Models by name" -> Seq(AllowPaths),
       "Images" -> Seq(ImageMaxBytes, ReadThreads, ReadMaxBytes),
       "Batches" -> Seq(BatchSize),

@@ -5,9 +5,15 @@ import io.sparkclassify.natives.NativeOptions
 import org.apache.hadoop.fs.FileSystem
 import org.apache.spark.sql.internal.SQLConf
 
-/** All that an executor has to know to classify. It is fixed when the query is analysed, and travels in the plan. */
+/**
+ * All that an executor has to know to classify. It is fixed when the query is analysed, and travels in the plan.
+ *
+ * @param maxLoadedModels
+ *   `spark.classify.maxLoadedModels`
+ */
 final case class ClassifySpec(
     model: ModelSpec,
+    maxLoadedModels: Int,
     images: ImageSpec,
     natives: NativeSpec,
     hadoop: HadoopSettings
@@ -79,6 +85,7 @@ object ClassifySpec {
     val workingDirectory = FileSystem.get(hadoop.configuration).getWorkingDirectory
     ClassifySpec(
       ModelSpec(engine, ModelNames.directory(model, conf, workingDirectory)),
+      conf.getConf(ClassifyConf.MaxLoadedModels),
       ImageSpec(workingDirectory.toString, conf.getConf(ClassifyConf.ImageMaxBytes)),
       NativeSpec(
         conf.getConf(ClassifyConf.NativeDirectory),
