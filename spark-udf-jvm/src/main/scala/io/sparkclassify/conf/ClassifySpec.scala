@@ -69,6 +69,14 @@ final case class NativeSpec(directory: Option[String], torchHome: Option[String]
   def options: NativeOptions = new NativeOptions(directory.orNull, torchHome.orNull, onnxRuntimeLibrary.orNull)
 }
 
+object NativeSpec {
+  def ofSession(conf: SQLConf): NativeSpec = NativeSpec(
+    conf.getConf(ClassifyConf.NativeDirectory),
+    conf.getConf(ClassifyConf.TorchHome),
+    conf.getConf(ClassifyConf.OnnxRuntimeLibrary)
+  )
+}
+
 object ClassifySpec {
 
   /**
@@ -87,11 +95,7 @@ object ClassifySpec {
       ModelSpec(engine, ModelNames.directory(model, conf, workingDirectory)),
       conf.getConf(ClassifyConf.MaxLoadedModels),
       ImageSpec(workingDirectory.toString, conf.getConf(ClassifyConf.ImageMaxBytes)),
-      NativeSpec(
-        conf.getConf(ClassifyConf.NativeDirectory),
-        conf.getConf(ClassifyConf.TorchHome),
-        conf.getConf(ClassifyConf.OnnxRuntimeLibrary)
-      ),
+      NativeSpec.ofSession(conf),
       hadoop
     )
   }
