@@ -71,14 +71,18 @@ def test_pyspark_bad_input_names_path_reason_and_condition(spark_run, jar, tmp_p
         "empty": f"SELECT classify('{empty}', 'onnx') AS c",
         "text": f"SELECT classify('{text}', 'onnx') AS c",
         "backend": f"SELECT classify('{image}', 'tensorflow') AS c",
-        "model": f"SELECT classify('{image}', 'onnx', '{tmp_path}/nowhere') AS c",
-        "config": f"SELECT classify('{image}', 'onnx', '{broken}') AS c",
+        "model": f"SELECT classify('{image}', 'onnx', 'nowhere') AS c",
+        "config": f"SELECT classify('{image}', 'onnx', model => 'broken') AS c",
+        "name": f"SELECT classify('{image}', 'onnx', 'brocken') AS c",
+        "path": f"SELECT classify('{image}', 'onnx', '{broken}') AS c",
         "after": f"SELECT classify('{image}', 'onnx').class_id AS c",
     }
     script, questions, answers = tmp_path / "queries.py", tmp_path / "queries.json", tmp_path / "answers.json"
     script.write_text(QUERIES)
     questions.write_text(json.dumps(queries))
-    spark_run("spark-submit", "--master", "local[2]", "--jars", jar, *MODEL, script, questions, answers)
+    models = ["--conf", f"spark.classify.models.nowhere={tmp_path}/nowhere"]
+    models += ["--conf", f"spark.classify.models.broken={broken}"]
+    spark_run("spark-submit", "--master", "local[2]", "--jars", jar, *MODEL, *models, script, questions, answers)
     results = json.loads(answers.read_text())
 
     assert results["null"] == [{"c": None}]
@@ -90,6 +94,8 @@ def test_pyspark_bad_input_names_path_reason_and_condition(spark_run, jar, tmp_p
         "backend": ("CLASSIFY_BAD_CONFIGURATION", ["tensorflow", "onnx", "pytorch"]),
         "model": ("CLASSIFY_BAD_MODEL", [f"{tmp_path}/nowhere"]),
         "config": ("CLASSIFY_BAD_MODEL", ["config.json"]),
+        "name": ("CLASSIFY_BAD_CONFIGURATION", ["'brocken'", "broken, nowhere"]),
+        "path": ("CLASSIFY_BAD_CONFIGURATION", [str(broken), "spark.classify.model.allowPaths"]),
     }
     for name, (condition, fragments) in expectations.items():
         result = results[name]

@@ -14,8 +14,19 @@ private[sparkclassify] object ClassifyErrors {
     new ClassifyAnalysisException("CLASSIFY_BAD_CONFIGURATION", message, Origin())
 
   def missingModel(): AnalysisException = configuration(
-    "no model: set spark.classify.model to a model directory (SET spark.classify.model=/path/to/model), or give it as " +
-      "the argument `model` of the function"
+    "no model: set spark.classify.model to a model directory (SET spark.classify.model=/path/to/model), or give the name " +
+      "of a configured model as the argument `model` of the function"
+  )
+
+  def unknownModel(name: String, configured: Seq[String]): AnalysisException = configuration(
+    s"unknown model '$name': the argument `model` is a name for which ${ClassifyConf.NamedModel.name} is set; " +
+      (if (configured.isEmpty) "none is" else s"these are: ${configured.mkString(", ")}")
+  )
+
+  def modelPathRefused(path: String): AnalysisException = configuration(
+    s"the argument `model` is the path or URI '$path', but ${ClassifyConf.AllowPaths.key} is false: set " +
+      s"${ClassifyConf.NamedModel.name} to it and give the name, or start the application with " +
+      s"${ClassifyConf.AllowPaths.key}=true"
   )
 
   def unknownBackend(name: String): AnalysisException = configuration(
@@ -89,7 +100,7 @@ private[sparkclassify] object ClassifyErrors {
   def badModel(uri: String, reason: String, cause: Throwable): ClassifyException =
     new ClassifyException(
       "CLASSIFY_BAD_MODEL",
-      s"cannot load the model $uri (${ClassifyConf.Model.key}): $reason",
+      s"cannot load the model $uri (from ${ClassifyConf.Model.key} or ${ClassifyConf.NamedModel.name}): $reason",
       cause
     )
 

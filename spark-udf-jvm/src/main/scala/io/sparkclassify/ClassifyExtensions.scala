@@ -3,6 +3,7 @@ package io.sparkclassify
 import io.sparkclassify.conf.ClassifyConf
 import io.sparkclassify.execution.ClassifyStrategy
 import io.sparkclassify.expressions.{FunctionDocs, Functions}
+import io.sparkclassify.info.{ClassifyInfo, ClassifyInfoStrategy}
 import io.sparkclassify.plans.ExtractInferences
 import org.apache.spark.sql.SparkSessionExtensions
 import org.apache.spark.sql.catalyst.FunctionIdentifier
@@ -28,7 +29,9 @@ class ClassifyExtensions extends (SparkSessionExtensions => Unit) {
     ).foreach { case (info, build) =>
       extensions.injectFunction((FunctionIdentifier(info.getName), info, build))
     }
+    extensions.injectTableFunction((FunctionIdentifier(ClassifyInfo.Name), ClassifyInfo.description, ClassifyInfo.call))
     extensions.injectPreCBORule(_ => ExtractInferences)
     extensions.injectPlannerStrategy(_ => ClassifyStrategy)
+    extensions.injectPlannerStrategy(_ => ClassifyInfoStrategy)
   }
 }

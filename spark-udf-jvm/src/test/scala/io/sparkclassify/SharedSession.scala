@@ -61,5 +61,6 @@ object SharedSession {
     .config("spark.hadoop.fs.counted.impl", classOf[CountedFileSystem].getName)
     .config("spark.hadoop.fs.slow.impl", classOf[SlowFileSystem].getName)
     .config(ClassifyConf.Model.key, TestData.model.toString)
+    .config(ClassifyConf.AllowPaths.key, "true")
     .getOrCreate()
 }

@@ -11,10 +11,11 @@ import java.util.Properties;
  * @param abi the version of the contract with the native libraries
  * @param torch the version of torch that the torch library was linked against
  */
-record BuildVersions(String version, int abi, String torch) {
+public record BuildVersions(String version, int abi, String torch) {
   private static final String RESOURCE = "/io/sparkclassify/version.properties";
 
-  static BuildVersions read() {
+  /** Reads the resource. */
+  public static BuildVersions read() {
     Properties properties = new Properties();
     try (InputStream resource = BuildVersions.class.getResourceAsStream(RESOURCE)) {
       if (resource == null) {

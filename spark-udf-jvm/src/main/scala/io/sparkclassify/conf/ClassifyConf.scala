@@ -23,13 +23,26 @@ object ClassifyConf {
   val Model = SQLConf
     .buildConf("spark.classify.model")
     .doc(
-      "The model directory: a path or URI that holds config.json, preprocessor_config.json and model.onnx or model.pt. " +
-        "A URI that is not local is copied once by each executor."
+      "The model of calls without the argument `model`: a model directory, which holds config.json, " +
+        "preprocessor_config.json and model.onnx or model.pt; or the name of a model that `spark.classify.models.<name>` " +
+        "configures. A directory is a path or URI of any file system that Spark reads, and each executor copies it when " +
+        "it is not local; or `sparkfiles:NAME`, which is what `--archives` or `--files` has put under NAME on every " +
+        "executor."
     )
     .version("0.1.0")
     .stringConf
     .checkValue(_.trim.nonEmpty, "The model directory must not be empty.")
     .createOptional
+
+  val AllowPaths = SQLConf
+    .buildStaticConf("spark.classify.model.allowPaths")
+    .doc(
+      "Whether the argument `model` of the SQL functions may also be a path or URI. Without it, a query can name only " +
+        "models that the configuration knows. It does not bind those who may set keys in the session."
+    )
+    .version("0.1.0")
+    .booleanConf
+    .createWithDefault(false)
 
   val Backend = SQLConf
     .buildConf("spark.classify.backend")
@@ -42,6 +55,18 @@ object ClassifyConf {
     .transform(_.toLowerCase(Locale.ROOT))
     .checkValues(Engine.all.map(_.name).toSet)
     .createWithDefault(Engine.PyTorch.name)
+
+  val MaxLoadedModels = SQLConf
+    .buildStaticConf("spark.classify.maxLoadedModels")
+    .doc(
+      "How many models an executor keeps loaded; one directory on two backends is two models. Beyond that, those that no " +
+        "task uses are closed, the least recently used one first. A model in use is never closed, so tasks that use more " +
+        "models at once have them all."
+    )
+    .version("0.1.0")
+    .intConf
+    .checkValue(models => models > 0, "It must be 1 or more.")
+    .createWithDefault(8)
 
   val ImageMaxBytes = SQLConf
     .buildConf("spark.classify.image.maxBytes")
@@ -114,18 +139,51 @@ object ClassifyConf {
     .stringConf
     .createOptional
 
-  /** All keys, in the order of the documentation. */
-  val all = Seq(
-    Model,
-    Backend,
-    BatchSize,
-    ReadThreads,
-    ReadMaxBytes,
-    ImageMaxBytes,
-    NativeDirectory,
-    TorchHome,
-    OnnxRuntimeLibrary
+  /**
+   * What is known about a key.
+   *
+   * @param default
+   *   as it would be written; None when the key has no value unless it is set
+   * @param isStatic
+   *   whether it can be set only before the application starts
+   * @param since
+   *   the first version that knows it
+   */
+  final case class Key(name: String, default: Option[String], isStatic: Boolean, doc: String, since: String)
+
+  /** A family of keys, one for each name. Spark registers no such thing: [[ModelNames]] reads them. */
+  val NamedModel: Key = Key(
+    "spark.classify.models.<name>",
+    None,
+    isStatic = false,
+    "The directory of the model `<name>`, written like that of `spark.classify.model`. SQL calls the model by its name: " +
+      "`classify(path, model => 'resnet50')`. Names consist of letters, digits, `.`, `_` and `-`.",
+    "0.1.0"
   )
+
+  /** Every key, grouped by subject, in the order of the documentation. */
+  val documentation: Seq[(String, Seq[Key])] = {
+    val subjects = Seq(
+      "The model" -> Seq(Model, Backend, MaxLoadedModels),
+      "Models by name" -> Seq(AllowPaths),
+      "Images" -> Seq(ImageMaxBytes, ReadThreads, ReadMaxBytes),
+      "Batches" -> Seq(BatchSize),
+      "Native libraries" -> Seq(NativeDirectory, TorchHome, OnnxRuntimeLibrary)
+    )
+    val families = Map("Models by name" -> NamedModel)
+    subjects.map { case (subject, entries) =>
+      subject -> (families.get(subject).toSeq ++ entries.map { entry =>
+        val default = entry.defaultValue.map {
+          case bytes: Long if bytes % (1 << 20) == 0 => s"${bytes >> 20}m"
+          case other                                 => other.toString
+        }
+        Key(entry.key, default, SQLConf.isStaticConfigKey(entry.key), entry.doc, entry.version)
+      })
+    }
+  }
+
+  /** All keys. */
+  val keys: Seq[Key] = documentation.flatMap(_._2)
 
   /** Makes Spark know the keys, which touching this object does. */
   def register(): Unit = ()

@@ -2,12 +2,18 @@ package io.sparkclassify.conf
 
 import io.sparkclassify.ClassifyErrors
 import io.sparkclassify.natives.NativeOptions
-import org.apache.hadoop.fs.{FileSystem, Path}
+import org.apache.hadoop.fs.FileSystem
 import org.apache.spark.sql.internal.SQLConf
 
-/** All that an executor has to know to classify. It is fixed when the query is analysed, and travels in the plan. */
+/**
+ * All that an executor has to know to classify. It is fixed when the query is analysed, and travels in the plan.
+ *
+ * @param maxLoadedModels
+ *   `spark.classify.maxLoadedModels`
+ */
 final case class ClassifySpec(
     model: ModelSpec,
+    maxLoadedModels: Int,
     images: ImageSpec,
     natives: NativeSpec,
     hadoop: HadoopSettings
@@ -17,9 +23,16 @@ final case class ClassifySpec(
  * Which model runs on which engine. Equal ones share one loaded model in a JVM.
  *
  * @param uri
- *   the model directory, absolute and with its scheme
+ *   the model directory, absolute and with its scheme; or `sparkfiles:NAME`, what `--archives` or `--files` has put under
+ *   NAME on each executor
  */
 final case class ModelSpec(engine: Engine, uri: String)
+
+object ModelSpec {
+
+  /** The scheme of files that Spark brings to each executor. */
+  val SparkFiles = "sparkfiles:"
+}
 
 /**
  * How images are read.
@@ -56,6 +69,14 @@ final case class NativeSpec(directory: Option[String], torchHome: Option[String]
   def options: NativeOptions = new NativeOptions(directory.orNull, torchHome.orNull, onnxRuntimeLibrary.orNull)
 }
 
+object NativeSpec {
+  def ofSession(conf: SQLConf): NativeSpec = NativeSpec(
+    conf.getConf(ClassifyConf.NativeDirectory),
+    conf.getConf(ClassifyConf.TorchHome),
+    conf.getConf(ClassifyConf.OnnxRuntimeLibrary)
+  )
+}
+
 object ClassifySpec {
 
   /**
@@ -65,29 +86,17 @@ object ClassifySpec {
    */
   def resolve(backend: Option[String] = None, model: Option[String] = None): ClassifySpec = {
     val conf = SQLConf.get
+    UnknownKeys.warn(conf.getAllConfs.keys)
     val engineName = backend.getOrElse(conf.getConf(ClassifyConf.Backend))
     val engine = Engine.find(engineName).getOrElse(throw ClassifyErrors.unknownBackend(engineName))
-    val directory = model.orElse(conf.getConf(ClassifyConf.Model)).getOrElse(throw ClassifyErrors.missingModel())
     val hadoop = HadoopSettings.ofSession()
     val workingDirectory = FileSystem.get(hadoop.configuration).getWorkingDirectory
     ClassifySpec(
-      ModelSpec(engine, absolute(directory, workingDirectory)),
+      ModelSpec(engine, ModelNames.directory(model, conf, workingDirectory)),
+      conf.getConf(ClassifyConf.MaxLoadedModels),
       ImageSpec(workingDirectory.toString, conf.getConf(ClassifyConf.ImageMaxBytes)),
-      NativeSpec(
-        conf.getConf(ClassifyConf.NativeDirectory),
-        conf.getConf(ClassifyConf.TorchHome),
-        conf.getConf(ClassifyConf.OnnxRuntimeLibrary)
-      ),
+      NativeSpec.ofSession(conf),
       hadoop
     )
   }
-
-  private def absolute(directory: String, workingDirectory: Path): String =
-    try new Path(workingDirectory, directory.trim).toString
-    catch {
-      case e: IllegalArgumentException =>
-        throw ClassifyErrors.configuration(
-          s"${ClassifyConf.Model.key} = '$directory' is no path or URI: ${e.getMessage}"
-        )
-    }
 }

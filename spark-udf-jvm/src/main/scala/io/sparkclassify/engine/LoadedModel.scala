@@ -1,8 +1,11 @@
 package io.sparkclassify.engine
 
+import scala.util.control.NonFatal
+
 import io.sparkclassify.natives.NativeBackend
 import org.apache.spark.TaskContext
 import org.apache.spark.unsafe.types.UTF8String
+import org.slf4j.LoggerFactory
 
 /**
  * A model that this JVM has loaded.
@@ -27,4 +30,12 @@ final class LoadedModel(natives: NativeBackend, handle: Long, val labels: Array[
     natives.classify(handle, buffers.input, buffers.count, threads, output)
     new BatchResults(output, labels)
   }
+
+  /** Frees its memory. To be called once, when nobody uses it any more. */
+  private[engine] def close(): Unit =
+    try natives.closeModel(handle)
+    catch {
+      // The caller wanted room for another model, and has it.
+      case NonFatal(e) => LoggerFactory.getLogger("io.sparkclassify.ClassifyEngine").warn("Cannot close a model", e)
+    }
 }

@@ -20,7 +20,7 @@ object JobArguments {
        |
        |  --images CSV       the list, with a header: image_path and, for the comparison, actual_class, actual_class_id
        |  --image-dir DIR    the folder that relative image paths belong to
-       |  --model DIR        the model directory
+       |  --model DIR        the model directory, or the name of a model of the configuration (spark.classify.models.NAME)
        |  --backend NAME     ${Engine.all.map(_.name).mkString(" or ")} (default ${Engine.PyTorch.name})
        |  --output DIR       where the predictions go, as CSV; replaced if it is there (default output_predictions)
        |  --help             this text

@@ -1,7 +1,10 @@
 package io.sparkclassify.conf
 
+import java.nio.file.Files
+
 import io.sparkclassify.{CountedFileSystem, SharedSession, TestData}
 import io.sparkclassify.expressions.ImageInference
+import io.sparkclassify.natives.CapturedLog
 import org.apache.spark.sql.AnalysisException
 import org.apache.spark.sql.internal.SQLConf
 
@@ -10,14 +13,40 @@ class ConfSuite extends SharedSession {
   test("every key is ours, documented, and known to Spark") {
     spark // makes Spark load the extension
     val known = sql("SET -v").collect().map(row => row.getString(0) -> row.getString(2)).toMap
-    ClassifyConf.all.foreach { entry =>
-      assert(entry.key.startsWith("spark.classify."))
-      assert(entry.version == "0.1.0")
-      assert(entry.doc.trim.endsWith("."), entry.key)
+    ClassifyConf.keys.foreach { key =>
+      assert(key.name.startsWith("spark.classify."))
+      assert(key.since == "0.1.0")
+      assert(key.doc.trim.endsWith("."), key)
+      if (!key.isStatic && key != ClassifyConf.NamedModel) assert(known(key.name) == key.doc)
     }
-    val runtime = Seq(ClassifyConf.Model, ClassifyConf.Backend, ClassifyConf.ImageMaxBytes)
-    runtime.foreach(entry => assert(known(entry.key) == entry.doc))
-    assert(ClassifyConf.all.map(_.key).distinct.size == ClassifyConf.all.size)
+    assert(ClassifyConf.keys.map(_.name).distinct.size == ClassifyConf.keys.size)
+  }
+
+  test("docs/configuration.md has this table") {
+    assert(
+      Files.readString(ConfigurationPage.file) == ConfigurationPage.text,
+      "; `gradle configurationDocs` writes the page again"
+    )
+  }
+
+  test("a misspelt key is warned of once, with the nearest one that exists") {
+    val settings =
+      Seq("bachSize", "torch.hom", "models.right-name", "models.wrong name").map(name => s"spark.classify.$name" -> "8")
+    withConf(settings :+ ("spark.other.batchSize" -> "8"): _*) {
+      def warnings: Seq[String] = CapturedLog.of("io.sparkclassify.ClassifyConf") {
+        sql("SELECT classify('a.png')")
+      }.map(_.message)
+      assert(
+        warnings.sorted == Seq(
+          "bachSize" -> "batchSize",
+          "models.wrong name" -> "models.<name>",
+          "torch.hom" -> "torch.home"
+        ).map { case (wrong, right) =>
+          s"The configuration key spark.classify.$wrong means nothing; did you mean spark.classify.$right?"
+        }
+      )
+      assert(warnings.isEmpty)
+    }
   }
 
   test("a wrong value is refused where it is set, by name") {
@@ -35,9 +64,9 @@ class ConfSuite extends SharedSession {
     }
   }
 
-  test("keys about the native libraries cannot change in a running session") {
-    Seq(ClassifyConf.NativeDirectory.key, ClassifyConf.TorchHome.key).foreach { key =>
-      val error = intercept[AnalysisException](sql(s"SET $key=/tmp"))
+  test("static keys cannot change in a running session") {
+    Seq(ClassifyConf.NativeDirectory.key, ClassifyConf.TorchHome.key, ClassifyConf.AllowPaths.key).foreach { key =>
+      val error = intercept[AnalysisException](sql(s"SET $key=true"))
       assert(error.getMessage.contains(key))
     }
   }

@@ -1,6 +1,7 @@
 package io.sparkclassify.engine
 
 import java.nio.file.{Files, StandardCopyOption}
+import java.util.zip.{ZipEntry, ZipOutputStream}
 
 import io.sparkclassify.{CountedFileSystem, SharedSession, TestData}
 
@@ -55,6 +56,22 @@ class ModelLoadSuite extends SharedSession {
       assert(opened == model.toFile.list().length)
       assert(copies == 0)
     }
+  }
+
+  test("an archive that Spark brings to the executors is a model directory") {
+    // Spark fetches it for sessions to come as well, so it stays as long as the context.
+    val archive = Files.createTempFile("packed-", ".zip")
+    val zip = new ZipOutputStream(Files.newOutputStream(archive))
+    TestData.model.toFile.listFiles.filter(_.isFile).foreach { file =>
+      zip.putNextEntry(new ZipEntry(s"cards/${file.getName}"))
+      Files.copy(file.toPath, zip)
+    }
+    zip.close()
+    spark.sparkContext.addArchive(s"$archive#packed")
+    assert(classify("onnx", "sparkfiles:packed/cards") == classify("onnx", TestData.model))
+    assert(loads(classify("onnx", "sparkfiles:packed/cards")) == 0)
+    val error = failureOf(classify("onnx", "sparkfiles:none"))
+    assertError(error, "CLASSIFY_BAD_MODEL", "sparkfiles:none", "there is no directory /", "--archives")
   }
 
   test("both backends work in one query") {

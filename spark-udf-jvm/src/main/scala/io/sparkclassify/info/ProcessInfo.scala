@@ -1,0 +1,80 @@
+package io.sparkclassify.info
+
+import scala.jdk.CollectionConverters._
+import scala.util.control.NonFatal
+
+import com.fasterxml.jackson.databind.ObjectMapper
+import io.sparkclassify.conf.{Engine, NativeSpec}
+import io.sparkclassify.engine.ClassifyEngine
+import io.sparkclassify.natives.{BuildVersions, NativeLoader}
+import org.apache.spark.{SPARK_VERSION, SparkEnv}
+import org.apache.spark.sql.Row
+
+/**
+ * The driver or an executor.
+ *
+ * @param executor
+ *   its id; `driver` for the driver
+ * @param answer
+ *   what it says of itself; None when it could not be reached
+ */
+private[info] final case class ProcessInfo(executor: String, host: String, answer: Option[Answer]) {
+
+  /** Its rows of [[ClassifyInfo.schema]]. */
+  def rows: Seq[Row] = answer match {
+    case None =>
+      val reason = "the executor could not be reached: it has ended, or its cores stayed busy"
+      Seq(Row(executor, host, null, null, null, false, reason, null, null, null, null))
+    case Some(Answer(jar, spark, backends)) =>
+      backends.map { case BackendInfo(name, loadedModels, engine) =>
+        val (available, reason) = (engine.isRight, engine.left.toOption.orNull)
+        val (version, devices, instructionSet) = engine.fold(
+          _ => (null, null, null),
+          info => (info.version, info.devices, info.instructionSet)
+        )
+        Row(executor, host, jar, spark, name, available, reason, version, devices, instructionSet, loadedModels)
+      }
+  }
+}
+
+private[info] final case class Answer(jarVersion: String, sparkVersion: String, backends: Seq[BackendInfo])
+
+/**
+ * @param loadedModels
+ *   the URIs of their directories
+ * @param engine
+ *   or why it is not available
+ */
+private[info] final case class BackendInfo(name: String, loadedModels: Seq[String], engine: Either[String, EngineInfo])
+
+/** What a native library says of its engine. */
+private[info] final case class EngineInfo(version: String, devices: Seq[String], instructionSet: String)
+
+private[info] object ProcessInfo {
+
+  /** This process. Loads the native libraries. */
+  def ofThisJvm(natives: NativeSpec): ProcessInfo = {
+    val loaded = ClassifyEngine.loadedNow
+    val backends = Engine.all.map { engine =>
+      val models = loaded.filter(_.engine == engine).map(_.uri).sorted
+      BackendInfo(engine.name, models, ask(engine, natives))
+    }
+    val id = SparkEnv.get.blockManager.blockManagerId
+    ProcessInfo(id.executorId, id.host, Some(Answer(BuildVersions.read().version, SPARK_VERSION, backends)))
+  }
+
+  /** What goes wrong with one backend must not hide the other. */
+  private def ask(engine: Engine, natives: NativeSpec): Either[String, EngineInfo] =
+    try {
+      val info = new ObjectMapper().readTree(NativeLoader.load(engine.name, natives.options).engineInfo())
+      Right(
+        EngineInfo(
+          info.get("version").asText,
+          info.get("devices").elements.asScala.map(_.asText).toSeq,
+          info.get("instruction_set").asText
+        )
+      )
+    } catch {
+      case e @ (NonFatal(_) | _: LinkageError) => Left(Option(e.getMessage).getOrElse(e.toString))
+    }
+}

@@ -1,0 +1,133 @@
+package io.sparkclassify.engine
+
+import java.nio.file.{Files, Path, Paths}
+import java.nio.file.attribute.FileTime
+
+import scala.jdk.CollectionConverters._
+
+import io.sparkclassify.{ClassifyException, CountedFileSystem, TestData}
+import org.apache.hadoop.conf.Configuration
+import org.apache.hadoop.fs.{FSDataInputStream, Path => HadoopPath}
+import org.scalatest.funsuite.AnyFunSuite
+
+class ModelFilesSuite extends AnyFunSuite {
+
+  private val configuration = {
+    val configuration = new Configuration
+    configuration.set("fs.changing.impl", classOf[ChangingFileSystem].getName)
+    configuration
+  }
+
+  /** The files of a folder, by relative path, and what they hold. */
+  private def contents(folder: Path): Map[String, String] =
+    Files.walk(folder).iterator.asScala.filter(Files.isRegularFile(_)).map { file =>
+      folder.relativize(file).toString -> Files.readString(file)
+    }.toMap
+
+  private def withModel(body: Path => Unit): Unit = TestData.withFolder { folder =>
+    val model = Files.createDirectories(folder.resolve("a model"))
+    Files.writeString(model.resolve("a.json"), "{}")
+    Files.writeString(model.resolve("b.onnx"), "weights")
+    Files.writeString(Files.createDirectories(model.resolve("deep/er")).resolve("c.bin"), "more weights")
+    body(model)
+  }
+
+  private def copies: Seq[String] =
+    Paths.get(System.getProperty("java.io.tmpdir")).toFile.list.filter(_.startsWith("spark-classify-model-")).toSeq
+
+  test("a remote directory is copied whole, and the copy is gone afterwards, even when the load fails") {
+    withModel { model =>
+      val copied = ModelFiles.withLocal(s"changing:$model", configuration) { copy =>
+        assert(copy != model)
+        contents(copy)
+      }
+      assert(copied == contents(model) && copied.size == 3)
+      intercept[IllegalStateException] {
+        ModelFiles.withLocal(s"changing:$model", configuration)(_ => throw new IllegalStateException("no load"))
+      }
+      assert(copies.isEmpty)
+    }
+  }
+
+  test("loads at once have copies of their own") {
+    withModel { model =>
+      ModelFiles.withLocal(s"changing:$model", configuration) { first =>
+        ModelFiles.withLocal(s"changing:$model", configuration)(second => assert(second != first))
+        assert(contents(first) == contents(model))
+      }
+    }
+  }
+
+  test("a local directory is used where it is") {
+    withModel(model => ModelFiles.withLocal(s"file:$model", configuration)(local => assert(local == model)))
+  }
+
+  Seq[(String, Path => Any, String)](
+    ("grows", model => Files.writeString(model.resolve("b.onnx"), "weights and more"), "b.onnx"),
+    (
+      "is written again with the same length",
+      model => Files.setLastModifiedTime(model.resolve("deep/er/c.bin"), FileTime.fromMillis(1L << 40)),
+      "deep/er/c.bin"
+    ),
+    ("comes", model => Files.writeString(model.resolve("d.data"), "new"), "d.data"),
+    ("goes", model => Files.delete(model.resolve("a.json")), "a.json")
+  ).foreach { case (what, change, name) =>
+    test(s"a file that $what while the directory is copied is an error that names it") {
+      withModel { model =>
+        // What happens before the last file is opened may or may not be in the copy.
+        ChangingFileSystem.change(opens = 3, () => change(model)) {
+          val error = intercept[ClassifyException] {
+            ModelFiles.withLocal(s"changing:$model", configuration)(_ => fail("a half copied model was loaded"))
+          }
+          assert(error.getCondition == "CLASSIFY_BAD_MODEL")
+          assert(error.getReason.contains(name) && error.getReason.contains(s"changing:$model"), error.getReason)
+        }
+        assert(copies.isEmpty)
+      }
+    }
+  }
+
+  test("what is no directory, and a scheme that Hadoop does not know, are errors") {
+    withModel { model =>
+      Seq(
+        s"changing:$model/a.json" -> "no directory",
+        s"changing:$model/none" -> "does not exist",
+        "nowhere:/m" -> "nowhere"
+      )
+        .foreach { case (uri, reason) =>
+          val error = intercept[ClassifyException](ModelFiles.withLocal(uri, configuration)(_ => ()))
+          assert(error.getCondition == "CLASSIFY_BAD_MODEL" && error.getReason.contains(reason), error)
+        }
+    }
+  }
+}
+
+/** The local file system under the scheme `changing:`, whose files change while they are read. */
+class ChangingFileSystem extends CountedFileSystem {
+  override def getUri: java.net.URI = java.net.URI.create("changing:///")
+  override def getScheme: String = "changing"
+
+  override def open(file: HadoopPath, bufferSize: Int): FSDataInputStream = {
+    val stream = super.open(file, bufferSize)
+    ChangingFileSystem.opened()
+    stream
+  }
+}
+
+object ChangingFileSystem {
+  private var opensLeft = 0
+  private var action: () => Any = () => ()
+
+  private def opened(): Unit = {
+    opensLeft -= 1
+    if (opensLeft == 0) action()
+  }
+
+  /** Runs `body`, and `action` when it opens a file for the `opens`-th time. */
+  def change(opens: Int, action: () => Any)(body: => Unit): Unit = {
+    this.opensLeft = opens
+    this.action = action
+    try body
+    finally this.action = () => ()
+  }
+}
