@@ -15,7 +15,15 @@ pub(super) const PRECISION_BITS: u32 = 32 - 8 - 2;
 pub(super) struct Weights {
     taps: Vec<Tap>,
     values: Vec<i32>,
+    /// The same in groups of four taps, the last one filled up with zeros.
+    groups: Vec<Group>,
 }
+
+/// Four weights, each split into two numbers of 16 bits: the upper four, then the lower four, the first one lowest.
+pub(super) type Group = [u64; 2];
+
+/// The bits of a weight's lower part.
+pub(super) const LOWER_BITS: u32 = 11;
 
 #[derive(Debug, Clone, Copy)]
 struct Tap {
@@ -23,6 +31,8 @@ struct Tap {
     first: usize,
     /// Where this output's weights begin in `values`; they end where the next one's begin.
     start: usize,
+    /// The same in `groups`.
+    first_group: usize,
 }
 
 impl Weights {
@@ -34,6 +44,7 @@ impl Weights {
         let inverse = 1.0 / filter_scale;
         let mut taps = Vec::with_capacity(axis.window.len() + 1);
         let mut values = Vec::new();
+        let mut groups = Vec::new();
         let mut exact = Vec::new();
         for output in axis.window.clone() {
             let center = (output as f64 + 0.5) * scale;
@@ -43,21 +54,25 @@ impl Weights {
             exact.clear();
             exact.extend((first..end).map(|input| (filter.function)((input as f64 - center + 0.5) * inverse)));
             let sum: f64 = exact.iter().sum();
+            let start = values.len();
             taps.push(Tap {
                 first,
-                start: values.len(),
+                start,
+                first_group: groups.len(),
             });
             values.extend(
                 exact
                     .iter()
                     .map(|weight| to_fixed(if sum == 0.0 { *weight } else { weight / sum })),
             );
+            groups.extend(values[start..].chunks(4).map(group));
         }
         taps.push(Tap {
             first: 0,
             start: values.len(),
+            first_group: groups.len(),
         });
-        Self { taps, values }
+        Self { taps, values, groups }
     }
 
     /// For every output sample: its first input sample and its weights.
@@ -65,6 +80,13 @@ impl Weights {
         self.taps
             .windows(2)
             .map(|pair| (pair[0].first, &self.values[pair[0].start..pair[1].start]))
+    }
+
+    /// For every output sample: its first input sample, and its weights in groups.
+    pub(super) fn iter_groups(&self) -> impl ExactSizeIterator<Item = (usize, &[Group])> {
+        self.taps
+            .windows(2)
+            .map(|pair| (pair[0].first, &self.groups[pair[0].first_group..pair[1].first_group]))
     }
 
     /// The number of output samples.
@@ -82,6 +104,18 @@ impl Weights {
             .unwrap_or(0);
         first..end
     }
+}
+
+/// Splits up to four weights. None is large: their sum is 1, and no filter has one above 2.
+fn group(weights: &[i32]) -> Group {
+    let mut group = [0; 2];
+    for (index, weight) in weights.iter().enumerate() {
+        let parts = [weight >> LOWER_BITS, weight & ((1 << LOWER_BITS) - 1)];
+        for (packed, part) in group.iter_mut().zip(parts) {
+            *packed |= u64::from(part as u16) << (16 * index);
+        }
+    }
+    group
 }
 
 /// Rounds half away from zero.

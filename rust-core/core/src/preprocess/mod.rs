@@ -1,11 +1,15 @@
 //! From compressed bytes to the model's input tensor, with the results of Pillow and Hugging Face's image processors.
 //!
 //! The steps are decode, resize, centre crop, rescale, normalise, in this order. Decoding and resizing give the bytes
-//! of Pillow, for every format; what Pillow reads and this module refuses stands in the modules of the formats. The tensor agrees with that of the processors that work on Pillow images. The processors whose class
-//! names end in `Fast` resize torch tensors instead, which differs from Pillow by a grey level here and there.
+//! of Pillow, for every format; what Pillow reads and this module refuses stands in the modules of the formats. The
+//! tensor agrees with that of the processors that work on Pillow images. The processors whose class names end in
+//! `Fast` resize torch tensors instead, which differs from Pillow by a grey level here and there.
 
 mod bmp;
 mod color;
+mod convolve;
+#[cfg(target_arch = "x86_64")]
+mod convolve_avx2;
 mod decode;
 mod exif;
 mod filter;
@@ -18,6 +22,7 @@ mod orientation;
 mod png;
 mod resize;
 mod tiff;
+mod tiff_directory;
 mod tiff_samples;
 mod webp;
 
@@ -91,11 +96,9 @@ pub fn resize(
     };
     let (y, x) = (whole(image.height, height), whole(image.width, width));
     let view = scratch.resizer.resize(image, resampling, &y, &x)?;
-    Ok(RgbImage {
-        width,
-        height,
-        pixels: view.rows().flatten().copied().collect(),
-    })
+    let mut pixels = Vec::with_capacity(width * height * 3);
+    view.rows().for_each(|row| pixels.extend_from_slice(row));
+    Ok(RgbImage { width, height, pixels })
 }
 
 /// Turns images into input tensors as a `preprocessor_config.json` says.

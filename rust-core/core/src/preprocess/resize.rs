@@ -8,8 +8,9 @@
 
 use std::ops::Range;
 
+use super::convolve::{resize_height, resize_width};
 use super::decode::{grow, RgbImage};
-use super::filter::{Weights, WeightsCache, PRECISION_BITS};
+use super::filter::WeightsCache;
 use super::geometry::Axis;
 use crate::error::ImageError;
 use crate::model::Resampling;
@@ -21,8 +22,8 @@ pub(super) struct View<'a> {
     /// Bytes from the beginning of a row to that of the next.
     stride: usize,
     /// Bytes of a row.
-    row_length: usize,
-    height: usize,
+    pub(super) row_length: usize,
+    pub(super) height: usize,
 }
 
 impl<'a> View<'a> {
@@ -30,7 +31,7 @@ impl<'a> View<'a> {
         Self::packed(&image.pixels, image.width * 3, image.height)
     }
 
-    fn packed(pixels: &'a [u8], row_length: usize, height: usize) -> Self {
+    pub(super) fn packed(pixels: &'a [u8], row_length: usize, height: usize) -> Self {
         Self {
             pixels,
             stride: row_length,
@@ -48,7 +49,7 @@ impl<'a> View<'a> {
         }
     }
 
-    fn row(self, index: usize) -> &'a [u8] {
+    pub(super) fn row(self, index: usize) -> &'a [u8] {
         &self.pixels[index * self.stride..][..self.row_length]
     }
 
@@ -64,7 +65,6 @@ pub(super) struct Resizer {
     weights: WeightsCache,
     first_pass: Vec<u8>,
     second_pass: Vec<u8>,
-    sums: Vec<i32>,
 }
 
 impl Resizer {
@@ -87,7 +87,7 @@ impl Resizer {
         let mut view = View::of(image).crop(&rows, &columns);
         if vertical_first(y, x) {
             if let Some(weights) = &vertical {
-                view = resize_height(view, weights, rows.start, &mut self.sums, &mut self.first_pass)?;
+                view = resize_height(view, weights, rows.start, &mut self.first_pass)?;
             }
             if let Some(weights) = &horizontal {
                 view = resize_width(view, weights, columns.start, &mut self.second_pass)?;
@@ -97,7 +97,7 @@ impl Resizer {
                 view = resize_width(view, weights, columns.start, &mut self.first_pass)?;
             }
             if let Some(weights) = &vertical {
-                view = resize_height(view, weights, rows.start, &mut self.sums, &mut self.second_pass)?;
+                view = resize_height(view, weights, rows.start, &mut self.second_pass)?;
             }
         }
         Ok(view)
@@ -117,64 +117,6 @@ impl Resizer {
 fn vertical_first(y: &Axis, x: &Axis) -> bool {
     let shrunk = |axis: &Axis| axis.source as i64 - axis.resized as i64;
     shrunk(y) > 0 && shrunk(y) > 2 * shrunk(x)
-}
-
-/// Half, so that cutting off the fraction rounds.
-const ROUNDING: i32 = 1 << (PRECISION_BITS - 1);
-
-/// A fixed-point sum as a sample; filters with negative weights overshoot.
-fn clip(sum: i32) -> u8 {
-    (sum >> PRECISION_BITS).clamp(0, 255) as u8
-}
-
-/// The pass along the rows. The weights count columns from a point `origin` columns left of the view.
-fn resize_width<'a>(
-    view: View<'_>,
-    weights: &Weights,
-    origin: usize,
-    buffer: &'a mut Vec<u8>,
-) -> Result<View<'a>, ImageError> {
-    let row_length = weights.outputs() * 3;
-    let output = grow(buffer, view.height * row_length)?;
-    for (from, to) in view.rows().zip(output.chunks_exact_mut(row_length)) {
-        for ((first, weights), to) in weights.iter().zip(to.chunks_exact_mut(3)) {
-            let from = &from[(first - origin) * 3..][..weights.len() * 3];
-            let (mut red, mut green, mut blue) = (ROUNDING, ROUNDING, ROUNDING);
-            for (pixel, weight) in from.chunks_exact(3).zip(weights) {
-                red += i32::from(pixel[0]) * weight;
-                green += i32::from(pixel[1]) * weight;
-                blue += i32::from(pixel[2]) * weight;
-            }
-            to.copy_from_slice(&[clip(red), clip(green), clip(blue)]);
-        }
-    }
-    Ok(View::packed(output, row_length, view.height))
-}
-
-/// The pass down the columns. The weights count rows from a point `origin` rows above the view. Each input row is
-/// added to a row of sums, which lets the compiler use vector instructions.
-fn resize_height<'a>(
-    view: View<'_>,
-    weights: &Weights,
-    origin: usize,
-    sums: &mut Vec<i32>,
-    buffer: &'a mut Vec<u8>,
-) -> Result<View<'a>, ImageError> {
-    let height = weights.outputs();
-    let output = grow(buffer, height * view.row_length)?;
-    sums.resize(view.row_length, 0);
-    for ((first, weights), to) in weights.iter().zip(output.chunks_exact_mut(view.row_length)) {
-        sums.fill(ROUNDING);
-        for (row, weight) in (first - origin..).zip(weights) {
-            for (sum, sample) in sums.iter_mut().zip(view.row(row)) {
-                *sum += i32::from(*sample) * weight;
-            }
-        }
-        for (sample, sum) in to.iter_mut().zip(sums.iter()) {
-            *sample = clip(*sum);
-        }
-    }
-    Ok(View::packed(output, view.row_length, height))
 }
 
 /// Nearest neighbour (`ImagingScaleAffine` in Pillow's Geometry.c).

@@ -1,19 +1,20 @@
 //! The first image of a TIFF, as Pillow's plugin reads it (`TiffImagePlugin.py`).
 //!
-//! The `tiff` crate reads the tags; strips and tiles are put together here, because the crate has no palettes and
-//! other ideas of inverted and deep greys than Pillow. Uncompressed, LZW, Deflate and `PackBits` are supported, with
+//! The `tiff` crate has no palettes, other ideas of inverted and deep greys than Pillow, and takes memory by what a
+//! file's tags say, so the tags, strips and tiles are read here. Uncompressed, LZW, Deflate and `PackBits` are supported, with
 //! the horizontal predictor. JPEG and fax compression, YCbCr and Lab are refused, which Pillow reads through libtiff.
 //! Pillow turns a TIFF upright by its orientation tag whether asked to or not; so does this module's caller.
 
-use std::io::{Cursor, Read};
+use std::io::Read;
 
-use tiff::decoder::Decoder;
-use tiff::tags::Tag;
-use tiff::TiffError;
 use weezl::BitOrder;
 
 use super::decode::{check_size, grow, RgbImage};
 use super::options::ImageLimits;
+use super::tiff_directory::{
+    Directory, COMPRESSION, FILL_ORDER, IMAGE_LENGTH, IMAGE_WIDTH, ORIENTATION, PLANAR_CONFIGURATION, PREDICTOR,
+    ROWS_PER_STRIP, STRIP_BYTE_COUNTS, STRIP_OFFSETS, TILE_BYTE_COUNTS, TILE_LENGTH, TILE_OFFSETS, TILE_WIDTH,
+};
 use super::tiff_samples::{Samples, Storage};
 use crate::error::ImageError;
 
@@ -21,14 +22,14 @@ use crate::error::ImageError;
 pub(super) const MAGICS: [&[u8]; 4] = [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"];
 
 const FORMAT: &str = "TIFF";
-const RAW: u16 = 1;
-const LZW: u16 = 5;
-const DEFLATE: u16 = 8;
-const PACK_BITS: u16 = 32_773;
-const OLD_DEFLATE: u16 = 32_946;
-const HORIZONTAL: u16 = 2;
-const SEPARATE_PLANES: u16 = 2;
-const REVERSED_BITS: u16 = 2;
+const RAW: u64 = 1;
+const LZW: u64 = 5;
+const DEFLATE: u64 = 8;
+const PACK_BITS: u64 = 32_773;
+const OLD_DEFLATE: u64 = 32_946;
+const HORIZONTAL: u64 = 2;
+const SEPARATE_PLANES: u64 = 2;
+const REVERSED_BITS: u64 = 2;
 
 /// Decodes into `image`; `raw` is a buffer for samples as the file has them. Returns the orientation tag's value.
 pub(super) fn decode(
@@ -37,11 +38,14 @@ pub(super) fn decode(
     raw: &mut Vec<u8>,
     image: &mut RgbImage,
 ) -> Result<u8, ImageError> {
-    let mut tags = Tags(Decoder::new(Cursor::new(bytes)).map_err(|error| failed(&error))?);
-    let (width, height) = tags.0.dimensions().map_err(|error| failed(&error))?;
-    check_size(u64::from(width), u64::from(height), limits)?;
-    let layout = Layout::read(&mut tags, width as usize, height as usize, limits)?;
-    let orientation = tags.number(Tag::Orientation)?.unwrap_or(1);
+    let tags = Directory::read(bytes).ok_or_else(truncated)?;
+    let side = |tag| tags.number(tag).filter(|side| *side > 0);
+    let (Some(width), Some(height)) = (side(IMAGE_WIDTH), side(IMAGE_LENGTH)) else {
+        return Err(broken("it has no pixels".to_owned()));
+    };
+    check_size(width, height, limits)?;
+    let layout = Layout::read(&tags, width as usize, height as usize, limits)?;
+    let orientation = tags.number(ORIENTATION).unwrap_or(1);
 
     image.reset(layout.width, layout.height)?;
     let row_length = (layout.width * layout.samples.bits_per_pixel()).div_ceil(8);
@@ -54,38 +58,12 @@ pub(super) fn decode(
     Ok(u8::try_from(orientation).unwrap_or(1))
 }
 
-/// The tags of the first image.
-pub(super) struct Tags<'a>(Decoder<Cursor<&'a [u8]>>);
-
-impl Tags<'_> {
-    pub(super) fn big_endian(&self) -> bool {
-        self.0.byte_order() == tiff::tags::ByteOrder::BigEndian
-    }
-
-    pub(super) fn number(&mut self, tag: Tag) -> Result<Option<u16>, ImageError> {
-        self.0.find_tag_unsigned(tag).map_err(|error| failed(&error))
-    }
-
-    pub(super) fn numbers(&mut self, tag: Tag) -> Result<Option<Vec<u16>>, ImageError> {
-        self.0.find_tag_unsigned_vec(tag).map_err(|error| failed(&error))
-    }
-
-    fn positions(&mut self, tag: Tag) -> Result<Option<Vec<u64>>, ImageError> {
-        self.0.find_tag_unsigned_vec(tag).map_err(|error| failed(&error))
-    }
-
-    fn size(&mut self, tag: Tag) -> Result<Option<usize>, ImageError> {
-        let size: Option<u32> = self.0.find_tag_unsigned(tag).map_err(|error| failed(&error))?;
-        Ok(size.map(|size| size as usize))
-    }
-}
-
 /// How the pixels lie in the file, in strips or tiles.
 struct Layout {
     width: usize,
     height: usize,
     samples: Samples,
-    compression: u16,
+    compression: u64,
     predictor: bool,
     reversed_bits: bool,
     /// The number of planes: 1 where the samples of a pixel lie together.
@@ -99,19 +77,19 @@ struct Layout {
 }
 
 impl Layout {
-    fn read(tags: &mut Tags<'_>, width: usize, height: usize, limits: ImageLimits) -> Result<Self, ImageError> {
-        let compression = tags.number(Tag::Compression)?.unwrap_or(RAW);
+    fn read(tags: &Directory<'_>, width: usize, height: usize, limits: ImageLimits) -> Result<Self, ImageError> {
+        let compression = tags.number(COMPRESSION).unwrap_or(RAW);
         if ![RAW, LZW, DEFLATE, PACK_BITS, OLD_DEFLATE].contains(&compression) {
             return Err(unsupported(format!("compression {compression}")));
         }
-        let predictor = match tags.number(Tag::Predictor)?.unwrap_or(1) {
+        let predictor = match tags.number(PREDICTOR).unwrap_or(1) {
             _ if matches!(compression, RAW | PACK_BITS) => false,
             1 => false,
             HORIZONTAL => true,
             other => return Err(unsupported(format!("predictor {other}"))),
         };
-        let separate = tags.number(Tag::PlanarConfiguration)? == Some(SEPARATE_PLANES);
-        let reversed_bits = tags.number(Tag::FillOrder)? == Some(REVERSED_BITS);
+        let separate = tags.number(PLANAR_CONFIGURATION) == Some(SEPARATE_PLANES);
+        let reversed_bits = tags.number(FILL_ORDER) == Some(REVERSED_BITS);
         let storage = Storage {
             separate_planes: separate,
             reversed_bits,
@@ -126,20 +104,23 @@ impl Layout {
         if planes > 1 && !matches!(sample_bits, 8 | 16) {
             return Err(unsupported(format!("separate planes with {sample_bits} bits a sample")));
         }
-        let tiled = tags.positions(Tag::TileOffsets)?.is_some();
+        // A chunk that is larger than any image is refused below.
+        let size = |tag| tags.number(tag).map(|size| usize::try_from(size).unwrap_or(usize::MAX));
+        let offsets_of_tiles = tags.numbers(TILE_OFFSETS);
+        let tiled = offsets_of_tiles.is_some();
         let (chunk_width, chunk_height, offsets, lengths) = if tiled {
             (
-                tags.size(Tag::TileWidth)?,
-                tags.size(Tag::TileLength)?,
-                tags.positions(Tag::TileOffsets)?,
-                tags.positions(Tag::TileByteCounts)?,
+                size(TILE_WIDTH),
+                size(TILE_LENGTH),
+                offsets_of_tiles,
+                tags.numbers(TILE_BYTE_COUNTS),
             )
         } else {
             (
                 Some(width),
-                Some(tags.size(Tag::RowsPerStrip)?.unwrap_or(height).min(height)),
-                tags.positions(Tag::StripOffsets)?,
-                tags.positions(Tag::StripByteCounts)?,
+                Some(size(ROWS_PER_STRIP).unwrap_or(height).min(height)),
+                tags.numbers(STRIP_OFFSETS),
+                tags.numbers(STRIP_BYTE_COUNTS),
             )
         };
         let (chunk_width, chunk_height) = (chunk_width.unwrap_or(0), chunk_height.unwrap_or(0));
@@ -286,14 +267,6 @@ fn unpack_runs(mut stored: &[u8], chunk: &mut [u8]) -> usize {
         }
     }
     written
-}
-
-fn failed(error: &TiffError) -> ImageError {
-    match error {
-        TiffError::IoError(_) => truncated(),
-        TiffError::UnsupportedError(reason) => unsupported(reason.to_string()),
-        other => broken(other.to_string()),
-    }
 }
 
 fn truncated() -> ImageError {

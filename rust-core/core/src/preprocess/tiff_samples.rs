@@ -1,22 +1,23 @@
 //! What the samples of a TIFF mean, and what Pillow's `convert("RGB")` makes of them.
 
-use tiff::tags::Tag;
-
 use super::color::{clip_16, cmyk_to_rgb, unpack_bits, Palette};
-use super::tiff::{unsupported, Tags};
+use super::tiff::unsupported;
+use super::tiff_directory::{
+    Directory, BITS_PER_SAMPLE, COLOR_MAP, EXTRA_SAMPLES, PHOTOMETRIC, SAMPLES_PER_PIXEL, SAMPLE_FORMAT,
+};
 use crate::error::ImageError;
 
-const WHITE_IS_ZERO: u16 = 0;
-const BLACK_IS_ZERO: u16 = 1;
-const RGB: u16 = 2;
-const PALETTE: u16 = 3;
-const CMYK: u16 = 5;
+const WHITE_IS_ZERO: u64 = 0;
+const BLACK_IS_ZERO: u64 = 1;
+const RGB: u64 = 2;
+const PALETTE: u64 = 3;
+const CMYK: u64 = 5;
 /// Sample formats.
-const UNSIGNED: u16 = 1;
-const SIGNED: u16 = 2;
-const FLOAT: u16 = 3;
+const UNSIGNED: u64 = 1;
+const SIGNED: u64 = 2;
+const FLOAT: u64 = 3;
 /// The meaning of an extra sample; 0 says nothing, 2 is plain alpha.
-const PREMULTIPLIED: u16 = 1;
+const PREMULTIPLIED: u64 = 1;
 
 /// How a pixel is made of samples.
 pub(super) struct Samples {
@@ -52,22 +53,27 @@ pub(super) struct Storage {
 
 impl Samples {
     /// Pillow's table of what it supports (`OPEN_INFO`).
-    pub(super) fn read(tags: &mut Tags<'_>, storage: Storage) -> Result<Self, ImageError> {
-        let photometric = tags.number(Tag::PhotometricInterpretation)?.unwrap_or(WHITE_IS_ZERO);
-        let stored = tags.number(Tag::SamplesPerPixel)?.unwrap_or(1);
-        let bits = tags
-            .numbers(Tag::BitsPerSample)?
-            .and_then(|bits| bits.first().copied())
-            .unwrap_or(1);
-        let format = tags
-            .numbers(Tag::SampleFormat)?
-            .and_then(|formats| formats.first().copied())
-            .unwrap_or(UNSIGNED);
-        let mut extra = tags.numbers(Tag::ExtraSamples)?.unwrap_or_default();
+    pub(super) fn read(tags: &Directory<'_>, storage: Storage) -> Result<Self, ImageError> {
+        let photometric = tags.number(PHOTOMETRIC).unwrap_or(WHITE_IS_ZERO);
+        let stored = tags.number(SAMPLES_PER_PIXEL).unwrap_or(1);
+        let all_bits = tags.numbers(BITS_PER_SAMPLE).unwrap_or_else(|| vec![1]);
+        let formats = tags.numbers(SAMPLE_FORMAT).unwrap_or_else(|| vec![UNSIGNED]);
+        let mut extra = tags.numbers(EXTRA_SAMPLES).unwrap_or_default();
+        // One number stands for all samples.
+        let fits = |numbers: &[u64]| numbers.len() == 1 || numbers.len() as u64 >= stored;
+        let same = |numbers: &[u64]| numbers.windows(2).all(|pair| pair[0] == pair[1]);
+        let (&[bits, ..], &[format, ..]) = (&all_bits[..], &formats[..]) else {
+            return Err(unsupported("no bits or no format for its samples".to_owned()));
+        };
+        if !fits(&all_bits) || !same(&all_bits) || !same(&formats) {
+            return Err(unsupported(format!(
+                "samples of {all_bits:?} bits, formats {formats:?}"
+            )));
+        }
         let mut count = stored;
         // Planes of no stated meaning need not be read.
         if storage.separate_planes && extra.iter().all(|extra| *extra == 0) {
-            count = count.saturating_sub(extra.len() as u16);
+            count = count.saturating_sub(extra.len() as u64);
             extra.clear();
         }
         let big_endian = tags.big_endian();
@@ -96,7 +102,7 @@ impl Samples {
             | (RGB, UNSIGNED, 8, 5, [PREMULTIPLIED, 0])
             | (RGB, UNSIGNED, 8, 6, [PREMULTIPLIED, 0, 0]) => Kind::PremultipliedRgb,
             (PALETTE, UNSIGNED, 1 | 2 | 4 | 8, 1, []) | (PALETTE, UNSIGNED, 8, 2, [0 | 2]) => {
-                let map = tags.numbers(Tag::ColorMap)?.ok_or_else(unknown)?;
+                let map = tags.numbers(COLOR_MAP).ok_or_else(unknown)?;
                 Kind::Indices(Box::new(palette(&map)))
             }
             (CMYK, UNSIGNED, 8 | 16, 4, []) | (CMYK, UNSIGNED, 8, 5, [0]) | (CMYK, UNSIGNED, 8, 6, [0, 0]) => {
@@ -134,8 +140,8 @@ impl Samples {
         // What libtiff has decompressed is in the machine's byte order, but Pillow goes by the file's.
         let swapped = big_endian && storage.compressed && matches!(kind, Kind::FloatGrey | Kind::SignedGrey);
         Ok(Self {
-            bits: usize::from(bits),
-            per_pixel: usize::from(count),
+            bits: bits as usize,
+            per_pixel: count as usize,
             big_endian,
             swapped,
             kind,
@@ -272,8 +278,8 @@ impl Samples {
 }
 
 /// Greys of up to 8 bits, spread evenly.
-fn grey_palette(bits: u16, inverted: bool) -> Kind {
-    let values = 1_u16 << bits;
+fn grey_palette(bits: u64, inverted: bool) -> Kind {
+    let values = 1_u64 << bits;
     let stored: Vec<u8> = (0..values)
         .map(|value| value * (255 / (values - 1)))
         .flat_map(|grey| [if inverted { 255 - grey } else { grey } as u8; 3])
@@ -282,7 +288,7 @@ fn grey_palette(bits: u16, inverted: bool) -> Kind {
 }
 
 /// All reds, then all greens, then all blues, of 16 bits each.
-fn palette(map: &[u16]) -> Palette {
+fn palette(map: &[u64]) -> Palette {
     let length = map.len() / 3;
     let stored: Vec<u8> = (0..length)
         .flat_map(|index| [index, length + index, 2 * length + index].map(|index| (map[index] >> 8) as u8))

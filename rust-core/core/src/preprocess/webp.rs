@@ -77,9 +77,17 @@ pub(super) fn chunk(bytes: &[u8], name: [u8; 4]) -> Option<&[u8]> {
 }
 
 fn decode_still(bytes: &[u8], size: (u32, u32), raw: &mut Vec<u8>, image: &mut RgbImage) -> Result<(), ImageError> {
+    // The decoder takes memory by what these say, and compares afterwards.
+    let mismatch = || broken("the image does not match its header".to_owned());
+    if chunks(bytes)
+        .filter_map(|chunk| chunk.pixels())
+        .any(|pixels| pixels != size)
+    {
+        return Err(mismatch());
+    }
     let decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(|error| failed(&error))?;
     if decoder.dimensions() != size {
-        return Err(broken("the image does not match its header".to_owned()));
+        return Err(mismatch());
     }
     image.reset(size.0 as usize, size.1 as usize)?;
     if decoder.color_type() == ColorType::Rgb8 {
@@ -102,20 +110,14 @@ struct Canvas {
 /// The size that the first chunk tells.
 fn canvas(bytes: &[u8]) -> Result<Canvas, ImageError> {
     let chunk = chunks(bytes).next().ok_or_else(truncated)?;
-    let content = chunk.content;
-    let (width, height, animated) = match (&chunk.name, content) {
-        (b"VP8 ", [_, _, _, 0x9D, 0x01, 0x2A, w0, w1, h0, h1, ..]) => {
-            let size = |low: u8, high: u8| u32::from(u16::from_le_bytes([low, high])) & 0x3FFF;
-            (size(*w0, *w1), size(*h0, *h1), false)
-        }
-        (b"VP8L", [0x2F, a, b, c, d, ..]) => {
-            let bits = u32::from_le_bytes([*a, *b, *c, *d]);
-            ((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, false)
-        }
+    let (width, height, animated) = match (&chunk.name, chunk.content) {
         (b"VP8X", [flags, _, _, _, size @ ..]) if size.len() >= 6 => {
             (triple(size) + 1, triple(&size[3..]) + 1, flags & ANIMATED != 0)
         }
-        _ => return Err(truncated()),
+        _ => {
+            let (width, height) = chunk.pixels().ok_or_else(truncated)?;
+            (width, height, false)
+        }
     };
     Ok(Canvas {
         width,
@@ -167,6 +169,23 @@ struct Chunk<'a> {
     name: [u8; 4],
     /// As much of it as there is.
     content: &'a [u8],
+}
+
+impl Chunk<'_> {
+    /// Width and height, where the chunk holds pixels.
+    fn pixels(&self) -> Option<(u32, u32)> {
+        match (&self.name, self.content) {
+            (b"VP8 ", [_, _, _, 0x9D, 0x01, 0x2A, w0, w1, h0, h1, ..]) => {
+                let size = |low: u8, high: u8| u32::from(u16::from_le_bytes([low, high])) & 0x3FFF;
+                Some((size(*w0, *w1), size(*h0, *h1)))
+            }
+            (b"VP8L", [0x2F, a, b, c, d, ..]) => {
+                let bits = u32::from_le_bytes([*a, *b, *c, *d]);
+                Some(((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// The chunks of a file in their order.

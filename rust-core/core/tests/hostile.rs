@@ -1,0 +1,164 @@
+//! Broken images of every format: no panic, no runaway memory, no endless work.
+//!
+//! `HOSTILE_IMAGES` says how many are made, 20,000 unless told. They are the same in every run.
+#![allow(clippy::unwrap_used, clippy::print_stderr, unsafe_code)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use std::{env, fs};
+
+use spark_classify_core::preprocess::{decode, DecodeOptions, Scratch};
+use spark_classify_core::ImageLimits;
+
+/// Images are tiny under these limits: a million pixels have 3 MB, and decoders need a few times as much.
+const LIMITS: ImageLimits = ImageLimits {
+    max_bytes: 1 << 20,
+    max_pixels: 1 << 20,
+    max_dimension: 8192,
+};
+/// No allocation may be larger.
+const MAX_ALLOCATION: usize = 64 << 20;
+const MAX_TIME: Duration = Duration::from_secs(2);
+
+/// The system's allocator, which remembers the largest request.
+struct Counting;
+
+static LARGEST: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call is handed on as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        LARGEST.fetch_max(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        LARGEST.fetch_max(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        LARGEST.fetch_max(size, Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Steele and Vigna's `SplitMix64`: the same numbers on every machine.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        (self.next() % limit.max(1) as u64) as usize
+    }
+}
+
+/// The odd images, sorted by name.
+fn seeds() -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/images");
+    let mut paths: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    paths.sort();
+    let seeds: Vec<_> = paths
+        .iter()
+        .map(|path| fs::read(path).unwrap())
+        .filter(|bytes| bytes.len() > 32)
+        .collect();
+    assert!(seeds.len() >= 60, "only {} images to break", seeds.len());
+    seeds
+}
+
+/// One to four of: flipped bits, an end cut off, a part from elsewhere, an extreme number, mostly near the beginning.
+fn broken(seeds: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
+    let mut bytes = seeds[random.below(seeds.len())].clone();
+    for _ in 0..=random.below(4) {
+        let reach = if random.below(2) == 0 { 64 } else { bytes.len() };
+        let at = random.below(reach.min(bytes.len()));
+        match random.below(6) {
+            0 => bytes[at] ^= 1 << random.below(8),
+            1 => bytes[at] = random.next() as u8,
+            2 => {
+                let value = [0, 1, 0x7F, 0x80, 0xFF][random.below(5)];
+                let end = (at + 1 + random.below(4)).min(bytes.len());
+                bytes[at..end].fill(value);
+            }
+            3 => bytes.truncate(at.max(16)),
+            4 => {
+                let other = &seeds[random.below(seeds.len())];
+                let from = random.below(other.len());
+                let length = random.below(other.len() - from);
+                let end = (at + random.below(length + 1)).min(bytes.len());
+                bytes.splice(at..end, other[from..from + length].iter().copied());
+            }
+            _ => {
+                let length = random.below(64.min(bytes.len() - at) + 1);
+                let part = bytes[at..at + length].to_vec();
+                let to = random.below(bytes.len());
+                bytes.splice(to..to, part);
+            }
+        }
+    }
+    bytes
+}
+
+#[test]
+fn broken_images_are_decoded_or_refused() {
+    let count = env::var("HOSTILE_IMAGES").map_or(20_000, |count| count.parse().unwrap());
+    let seeds = seeds();
+    let mut random = Random(13);
+    let mut scratch = Scratch::default();
+    let (mut good, mut slowest) = (0, Duration::ZERO);
+    LARGEST.store(0, Ordering::Relaxed);
+    for number in 0..count {
+        let bytes = broken(&seeds, &mut random);
+        let options = DecodeOptions {
+            limits: LIMITS,
+            exif_transpose: true,
+            fast: number % 2 == 0,
+        };
+        let start = Instant::now();
+        let result =
+            decode(&bytes, &options, &mut scratch).map(|image| (image.width, image.height, image.pixels.len()));
+        let time = start.elapsed();
+        slowest = slowest.max(time);
+        assert!(time < MAX_TIME, "image {number} took {time:?}");
+        let largest = LARGEST.load(Ordering::Relaxed);
+        assert!(largest < MAX_ALLOCATION, "image {number} asked for {largest} bytes");
+        match result {
+            Ok((width, height, length)) => {
+                assert!(
+                    width > 0 && height > 0 && length == width * height * 3,
+                    "image {number}"
+                );
+                good += 1;
+            }
+            Err(error) => assert!(!error.to_string().contains("panicked"), "image {number}: {error}"),
+        }
+    }
+    eprintln!(
+        "{count} images, {good} decoded, the slowest in {slowest:?}, the largest allocation {} bytes",
+        LARGEST.load(Ordering::Relaxed)
+    );
+    assert!(good > count / 20 && good < count, "{good} of {count} were good");
+}

@@ -1,0 +1,22 @@
+//! Any bytes as an image.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use spark_classify_core::preprocess::{decode, DecodeOptions, Scratch};
+use spark_classify_core::ImageLimits;
+
+fuzz_target!(|bytes: &[u8]| {
+    let options = DecodeOptions {
+        limits: ImageLimits {
+            max_bytes: 1 << 20,
+            max_pixels: 1 << 20,
+            max_dimension: 8192,
+        },
+        exif_transpose: true,
+        fast: false,
+    };
+    let mut scratch = Scratch::default();
+    if let Ok(image) = decode(bytes, &options, &mut scratch) {
+        assert_eq!(image.pixels.len(), image.width * image.height * 3);
+    }
+});

@@ -1,0 +1,19 @@
+//! Any text as the configuration files of a model directory, parted by a zero byte.
+#![no_main]
+
+use std::fs;
+
+use libfuzzer_sys::fuzz_target;
+use spark_classify_core::preprocess::Preprocessor;
+use spark_classify_core::{ImageLimits, ModelDirectory};
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut parts = bytes.splitn(2, |byte| *byte == 0);
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    for name in ["config.json", "preprocessor_config.json"] {
+        fs::write(directory.path().join(name), parts.next().unwrap_or_default()).expect("a temporary file");
+    }
+    if let Ok(model) = ModelDirectory::open(directory.path()) {
+        Preprocessor::new(model.preprocessor(), ImageLimits::default()).tensor_len();
+    }
+});
