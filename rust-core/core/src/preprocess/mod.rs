@@ -73,6 +73,16 @@ impl Scratch {
     }
 }
 
+/// Decodes a compressed image as preprocessing does: its width and height, and its RGB pixels row by row.
+///
+/// # Errors
+/// [`ImageError`] says why the image cannot be decoded, or which limit it exceeds.
+pub fn decode_rgb(bytes: &[u8], limits: ImageLimits) -> Result<(usize, usize, Vec<u8>), ImageError> {
+    let mut image = RgbImage::default();
+    decode::decode(bytes, limits, &mut Vec::new(), &mut image)?;
+    Ok((image.width, image.height, image.pixels))
+}
+
 /// Turns images into input tensors as a `preprocessor_config.json` says.
 #[derive(Debug, Clone)]
 pub struct Preprocessor {
