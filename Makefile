@@ -11,7 +11,7 @@ env := source scripts/env.sh &&
 # Without Spark, ONNX Runtime has to be told: the one that goes into the jar.
 onnxruntime := ORT_DYLIB_PATH=$$(gradle --quiet onnxruntimeLibrary)
 
-.PHONY: help setup build run test test-rust test-jvm test-e2e lint format golden clean
+.PHONY: help setup build run test test-rust test-jvm test-e2e test-parity parity-models parity lint format reference golden clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -27,7 +27,7 @@ run: build ## classify the committed dataset in Spark with both backends
 	@scripts/run_job.sh pytorch
 	@scripts/run_job.sh onnx
 
-test: lint test-rust test-jvm test-e2e ## everything
+test: lint test-rust test-jvm test-e2e test-parity ## everything
 	@echo "All tests passed."
 
 test-rust: build ## Rust unit and integration tests
@@ -40,9 +40,21 @@ test-jvm: build ## ScalaTest suites on a real SparkSession
 test-e2e: build ## spark-submit, spark-sql and PySpark with the jar, on local and local-cluster masters
 	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/e2e
 
-golden: ## make the reference values of the tests again, in an environment of their own (about 3 GB to download)
+test-parity: parity-models ## ten model families against transformers, torchvision, torch and ONNX Runtime in Python
+	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/parity
+
+parity: parity-models ## the same, and write what was measured into docs/parity.md
+	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/parity --write-table
+
+parity-models: build reference
+	@.venv-reference/bin/python scripts/make_parity_models.py
+	@$(env) cargo build --release --quiet -p spark-classify-core --example tensor
+
+reference: # an environment of its own for what tests compare with (about 3 GB to download)
 	@test -d .venv-reference || python3 -m venv .venv-reference
-	@.venv-reference/bin/python -m pip install --quiet -r scripts/requirements-reference.txt
+	@.venv-reference/bin/python -m pip install --quiet --disable-pip-version-check -r scripts/requirements-reference.txt
+
+golden: reference ## make the reference values of the tests again
 	@.venv-reference/bin/python scripts/make_golden.py
 
 lint: build ## rustfmt, clippy, scalafmt, ruff
@@ -59,4 +71,4 @@ format: setup ## rewrite the sources in the project's format
 	@.venv/bin/ruff format scripts tests
 
 clean: ## remove everything that was built
-	@rm -rf target spark-udf-jvm/build .gradle .venv .venv-reference output_predictions
+	@rm -rf target spark-udf-jvm/build .gradle .venv .venv-reference tests/parity/models output_predictions

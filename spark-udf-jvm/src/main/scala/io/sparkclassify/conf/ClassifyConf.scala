@@ -57,7 +57,7 @@ object ClassifyConf {
     .createWithDefault(Engine.PyTorch.name)
 
   val MaxLoadedModels = SQLConf
-    .buildStaticConf("spark.classify.maxLoadedModels")
+    .buildStaticConf("spark.classify.models.maxLoaded")
     .doc(
       "How many models an executor keeps loaded; one directory on two backends is two models. Beyond that, those that no " +
         "task uses are closed, the least recently used one first. A model in use is never closed, so tasks that use more " +

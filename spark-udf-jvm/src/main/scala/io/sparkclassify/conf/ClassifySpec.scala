@@ -9,7 +9,7 @@ import org.apache.spark.sql.internal.SQLConf
  * All that an executor has to know to classify. It is fixed when the query is analysed, and travels in the plan.
  *
  * @param maxLoadedModels
- *   `spark.classify.maxLoadedModels`
+ *   `spark.classify.models.maxLoaded`
  */
 final case class ClassifySpec(
     model: ModelSpec,

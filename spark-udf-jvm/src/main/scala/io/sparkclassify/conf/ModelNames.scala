@@ -11,8 +11,9 @@ private[conf] object ModelNames {
 
   private val pattern = "[A-Za-z0-9._-]+"
 
-  /** Whether `key` has the form `spark.classify.models.NAME`. */
-  def isKey(key: String): Boolean = key.startsWith(prefix) && key.drop(prefix.length).matches(pattern)
+  /** Whether `key` has the form `spark.classify.models.NAME`. One name is a key of the table. */
+  def isKey(key: String): Boolean =
+    key.startsWith(prefix) && key.drop(prefix.length).matches(pattern) && key != ClassifyConf.MaxLoadedModels.key
 
   /**
    * The model directory as a URI, see [[ModelSpec]].

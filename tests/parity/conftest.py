@@ -1,0 +1,77 @@
+"""What the parity tests measure, and the table that docs/parity.md shows of it."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MODELS = Path(__file__).parent / "models"
+PAGE = ROOT / "docs/parity.md"
+BACKENDS = {"onnx": "model.onnx", "pytorch": "model.pt"}
+
+
+def golden_of(model: str) -> dict[str, object]:
+    """What Pillow, transformers, torch and onnxruntime made of the images."""
+    return json.loads((MODELS / model / "golden.json").read_text())
+
+
+def model_names() -> list[str]:
+    return sorted(path.parent.name for path in MODELS.glob("*/golden.json"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-table", action="store_true", help="write what was measured into docs/parity.md")
+
+
+@pytest.fixture(scope="session")
+def measured(request: pytest.FixtureRequest):
+    """Where tests note what they measured, by model and by name; written into the page when all have passed."""
+    notes: dict[str, dict[str, str]] = defaultdict(dict)
+    yield notes
+    if request.config.getoption("--write-table") and not request.session.testsfailed:
+        write_between("results", results_table(notes))
+        write_between("tensors", tensors_table())
+        write_between("versions", versions_line() + "\n")
+
+
+def results_table(notes: dict[str, dict[str, str]]) -> str:
+    rows = [
+        "| model | processor | file | decoded and resized bytes | tensor | probabilities | labels |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for model in model_names():
+        config = json.loads((MODELS / model / "preprocessor_config.json").read_text())
+        for backend, file in BACKENDS.items():
+            images = len(golden_of(model)["images"])
+            note = notes[model]
+            rows.append(
+                f"| {model} | `{config['image_processor_type']}` | `{file}` | equal | {note['tensor']} "
+                f"| {note[backend]} | {images} of {images} |"
+            )
+    return "\n".join(rows) + "\n"
+
+
+def tensors_table() -> str:
+    rows = ["| model | images | largest difference of a probability | other labels |", "|---|---|---|---|"]
+    for model in model_names():
+        changed = golden_of(model)["on_tensors"]
+        rows.append(
+            f"| {model} | {changed['images']} | {changed['probability_difference']:.4f} | {changed['label_flips']} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
+def versions_line() -> str:
+    versions = golden_of(model_names()[0])["versions"]
+    return ", ".join(f"{name} {version}" for name, version in versions.items() if name != "machine") + "."
+
+
+def write_between(name: str, content: str) -> None:
+    """Replaces what stands between the two markers called `name` in the page."""
+    before, rest = PAGE.read_text().split(f"<!-- {name} -->\n")
+    _, after = rest.split(f"<!-- end of {name} -->\n")
+    PAGE.write_text(f"{before}<!-- {name} -->\n{content}<!-- end of {name} -->\n{after}")
