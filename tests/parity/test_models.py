@@ -20,8 +20,8 @@ IMAGES = ROOT / "dataset/all_images"
 TENSOR_TOLERANCE = 1e-6
 # TorchScript is frozen and optimized here, which reorders sums; the reference runs it as it is.
 TOLERANCES = {"onnx": 1e-5, "pytorch": 1e-4}
-# A number in float16 has three digits.
-HALF_TOLERANCE = 2e-3
+# A number in float16 has three digits, and freezing a module rounds its weights once more.
+HALF_TOLERANCE = 1e-2
 
 pytestmark = pytest.mark.parametrize("model", model_names())
 
