@@ -101,7 +101,7 @@ impl Library {
         })
     }
 
-    /// Returns the handle of a model. The object is the request, a JSON string. Equal requests share one model, and
+    /// Returns a new handle of a model. The object is the request, a JSON string. Equal requests share one model, and
     /// callers that come while it is being loaded wait for it; after a failed load the next caller tries again.
     pub fn open_model(&self, call: NativeCall<'_, 1>) -> i64 {
         call.run(|env, [request]| {
@@ -155,7 +155,7 @@ impl Library {
         })
     }
 
-    /// Forgets a model; its handle is stale from now on. Calls that are using it finish undisturbed.
+    /// Forgets a handle, and with its last handle the model. Calls that are using it finish undisturbed.
     pub fn close_model(&self, call: NativeCall<'_, 0>, handle: i64) {
         call.run(|_, []| Ok(self.models.close(handle)?));
     }

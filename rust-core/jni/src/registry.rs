@@ -1,39 +1,39 @@
 //! The loaded models of this process, known to the JVM by handles.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use once_cell::sync::OnceCell;
 use spark_classify_core::{Error, Result};
 
-/// Values of type `V`, each loaded once for its key `K`.
+/// Values of type `V`, each loaded once for its key `K` and kept while it is open.
 ///
+/// Every call of [`Registry::open`] gives a handle of its own, so that nobody can close what another caller has opened.
 /// A handle is a number that is given out once in the life of the process: after [`Registry::close`] it is stale for
 /// ever, and using it is an error.
 #[derive(Debug)]
-pub(crate) struct Registry<K, V> {
-    slots: Mutex<HashMap<K, Arc<OnceCell<Open<V>>>>>,
-    next_handle: AtomicI64,
-}
+pub(crate) struct Registry<K, V>(Mutex<State<K, V>>);
 
 #[derive(Debug)]
-struct Open<V> {
-    handle: i64,
-    value: Arc<V>,
+struct State<K, V> {
+    /// The values by key, those that are being loaded too.
+    slots: HashMap<K, Arc<OnceCell<Arc<V>>>>,
+    open: BTreeMap<i64, (K, Arc<V>)>,
+    last_handle: i64,
 }
 
 impl<K: Eq + Hash + Clone, V> Registry<K, V> {
     /// An empty registry.
     pub(crate) fn new() -> Self {
-        Self {
-            slots: Mutex::new(HashMap::new()),
-            next_handle: AtomicI64::new(1),
-        }
+        Self(Mutex::new(State {
+            slots: HashMap::new(),
+            open: BTreeMap::new(),
+            last_handle: 0,
+        }))
     }
 
-    /// The handle of `key`'s value, which `load` makes when it is not there.
+    /// A new handle of `key`'s value, which `load` makes when nobody has it open.
     ///
     /// Callers that come while it is being loaded wait for it. When loading fails (or panics), this caller gets the
     /// error, and the next one, waiting or later, tries again.
@@ -41,15 +41,16 @@ impl<K: Eq + Hash + Clone, V> Registry<K, V> {
     /// # Errors
     /// Those of `load`.
     pub(crate) fn open(&self, key: &K, load: impl FnOnce() -> Result<V>) -> Result<i64> {
-        // The map is locked only to find the slot: loading one model must not hold up the use of another.
-        let slot = Arc::clone(self.lock().entry(key.clone()).or_default());
-        let open = slot.get_or_try_init(|| {
-            load().map(|value| Open {
-                handle: self.next_handle.fetch_add(1, Ordering::Relaxed),
-                value: Arc::new(value),
-            })
-        })?;
-        Ok(open.handle)
+        // The lock is held only to find the slot: loading one model must not hold up the use of another.
+        let slot = Arc::clone(self.lock().slots.entry(key.clone()).or_default());
+        let value = Arc::clone(slot.get_or_try_init(|| load().map(Arc::new))?);
+        let mut state = self.lock();
+        state.last_handle += 1;
+        let handle = state.last_handle;
+        state.open.insert(handle, (key.clone(), value));
+        // Whoever has closed the last other handle meanwhile has taken the slot away.
+        state.slots.entry(key.clone()).or_insert(slot);
+        Ok(handle)
     }
 
     /// The value behind `handle`.
@@ -57,50 +58,41 @@ impl<K: Eq + Hash + Clone, V> Registry<K, V> {
     /// # Errors
     /// [`Error::StaleHandle`] when it is not open.
     pub(crate) fn get(&self, handle: i64) -> Result<Arc<V>> {
-        // A process has a handful of models, so a scan beats a second map that would have to agree with the first.
-        self.lock()
-            .values()
-            .filter_map(|slot| slot.get())
-            .find(|open| open.handle == handle)
-            .map(|open| Arc::clone(&open.value))
-            .ok_or(Error::StaleHandle(handle))
+        let state = self.lock();
+        let (_, value) = state.open.get(&handle).ok_or(Error::StaleHandle(handle))?;
+        Ok(Arc::clone(value))
     }
 
-    /// Keys and values of all that is open, in the order of their handles.
+    /// Keys and values of all that is open, each once, in the order of their handles.
     pub(crate) fn all(&self) -> Vec<(K, Arc<V>)> {
-        let mut open: Vec<_> = self
-            .lock()
-            .iter()
-            .filter_map(|(key, slot)| {
-                slot.get()
-                    .map(|open| (open.handle, key.clone(), Arc::clone(&open.value)))
-            })
-            .collect();
-        open.sort_unstable_by_key(|(handle, ..)| *handle);
-        open.into_iter().map(|(_, key, value)| (key, value)).collect()
+        let state = self.lock();
+        let mut all: Vec<(K, Arc<V>)> = Vec::new();
+        for (key, value) in state.open.values() {
+            if !all.iter().any(|(known, _)| known == key) {
+                all.push((key.clone(), Arc::clone(value)));
+            }
+        }
+        all
     }
 
-    /// Forgets the value behind `handle`; it is dropped when the last call that uses it has returned.
+    /// Forgets `handle`. When it was the last one of its value, that is dropped as soon as no call uses it any more.
     ///
     /// # Errors
     /// [`Error::StaleHandle`] when it is not open.
     pub(crate) fn close(&self, handle: i64) -> Result<()> {
-        let mut slots = self.lock();
-        let key = slots
-            .iter()
-            .find(|(_, slot)| slot.get().is_some_and(|open| open.handle == handle))
-            .map(|(key, _)| key.clone())
-            .ok_or(Error::StaleHandle(handle))?;
-        let closed = slots.remove(&key);
+        let mut state = self.lock();
+        let (key, value) = state.open.remove(&handle).ok_or(Error::StaleHandle(handle))?;
+        let unused = !state.open.values().any(|(other, _)| *other == key);
+        let slot = unused.then(|| state.slots.remove(&key));
         // Dropping a model takes time; others need not wait for it.
-        drop(slots);
-        drop(closed);
+        drop(state);
+        drop((slot, value));
         Ok(())
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<K, Arc<OnceCell<Open<V>>>>> {
-        // No code that could panic runs under the lock, and a map is whole after any panic anyway.
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State<K, V>> {
+        // No code that could panic runs under the lock, and the maps are whole after any panic anyway.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -108,7 +100,7 @@ impl<K: Eq + Hash + Clone, V> Registry<K, V> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
 
-    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::Barrier;
     use std::thread;
 
@@ -145,8 +137,27 @@ mod tests {
                 .collect()
         });
         assert_eq!(loads.into_inner(), 1);
-        assert_eq!(handles, [handles[0]; 4]);
-        assert_eq!(*registry.get(handles[0]).unwrap(), "model");
+        for (at, handle) in handles.iter().enumerate() {
+            assert_eq!(*registry.get(*handle).unwrap(), "model");
+            assert!(!handles[..at].contains(handle));
+        }
+        assert_eq!(registry.all().len(), 1);
+    }
+
+    #[test]
+    fn a_value_lives_until_its_last_handle_is_closed() {
+        let registry = Registry::<&str, u8>::new();
+        let first = registry.open(&"m", || Ok(1)).unwrap();
+        let second = registry.open(&"m", || panic!("it is there")).unwrap();
+        registry.close(first).unwrap();
+        assert!(registry.get(first).is_err());
+        let third = registry.open(&"m", || panic!("it is still there")).unwrap();
+        let value = registry.get(second).unwrap();
+        registry.close(second).unwrap();
+        registry.close(third).unwrap();
+        assert_eq!(Arc::strong_count(&value), 1);
+        let fourth = registry.open(&"m", || Ok(2)).unwrap();
+        assert_eq!(*registry.get(fourth).unwrap(), 2);
     }
 
     #[test]

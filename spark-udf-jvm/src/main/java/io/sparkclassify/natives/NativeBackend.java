@@ -38,7 +38,8 @@ public interface NativeBackend {
    * failure the next one tries again.
    *
    * @param request {@code {"directory": "/models/id-card", "device": "cpu"}}
-   * @return the model's handle, which is never used for another one
+   * @return a handle of the caller's own, which is never used for another one; the model is freed when its last handle is
+   *     closed
    */
   long openModel(String request);
 
@@ -66,6 +67,6 @@ public interface NativeBackend {
    */
   long classify(long model, ByteBuffer input, int count, int threads, ByteBuffer output);
 
-  /** Closes a model: its handle is refused from now on. Calls that are using it finish undisturbed. */
+  /** Closes a handle, which is refused from now on. Calls that are using it finish undisturbed. */
   void closeModel(long model);
 }

@@ -192,7 +192,8 @@ class NativeBoundarySuite extends AnyFunSuite {
         })
         handles = pool.invokeAll(tasks.asJava).asScala.map(_.get).toSet
       }
-      assert(handles.size == 1)
+      assert(handles.size == callers)
+      handles.foreach(natives.closeModel)
       val loads = messages.filter(_.message.startsWith(s"loaded ${TestData.model}"))
       assert(loads.length == 1, messages)
       assert(loads.head.level == "INFO")

@@ -219,11 +219,11 @@ class ExtractInferencesSuite extends SharedSession {
       assert(
         extracted("SELECT DISTINCT classify(path).class FROM images").rows.size == names.map(classOf).distinct.size
       )
-      sql("CACHE TABLE classified AS SELECT id, classify(path) AS c FROM images")
+      sql("CACHE TABLE cached_classes AS SELECT id, classify(path) AS c FROM images")
       try {
-        assert(run("SELECT c.class FROM classified WHERE c.class_id = 1").images == 0)
-        assert(sql("SELECT * FROM classified").count() == names.size)
-      } finally sql("UNCACHE TABLE classified")
+        assert(run("SELECT c.class FROM cached_classes WHERE c.class_id = 1").images == 0)
+        assert(sql("SELECT * FROM cached_classes").count() == names.size)
+      } finally sql("UNCACHE TABLE cached_classes")
       TestData.withFolder { folder =>
         val target = s"$folder/written"
         sql("SELECT id, classify(path) AS c, try_classify(path) AS t FROM images").write.parquet(target)
