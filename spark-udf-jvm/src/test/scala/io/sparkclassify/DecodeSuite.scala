@@ -16,8 +16,9 @@ class DecodeSuite extends SharedSession {
 
   private def results(images: Seq[Path], engine: String): Seq[(String, Seq[Double])] = {
     val rows = images.map(image => s"('$image')").mkString(", ")
-    sql(s"SELECT classify(path, '$engine') AS c FROM VALUES $rows AS t(path)").select("c.*").collect().toSeq.map { row =>
-      row.getAs[String]("class") -> probabilities(row)
+    sql(s"SELECT classify(path, '$engine') AS c FROM VALUES $rows AS t(path)").select("c.*").collect().toSeq.map {
+      row =>
+        row.getAs[String]("class") -> probabilities(row)
     }
   }
 

@@ -109,9 +109,9 @@ object ClassifyConf {
   val Decode = SQLConf
     .buildConf("spark.classify.decode")
     .doc(
-      s"How JPEGs are decoded. `$ExactDecode`: whole, which gives Pillow's pixels. `$FastDecode`: at a half, a quarter or " +
-        "an eighth of their size where the model needs no more, like Pillow's `Image.draft`; that changes probabilities " +
-        "slightly."
+      s"How JPEGs are decoded. `$ExactDecode`: whole, which gives Pillow's pixels. `$FastDecode`: those at least four times " +
+        "as wide and as high as they will be resized to, at a half, a quarter or an eighth of their size, like Pillow's " +
+        "`Image.draft` for a thumbnail; that changes probabilities slightly."
     )
     .version("0.1.0")
     .stringConf
