@@ -5,9 +5,10 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
+use spark_classify_core::DecodeOptions;
 
 /// Classifies images without Spark and tells how fast that was.
-#[derive(Debug, Parser)]
+#[derive(Debug, Clone, Parser)]
 #[command(version)]
 pub(crate) struct Args {
     /// What to classify: a CSV file with a column `image_path` (and `actual_class`, `actual_class_id` where known), a
@@ -30,6 +31,19 @@ pub(crate) struct Args {
     /// Where the model runs
     #[arg(long, default_value = "cpu")]
     pub(crate) device: String,
+
+    /// How JPEGs are decoded
+    #[arg(long, value_enum, default_value_t = Decode::Exact)]
+    pub(crate) decode: Decode,
+
+    /// Turn images upright as their EXIF orientation says
+    #[arg(long)]
+    pub(crate) exif_transpose: bool,
+
+    /// Compare both ways to decode JPEGs: take turns in classifying all images `--repeat` times with each, and tell what
+    /// each costs and where their results differ
+    #[arg(long, conflicts_with_all = ["decode", "output"])]
+    pub(crate) compare_decode: bool,
 
     /// Images in one call
     #[arg(long, value_name = "N", default_value = "1")]
@@ -58,6 +72,26 @@ pub(crate) struct Args {
     /// The ONNX Runtime library, for the onnx backend
     #[arg(long, value_name = "libonnxruntime.so", env = "ORT_DYLIB_PATH")]
     pub(crate) onnxruntime: Option<PathBuf>,
+}
+
+impl Args {
+    /// What the command line says about decoding.
+    pub(crate) fn decode_options(&self) -> DecodeOptions {
+        DecodeOptions {
+            exif_transpose: self.exif_transpose,
+            fast: self.decode == Decode::Fast,
+            ..DecodeOptions::default()
+        }
+    }
+}
+
+/// The ways to decode JPEGs by the names users give them in Spark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Decode {
+    /// Whole, with Pillow's pixels
+    Exact,
+    /// At a half, a quarter or an eighth of their size where the model needs no more
+    Fast,
 }
 
 /// The inference engines by the names users write in SQL.

@@ -4,6 +4,7 @@
 //! Exit code 0: all images were classified; 1: some could not be; 2: the benchmark could not run.
 
 mod args;
+mod compare;
 mod confusion;
 mod engine;
 mod images;
@@ -17,9 +18,10 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use spark_classify_core::{Classifier, LoadOptions};
+use spark_classify_core::{Classifier, Engine, LoadOptions};
 
-use crate::args::Args;
+use crate::args::{Args, Decode};
+use crate::compare::Comparison;
 use crate::report::Report;
 
 fn main() -> ExitCode {
@@ -37,11 +39,11 @@ fn main() -> ExitCode {
 /// Runs the benchmark, prints the report and returns the number of bad images.
 fn bench(args: &Args) -> Result<usize, Box<dyn Error>> {
     let engine = engine::open(args)?;
+    if args.compare_decode {
+        return compare_decode(args, &*engine);
+    }
     let start = Instant::now();
-    let options = LoadOptions {
-        device: args.device.clone(),
-    };
-    let classifier = Classifier::load(&*engine, &args.model, &options)?;
+    let classifier = load(args, &*engine)?;
     let load = start.elapsed();
 
     let images = images::find(&args.images, args.image_dir.as_deref(), classifier.labels())?;
@@ -63,4 +65,28 @@ fn bench(args: &Args) -> Result<usize, Box<dyn Error>> {
         writeln!(stderr, "{path}: {reason}")?;
     }
     Ok(report.bad_images().len())
+}
+
+/// Compares the ways to decode, prints the comparison and returns the number of bad images.
+fn compare_decode(args: &Args, engine: &dyn Engine) -> Result<usize, Box<dyn Error>> {
+    let mut classifiers = Vec::new();
+    for decode in [Decode::Exact, Decode::Fast] {
+        classifiers.push(load(&Args { decode, ..args.clone() }, engine)?);
+    }
+    let images = images::find(&args.images, args.image_dir.as_deref(), classifiers[0].labels())?;
+    let comparison = Comparison::run(&classifiers[0], &classifiers[1], &images, args)?;
+    let mut stdout = io::stdout().lock();
+    if args.json {
+        writeln!(stdout, "{:#}", comparison.to_json())?;
+    } else {
+        write!(stdout, "{comparison}")?;
+    }
+    Ok(comparison.bad_images())
+}
+
+fn load(args: &Args, engine: &dyn Engine) -> Result<Classifier, spark_classify_core::Error> {
+    let options = LoadOptions {
+        device: args.device.clone(),
+    };
+    Ok(Classifier::load(engine, &args.model, &options)?.with_decode_options(args.decode_options()))
 }

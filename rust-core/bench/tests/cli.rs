@@ -212,6 +212,73 @@ fn the_report_for_people_has_the_confusion_matrix() {
 }
 
 #[test]
+fn ways_to_decode_can_be_chosen_and_compared() {
+    let dir = directory("decode");
+    let classify = |arguments: &[&str]| {
+        // A JPEG of 600 x 375 pixels, for a model that takes far fewer.
+        let mut command = Command::new(env!("CARGO_BIN_EXE_classify-bench"));
+        command.args(["--backend", "onnx", "--model"]);
+        command.arg(project().join("tests/golden/colour-model"));
+        command.arg("--images").arg(image_dir().join("id_0063.jpg"));
+        command.args(arguments);
+        command
+    };
+    let row = |name: &str, arguments: &[&str]| {
+        let predictions = dir.join(name);
+        run(classify(arguments).arg("--output").arg(&predictions), 0);
+        rows(&predictions)[1].clone()
+    };
+    let (exact, fast) = (row("exact.csv", &[]), row("fast.csv", &["--decode", "fast"]));
+    assert_eq!(exact[3], fast[3]);
+    let differences = exact[6..].iter().zip(&fast[6..]);
+    let difference = differences
+        .map(|(a, b)| (a.parse::<f64>().unwrap() - b.parse::<f64>().unwrap()).abs())
+        .fold(0.0, f64::max);
+    assert!(difference > 0.0 && difference < 0.2, "{difference}");
+
+    let compare = ["--compare-decode", "--repeat", "2"];
+    let comparison = json(&mut classify(&compare), 0);
+    assert_eq!(comparison["images"], 1);
+    assert_eq!(comparison["other_labels"], 0);
+    let told = comparison["largest_difference"].as_f64().unwrap();
+    assert!((told - difference).abs() < 1e-5, "{told} is not {difference}");
+    for way in ["exact", "fast"] {
+        assert!(
+            comparison[way]["images_per_second"].as_f64().unwrap() > 0.0,
+            "{comparison}"
+        );
+        assert!(
+            comparison[way]["preprocess_millis"].as_f64().unwrap() > 0.0,
+            "{comparison}"
+        );
+    }
+    let report = run(&mut classify(&compare), 0);
+    let report = text(&report.stdout);
+    assert!(report.contains("other labels        0 of 1 images"), "{report}");
+    let refused = refusal(classify(&compare).args(["--decode", "fast"]));
+    assert!(refused.contains("--compare-decode"), "{refused}");
+}
+
+#[test]
+fn an_exif_orientation_counts_where_asked_for() {
+    let dir = directory("exif");
+    let image = project().join("tests/golden/images/exif_rotated.webp");
+    let row = |name: &str, arguments: &[&str]| {
+        let predictions = dir.join(name);
+        let mut command = bench("onnx");
+        command
+            .arg("--images")
+            .arg(&image)
+            .args(arguments)
+            .arg("--output")
+            .arg(&predictions);
+        run(&mut command, 0);
+        rows(&predictions)[1].clone()
+    };
+    assert_ne!(row("stored.csv", &[]), row("upright.csv", &["--exif-transpose"]));
+}
+
+#[test]
 fn what_cannot_run_is_refused_with_a_reason() {
     let dir = directory("refusals");
     let with = |images: &Path| {

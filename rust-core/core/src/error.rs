@@ -1,5 +1,6 @@
 //! The one error type of the Rust core.
 
+use std::fmt;
 use std::path::PathBuf;
 
 /// Result with this crate's [`enum@Error`].
@@ -126,13 +127,37 @@ pub enum ImageError {
     /// A limit was exceeded; checked from the header, before anything is allocated.
     #[error("{what} is {actual}, over the limit of {limit}")]
     Limit {
-        /// The measured thing with its unit, for example `width in pixels`.
-        what: &'static str,
+        /// What was measured.
+        what: Measure,
         /// Its value.
         actual: u64,
         /// The limit.
         limit: u64,
     },
+}
+
+/// What [`ImageLimits`](crate::ImageLimits) limits of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measure {
+    /// Its compressed size.
+    Bytes,
+    /// Its width in pixels.
+    Width,
+    /// Its height in pixels.
+    Height,
+    /// Its width times its height.
+    Pixels,
+}
+
+impl fmt::Display for Measure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Bytes => "size in bytes",
+            Self::Width => "width in pixels",
+            Self::Height => "height in pixels",
+            Self::Pixels => "size in pixels",
+        })
+    }
 }
 
 impl Error {

@@ -40,7 +40,7 @@ mod threads;
 
 pub use backend::{Backend, Engine, LoadOptions};
 pub use classifier::{BatchTimes, Classifier};
-pub use error::{Error, ImageError, Result};
+pub use error::{Error, ImageError, Measure, Result};
 pub use model::ModelDirectory;
 pub use predictions::{Prediction, Predictions};
 pub use preprocess::{DecodeOptions, ImageLimits};

@@ -7,7 +7,7 @@ use std::io::Cursor;
 
 use common::{decoded, odd_image, plain_png, samples, sha256};
 use image::{ExtendedColorType, ImageEncoder};
-use spark_classify_core::{ImageError, ImageLimits};
+use spark_classify_core::{ImageError, ImageLimits, Measure};
 
 fn refusal(image: &[u8]) -> String {
     decoded(8, 8, image).unwrap_err().to_string()
@@ -186,10 +186,7 @@ fn limits_are_checked_before_decoding() {
     for image in [png, odd_image("one_pixel.jpg")] {
         let max_bytes = image.len() as u64 - 1;
         let limits = ImageLimits { max_bytes, ..default };
-        assert_eq!(
-            refusal(limits, &image),
-            limit("size in bytes", max_bytes + 1, max_bytes)
-        );
+        assert_eq!(refusal(limits, &image), limit(Measure::Bytes, max_bytes + 1, max_bytes));
     }
     for (image, width, height) in [
         (plain_png(61, 47, [0; 3]), 61, 47),
@@ -207,12 +204,12 @@ fn limits_are_checked_before_decoding() {
             ..default
         };
         let (width, area) = (u64::from(width), u64::from(width) * height);
-        assert_eq!(refusal(limits, &image), limit("width in pixels", width, width - 1));
+        assert_eq!(refusal(limits, &image), limit(Measure::Width, width, width - 1));
         let limits = ImageLimits {
             max_pixels: area - 1,
             ..default
         };
-        assert_eq!(refusal(limits, &image), limit("size in pixels", area, area - 1));
+        assert_eq!(refusal(limits, &image), limit(Measure::Pixels, area, area - 1));
         let limits = ImageLimits {
             max_pixels: area,
             max_dimension: width as u32,

@@ -14,6 +14,6 @@ fuzz_target!(|bytes: &[u8]| {
         fs::write(directory.path().join(name), parts.next().unwrap_or_default()).expect("a temporary file");
     }
     if let Ok(model) = ModelDirectory::open(directory.path()) {
-        Preprocessor::new(model.preprocessor(), ImageLimits::default()).tensor_len();
+        let _ = Preprocessor::new(model.preprocessor(), ImageLimits::default()).tensor_len();
     }
 });

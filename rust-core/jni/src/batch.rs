@@ -12,12 +12,12 @@
 //! | messages | up to 512 each | UTF-8, of the bad images |
 //!
 //! A row begins with int32 status. Status 0: int32 class id, float32 confidence, int32 zero, float32 probabilities in
-//! class-id order. Status 1, a bad image: int32 position of its message in the buffer, int32 length of the message in
+//! class-id order. Status 1, a bad image, and status 2, one with more pixels than the model was opened for: int32 position of its message in the buffer, int32 length of the message in
 //! bytes, and zeros.
 
 use std::time::Duration;
 
-use spark_classify_core::{BatchTimes, Error, ImageError, Prediction, Result};
+use spark_classify_core::{BatchTimes, Error, ImageError, Measure, Prediction, Result};
 
 const HEADER_BYTES: usize = 32;
 const ROW_HEAD_BYTES: usize = 16;
@@ -27,6 +27,8 @@ const POSITION_BYTES: usize = size_of::<i64>();
 
 const STATUS_OK: i32 = 0;
 const STATUS_BAD_IMAGE: i32 = 1;
+/// Apart from the others, so that the JVM can name the key that sets this limit.
+const STATUS_TOO_MANY_PIXELS: i32 = 2;
 
 /// Finds the `count` images in the input buffer.
 ///
@@ -119,7 +121,7 @@ pub(crate) fn write<'a>(
                 let message = &message.as_bytes()[..message.floor_char_boundary(MESSAGE_BYTES)];
                 messages[message_end..][..message.len()].copy_from_slice(message);
                 let position = (first_message + message_end) as i32;
-                write_head(row, [STATUS_BAD_IMAGE, position, message.len() as i32, 0]);
+                write_head(row, [status(error), position, message.len() as i32, 0]);
                 row[ROW_HEAD_BYTES..].fill(0);
                 message_end += message.len();
                 bad_images += 1;
@@ -169,6 +171,15 @@ fn write_prediction(row: &mut [u8], prediction: &Prediction<'_>) {
         .zip(prediction.probabilities)
     {
         bytes.copy_from_slice(&probability.to_ne_bytes());
+    }
+}
+
+fn status(error: &ImageError) -> i32 {
+    match error {
+        ImageError::Limit {
+            what: Measure::Pixels, ..
+        } => STATUS_TOO_MANY_PIXELS,
+        _ => STATUS_BAD_IMAGE,
     }
 }
 
@@ -297,6 +308,18 @@ mod tests {
             message,
             format!("the file is emptybroken PNG image: {}", "\u{e9}".repeat(247))
         );
+    }
+
+    #[test]
+    fn only_too_many_pixels_have_a_status_of_their_own() {
+        let limit = |what| ImageError::Limit {
+            what,
+            actual: 2,
+            limit: 1,
+        };
+        let measures = [Measure::Bytes, Measure::Width, Measure::Height, Measure::Pixels];
+        assert_eq!(measures.map(|what| status(&limit(what))), [1, 1, 1, 2]);
+        assert_eq!(status(&ImageError::Empty), 1);
     }
 
     #[test]

@@ -108,7 +108,8 @@ impl Library {
             let request: OpenModel = requests::parse("request", &buffers::text(env, &request, "request")?)?;
             let engine = self.engine()?;
             Ok(self.models.open(&request, || {
-                Classifier::load(engine, &request.directory, &request.load_options())
+                let classifier = Classifier::load(engine, &request.directory, &request.load_options())?;
+                Ok(classifier.with_decode_options(request.decode.into()))
             })?)
         })
     }

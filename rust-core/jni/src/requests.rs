@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use spark_classify_core::{Error, LoadOptions, Result};
+use spark_classify_core::{DecodeOptions, Error, ImageLimits, LoadOptions, Result};
 
 /// What the library tells about itself before anything else happens.
 #[derive(Debug, Serialize)]
@@ -34,6 +34,53 @@ pub(crate) struct OpenModel {
     /// Where the model runs; `cpu` when left out.
     #[serde(default = "default_device")]
     pub(crate) device: String,
+    /// How images are decoded for the model.
+    #[serde(default)]
+    pub(crate) decode: Decode,
+}
+
+/// [`DecodeOptions`] as they cross the boundary. What is left out has its default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Decode {
+    /// The largest compressed size in bytes.
+    pub(crate) max_bytes: u64,
+    /// The largest width times height.
+    pub(crate) max_pixels: u64,
+    /// Whether images are turned upright as their EXIF orientation says.
+    pub(crate) exif_transpose: bool,
+    /// Whether JPEGs may be decoded at a fraction of their size.
+    pub(crate) fast: bool,
+}
+
+impl Default for Decode {
+    fn default() -> Self {
+        let DecodeOptions {
+            limits,
+            exif_transpose,
+            fast,
+        } = DecodeOptions::default();
+        Self {
+            max_bytes: limits.max_bytes,
+            max_pixels: limits.max_pixels,
+            exif_transpose,
+            fast,
+        }
+    }
+}
+
+impl From<Decode> for DecodeOptions {
+    fn from(decode: Decode) -> Self {
+        Self {
+            limits: ImageLimits {
+                max_bytes: decode.max_bytes,
+                max_pixels: decode.max_pixels,
+                ..ImageLimits::default()
+            },
+            exif_transpose: decode.exif_transpose,
+            fast: decode.fast,
+        }
+    }
 }
 
 fn default_device() -> String {
@@ -120,9 +167,42 @@ mod tests {
     fn a_request_has_defaults_and_no_unknown_fields() {
         let request: OpenModel = parse("request", r#"{"directory": "/models/id-card"}"#).unwrap();
         assert_eq!(request.load_options(), LoadOptions::default());
+        assert_eq!(DecodeOptions::from(request.decode), DecodeOptions::default());
 
         let refused = parse::<OpenModel>("request", r#"{"directory": "/m", "threads": 2}"#).unwrap_err();
         assert!(refused.to_string().contains("unknown field `threads`"), "{refused}");
+    }
+
+    #[test]
+    fn options_for_decoding_are_part_of_the_request() {
+        let open =
+            |decode: &str| parse::<OpenModel>("request", &format!(r#"{{"directory": "/m", "decode": {decode}}}"#));
+        let all = open(r#"{"max_bytes": 1000, "max_pixels": 99, "exif_transpose": true, "fast": true}"#).unwrap();
+        let expected = DecodeOptions {
+            limits: ImageLimits {
+                max_bytes: 1000,
+                max_pixels: 99,
+                ..ImageLimits::default()
+            },
+            exif_transpose: true,
+            fast: true,
+        };
+        assert_eq!(DecodeOptions::from(all.decode), expected);
+
+        let one = open(r#"{"max_pixels": 99}"#).unwrap();
+        assert_eq!(DecodeOptions::from(one.decode).limits.max_pixels, 99);
+        assert_eq!(one.decode.max_bytes, ImageLimits::default().max_bytes);
+        // Such models must not be one.
+        assert_ne!(one, open("{}").unwrap());
+
+        for (decode, expected) in [
+            (r#"{"faster": true}"#, "unknown field `faster`"),
+            (r#"{"max_pixels": -1}"#, "invalid value: integer `-1`"),
+            (r#"{"fast": 1}"#, "invalid type: integer `1`"),
+        ] {
+            let refused = open(decode).unwrap_err().to_string();
+            assert!(refused.contains(expected), "{refused}");
+        }
     }
 
     #[test]

@@ -12,25 +12,27 @@ use std::arch::x86_64::{
     _mm_cvtsi128_si64, _mm_packs_epi32, _mm_packus_epi16, _mm_set1_epi32, _mm_set_epi64x, _mm_srai_epi32,
     _mm_unpackhi_epi64, _mm_unpackhi_epi8, _mm_unpacklo_epi8,
 };
+use std::array;
 
 use super::convolve::ROUNDING;
 use super::filter::{Group, Weights, LOWER_BITS, PRECISION_BITS};
 use super::resize::View;
 
+/// Rows that the pass along the rows takes at once: as many as `clip` takes, and their sums stay in registers.
+const ROWS: usize = 4;
+
 /// Bytes of columns that the pass down the columns takes at once.
 const BLOCK: usize = 32;
 
-/// The pass along the rows, into `output`. Two rows at a time share the work on the weights.
+/// The pass along the rows, into `output`. Several rows at a time share the work on the weights.
 #[target_feature(enable = "avx2")]
 pub(super) fn resize_width(view: View<'_>, weights: &Weights, origin: usize, output: &mut [u8]) {
     let row_length = weights.outputs() * 3;
-    for (pair, to) in output.chunks_mut(row_length * 2).enumerate() {
-        let (to_first, to_second) = to.split_at_mut(row_length);
-        // The last row may be alone.
-        let second = view.row((pair * 2 + 1).min(view.height - 1));
-        let rows = [view.row(pair * 2), second];
+    for (block, to) in output.chunks_mut(row_length * ROWS).enumerate() {
+        // The last block may have fewer; its last row then takes the place of those that it lacks.
+        let rows: [_; ROWS] = array::from_fn(|row| view.row((block * ROWS + row).min(view.height - 1)));
         for (column, (first, groups)) in weights.iter_groups().enumerate() {
-            let mut sums = [Sums::zero(); 2];
+            let mut sums = [Sums::zero(); ROWS];
             let mut at = (first - origin) * 3;
             for group in groups {
                 let weights = row_weights(*group);
@@ -39,14 +41,14 @@ pub(super) fn resize_width(view: View<'_>, weights: &Weights, origin: usize, out
                 }
                 at += 12;
             }
-            let [first, second] = sums.map(|sums| {
+            let mut samples = [0; 4 * ROWS];
+            let totals = sums.map(|sums| {
                 let sum = sums.total();
                 _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256::<1>(sum))
             });
-            let samples = _mm_cvtsi128_si64(clip([first, second, first, second])).to_le_bytes();
-            to_first[column * 3..][..3].copy_from_slice(&samples[..3]);
-            if let Some(to) = to_second.get_mut(column * 3..column * 3 + 3) {
-                to.copy_from_slice(&samples[4..7]);
+            store(clip(totals), &mut samples);
+            for (row, pixel) in to.chunks_exact_mut(row_length).zip(samples.as_chunks::<4>().0) {
+                row[column * 3..][..3].copy_from_slice(&pixel[..3]);
             }
         }
     }

@@ -5,7 +5,7 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use super::options::{DecodeOptions, ImageLimits};
 use super::orientation::{swaps_axes, turn};
 use super::{bmp, exif, gif, jpeg, png, tiff, webp};
-use crate::error::ImageError;
+use crate::error::{ImageError, Measure};
 
 /// For the message about anything else.
 const SUPPORTED: &str = "JPEG, PNG, WebP, GIF, BMP, TIFF";
@@ -91,7 +91,7 @@ pub(super) fn decode(
         return Err(ImageError::Empty);
     }
     let limits = options.limits;
-    check("size in bytes", bytes.len() as u64, limits.max_bytes)?;
+    check(Measure::Bytes, bytes.len() as u64, limits.max_bytes)?;
     let format = Format::of(bytes).ok_or(ImageError::UnknownFormat { supported: SUPPORTED })?;
     // A file must not be able to end more than itself, should it find a bug in a decoder. The buffers are plain
     // bytes, valid whatever was written.
@@ -136,12 +136,12 @@ pub(super) fn decode(
 
 /// Checks the size told by an image's header, in pixels.
 pub(super) fn check_size(width: u64, height: u64, limits: ImageLimits) -> Result<(), ImageError> {
-    check("width in pixels", width, u64::from(limits.max_dimension))?;
-    check("height in pixels", height, u64::from(limits.max_dimension))?;
-    check("size in pixels", width * height, limits.max_pixels)
+    check(Measure::Width, width, u64::from(limits.max_dimension))?;
+    check(Measure::Height, height, u64::from(limits.max_dimension))?;
+    check(Measure::Pixels, width * height, limits.max_pixels)
 }
 
-fn check(what: &'static str, actual: u64, limit: u64) -> Result<(), ImageError> {
+fn check(what: Measure, actual: u64, limit: u64) -> Result<(), ImageError> {
     if actual > limit {
         return Err(ImageError::Limit { what, actual, limit });
     }

@@ -4,7 +4,7 @@ import java.net.{InetAddress, InetSocketAddress}
 import java.nio.file.Files
 
 import com.sun.net.httpserver.HttpServer
-import io.sparkclassify.conf.{ClassifyConf, ClassifySpec, Engine, ModelSpec}
+import io.sparkclassify.conf.{ClassifyConf, ClassifySpec, DecodeSpec, Engine, ModelSpec}
 import io.sparkclassify.expressions.ImageInference
 import org.apache.spark.sql.Row
 import org.apache.spark.sql.functions.{call_function, col, lit}
@@ -151,7 +151,8 @@ class ClassifySuite extends SharedSession {
     assert(specOf(s"SELECT classify('$image', 'onnx', 's3a://bucket/model')").model.uri == "s3a://bucket/model")
     withConf(ClassifyConf.Backend.key -> "ONNX", ClassifyConf.Model.key -> "model") {
       val spec = specOf(s"SELECT classify('$image')")
-      assert(spec.model == ModelSpec(Engine.Onnx, s"file:${TestData.model}"))
+      val decode = DecodeSpec(maxBytes = 256L << 20, maxPixels = 178956970L, exifTranspose = false, fast = false)
+      assert(spec.model == ModelSpec(Engine.Onnx, s"file:${TestData.model}", decode))
       assert(specOf(s"SELECT classify('$image', 'pytorch')").model.engine == Engine.PyTorch)
     }
   }

@@ -10,7 +10,7 @@ import java.nio.ByteBuffer;
  */
 public interface NativeBackend {
 
-  /** Version, ABI and backend of the library: {@code {"version": "0.1.0", "abi": 2, "backend": "onnx"}}. */
+  /** Version, ABI and backend of the library: {@code {"version": "0.1.0", "abi": 3, "backend": "onnx"}}. */
   String buildInfo();
 
   /**
@@ -37,7 +37,8 @@ public interface NativeBackend {
    * Opens a model. Equal requests share one model; callers that come while it is being loaded wait for it, and after a
    * failure the next one tries again.
    *
-   * @param request {@code {"directory": "/models/id-card", "device": "cpu"}}
+   * @param request {@code {"directory": "/models/id-card", "device": "cpu", "decode": {"max_bytes": 268435456,
+   *     "max_pixels": 178956970, "exif_transpose": false, "fast": false}}}; all but the directory have these defaults
    * @return a handle of the caller's own, which is never used for another one; the model is freed when its last handle is
    *     closed
    */
@@ -59,8 +60,8 @@ public interface NativeBackend {
    * <p>{@code output}, for a model with C classes: four longs, which are the nanoseconds of decoding, of resizing and
    * of inference, and the number of bad images; then {@code count} rows of {@code 16 + 4 * C} bytes; then the
    * messages of the bad images. A row is int 0, int class id, float confidence, int 0, float[C] probabilities. A bad
-   * image's row is int 1, int position of its message in the buffer, int length of it in bytes (UTF-8, at most 512),
-   * and zeros. The buffer has room for {@code 32 + count * (16 + 4 * C + 512)} bytes.
+   * image's row is int 1 (2 for one with more than {@code max_pixels}), int position of its message in the buffer, int
+   * length of it in bytes (UTF-8, at most 512), and zeros. The buffer has room for {@code 32 + count * (16 + 4 * C + 512)} bytes.
    *
    * @param threads how many threads may work on the batch, at least 1: this one and helpers that end with the call
    * @return the number of bytes written to {@code output}

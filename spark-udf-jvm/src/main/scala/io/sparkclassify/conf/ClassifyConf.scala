@@ -20,6 +20,11 @@ object ClassifyConf {
   /** With one image more than this, a batch still fits the buffer. */
   private val LargestBatchBytes = 512L << 20
 
+  private val ExactDecode = "exact"
+
+  /** The value of [[Decode]] that allows decoding at a fraction of an image's size. */
+  private[conf] val FastDecode = "fast"
+
   val Model = SQLConf
     .buildConf("spark.classify.model")
     .doc(
@@ -59,7 +64,8 @@ object ClassifyConf {
   val MaxLoadedModels = SQLConf
     .buildStaticConf("spark.classify.models.maxLoaded")
     .doc(
-      "How many models an executor keeps loaded; one directory on two backends is two models. Beyond that, those that no " +
+      "How many models an executor keeps loaded; one directory on two backends, or with two ways to " +
+        "decode images (`spark.classify.image.*`, `spark.classify.decode`), is two models. Beyond that, those that no " +
         "task uses are closed, the least recently used one first. A model in use is never closed, so tasks that use more " +
         "models at once have them all."
     )
@@ -78,6 +84,40 @@ object ClassifyConf {
       s"It must be from 1 byte to $LargestImageBytes bytes."
     )
     .createWithDefault(256L << 20)
+
+  val ImageMaxPixels = SQLConf
+    .buildConf("spark.classify.image.maxPixels")
+    .doc(
+      "An image with more pixels (width times height) than this is an error, told from its header before memory is taken. " +
+        "The default is where Pillow warns of a decompression bomb. Decoding takes about 6 bytes a pixel for each core."
+    )
+    .version("0.1.0")
+    .longConf
+    .checkValue(pixels => pixels > 0, "It must be 1 or more.")
+    .createWithDefault(178956970L)
+
+  val ImageExifTranspose = SQLConf
+    .buildConf("spark.classify.image.exifTranspose")
+    .doc(
+      "Whether images are turned upright as their EXIF orientation says, like `ImageOps.exif_transpose` of Pillow. Models " +
+        "are mostly trained without that. TIFFs are turned always, as Pillow does when it opens them."
+    )
+    .version("0.1.0")
+    .booleanConf
+    .createWithDefault(false)
+
+  val Decode = SQLConf
+    .buildConf("spark.classify.decode")
+    .doc(
+      s"How JPEGs are decoded. `$ExactDecode`: whole, which gives Pillow's pixels. `$FastDecode`: those at least four times " +
+        "as wide and as high as they will be resized to, at a half, a quarter or an eighth of their size, like Pillow's " +
+        "`Image.draft` for a thumbnail; that changes probabilities slightly."
+    )
+    .version("0.1.0")
+    .stringConf
+    .transform(_.toLowerCase(Locale.ROOT))
+    .checkValues(Set(ExactDecode, FastDecode))
+    .createWithDefault(ExactDecode)
 
   val BatchSize = SQLConf
     .buildConf("spark.classify.batchSize")
@@ -166,7 +206,7 @@ object ClassifyConf {
     val subjects = Seq(
       "The model" -> Seq(Model, Backend, MaxLoadedModels),
       "Models by name" -> Seq(AllowPaths),
-      "Images" -> Seq(ImageMaxBytes, ReadThreads, ReadMaxBytes),
+      "Images" -> Seq(ImageMaxBytes, ImageMaxPixels, ImageExifTranspose, Decode, ReadThreads, ReadMaxBytes),
       "Batches" -> Seq(BatchSize),
       "Native libraries" -> Seq(NativeDirectory, TorchHome, OnnxRuntimeLibrary)
     )

@@ -20,18 +20,41 @@ final case class ClassifySpec(
 )
 
 /**
- * Which model runs on which engine. Equal ones share one loaded model in a JVM.
+ * Which model runs on which engine, on images decoded in which way. Equal ones share one loaded model in a JVM.
  *
  * @param uri
  *   the model directory, absolute and with its scheme; or `sparkfiles:NAME`, what `--archives` or `--files` has put under
  *   NAME on each executor
  */
-final case class ModelSpec(engine: Engine, uri: String)
+final case class ModelSpec(engine: Engine, uri: String, decode: DecodeSpec)
 
 object ModelSpec {
 
   /** The scheme of files that Spark brings to each executor. */
   val SparkFiles = "sparkfiles:"
+}
+
+/**
+ * How images are decoded.
+ *
+ * @param maxBytes
+ *   `spark.classify.image.maxBytes`; what reads images keeps to it, and the native library must not know another limit
+ * @param maxPixels
+ *   `spark.classify.image.maxPixels`
+ * @param exifTranspose
+ *   `spark.classify.image.exifTranspose`
+ * @param fast
+ *   whether `spark.classify.decode` is `fast`
+ */
+final case class DecodeSpec(maxBytes: Long, maxPixels: Long, exifTranspose: Boolean, fast: Boolean)
+
+object DecodeSpec {
+  def ofSession(conf: SQLConf): DecodeSpec = DecodeSpec(
+    conf.getConf(ClassifyConf.ImageMaxBytes),
+    conf.getConf(ClassifyConf.ImageMaxPixels),
+    conf.getConf(ClassifyConf.ImageExifTranspose),
+    conf.getConf(ClassifyConf.Decode) == ClassifyConf.FastDecode
+  )
 }
 
 /**
@@ -92,7 +115,7 @@ object ClassifySpec {
     val hadoop = HadoopSettings.ofSession()
     val workingDirectory = FileSystem.get(hadoop.configuration).getWorkingDirectory
     ClassifySpec(
-      ModelSpec(engine, ModelNames.directory(model, conf, workingDirectory)),
+      ModelSpec(engine, ModelNames.directory(model, conf, workingDirectory), DecodeSpec.ofSession(conf)),
       conf.getConf(ClassifyConf.MaxLoadedModels),
       ImageSpec(workingDirectory.toString, conf.getConf(ClassifyConf.ImageMaxBytes)),
       NativeSpec.ofSession(conf),

@@ -3,15 +3,16 @@ package io.sparkclassify.engine
 import java.nio.ByteBuffer
 import java.nio.charset.StandardCharsets.UTF_8
 
+import io.sparkclassify.conf.ClassifyConf
 import org.apache.spark.unsafe.types.UTF8String
 
 /**
  * The results of a native call, read out of its output buffer; valid until that buffer is used again.
  *
  * The buffer opens with four int64: nanoseconds for decoding, resizing and inference, and the number of bad images.
- * Then comes a row for each image: int32 status, and for a good image int32 class id, float32 confidence, int32 0 and
- * a float32 for each class; for a bad one int32 offset and int32 length of its message, in bytes from the buffer's
- * start.
+ * Then comes a row for each image: int32 status; for a good image, whose status is 0, int32 class id, float32
+ * confidence, int32 0 and a float32 for each class; for a bad one int32 offset and int32 length of its message, in bytes
+ * from the buffer's start. Status 2 is that of an image with too many pixels, 1 that of any other bad one.
  *
  * @param labels
  *   the names of the classes, in class-id order
@@ -33,11 +34,13 @@ final class BatchResults(output: ByteBuffer, val labels: Array[UTF8String]) {
   /** Why an image could not be classified; None for a good one. */
   def error(image: Int): Option[String] = {
     val at = start(image)
-    if (output.getInt(at) == 0) None
+    val status = output.getInt(at)
+    if (status == Good) None
     else {
       val message = new Array[Byte](output.getInt(at + 8))
       output.duplicate().position(output.getInt(at + 4)).get(message)
-      Some(new String(message, UTF_8))
+      val reason = new String(message, UTF_8)
+      Some(if (status == TooManyPixels) s"$reason (${ClassifyConf.ImageMaxPixels.key})" else reason)
     }
   }
 
@@ -52,6 +55,9 @@ final class BatchResults(output: ByteBuffer, val labels: Array[UTF8String]) {
 }
 
 object BatchResults {
+  private val Good = 0
+  private val TooManyPixels = 2
+
   private val HeaderBytes = 32
   private val MessageBytes = 512
 

@@ -55,6 +55,9 @@ class ConfSuite extends SharedSession {
       ClassifyConf.ImageMaxBytes.key -> "many",
       ClassifyConf.ImageMaxBytes.key -> "0",
       ClassifyConf.ImageMaxBytes.key -> "2g",
+      ClassifyConf.ImageMaxPixels.key -> "0",
+      ClassifyConf.ImageExifTranspose.key -> "6",
+      ClassifyConf.Decode.key -> "draft",
       ClassifyConf.Model.key -> " "
     ).foreach { case (key, value) =>
       val before = spark.conf.getOption(key)
