@@ -11,7 +11,7 @@ env := source scripts/env.sh &&
 # Without Spark, ONNX Runtime has to be told: the one that goes into the jar.
 onnxruntime := ORT_DYLIB_PATH=$$(gradle --quiet onnxruntimeLibrary)
 
-.PHONY: help setup build run test test-rust test-jvm test-e2e lint format golden clean
+.PHONY: help setup build run test test-rust test-jvm test-e2e lint format golden bench clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -45,18 +45,27 @@ golden: ## make the reference values of the tests again, in an environment of th
 	@.venv-reference/bin/python -m pip install --quiet -r scripts/requirements-reference.txt
 	@.venv-reference/bin/python scripts/make_golden.py
 
+# The contenders' environment; the stamp makes it anew when a requirement changes.
+.venv-bench/.made-from: benchmarks/requirements.txt
+	@rm -rf .venv-bench && python3 -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@cp $< $@
+
+bench: build .venv-bench/.made-from ## measure against other ways to do the same (3 GB to download; BENCH="--only limit,spark-onnx")
+	@$(env) $(onnxruntime) .venv/bin/python benchmarks/run.py $(BENCH)
+
 lint: build ## rustfmt, clippy, scalafmt, ruff
 	@cargo fmt --all --check
 	@$(env) cargo clippy --release --workspace --all-targets --quiet -- -D warnings
 	@gradle --quiet scalafmtCheck
-	@.venv/bin/ruff check scripts tests
-	@.venv/bin/ruff format --check scripts tests
+	@.venv/bin/ruff check scripts tests benchmarks
+	@.venv/bin/ruff format --check scripts tests benchmarks
 
 format: setup ## rewrite the sources in the project's format
 	@cargo fmt --all
 	@gradle --quiet scalafmt
-	@.venv/bin/ruff check --fix scripts tests
-	@.venv/bin/ruff format scripts tests
+	@.venv/bin/ruff check --fix scripts tests benchmarks
+	@.venv/bin/ruff format scripts tests benchmarks
 
 clean: ## remove everything that was built
-	@rm -rf target spark-udf-jvm/build .gradle .venv .venv-reference output_predictions
+	@rm -rf target spark-udf-jvm/build .gradle .venv .venv-reference .venv-bench benchmarks/.images output_predictions
