@@ -52,6 +52,7 @@ golden: ## make the reference values of the tests again, in an environment of th
 	@cp $< $@
 
 bench: build .venv-bench/.made-from ## measure against other ways to do the same (3 GB to download; BENCH="--only limit,spark-onnx")
+	@gradle --quiet -p benchmarks/jvm
 	@$(env) $(onnxruntime) .venv/bin/python benchmarks/run.py $(BENCH)
 
 lint: build ## rustfmt, clippy, scalafmt, ruff
@@ -68,4 +69,4 @@ format: setup ## rewrite the sources in the project's format
 	@.venv/bin/ruff format scripts tests benchmarks
 
 clean: ## remove everything that was built
-	@rm -rf target spark-udf-jvm/build .gradle .venv .venv-reference .venv-bench benchmarks/.images output_predictions
+	@rm -rf target spark-udf-jvm/build .gradle .venv .venv-reference .venv-bench benchmarks/.images benchmarks/jvm/build output_predictions

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import processes
-from registry import Contender
+from registry import CONTENDERS, Contender
 
 BATCH_SIZE = 32
 SAMPLE_SECONDS = 0.25
@@ -55,7 +55,7 @@ def run(contender: Contender, task: Task, environment: dict[str, str]) -> Result
     if not contender.python.exists():
         raise ContenderError(f"{contender.python} is not there: `make bench` installs it")
     mark = uuid.uuid4().hex
-    with tempfile.TemporaryDirectory(prefix="spark-classify-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         images, predictions, errors = (Path(folder, name) for name in ("images.txt", "predictions.csv", "stderr.txt"))
         images.write_text("\n".join(map(str, task.images)), encoding="utf-8")
         command = [
@@ -69,7 +69,7 @@ def run(contender: Contender, task: Task, environment: dict[str, str]) -> Result
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 text=True,
-                env={**environment, **thread_limits(), processes.MARK: mark, "TMPDIR": folder},
+                env={**environment, **settings(contender), processes.MARK: mark, "TMPDIR": folder},
             )
         timer = threading.Timer(TIMEOUT_SECONDS, processes.end, [mark])
         timer.start()
@@ -84,14 +84,23 @@ def run(contender: Contender, task: Task, environment: dict[str, str]) -> Result
         return Result(done["seconds"], peak, read_answers(predictions), done["versions"])
 
 
-def thread_limits() -> dict[str, str]:
-    """One thread for each worker of a library that would take all cores."""
-    return {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+def settings(contender: Contender) -> dict[str, str]:
+    """What contenders find in their environment: one thread for each worker of a library that would take all cores, the
+    modules they share, also in the processes they start, and no calls home."""
+    threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    return {
+        **dict.fromkeys(threads, "1"),
+        "PYTHONPATH": str(CONTENDERS),
+        "PYSPARK_PYTHON": str(contender.python),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "DAFT_ANALYTICS_ENABLED": "0",
+        "DO_NOT_TRACK": "1",
+    }
 
 
 def watch(process: subprocess.Popen[str], mark: str) -> tuple[dict | None, int, list[str]]:
-    """Follows a contender to its end. Memory is sampled until it is warm, and not while its clock runs: the first pass does
-    the same work."""
+    """Follows a contender to its end. Memory is sampled until it is warm and not while its clock runs: the first pass
+    does the same work."""
     warm = threading.Event()
     peak = [0]
 
@@ -130,5 +139,5 @@ def read_answers(file: Path) -> Answers:
 
 def environment() -> dict[str, str]:
     """What contenders see of the environment: nothing that would make two machines differ, beyond paths."""
-    kept = ("PATH", "HOME", "LANG", "JAVA_HOME", "SPARK_HOME", "LIBTORCH", "ORT_DYLIB_PATH", "SPARK_LOCAL_IP")
+    kept = ("PATH", "HOME", "LANG", "JAVA_HOME", "LIBTORCH", "ORT_DYLIB_PATH", "SPARK_LOCAL_IP")
     return {name: os.environ[name] for name in kept if name in os.environ}

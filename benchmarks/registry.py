@@ -38,6 +38,14 @@ def ours(name: str, group: str, engine: str, *program: str) -> Contender:
     return Contender(name, group, engine, program, of_peers=False)
 
 
+def peer(name: str, group: str, engine: str, *program: str) -> Contender:
+    return Contender(name, group, engine, program)
+
+
+def jvm(name: str, group: str, engine: str, libraries: str, kind: str) -> Contender:
+    return Contender(name, group, engine, ("jvm.py", libraries, kind))
+
+
 REFERENCE = ours("python-onnx", "sequential Python, one core", "ONNX", "sequential.py", "--engine=onnx")
 
 ALL = (
@@ -48,5 +56,21 @@ ALL = (
     ours("spark-onnx", "spark-classify", "ONNX", "spark_classify.py"),
     ours("spark-pytorch", "spark-classify", "PyTorch", "spark_classify.py", "--engine=pytorch"),
     REFERENCE,
-    Contender("python-torch", "sequential Python, one core", "PyTorch", ("sequential.py", "--engine=torch")),
+    peer("python-torch", "sequential Python, one core", "PyTorch", "sequential.py", "--engine=torch"),
+    peer("pyspark-row-onnx", "PySpark row UDF", "ONNX", "pyspark_row.py", "--engine=onnx"),
+    peer("pyspark-row-torch", "PySpark row UDF", "PyTorch", "pyspark_row.py", "--engine=torch"),
+    peer("pyspark-batch-onnx", "predict_batch_udf", "ONNX", "pyspark_batch.py", "--engine=onnx"),
+    peer("pyspark-batch-torch", "predict_batch_udf", "PyTorch", "pyspark_batch.py", "--engine=torch"),
+    peer(
+        *("pyspark-batch-torch-optimized", "predict_batch_udf, optimize_for_inference", "PyTorch"),
+        *("pyspark_batch.py", "--engine=torch-optimized"),
+    ),
+    peer("daft", "Daft, threads", "ONNX", "daft_class.py", "--form=threads"),
+    peer("daft-processes", "Daft, processes", "ONNX", "daft_class.py", "--form=processes"),
+    peer("daft-own-images", "Daft, its own image functions", "ONNX", "daft_class.py", "--form=own-images"),
+    peer("ray", "Ray Data", "ONNX", "ray_data.py", "--engine=onnx"),
+    peer("ray-torch", "Ray Data, optimize_for_inference", "PyTorch", "ray_data.py", "--engine=torch-optimized"),
+    jvm("ort-java-pillow", "Scala, onnxruntime-java, Pillow's arithmetic", "ONNX", "onnxruntime", "onnxruntime-pillow"),
+    jvm("ort-java", "Scala, onnxruntime-java, Java2D", "ONNX", "onnxruntime", "onnxruntime-java2d"),
+    jvm("djl", "Scala, DJL, Pillow's arithmetic", "PyTorch", "djl", "djl"),
 )

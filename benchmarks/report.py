@@ -104,7 +104,7 @@ def chart(rows: list[Row]) -> str:
     ]
     for index, row in enumerate(measured):
         top, length = 32 + step * index, width * (row.speed or 0) / longest
-        right = row.parity is not None and row.parity.holds
+        right = row.is_right
         label, color = escape(f"{row.group} ({row.engine})"), COLORS[row.engine] if right else WRONG
         parts += [
             f'<text x="{left - 8}" y="{top + 15}" text-anchor="end">{label}</text>',

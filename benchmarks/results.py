@@ -44,6 +44,11 @@ class Row:
         self.seconds, self.parity, self.reason = [], None, reason
 
     @property
+    def is_right(self) -> bool:
+        """Whether it was measured, and all its answers are the reference's."""
+        return self.parity is not None and self.parity.holds
+
+    @property
     def speed(self) -> float | None:
         """Images in a second, the median of the rounds."""
         return self.images / median(self.seconds) if self.seconds else None

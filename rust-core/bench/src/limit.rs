@@ -126,7 +126,9 @@ fn softmax(logits: &[f32]) -> Predicted {
     let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let mut probabilities: Vec<f32> = logits.iter().map(|logit| (logit - max).exp()).collect();
     let sum: f32 = probabilities.iter().sum();
-    probabilities.iter_mut().for_each(|value| *value /= sum);
+    for value in &mut probabilities {
+        *value /= sum;
+    }
     // The first of equals is the class.
     let class_id = logits.iter().position(|logit| *logit >= max).unwrap_or_default();
     Predicted {
