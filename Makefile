@@ -45,13 +45,13 @@ golden: ## make the reference values of the tests again, in an environment of th
 	@.venv-reference/bin/python -m pip install --quiet -r scripts/requirements-reference.txt
 	@.venv-reference/bin/python scripts/make_golden.py
 
-# The contenders' environment; the stamp makes it anew when a requirement changes.
-.venv-bench/.made-from: benchmarks/requirements.txt
-	@rm -rf .venv-bench && python3 -m venv .venv-bench
-	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+# The environments of the contenders; the stamps make them anew when a requirement changes.
+.venv-bench%/.made-from: benchmarks/requirements%.txt
+	@rm -rf $(@D) && python3 -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@cp $< $@
 
-bench: build .venv-bench/.made-from ## measure against other ways to do the same (3 GB to download; BENCH="--only limit,spark-onnx")
+bench: build .venv-bench-peers/.made-from .venv-bench-synapseml/.made-from ## measure against other ways to do the same (3 GB to download; BENCH="--only limit,spark-onnx")
 	@gradle --quiet -p benchmarks/jvm
 	@$(env) $(onnxruntime) .venv/bin/python benchmarks/run.py $(BENCH)
 
@@ -69,4 +69,4 @@ format: setup ## rewrite the sources in the project's format
 	@.venv/bin/ruff format scripts tests benchmarks
 
 clean: ## remove everything that was built
-	@rm -rf target spark-udf-jvm/build .gradle .venv .venv-reference .venv-bench benchmarks/.images benchmarks/jvm/build output_predictions
+	@rm -rf target spark-udf-jvm/build .gradle .venv .venv-reference .venv-bench-peers .venv-bench-synapseml benchmarks/.images benchmarks/jvm/build output_predictions

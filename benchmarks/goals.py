@@ -50,23 +50,25 @@ def peers(*prefixes: str, engine: str) -> Callable[[Row], bool]:
     return lambda row: row.name.startswith(prefixes) and row.engine == engine and row.is_right
 
 
-GOALS = (
-    Goal("Spark, ONNX: of the limit", "spark-onnx", named("limit"), 0.95),
-    Goal("Spark, ONNX: of classify-bench", "spark-onnx", named("core-onnx"), 0.9),
-    Goal("Spark, PyTorch: of classify-bench", "spark-pytorch", named("core-pytorch"), 0.9),
-    Goal("Spark, PyTorch: of ONNX", "spark-pytorch", named("spark-onnx"), 0.9),
-    Goal("Spark, ONNX: times Daft's best", "spark-onnx", peers("daft", engine="ONNX"), 1.5),
-    Goal("Spark, ONNX: times PySpark's and Ray's best", "spark-onnx", peers("pyspark", "ray", engine="ONNX"), 2),
-    Goal(
-        "Spark, PyTorch: times PySpark's and Ray's best", "spark-pytorch", peers("pyspark", "ray", engine="PyTorch"), 2
-    ),
-    Goal("Spark, ONNX: times onnxruntime-java of equal answers", "spark-onnx", named("ort-java-pillow"), 2),
-    Goal("Spark, ONNX: times SynapseML", "spark-onnx", named("synapseml"), 8),
-    Goal(
-        "Spark, ONNX: memory of onnxruntime-java's",
-        "spark-onnx",
-        named("ort-java", "ort-java-pillow"),
-        0.8,
-        is_memory=True,
-    ),
+PEERS = (
+    Goal("ONNX: of the limit", "spark-onnx", named("limit"), 0.95),
+    Goal("ONNX: of classify-bench", "spark-onnx", named("core-onnx"), 0.9),
+    Goal("PyTorch: of classify-bench", "spark-pytorch", named("core-pytorch"), 0.9),
+    Goal("PyTorch: of ONNX", "spark-pytorch", named("spark-onnx"), 0.9),
+    Goal("ONNX: times Daft's best", "spark-onnx", peers("daft", engine="ONNX"), 1.5),
+    Goal("ONNX: times PySpark's and Ray's best", "spark-onnx", peers("pyspark", "ray", engine="ONNX"), 2),
+    Goal("PyTorch: times PySpark's and Ray's best", "spark-pytorch", peers("pyspark", "ray", engine="PyTorch"), 2),
+    Goal("ONNX: times onnxruntime-java of equal answers", "spark-onnx", named("ort-java-pillow"), 2),
+    Goal("ONNX: times SynapseML", "spark-onnx", named("synapseml"), 8),
+    Goal("ONNX: memory of onnxruntime-java's", "spark-onnx", named("ort-java-pillow"), 0.8, is_memory=True),
 )
+
+SHAPES = (
+    Goal("all cores: times one core", "spark-onnx", named("spark-1-core"), 1.95),
+    Goal("2 executors: of one on the same cores", "spark-2-executors", named("spark-1-executor"), 0.95),
+    Goal("4 executors: of one on the same cores", "spark-4-executors", named("spark-1-executor"), 0.95),
+    Goal("1,000 partitions: of two a core", "spark-1000-partitions", named("spark-onnx"), 0.9),
+    Goal("50 ms to open a file: of none", "spark-slow-files", named("spark-quick-files"), 0.9),
+)
+
+SETS = {"peers": PEERS, "shapes": SHAPES}

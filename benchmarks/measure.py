@@ -39,12 +39,17 @@ class Task:
 
 @dataclass
 class Result:
-    """What came of one start of a contender. Memory: the peak of all its processes together, in bytes."""
+    """What came of one start of a contender.
+
+    Memory: the peak of all its processes together, in bytes. First row: seconds from a session that is up, and has
+    loaded nothing yet, to its first result.
+    """
 
     seconds: float
     memory: int
     answers: Answers
     versions: dict[str, str] = field(default_factory=dict)
+    first_row: float | None = None
 
 
 def run(contender: Contender, task: Task, environment: dict[str, str]) -> Result:
@@ -60,7 +65,7 @@ def run(contender: Contender, task: Task, environment: dict[str, str]) -> Result
         images.write_text("\n".join(map(str, task.images)), encoding="utf-8")
         command = [
             *contender.command,
-            *["--images", str(images), "--model", str(task.model), "--cores", str(task.cores)],
+            *["--images", str(images), "--model", str(task.model), "--cores", str(contender.cores or task.cores)],
             *["--batch-size", str(BATCH_SIZE), "--predictions", str(predictions)],
         ]
         with errors.open("wb") as stderr:
@@ -81,7 +86,7 @@ def run(contender: Contender, task: Task, environment: dict[str, str]) -> Result
         if done is None or process.returncode != 0:
             told = (errors.read_text(errors="replace") + "\n".join(output)).strip().splitlines()
             raise ContenderError(f"ended with {process.returncode}: " + "\n".join(told[-30:]))
-        return Result(done["seconds"], peak, read_answers(predictions), done["versions"])
+        return Result(done["seconds"], peak, read_answers(predictions), done["versions"], done.get("first_row"))
 
 
 def settings(contender: Contender) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,19 +13,20 @@ CONTENDERS = Path(__file__).resolve().parent / "contenders"
 class Contender:
     """A program that classifies.
 
-    `name` is for `--only`; `group` and `engine` stand in the table. A contender `of_peers` runs with the Python of
-    .venv-bench, the others with the one that runs the benchmark.
+    `name` is for `--only`; `group` and `engine` stand in the table; `environment` is the virtual environment whose
+    Python runs the program; `cores` are its workers, where it has not as many as the others.
     """
 
     name: str
     group: str
     engine: str
     program: tuple[str, ...]
-    of_peers: bool = True
+    environment: str = ".venv-bench-peers"
+    cores: int | None = None
 
     @property
     def python(self) -> Path:
-        return ROOT / ".venv-bench/bin/python" if self.of_peers else Path(sys.executable)
+        return ROOT / self.environment / "bin/python"
 
     @property
     def command(self) -> list[str]:
@@ -35,7 +35,7 @@ class Contender:
 
 
 def ours(name: str, group: str, engine: str, *program: str) -> Contender:
-    return Contender(name, group, engine, program, of_peers=False)
+    return Contender(name, group, engine, program, ".venv")
 
 
 def peer(name: str, group: str, engine: str, *program: str) -> Contender:
@@ -48,7 +48,7 @@ def jvm(name: str, group: str, engine: str, libraries: str, kind: str) -> Conten
 
 REFERENCE = ours("python-onnx", "sequential Python, one core", "ONNX", "sequential.py", "--engine=onnx")
 
-ALL = (
+PEERS = (
     ours("limit", "the limit: bare Rust, no Spark", "ONNX", "core.py", "--mode=limit"),
     ours("limit-pytorch", "the limit: bare Rust, no Spark", "PyTorch", "core.py", "--mode=limit", "--engine=pytorch"),
     ours("core-onnx", "classify-bench, no Spark", "ONNX", "core.py"),
@@ -73,4 +73,21 @@ ALL = (
     jvm("ort-java-pillow", "Scala, onnxruntime-java, Pillow's arithmetic", "ONNX", "onnxruntime", "onnxruntime-pillow"),
     jvm("ort-java", "Scala, onnxruntime-java, Java2D", "ONNX", "onnxruntime", "onnxruntime-java2d"),
     jvm("djl", "Scala, DJL, Pillow's arithmetic", "PyTorch", "djl", "djl"),
+    Contender("synapseml", "SynapseML ONNXModel", "ONNX", ("synapseml.py",), ".venv-bench-synapseml"),
 )
+
+# The Spark function in other shapes: cores, executors in processes of their own, partitions, and files that take 50 ms
+# to open.
+SHAPES = (
+    ours("spark-onnx", "spark-classify, local", "ONNX", "spark_classify.py"),
+    Contender("spark-1-core", "1 core, local", "ONNX", ("spark_classify.py",), ".venv", cores=1),
+    ours("spark-1-executor", "1 executor", "ONNX", "spark_classify.py", "--executors=1"),
+    ours("spark-2-executors", "2 executors", "ONNX", "spark_classify.py", "--executors=2"),
+    ours("spark-4-executors", "4 executors", "ONNX", "spark_classify.py", "--executors=4"),
+    ours("spark-100-partitions", "100 partitions", "ONNX", "spark_classify.py", "--partitions=100"),
+    ours("spark-1000-partitions", "1,000 partitions", "ONNX", "spark_classify.py", "--partitions=1000"),
+    ours("spark-quick-files", "files without latency", "ONNX", "spark_classify.py", "--files=quick"),
+    ours("spark-slow-files", "files with 50 ms of latency", "ONNX", "spark_classify.py", "--files=slow"),
+)
+
+SETS = {"peers": PEERS, "shapes": SHAPES}

@@ -5,21 +5,22 @@ from __future__ import annotations
 import json
 from html import escape
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-from goals import GOALS
+from goals import Goal
 from results import Row
 
 COLORS = {"ONNX": "#3b6fb6", "PyTorch": "#d9713c"}
 WRONG = "#b9b9b9"
 
 
-def write(folder: Path, setting: dict[str, Any], rows: list[Row]) -> str:
+def write(folder: Path, setting: dict[str, Any], rows: list[Row], wanted: tuple[Goal, ...]) -> str:
     """Writes the three files, and returns the Markdown."""
     folder.mkdir(parents=True, exist_ok=True)
-    told = {"setting": setting, "contenders": [row_json(row) for row in rows], "goals": goals(rows)}
+    told = {"setting": setting, "contenders": [row_json(row) for row in rows], "goals": goals(rows, wanted)}
     (folder / "benchmark.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
-    text = markdown(setting, rows)
+    text = markdown(setting, rows, wanted)
     (folder / "benchmark.md").write_text(text, encoding="utf-8")
     (folder / "benchmark.svg").write_text(chart(rows), encoding="utf-8")
     return text
@@ -32,6 +33,7 @@ def row_json(row: Row) -> dict[str, Any]:
     return told | {
         "images_per_second": row.speed,
         "seconds": row.seconds,
+        "first_row_seconds": row.first_rows,
         "peak_memory_bytes": row.memory,
         "missing": row.parity.missing,
         "wrong_labels": row.parity.wrong_labels,
@@ -40,9 +42,9 @@ def row_json(row: Row) -> dict[str, Any]:
     }
 
 
-def goals(rows: list[Row]) -> list[dict[str, Any]]:
+def goals(rows: list[Row], wanted: tuple[Goal, ...]) -> list[dict[str, Any]]:
     told = []
-    for goal in GOALS:
+    for goal in wanted:
         ratio = goal.ratio(rows)
         told.append(
             {
@@ -55,7 +57,7 @@ def goals(rows: list[Row]) -> list[dict[str, Any]]:
     return told
 
 
-def markdown(setting: dict[str, Any], rows: list[Row]) -> str:
+def markdown(setting: dict[str, Any], rows: list[Row], wanted: tuple[Goal, ...]) -> str:
     lines = [
         *("| | engine | images/s | slowest to fastest round | labels wrong | largest difference | peak memory |",),
         "|---|---|--:|--:|--:|--:|--:|",
@@ -75,11 +77,17 @@ def markdown(setting: dict[str, Any], rows: list[Row]) -> str:
         ]
         lines.append(f"| {' | '.join(cells)} |")
     lines += ["", "| goal | wanted | measured | |", "|---|--:|--:|---|"]
-    for goal in goals(rows):
+    for goal in goals(rows, wanted):
         ratio = "not measured" if goal["ratio"] is None else f"{goal['ratio']:.2f}"
         verdict = {None: "", True: "met", False: "**not met**"}[goal["met"]]
         lines.append(f"| {goal['goal']} | {goal['wanted']} | {ratio} | {verdict} |")
-    lines += ["", *(f"- {name}: {value}" for name, value in setting.items())]
+    lines.append("")
+    lines += [
+        f"- first row of {row.group} ({row.engine}), from a session that is up: {median(row.first_rows):.2f} s"
+        for row in rows
+        if row.first_rows
+    ]
+    lines += [*(f"- {name}: {value}" for name, value in setting.items())]
     return "\n".join(lines) + "\n"
 
 

@@ -12,7 +12,8 @@ from registry import Contender
 
 @dataclass
 class Row:
-    """One contender: a number of seconds for each round, the peak of its memory in bytes, and the worst parity.
+    """One contender: seconds of each round, the peak of its memory in bytes, and the worst parity; of some, the seconds
+    to the first row of each round, too.
 
     `reason` says why there are none.
     """
@@ -25,6 +26,7 @@ class Row:
     memory: int = 0
     parity: Parity | None = None
     versions: dict[str, str] = field(default_factory=dict)
+    first_rows: list[float] = field(default_factory=list)
     reason: str | None = None
 
     @classmethod
@@ -36,6 +38,8 @@ class Row:
         self.seconds.append(result.seconds)
         self.memory = max(self.memory, result.memory)
         self.versions |= result.versions
+        if result.first_row is not None:
+            self.first_rows.append(result.first_row)
         if self.parity is None or parity.holds <= self.parity.holds:
             self.parity = parity
 

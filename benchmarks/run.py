@@ -15,12 +15,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import goals
 import images
 import measure
 import report
 from measure import ContenderError, Task
 from parity import compare
-from registry import ALL, REFERENCE
+from registry import REFERENCE, SETS
 from results import Row
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,13 +30,15 @@ ROOT = Path(__file__).resolve().parents[1]
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     images.add_arguments(parser)
+    parser.add_argument("--image-dir", type=Path, help="measure with the files of this folder, and draw none")
     parser.add_argument("--model", type=Path, default=ROOT / "model", help="model directory (default: %(default)s)")
     parser.add_argument("--cores", type=images.positive, default=2, help="workers, of one thread each (default: 2)")
     parser.add_argument("--rounds", type=images.positive, default=3, help="how often each has its turn (default: 3)")
-    names = [contender.name for contender in ALL]
-    parser.add_argument("--only", metavar="NAME,…", help=f"some of {', '.join(names)}")
+    parser.add_argument("--set", choices=SETS, default="peers", help="which contenders (default: %(default)s)")
+    parser.add_argument("--only", metavar="NAME,…", help="some contenders of the set")
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks/.results", help="folder of the report")
     options = parser.parse_args()
+    names = [contender.name for contender in SETS[options.set]]
     options.only = options.only.split(",") if options.only else names
     unknown = set(options.only) - set(names)
     if unknown:
@@ -59,22 +62,37 @@ def cpu() -> str:
 def describe(options: argparse.Namespace, task: Task, load: tuple[float, float]) -> dict[str, Any]:
     size = sum(path.stat().st_size for path in task.images)
     width, height = options.size
+    kind = f"of {width}x{height}, {options.jpeg_share:.0%} JPEG"
+    if options.image_dir:
+        kind = f"in {options.image_dir}"
     return {
         "machine": f"{cpu()}, {os.cpu_count()} cores, of which {options.cores} were used; {platform.platform()}",
-        "images": f"{len(task.images)} of {width}x{height}, {options.jpeg_share:.0%} JPEG, {size / 1e6:.1f} MB",
+        "images": f"{len(task.images)} {kind}, {size / 1e6:.1f} MB",
         "model": str(task.model),
         "rounds": options.rounds,
         "load average before and after": f"{load[0]:.1f}, {load[1]:.1f}",
     }
 
 
+def image_files(options: argparse.Namespace) -> list[Path]:
+    """The images to measure with, by absolute path."""
+    if not options.image_dir:
+        try:
+            return images.make(images.ImageSet(options.images, options.size, options.jpeg_share))
+        except images.MissingFontError as error:
+            raise SystemExit(f"run: {error}") from error
+    if not options.image_dir.is_dir():
+        raise SystemExit(f"run: --image-dir {options.image_dir} is no folder")
+    paths = sorted(path for path in options.image_dir.resolve().iterdir() if path.is_file())
+    if not paths:
+        raise SystemExit(f"run: --image-dir {options.image_dir} has no files")
+    return paths
+
+
 def main() -> None:
     options = parse()
     confine(options.cores)
-    try:
-        paths = images.make(images.ImageSet(options.images, options.size, options.jpeg_share))
-    except images.MissingFontError as error:
-        raise SystemExit(f"run: {error}") from error
+    paths = image_files(options)
     task = Task(paths, options.model.resolve(), options.cores)
     environment = measure.environment()
 
@@ -94,7 +112,7 @@ def main() -> None:
     # It also brings the images into the page cache.
     print("the reference for the answers:")
     reference = turn(REFERENCE, None).answers
-    contenders = [contender for contender in ALL if contender.name in options.only]
+    contenders = [contender for contender in SETS[options.set] if contender.name in options.only]
     rows = {contender.name: Row.of(contender, len(paths)) for contender in contenders}
     before = os.getloadavg()[0]
     for number in range(1, options.rounds + 1):
@@ -103,7 +121,12 @@ def main() -> None:
             row = rows[contender.name]
             if row.reason is None and (result := turn(contender, row)):
                 row.add(result, compare(result.answers, reference))
-    text = report.write(options.output, describe(options, task, (before, os.getloadavg()[0])), list(rows.values()))
+    text = report.write(
+        options.output,
+        describe(options, task, (before, os.getloadavg()[0])),
+        list(rows.values()),
+        goals.SETS[options.set],
+    )
     print(f"\n{text}\nWritten to {options.output}")
 
 

@@ -37,7 +37,7 @@ class Pass(NamedTuple):
 
 
 def options(**choices: Sequence[str]) -> argparse.Namespace:
-    """The options of all contenders, and those of this one: name → its values."""
+    """The options of all contenders, and those of this one: name → its values, of which the first is the default."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--images", type=Path, required=True, help="text file with one absolute path a line")
     parser.add_argument("--model", type=Path, required=True, help="the model directory")
@@ -71,13 +71,18 @@ def timed(classify: Callable[[list[str]], list[Prediction]]) -> Callable[[list[s
     return run
 
 
-def contend(arguments: argparse.Namespace, run: Callable[[list[str]], Pass], versions: dict[str, str]) -> None:
-    """Runs a contender that is loaded: a pass to be warm, and the one that counts. The passes may fill `versions`."""
+def contend(
+    arguments: argparse.Namespace, run: Callable[[list[str]], Pass], versions: dict[str, str], **facts: float
+) -> None:
+    """Runs a contender that is loaded: a pass to be warm, and the one that counts. The passes may fill `versions`.
+
+    `facts` are told beside the seconds: `first_row`, from a session that is up to its first result.
+    """
     paths = arguments.images.read_text(encoding="utf-8").splitlines()
     run(paths)
     say("warm")
     seconds, predictions = run(paths)
-    say("done", seconds=seconds, versions=versions)
+    say("done", seconds=seconds, versions=versions, **facts)
     with arguments.predictions.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(Prediction._fields)

@@ -12,8 +12,9 @@ PARTITIONS_A_CORE = 2
 
 def session(arguments: argparse.Namespace, settings: dict[str, object]) -> SparkSession:
     """Starts it."""
-    builder = SparkSession.builder.master(f"local[{arguments.cores}]").appName("benchmark")
+    builder = SparkSession.builder.appName("benchmark")
     common = {
+        "spark.master": f"local[{arguments.cores}]",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.memory": "2g",
