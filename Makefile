@@ -11,7 +11,7 @@ env := source scripts/env.sh &&
 # Without Spark, ONNX Runtime has to be told: the one that goes into the jar.
 onnxruntime := ORT_DYLIB_PATH=$$(gradle --quiet onnxruntimeLibrary)
 
-.PHONY: help setup build run test test-rust test-jvm test-e2e test-parity parity-models parity lint format reference golden clean
+.PHONY: help setup build run test test-rust test-jvm test-e2e test-parity parity-models parity lint format reference golden bench clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -57,18 +57,29 @@ reference: # an environment of its own for what tests compare with (about 3 GB t
 golden: reference ## make the reference values of the tests again
 	@.venv-reference/bin/python scripts/make_golden.py
 
+# The environments of the contenders; the stamps make them anew when a requirement changes. What cannot be installed is
+# reported in the benchmark's table.
+.venv-bench%/.made-from: benchmarks/requirements%.txt
+	@rm -rf $(@D) && python3 -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $< && cp $< $@ || rm -rf $(@D)
+
+bench: build .venv-bench-peers/.made-from .venv-bench-synapseml/.made-from ## measure against other ways to do the same (3 GB to download; BENCH="--only limit,spark-onnx")
+	@gradle --quiet -p benchmarks/jvm || echo "The contenders in Scala could not be built."
+	@$(env) $(onnxruntime) .venv/bin/python benchmarks/run.py $(BENCH)
+
 lint: build ## rustfmt, clippy, scalafmt, ruff
 	@cargo fmt --all --check
 	@$(env) cargo clippy --release --workspace --all-targets --quiet -- -D warnings
 	@gradle --quiet scalafmtCheck
-	@.venv/bin/ruff check scripts tests
-	@.venv/bin/ruff format --check scripts tests
+	@.venv/bin/ruff check scripts tests benchmarks
+	@.venv/bin/ruff format --check scripts tests benchmarks
 
 format: setup ## rewrite the sources in the project's format
 	@cargo fmt --all
 	@gradle --quiet scalafmt
-	@.venv/bin/ruff check --fix scripts tests
-	@.venv/bin/ruff format scripts tests
+	@.venv/bin/ruff check --fix scripts tests benchmarks
+	@.venv/bin/ruff format scripts tests benchmarks
 
 clean: ## remove everything that was built
-	@rm -rf target spark-udf-jvm/build .gradle .venv .venv-reference tests/parity/models output_predictions
+	@rm -rf target spark-udf-jvm/build .gradle .venv .venv-reference .venv-bench-peers .venv-bench-synapseml tests/parity/models \
+		benchmarks/.images benchmarks/jvm/build output_predictions

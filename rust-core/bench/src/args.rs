@@ -61,6 +61,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value = "1")]
     pub(crate) repeat: NonZeroUsize,
 
+    /// Measure the limit instead: bare reading, preprocessing and inference, one share of the images a task, with
+    /// nothing between; the first bad image ends the run
+    #[arg(long, conflicts_with = "threads")]
+    pub(crate) limit: bool,
+
     /// Where to write the predictions, as CSV
     #[arg(long, value_name = "CSV")]
     pub(crate) output: Option<PathBuf>,

@@ -8,6 +8,7 @@ mod compare;
 mod confusion;
 mod engine;
 mod images;
+mod limit;
 mod output;
 mod report;
 mod run;
@@ -15,14 +16,18 @@ mod run;
 use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
+use spark_classify_core::model::Labels;
 use spark_classify_core::{Classifier, Engine, LoadOptions};
 
 use crate::args::{Args, Decode};
 use crate::compare::Comparison;
+use crate::images::Image;
+use crate::limit::Bare;
 use crate::report::Report;
+use crate::run::Run;
 
 fn main() -> ExitCode {
     match bench(&Args::parse()) {
@@ -37,23 +42,41 @@ fn main() -> ExitCode {
 }
 
 /// Runs the benchmark, prints the report and returns the number of bad images.
-fn bench(args: &Args) -> Result<usize, Box<dyn Error>> {
+fn bench(args: &Args) -> Result<usize, Box<dyn Error + Send + Sync>> {
     let engine = engine::open(args)?;
     if args.compare_decode {
         return compare_decode(args, &*engine);
     }
     let start = Instant::now();
-    let classifier = load(args, &*engine)?;
-    let load = start.elapsed();
+    if args.limit {
+        let bare = Bare::load(&*engine, args)?;
+        let load = start.elapsed();
+        measure(args, &*engine, load, bare.labels(), |images| bare.run(images, args))
+    } else {
+        let classifier = load(args, &*engine)?;
+        let load = start.elapsed();
+        measure(args, &*engine, load, classifier.labels(), |images| {
+            Ok(run::run(&classifier, images, args)?)
+        })
+    }
+}
 
-    let images = images::find(&args.images, args.image_dir.as_deref(), classifier.labels())?;
-    let run = run::run(&classifier, &images, args)?;
+/// Finds the images, runs them and tells the result.
+fn measure(
+    args: &Args,
+    engine: &dyn Engine,
+    load: Duration,
+    labels: &Labels,
+    run: impl FnOnce(&[Image]) -> Result<Run, Box<dyn Error + Send + Sync>>,
+) -> Result<usize, Box<dyn Error + Send + Sync>> {
+    let images = images::find(&args.images, args.image_dir.as_deref(), labels)?;
+    let run = run(&images)?;
     if let Some(path) = &args.output {
-        output::write(path, &images, &run.predictions, classifier.labels())?;
+        output::write(path, &images, &run.predictions, labels)?;
     }
 
     let version = engine.version()?;
-    let report = Report::new(args, &version, load, &images, &run, classifier.labels());
+    let report = Report::new(args, &version, load, &images, &run, labels);
     let mut stdout = io::stdout().lock();
     if args.json {
         writeln!(stdout, "{:#}", report.to_json())?;
@@ -68,7 +91,7 @@ fn bench(args: &Args) -> Result<usize, Box<dyn Error>> {
 }
 
 /// Compares the ways to decode, prints the comparison and returns the number of bad images.
-fn compare_decode(args: &Args, engine: &dyn Engine) -> Result<usize, Box<dyn Error>> {
+fn compare_decode(args: &Args, engine: &dyn Engine) -> Result<usize, Box<dyn Error + Send + Sync>> {
     let mut classifiers = Vec::new();
     for decode in [Decode::Exact, Decode::Fast] {
         classifiers.push(load(&Args { decode, ..args.clone() }, engine)?);
@@ -85,8 +108,12 @@ fn compare_decode(args: &Args, engine: &dyn Engine) -> Result<usize, Box<dyn Err
 }
 
 fn load(args: &Args, engine: &dyn Engine) -> Result<Classifier, spark_classify_core::Error> {
-    let options = LoadOptions {
+    let classifier = Classifier::load(engine, &args.model, &load_options(args))?;
+    Ok(classifier.with_decode_options(args.decode_options()))
+}
+
+fn load_options(args: &Args) -> LoadOptions {
+    LoadOptions {
         device: args.device.clone(),
-    };
-    Ok(Classifier::load(engine, &args.model, &options)?.with_decode_options(args.decode_options()))
+    }
 }

@@ -94,6 +94,7 @@ impl<'a> Report<'a> {
             "tasks": self.args.tasks,
             "threads": self.args.threads,
             "batch_size": self.args.batch_size,
+            "limit": self.args.limit,
             "repeat": self.args.repeat,
             "images": self.images,
             "bad_images": bad_images,

@@ -48,7 +48,7 @@ pub(crate) struct Stages {
 }
 
 impl Stages {
-    fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.read += other.read;
         self.times.decode += other.times.decode;
         self.times.resize += other.times.resize;
@@ -63,7 +63,8 @@ impl Stages {
 pub(crate) fn run(classifier: &Classifier, images: &[Image], args: &Args) -> Result<Run, Error> {
     let batches: Vec<&[Image]> = images.chunks(args.batch_size.get()).collect();
     let start = Instant::now();
-    in_parallel(args.tasks.get(), || {
+    let tasks: Vec<usize> = (0..args.tasks.get()).collect();
+    in_parallel(&tasks, |_| {
         classify(classifier, batches[0], args.threads, &mut Predictions::new())
     })?;
     let warm_up = start.elapsed();
@@ -75,9 +76,7 @@ pub(crate) fn run(classifier: &Classifier, images: &[Image], args: &Args) -> Res
     };
     let progress = progress_bar((images.len() * args.repeat.get()) as u64);
     let start = Instant::now();
-    let workers = in_parallel(args.tasks.get(), || {
-        work(classifier, &batches, args.threads, &queue, &progress)
-    })?;
+    let workers = in_parallel(&tasks, |_| work(classifier, &batches, args.threads, &queue, &progress))?;
     let wall = start.elapsed();
     progress.finish_and_clear();
 
@@ -99,10 +98,14 @@ pub(crate) fn run(classifier: &Classifier, images: &[Image], args: &Args) -> Res
     })
 }
 
-/// Runs `work` on `workers` threads at once; the first error wins.
-fn in_parallel<T: Send>(workers: usize, work: impl Fn() -> Result<T, Error> + Sync) -> Result<Vec<T>, Error> {
+/// Runs `work` for each of the `shares` on a thread of its own, at once; the first error wins.
+pub(crate) fn in_parallel<S: Sync, T: Send, E: Send>(
+    shares: &[S],
+    work: impl Fn(&S) -> Result<T, E> + Sync,
+) -> Result<Vec<T>, E> {
     thread::scope(|scope| {
-        let handles: Vec<_> = (0..workers).map(|_| scope.spawn(&work)).collect();
+        let work = &work;
+        let handles: Vec<_> = shares.iter().map(|share| scope.spawn(move || work(share))).collect();
         handles
             .into_iter()
             .map(|handle| handle.join().unwrap_or_else(|panic| resume_unwind(panic)))

@@ -119,6 +119,10 @@ fn predictions_do_not_depend_on_batches_tasks_or_threads() {
         };
         let one_by_one = predict("sequential", &[]);
         let together = predict("batched", &["--batch-size", "4", "--tasks", "2", "--threads", "2"]);
+        let bare = predict(
+            "limit",
+            &["--limit", "--batch-size", "2", "--tasks", "2", "--repeat", "2"],
+        );
 
         assert_eq!(
             one_by_one[0].join(","),
@@ -126,12 +130,14 @@ fn predictions_do_not_depend_on_batches_tasks_or_threads() {
              prob_crop_and_replace,prob_font_issue,prob_valid_id"
         );
         assert_eq!(one_by_one.len(), 10);
-        assert_eq!(together.len(), 10);
-        for (expected, actual) in one_by_one[1..].iter().zip(&together[1..]) {
-            assert_eq!(actual[..5], expected[..5]);
-            for (actual, expected) in actual[5..].iter().zip(&expected[5..]) {
-                let (actual, expected): (f32, f32) = (actual.parse().unwrap(), expected.parse().unwrap());
-                assert!((actual - expected).abs() < 1e-5, "{actual} is not {expected}");
+        for others in [together, bare] {
+            assert_eq!(others.len(), 10);
+            for (expected, actual) in one_by_one[1..].iter().zip(&others[1..]) {
+                assert_eq!(actual[..5], expected[..5]);
+                for (actual, expected) in actual[5..].iter().zip(&expected[5..]) {
+                    let (actual, expected): (f32, f32) = (actual.parse().unwrap(), expected.parse().unwrap());
+                    assert!((actual - expected).abs() < 1e-5, "{actual} is not {expected}");
+                }
             }
         }
     }
@@ -168,6 +174,18 @@ fn bad_images_are_told_and_lose_no_others() {
         assert!(rows[1..4].iter().flatten().all(|field| !field.is_empty()));
         assert_eq!(rows[5][..3], ["missing.jpg", "valid_id", "2"]);
         assert!(rows[4..].iter().all(|row| row[3..].iter().all(String::is_empty)));
+    }
+}
+
+#[test]
+fn the_limit_ends_at_the_first_bad_image() {
+    let dir = directory("limit");
+    let csv = images(&dir, 3, &["missing.jpg,valid_id,2"]);
+    for backend in BACKENDS {
+        let mut command = bench(backend);
+        command.arg("--images").arg(&csv).arg("--image-dir").arg(image_dir());
+        let reason = refusal(command.arg("--limit"));
+        assert!(reason.contains("missing.jpg: No such file"), "{reason}");
     }
 }
 

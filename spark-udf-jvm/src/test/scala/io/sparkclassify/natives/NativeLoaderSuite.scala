@@ -30,29 +30,33 @@ class NativeLoaderSuite extends AnyFunSuite {
     }
 
   test("both backends work in one JVM at once, from several threads, and are loaded once") {
-    val pool = Executors.newFixedThreadPool(4)
-    try {
-      val tasks = Seq.tabulate(16) { task =>
-        new Callable[(String, NativeBackend, Long, Results)] {
-          override def call() = {
-            val backend = TestData.engines(task % 2)
-            val loaded = natives(backend)
-            val model = loaded.openModel(request(TestData.model))
-            (backend, loaded, model, classify(loaded, model, contents))
+    TestData.withFolder { folder =>
+      // No other suite has this directory open.
+      val directory = TestData.copyModel(folder)
+      val pool = Executors.newFixedThreadPool(4)
+      try {
+        val tasks = Seq.tabulate(16) { task =>
+          new Callable[(String, NativeBackend, Long, Results)] {
+            override def call() = {
+              val backend = TestData.engines(task % 2)
+              val loaded = natives(backend)
+              val model = loaded.openModel(request(directory))
+              (backend, loaded, model, classify(loaded, model, contents))
+            }
           }
         }
-      }
-      val done = pool.invokeAll(tasks.asJava).asScala.map(_.get).toSeq
-      done.groupBy(_._1).foreach { case (backend, calls) =>
-        assert(calls.map(call => System.identityHashCode(call._2)).distinct.length == 1, backend)
-        val listed = new ObjectMapper().readTree(calls.head._2.models())
-        assert(listed.elements.asScala.count(_.get("directory").asText == TestData.model.toString) == 1, listed)
-        calls.foreach { case (_, loaded, model, results) =>
-          assertGolden(backend, results)
-          loaded.closeModel(model)
+        val done = pool.invokeAll(tasks.asJava).asScala.map(_.get).toSeq
+        done.groupBy(_._1).foreach { case (backend, calls) =>
+          assert(calls.map(call => System.identityHashCode(call._2)).distinct.length == 1, backend)
+          val listed = new ObjectMapper().readTree(calls.head._2.models())
+          assert(listed.elements.asScala.count(_.get("directory").asText == directory.toString) == 1, listed)
+          calls.foreach { case (_, loaded, model, results) =>
+            assertGolden(backend, results)
+            loaded.closeModel(model)
+          }
         }
-      }
-    } finally pool.shutdown()
+      } finally pool.shutdown()
+    }
   }
 
   test("what the engines tell about themselves") {

@@ -1,0 +1,90 @@
+"""What every contender has in common: its options, its passes over the images, and what it tells `run.py`.
+
+A contender is a program that
+
+1. loads the model and gets its workers ready,
+2. classifies all images once, to be warm, and says `BENCH {"event": "warm"}`,
+3. classifies them once more against the clock, and says `BENCH {"event": "done", "seconds": ..., "versions": {...}}`,
+4. writes the predictions of that pass to `--predictions`: a CSV with the columns path, class_id, probabilities.
+
+The clock runs from a list of paths in the program's hands to a list of predictions in its hands.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+class Prediction(NamedTuple):
+    """What a contender says of an image; probabilities in class-id order."""
+
+    path: str
+    class_id: int
+    probabilities: Sequence[float]
+
+
+class Pass(NamedTuple):
+    """One pass over all images."""
+
+    seconds: float
+    predictions: list[Prediction]
+
+
+def options(**choices: Sequence[str]) -> argparse.Namespace:
+    """The options of all contenders, and those of this one: name → its values, of which the first is the default."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--images", type=Path, required=True, help="text file with one absolute path a line")
+    parser.add_argument("--model", type=Path, required=True, help="the model directory")
+    parser.add_argument("--cores", type=int, required=True, help="workers, of one thread each")
+    parser.add_argument("--batch-size", type=int, required=True)
+    parser.add_argument("--predictions", type=Path, required=True, help="CSV file to write")
+    for name, values in choices.items():
+        parser.add_argument(f"--{name}", choices=values, default=values[0])
+    return parser.parse_args()
+
+
+def prediction(path: str, probabilities: Iterable[float]) -> Prediction:
+    """The prediction that these probabilities make: the first of equal classes."""
+    values = [float(value) for value in probabilities]
+    return Prediction(path, max(range(len(values)), key=values.__getitem__), values)
+
+
+def say(event: str, **facts: Any) -> None:
+    """Tells `run.py` something."""
+    print("BENCH", json.dumps({"event": event, **facts}), flush=True)
+
+
+def timed(classify: Callable[[list[str]], list[Prediction]]) -> Callable[[list[str]], Pass]:
+    """Puts the clock around a function that classifies."""
+
+    def run(paths: list[str]) -> Pass:
+        start = time.perf_counter()
+        predictions = classify(paths)
+        return Pass(time.perf_counter() - start, predictions)
+
+    return run
+
+
+def contend(
+    arguments: argparse.Namespace, run: Callable[[list[str]], Pass], versions: dict[str, str], **facts: float
+) -> None:
+    """Runs a contender that is loaded: a pass to be warm, and the one that counts. The passes may fill `versions`.
+
+    `facts` are told beside the seconds: `first_row`, from a session that is up to its first result.
+    """
+    paths = arguments.images.read_text(encoding="utf-8").splitlines()
+    run(paths)
+    say("warm")
+    seconds, predictions = run(paths)
+    say("done", seconds=seconds, versions=versions, **facts)
+    with arguments.predictions.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(Prediction._fields)
+        for path, class_id, probabilities in predictions:
+            rows.writerow((path, class_id, " ".join(map(repr, probabilities))))

@@ -1,0 +1,36 @@
+"""A local Spark for the contenders that run on it: all with the same settings, one task a core, the same partitions."""
+
+from __future__ import annotations
+
+import argparse
+
+from pyspark.sql import DataFrame, SparkSession
+
+# More partitions than cores, so that no core waits for long at the end.
+PARTITIONS_A_CORE = 2
+
+
+def session(arguments: argparse.Namespace, settings: dict[str, object]) -> SparkSession:
+    """Starts it."""
+    builder = SparkSession.builder.appName("benchmark")
+    common = {
+        "spark.master": f"local[{arguments.cores}]",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.driver.memory": "2g",
+        "spark.default.parallelism": PARTITIONS_A_CORE * arguments.cores,
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        # Engines have one thread each; Spark tells libraries so by itself only where it starts Python.
+        "spark.executorEnv.OMP_NUM_THREADS": "1",
+    }
+    for key, value in (common | settings).items():
+        builder = builder.config(key, str(value))
+    spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR")
+    return spark
+
+
+def images(spark: SparkSession, paths: list[str]) -> DataFrame:
+    """The paths as a DataFrame with the column `path`; no Python process has a part in it."""
+    return spark.createDataFrame([(path,) for path in paths], "path STRING")

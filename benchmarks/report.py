@@ -1,0 +1,122 @@
+"""The results of a benchmark as JSON, as Markdown and as a chart."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from goals import Goal
+from results import Row
+
+COLORS = {"ONNX": "#3b6fb6", "PyTorch": "#d9713c"}
+WRONG = "#b9b9b9"
+
+
+def write(folder: Path, setting: dict[str, Any], rows: list[Row], wanted: tuple[Goal, ...]) -> str:
+    """Writes the three files, and returns the Markdown."""
+    folder.mkdir(parents=True, exist_ok=True)
+    told = {"setting": setting, "contenders": [row_json(row) for row in rows], "goals": goals(rows, wanted)}
+    (folder / "benchmark.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    text = markdown(setting, rows, wanted)
+    (folder / "benchmark.md").write_text(text, encoding="utf-8")
+    (folder / "benchmark.svg").write_text(chart(rows), encoding="utf-8")
+    return text
+
+
+def row_json(row: Row) -> dict[str, Any]:
+    told: dict[str, Any] = {"name": row.name, "group": row.group, "engine": row.engine, "versions": row.versions}
+    if row.parity is None:
+        return told | {"reason": row.reason}
+    return told | {
+        "images_per_second": row.speed,
+        "seconds": row.seconds,
+        "first_row_seconds": row.first_rows,
+        "peak_memory_bytes": row.memory,
+        "missing": row.parity.missing,
+        "wrong_labels": row.parity.wrong_labels,
+        "max_probability_difference": row.parity.max_difference,
+        "parity": row.parity.holds,
+    }
+
+
+def goals(rows: list[Row], wanted: tuple[Goal, ...]) -> list[dict[str, Any]]:
+    told = []
+    for goal in wanted:
+        ratio = goal.ratio(rows)
+        told.append(
+            {
+                "goal": goal.text,
+                "wanted": f"{'at most' if goal.is_memory else 'at least'} {goal.wanted:g}",
+                "ratio": ratio,
+                "met": None if ratio is None else goal.is_met(ratio),
+            }
+        )
+    return told
+
+
+def markdown(setting: dict[str, Any], rows: list[Row], wanted: tuple[Goal, ...]) -> str:
+    lines = [
+        *("| | engine | images/s | slowest to fastest round | labels wrong | largest difference | peak memory |",),
+        "|---|---|--:|--:|--:|--:|--:|",
+    ]
+    for row in rows:
+        if row.parity is None:
+            lines.append(f"| {row.group} | {row.engine} | not measured: {first_line(row.reason)} | | | | |")
+            continue
+        speeds = [row.images / seconds for seconds in row.seconds]
+        lost = f", {row.parity.missing} missing" if row.parity.missing else ""
+        cells = [
+            *(row.group, row.engine, f"{row.speed:.0f}" + ("" if row.parity.holds else " ✗ wrong answers")),
+            f"{min(speeds):.0f} to {max(speeds):.0f}",
+            f"{row.parity.wrong_labels / row.images:.1%} ({row.parity.wrong_labels}{lost})",
+            f"{row.parity.max_difference:.1e}",
+            f"{row.memory / 1e6:.0f} MB",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    lines += ["", "| goal | wanted | measured | |", "|---|--:|--:|---|"]
+    for goal in goals(rows, wanted):
+        ratio = "not measured" if goal["ratio"] is None else f"{goal['ratio']:.2f}"
+        verdict = {None: "", True: "met", False: "**not met**"}[goal["met"]]
+        lines.append(f"| {goal['goal']} | {goal['wanted']} | {ratio} | {verdict} |")
+    lines.append("")
+    lines += [
+        f"- first row of {row.group} ({row.engine}), from a session that is up: {median(row.first_rows):.2f} s"
+        for row in rows
+        if row.first_rows
+    ]
+    lines += [*(f"- {name}: {value}" for name, value in setting.items())]
+    return "\n".join(lines) + "\n"
+
+
+def first_line(text: str | None) -> str:
+    """The line of a failure that says most: the last one that is no stack trace."""
+    lines = [line.strip() for line in (text or "").splitlines()]
+    telling = [line for line in lines if "Error" in line or "Exception" in line] or lines or [""]
+    return telling[-1].replace("|", "\\|")[:200]
+
+
+def chart(rows: list[Row]) -> str:
+    """Bars, the fastest first; grey where the answers are wrong."""
+    measured = sorted((row for row in rows if row.speed is not None), key=lambda row: -(row.speed or 0))
+    left, width, step = 330, 480, 26
+    longest = max((row.speed or 0 for row in measured), default=1.0)
+    height = step * len(measured) + 60
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 90}" height="{height}" '
+        f'font-family="sans-serif" font-size="13">',
+        '<rect width="100%" height="100%" fill="white"/>',
+        f'<text x="{left}" y="20" font-weight="bold">images per second, from path to collected result</text>',
+    ]
+    for index, row in enumerate(measured):
+        top, length = 32 + step * index, width * (row.speed or 0) / longest
+        right = row.is_right
+        label, color = escape(f"{row.group} ({row.engine})"), COLORS[row.engine] if right else WRONG
+        parts += [
+            f'<text x="{left - 8}" y="{top + 15}" text-anchor="end">{label}</text>',
+            f'<rect x="{left}" y="{top}" width="{length:.1f}" height="20" fill="{color}"/>',
+            f'<text x="{left + length + 6:.1f}" y="{top + 15}">{row.speed:.0f}{"" if right else " wrong"}</text>',
+        ]
+    return "\n".join([*parts, "</svg>"]) + "\n"

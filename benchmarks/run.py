@@ -1,0 +1,137 @@
+"""Measures every contender on the same images, and what the project wants of the ratios between them.
+
+    make bench                                            # everything; or, after that:
+    python benchmarks/run.py --only limit,spark-onnx --images 500
+
+benchmarks/README.md tells what is measured, and how.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import goals
+import images
+import measure
+import report
+from measure import ContenderError, Task
+from parity import compare
+from registry import REFERENCE, SETS
+from results import Row
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    images.add_arguments(parser)
+    parser.add_argument("--image-dir", type=Path, help="measure with the files of this folder, and draw none")
+    parser.add_argument("--model", type=Path, default=ROOT / "model", help="model directory (default: %(default)s)")
+    parser.add_argument("--cores", type=images.positive, default=2, help="workers, of one thread each (default: 2)")
+    parser.add_argument("--rounds", type=images.positive, default=3, help="how often each has its turn (default: 3)")
+    parser.add_argument("--set", choices=SETS, default="peers", help="which contenders (default: %(default)s)")
+    parser.add_argument("--only", metavar="NAME,…", help="some contenders of the set")
+    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks/.results", help="folder of the report")
+    options = parser.parse_args()
+    names = [contender.name for contender in SETS[options.set]]
+    options.only = options.only.split(",") if options.only else names
+    unknown = set(options.only) - set(names)
+    if unknown:
+        parser.error(f"--only: no contender is called {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    available = len(os.sched_getaffinity(0))
+    if options.cores > available:
+        parser.error(f"--cores {options.cores}: there are {available}")
+    return options
+
+
+def confine(cores: int) -> None:
+    """Keeps this process, and so every contender, on some cores: what takes more than its workers gains nothing."""
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
+
+
+def cpu() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
+
+
+def describe(options: argparse.Namespace, task: Task, load: tuple[float, float]) -> dict[str, Any]:
+    size = sum(path.stat().st_size for path in task.images)
+    width, height = options.size
+    kind = f"of {width}x{height}, {options.jpeg_share:.0%} JPEG"
+    if options.image_dir:
+        kind = f"in {options.image_dir}"
+    return {
+        "machine": f"{cpu()}, {os.cpu_count()} cores, of which {options.cores} were used; {platform.platform()}",
+        "images": f"{len(task.images)} {kind}, {size / 1e6:.1f} MB",
+        "model": str(task.model),
+        "rounds": options.rounds,
+        "load average before and after": f"{load[0]:.1f}, {load[1]:.1f}",
+    }
+
+
+def image_files(options: argparse.Namespace) -> list[Path]:
+    """The images to measure with, by absolute path."""
+    if not options.image_dir:
+        try:
+            return images.make(images.ImageSet(options.images, options.size, options.jpeg_share))
+        except images.MissingFontError as error:
+            raise SystemExit(f"run: {error}") from error
+    if not options.image_dir.is_dir():
+        raise SystemExit(f"run: --image-dir {options.image_dir} is no folder")
+    paths = sorted(path for path in options.image_dir.resolve().iterdir() if path.is_file())
+    if not paths:
+        raise SystemExit(f"run: --image-dir {options.image_dir} has no files")
+    return paths
+
+
+def main() -> None:
+    options = parse()
+    # So that a contender ends with this program, whoever ends it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    confine(options.cores)
+    paths = image_files(options)
+    task = Task(paths, options.model.resolve(), options.cores)
+    environment = measure.environment()
+
+    def turn(contender, row: Row | None) -> measure.Result | None:
+        try:
+            result = measure.run(contender, task, environment)
+        except ContenderError as error:
+            if row is None:
+                raise SystemExit(f"run: {contender.name}, the reference: {error}") from error
+            row.fail(str(error))
+            print(f"{contender.name}: {error}", file=sys.stderr)
+            return None
+        speed = len(paths) / result.seconds
+        print(f"{contender.name:24}{speed:8.1f} images/s{result.memory / 1e6:8.0f} MB", flush=True)
+        return result
+
+    # It also brings the images into the page cache.
+    print("the reference for the answers:")
+    reference = turn(REFERENCE, None).answers
+    contenders = [contender for contender in SETS[options.set] if contender.name in options.only]
+    rows = {contender.name: Row.of(contender, len(paths)) for contender in contenders}
+    before = os.getloadavg()[0]
+    for number in range(1, options.rounds + 1):
+        print(f"round {number} of {options.rounds}:")
+        for contender in contenders:
+            row = rows[contender.name]
+            if row.reason is None and (result := turn(contender, row)):
+                row.add(result, compare(result.answers, reference))
+    text = report.write(
+        options.output,
+        describe(options, task, (before, os.getloadavg()[0])),
+        list(rows.values()),
+        goals.SETS[options.set],
+    )
+    print(f"\n{text}\nWritten to {options.output}")
+
+
+if __name__ == "__main__":
+    main()
