@@ -10,6 +10,7 @@ use spark_classify_core::DecodeOptions;
 /// Classifies images without Spark and tells how fast that was.
 #[derive(Debug, Clone, Parser)]
 #[command(version)]
+#[allow(clippy::struct_excessive_bools)] // each is a flag of the command line
 pub(crate) struct Args {
     /// What to classify: a CSV file with a column `image_path` (and `actual_class`, `actual_class_id` where known), a
     /// directory, a glob pattern, or one image
