@@ -48,7 +48,7 @@ parity: parity-models ## the same, and write what was measured into docs/parity.
 
 parity-models: build reference
 	@.venv-reference/bin/python scripts/make_parity_models.py
-	@$(env) cargo build --release --quiet -p spark-classify-core --example tensor
+	@$(env) cargo build --release --quiet -p spark-classify-core --example tensor --example preprocess
 
 reference: # an environment of its own for what tests compare with (about 3 GB to download)
 	@test -d .venv-reference || python3 -m venv .venv-reference
