@@ -111,15 +111,18 @@ def spark_results(tmp_path_factory) -> dict[str, dict[str, tuple[str, list[float
         [
             *[Path(os.environ["SPARK_HOME"]) / "bin/spark-submit", "--master", "local[2]", "--jars", jar],
             *["--conf", "spark.sql.extensions=io.sparkclassify.ClassifyExtensions"],
+            *["--conf", "spark.classify.model.allowPaths=true"],
             *["--conf", f"spark.classify.torch.home={os.environ['LIBTORCH']}"],
             *["--conf", "spark.ui.enabled=false", "--conf", f"spark.sql.warehouse.dir={folder}/warehouse"],
             *[script, IMAGES, json.dumps(models), output],
         ],
         cwd=folder,
-        capture_output=True,
+        # spark-submit writes what the script says to its own standard output, errors too.
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
     )
-    assert done.returncode == 0, done.stderr[-8000:]
+    assert done.returncode == 0, done.stdout[-8000:]
     return json.loads(output.read_text())
 
 
