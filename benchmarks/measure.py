@@ -35,14 +35,20 @@ class Task:
     images: list[Path]
     model: Path
     cores: int
+    passes: int
+
+    @property
+    def classified(self) -> int:
+        """How many classifications the timed job is."""
+        return len(self.images) * self.passes
 
 
 @dataclass
 class Result:
     """What came of one start of a contender.
 
-    Memory: the peak of all its processes together, in bytes. First row: seconds from a session that is up, and has
-    loaded nothing yet, to its first result.
+    Memory: the peak of all its processes together, in bytes. First row: seconds of the first query that classifies
+    (unpacking, loading and one image), in a session that has run other queries.
     """
 
     seconds: float
@@ -66,7 +72,7 @@ def run(contender: Contender, task: Task, environment: dict[str, str]) -> Result
         command = [
             *contender.command,
             *["--images", str(images), "--model", str(task.model), "--cores", str(contender.cores or task.cores)],
-            *["--batch-size", str(BATCH_SIZE), "--predictions", str(predictions)],
+            *["--batch-size", str(BATCH_SIZE), "--passes", str(task.passes), "--predictions", str(predictions)],
         ]
         with errors.open("wb") as stderr:
             process = subprocess.Popen(

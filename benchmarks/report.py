@@ -83,7 +83,8 @@ def markdown(setting: dict[str, Any], rows: list[Row], wanted: tuple[Goal, ...])
         lines.append(f"| {goal['goal']} | {goal['wanted']} | {ratio} | {verdict} |")
     lines.append("")
     lines += [
-        f"- first row of {row.group} ({row.engine}), from a session that is up: {median(row.first_rows):.2f} s"
+        f"- first row of {row.group} ({row.engine}), unpacking the libraries and loading the model in it: "
+        f"{median(row.first_rows):.2f} s"
         for row in rows
         if row.first_rows
     ]

@@ -34,6 +34,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--image-dir", type=Path, help="measure with the files of this folder, and draw none")
     parser.add_argument("--model", type=Path, default=ROOT / "model", help="model directory (default: %(default)s)")
     parser.add_argument("--cores", type=images.positive, default=2, help="workers, of one thread each (default: 2)")
+    parser.add_argument(
+        "--passes",
+        type=images.positive,
+        default=4,
+        help="how often the timed job goes through the images (default: 4)",
+    )
     parser.add_argument("--rounds", type=images.positive, default=3, help="how often each has its turn (default: 3)")
     parser.add_argument("--set", choices=SETS, default="peers", help="which contenders (default: %(default)s)")
     parser.add_argument("--only", metavar="NAME,…", help="some contenders of the set")
@@ -68,7 +74,7 @@ def describe(options: argparse.Namespace, task: Task, load: tuple[float, float])
         kind = f"in {options.image_dir}"
     return {
         "machine": f"{cpu()}, {os.cpu_count()} cores, of which {options.cores} were used; {platform.platform()}",
-        "images": f"{len(task.images)} {kind}, {size / 1e6:.1f} MB",
+        "images": f"{len(task.images)} {kind}, {size / 1e6:.1f} MB, classified {task.passes} times in one job",
         "model": str(task.model),
         "rounds": options.rounds,
         "load average before and after": f"{load[0]:.1f}, {load[1]:.1f}",
@@ -96,7 +102,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     confine(options.cores)
     paths = image_files(options)
-    task = Task(paths, options.model.resolve(), options.cores)
+    task = Task(paths, options.model.resolve(), options.cores, options.passes)
     environment = measure.environment()
 
     def turn(contender, row: Row | None) -> measure.Result | None:
@@ -108,7 +114,7 @@ def main() -> None:
             row.fail(str(error))
             print(f"{contender.name}: {error}", file=sys.stderr)
             return None
-        speed = len(paths) / result.seconds
+        speed = task.classified / result.seconds
         print(f"{contender.name:24}{speed:8.1f} images/s{result.memory / 1e6:8.0f} MB", flush=True)
         return result
 
@@ -116,7 +122,7 @@ def main() -> None:
     print("the reference for the answers:")
     reference = turn(REFERENCE, None).answers
     contenders = [contender for contender in SETS[options.set] if contender.name in options.only]
-    rows = {contender.name: Row.of(contender, len(paths)) for contender in contenders}
+    rows = {contender.name: Row.of(contender, task.classified) for contender in contenders}
     before = os.getloadavg()[0]
     for number in range(1, options.rounds + 1):
         print(f"round {number} of {options.rounds}:")

@@ -4,8 +4,9 @@ A contender is a program that
 
 1. loads the model and gets its workers ready,
 2. classifies all images once, to be warm, and says `BENCH {"event": "warm"}`,
-3. classifies them once more against the clock, and says `BENCH {"event": "done", "seconds": ..., "versions": {...}}`,
-4. writes the predictions of that pass to `--predictions`: a CSV with the columns path, class_id, probabilities.
+3. classifies them `--passes` times more, as one job against the clock, and says
+   `BENCH {"event": "done", "seconds": ..., "versions": {...}}`,
+4. writes the predictions of that job to `--predictions`: a CSV with the columns path, class_id, probabilities.
 
 The clock runs from a list of paths in the program's hands to a list of predictions in its hands.
 """
@@ -30,7 +31,7 @@ class Prediction(NamedTuple):
 
 
 class Pass(NamedTuple):
-    """One pass over all images."""
+    """One job."""
 
     seconds: float
     predictions: list[Prediction]
@@ -43,6 +44,7 @@ def options(**choices: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--model", type=Path, required=True, help="the model directory")
     parser.add_argument("--cores", type=int, required=True, help="workers, of one thread each")
     parser.add_argument("--batch-size", type=int, required=True)
+    parser.add_argument("--passes", type=int, required=True, help="how often the timed job goes through the images")
     parser.add_argument("--predictions", type=Path, required=True, help="CSV file to write")
     for name, values in choices.items():
         parser.add_argument(f"--{name}", choices=values, default=values[0])
@@ -74,14 +76,17 @@ def timed(classify: Callable[[list[str]], list[Prediction]]) -> Callable[[list[s
 def contend(
     arguments: argparse.Namespace, run: Callable[[list[str]], Pass], versions: dict[str, str], **facts: float
 ) -> None:
-    """Runs a contender that is loaded: a pass to be warm, and the one that counts. The passes may fill `versions`.
+    """Runs a contender that is loaded: a pass to be warm, and the job that counts. `run` may fill `versions`.
 
-    `facts` are told beside the seconds: `first_row`, from a session that is up to its first result.
+    `facts` are told beside the seconds: `first_row`, see `measure.Result`.
     """
     paths = arguments.images.read_text(encoding="utf-8").splitlines()
     run(paths)
     say("warm")
+    paths *= arguments.passes
     seconds, predictions = run(paths)
+    if len(predictions) != len(paths):
+        raise SystemExit(f"{len(predictions)} predictions for {len(paths)} paths")
     say("done", seconds=seconds, versions=versions, **facts)
     with arguments.predictions.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)

@@ -14,8 +14,9 @@ use crate::preprocess::{DecodeOptions, ImageLimits, Preprocessor, Scratch, Stage
 use crate::probe::check_output;
 use crate::threads::{lock, on_threads};
 
-/// The images of one run of the model are at most so many: more gain no time, and take memory for their activations.
-const MAX_IMAGES_A_RUN: usize = 16;
+/// The images of one run of the model are at most so many. More gain no time with ONNX Runtime, and their activations
+/// leave a core's caches: with libtorch, runs of 16 are an eighth slower than runs of 8 (docs/tuning.md).
+const MAX_IMAGES_A_RUN: usize = 8;
 
 /// A tensor with more values than this (64 MiB, which is 340 images of 128 x 128 pixels) is given back to the system
 /// after its batch. What waits in the pools is so bounded by the number of calls there have been at one time.

@@ -151,7 +151,7 @@ class ClassifySuite extends SharedSession {
     assert(specOf(s"SELECT classify('$image', 'onnx', 's3a://bucket/model')").model.uri == "s3a://bucket/model")
     withConf(ClassifyConf.Backend.key -> "ONNX", ClassifyConf.Model.key -> "model") {
       val spec = specOf(s"SELECT classify('$image')")
-      val decode = DecodeSpec(maxBytes = 256L << 20, maxPixels = 178956970L, exifTranspose = false, fast = false)
+      val decode = DecodeSpec(maxPixels = 178956970L, exifTranspose = false, fast = false)
       assert(spec.model == ModelSpec(Engine.Onnx, s"file:${TestData.model}", decode))
       assert(specOf(s"SELECT classify('$image', 'pytorch')").model.engine == Engine.PyTorch)
     }

@@ -37,8 +37,6 @@ object ModelSpec {
 /**
  * How images are decoded.
  *
- * @param maxBytes
- *   `spark.classify.image.maxBytes`; what reads images keeps to it, and the native library must not know another limit
  * @param maxPixels
  *   `spark.classify.image.maxPixels`
  * @param exifTranspose
@@ -46,11 +44,10 @@ object ModelSpec {
  * @param fast
  *   whether `spark.classify.decode` is `fast`
  */
-final case class DecodeSpec(maxBytes: Long, maxPixels: Long, exifTranspose: Boolean, fast: Boolean)
+final case class DecodeSpec(maxPixels: Long, exifTranspose: Boolean, fast: Boolean)
 
 object DecodeSpec {
   def ofSession(conf: SQLConf): DecodeSpec = DecodeSpec(
-    conf.getConf(ClassifyConf.ImageMaxBytes),
     conf.getConf(ClassifyConf.ImageMaxPixels),
     conf.getConf(ClassifyConf.ImageExifTranspose),
     conf.getConf(ClassifyConf.Decode) == ClassifyConf.FastDecode

@@ -28,7 +28,8 @@ object ClassifyEngine {
    *   a lease, to be closed when the model is no longer needed
    */
   def acquire(spec: ClassifySpec): ModelLease = {
-    // Natively, one directory with one way to decode is one model, so it must be one here too, by whatever name it is called.
+    // Natively, one directory with one way to decode is one model, so it must be one here too, by whatever name it is
+    // called.
     val located = spec.model.copy(uri = ModelFiles.locate(spec.model.uri))
     new ModelLease(models.acquire(located, spec.maxLoadedModels)(load(located, spec)))
   }
@@ -40,7 +41,8 @@ object ClassifyEngine {
       request.put("directory", directory.toString)
       request.put("device", "cpu")
       val decode = request.putObject("decode")
-      decode.put("max_bytes", located.decode.maxBytes)
+      // ImageReader keeps to spark.classify.image.maxBytes, which so may change while the model stays loaded.
+      decode.put("max_bytes", Int.MaxValue)
       decode.put("max_pixels", located.decode.maxPixels)
       decode.put("exif_transpose", located.decode.exifTranspose)
       decode.put("fast", located.decode.fast)

@@ -6,7 +6,8 @@ import io.sparkclassify.ClassifyErrors
 import io.sparkclassify.conf.{ClassifyConf, ImageSpec}
 import io.sparkclassify.expressions.ImageSource
 import org.apache.hadoop.conf.Configuration
-import org.apache.hadoop.fs.{FSDataInputStream, Path}
+import org.apache.hadoop.fs.{FSDataInputStream, FileStatus, FileSystem, LocalFileSystem, Path}
+import org.apache.hadoop.util.functional.FutureIO
 
 /**
  * Why an image cannot be classified.
@@ -56,12 +57,12 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration) {
   private def readFile(path: String): Either[BadImage, ImageBytes] =
     try {
       val file = new Path(directory, path)
-      val fileSystem = file.getFileSystem(configuration)
+      val fileSystem = ImageReader.direct(file.getFileSystem(configuration), file)
       val status = fileSystem.getFileStatus(file)
       if (status.isDirectory) Left(BadImage.unreadable(path, "it is a directory"))
       else {
         sized(path, status.getLen).flatMap { _ =>
-          val stream = fileSystem.open(file)
+          val stream = ImageReader.open(fileSystem, file, status)
           try content(path, stream, status.getLen)
           finally stream.close()
         }
@@ -77,7 +78,8 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration) {
   private def content(path: String, stream: FSDataInputStream, length: Long): Either[BadImage, ImageBytes] =
     if (length >= 0) {
       val content = new Array[Byte](length.toInt)
-      stream.readFully(0, content)
+      // Not at a position: streams that verify checksums open the file once more for that.
+      stream.readFully(content)
       Right(ImageBytes(path, content))
     } else {
       val content = stream.readNBytes((spec.maxBytes + 1).toInt)
@@ -90,4 +92,24 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration) {
       val limit = s"the limit of ${spec.maxBytes} (${ClassifyConf.ImageMaxBytes.key})"
       Left(BadImage.unreadable(name, s"it has $bytes bytes, over $limit"))
     }
+}
+
+private object ImageReader {
+
+  /**
+   * The file system that reads a local file without the layer of checksums, where it has none: that is half of the work
+   * of reading an image.
+   */
+  private def direct(fileSystem: FileSystem, file: Path): FileSystem = fileSystem match {
+    case local: LocalFileSystem
+        if local.getClass == classOf[LocalFileSystem] && !local.pathToFile(local.getChecksumFile(file)).exists() =>
+      local.getRaw
+    case other => other
+  }
+
+  /** Opens a file that will be read from its beginning to its end. An object store need not ask for its status again. */
+  private def open(fileSystem: FileSystem, file: Path, status: FileStatus): FSDataInputStream = {
+    val builder = fileSystem.openFile(file)
+    FutureIO.awaitFuture(builder.opt("fs.option.openfile.read.policy", "whole-file").withFileStatus(status).build())
+  }
 }

@@ -18,7 +18,8 @@ import org.apache.spark.TaskContext
  */
 final class ReadAhead(reader: ImageReader, threads: Int, maxBytes: Long, context: TaskContext) extends AutoCloseable {
 
-  private lazy val pool = Executors.newFixedThreadPool(threads, ReadAhead.threadFactory)
+  // Threads start when there are files to read.
+  private val pool = Executors.newFixedThreadPool(threads, ReadAhead.threadFactory)
   private val fileBytes = new LongAdder
   private val fileNanos = new LongAdder
 

@@ -1,7 +1,7 @@
 package io.sparkclassify.execution
 
 import io.sparkclassify.conf.ClassifySpec
-import io.sparkclassify.engine.{BatchBuffers, ClassifyEngine, ModelLease}
+import io.sparkclassify.engine.{BatchBuffers, ClassifyEngine, LoadedModel, ModelLease}
 import io.sparkclassify.expressions.{ImageInput, ResultShape}
 import org.apache.spark.TaskContext
 import org.apache.spark.sql.catalyst.InternalRow
@@ -26,7 +26,7 @@ final class RowInference(spec: ClassifySpec, input: ImageInput, shape: ResultSha
         val buffers = BatchBuffers.acquire()
         try {
           buffers.pack(Seq(image.bytes))
-          val results = model.model.classify(buffers)
+          val results = model.classify(buffers)
           results.error(0).map(BadImage.undecodable(image.name, _)).toLeft(shape.value(results, 0))
         } finally BatchBuffers.release(buffers)
       }
@@ -34,18 +34,18 @@ final class RowInference(spec: ClassifySpec, input: ImageInput, shape: ResultSha
     result.fold(bad => ResultShape.bad(bad.condition, bad.reason), ResultShape.good)
   }
 
-  private def withModel[T](use: ModelLease => T): T = Option(TaskContext.get()) match {
+  private def withModel[T](use: LoadedModel => T): T = Option(TaskContext.get()) match {
     case Some(task) =>
       TaskKill.check(task)
       if (lease == null) {
         lease = ClassifyEngine.acquire(spec)
         task.addTaskCompletionListener[Unit](_ => lease.close())
       }
-      use(lease)
+      use(lease.model)
     case None =>
       // The driver, now and then.
       val once = ClassifyEngine.acquire(spec)
-      try use(once)
+      try use(once.model)
       finally once.close()
   }
 }
