@@ -13,6 +13,7 @@ import os
 import platform
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def parse() -> argparse.Namespace:
         "--passes",
         type=images.positive,
         default=4,
-        help="how often the timed job goes through the images (default: 4)",
+        help="how often the job goes through the images (default: 4)",
     )
     parser.add_argument("--rounds", type=images.positive, default=3, help="how often each has its turn (default: 3)")
     parser.add_argument("--set", choices=SETS, default="peers", help="which contenders (default: %(default)s)")
@@ -105,7 +106,7 @@ def main() -> None:
     task = Task(paths, options.model.resolve(), options.cores, options.passes)
     environment = measure.environment()
 
-    def turn(contender, row: Row | None) -> measure.Result | None:
+    def turn(contender, row: Row | None, task: Task) -> measure.Result | None:
         try:
             result = measure.run(contender, task, environment)
         except ContenderError as error:
@@ -120,7 +121,7 @@ def main() -> None:
 
     # It also brings the images into the page cache.
     print("the reference for the answers:")
-    reference = turn(REFERENCE, None).answers
+    reference = turn(REFERENCE, None, replace(task, passes=1)).answers
     contenders = [contender for contender in SETS[options.set] if contender.name in options.only]
     rows = {contender.name: Row.of(contender, task.classified) for contender in contenders}
     before = os.getloadavg()[0]
@@ -128,7 +129,7 @@ def main() -> None:
         print(f"round {number} of {options.rounds}:")
         for contender in contenders:
             row = rows[contender.name]
-            if row.reason is None and (result := turn(contender, row)):
+            if row.reason is None and (result := turn(contender, row, task)):
                 row.add(result, compare(result.answers, reference))
     text = report.write(
         options.output,

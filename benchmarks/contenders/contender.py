@@ -3,12 +3,13 @@
 A contender is a program that
 
 1. loads the model and gets its workers ready,
-2. classifies all images once, to be warm, and says `BENCH {"event": "warm"}`,
-3. classifies them `--passes` times more, as one job against the clock, and says
+2. does the job once, to be warm, and says `BENCH {"event": "warm"}`,
+3. does it once more against the clock, and says
    `BENCH {"event": "done", "seconds": ..., "versions": {...}}`,
-4. writes the predictions of that job to `--predictions`: a CSV with the columns path, class_id, probabilities.
+4. writes the predictions of that time to `--predictions`: a CSV with the columns path, class_id, probabilities.
 
-The clock runs from a list of paths in the program's hands to a list of predictions in its hands.
+The job: classify all images, `--passes` times over. The clock runs from a list of paths in the program's hands to a
+list of predictions in its hands.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def options(**choices: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--model", type=Path, required=True, help="the model directory")
     parser.add_argument("--cores", type=int, required=True, help="workers, of one thread each")
     parser.add_argument("--batch-size", type=int, required=True)
-    parser.add_argument("--passes", type=int, required=True, help="how often the timed job goes through the images")
+    parser.add_argument("--passes", type=int, required=True, help="how often the job goes through the images")
     parser.add_argument("--predictions", type=Path, required=True, help="CSV file to write")
     for name, values in choices.items():
         parser.add_argument(f"--{name}", choices=values, default=values[0])
@@ -76,14 +77,13 @@ def timed(classify: Callable[[list[str]], list[Prediction]]) -> Callable[[list[s
 def contend(
     arguments: argparse.Namespace, run: Callable[[list[str]], Pass], versions: dict[str, str], **facts: float
 ) -> None:
-    """Runs a contender that is loaded: a pass to be warm, and the job that counts. `run` may fill `versions`.
+    """Runs a contender that is loaded: the job once to be warm, and the time that counts. `run` may fill `versions`.
 
     `facts` are told beside the seconds: `first_row`, see `measure.Result`.
     """
-    paths = arguments.images.read_text(encoding="utf-8").splitlines()
+    paths = arguments.images.read_text(encoding="utf-8").splitlines() * arguments.passes
     run(paths)
     say("warm")
-    paths *= arguments.passes
     seconds, predictions = run(paths)
     if len(predictions) != len(paths):
         raise SystemExit(f"{len(predictions)} predictions for {len(paths)} paths")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import math
 
 from pyspark.sql import DataFrame, SparkSession
 
 # More partitions than cores, so that no core waits for long at the end.
-PARTITIONS_A_CORE = 2
+MIN_PARTITIONS_A_CORE = 2
+# PySpark never divides a packet of up to 1,024 rows of a list, which makes larger partitions uneven.
+MAX_PARTITION_ROWS = 250
 
 
 def session(arguments: argparse.Namespace, settings: dict[str, object]) -> SparkSession:
@@ -18,7 +21,7 @@ def session(arguments: argparse.Namespace, settings: dict[str, object]) -> Spark
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.memory": "2g",
-        "spark.default.parallelism": PARTITIONS_A_CORE * arguments.cores,
+        "spark.default.parallelism": partitions(arguments),
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
         # Engines have one thread each; Spark tells libraries so by itself only where it starts Python.
@@ -29,6 +32,13 @@ def session(arguments: argparse.Namespace, settings: dict[str, object]) -> Spark
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     return spark
+
+
+def partitions(arguments: argparse.Namespace) -> int:
+    """How many, a multiple of the cores, make even work of the timed job."""
+    with arguments.images.open(encoding="utf-8") as paths:
+        rows = sum(1 for _ in paths) * arguments.passes
+    return arguments.cores * max(MIN_PARTITIONS_A_CORE, math.ceil(rows / MAX_PARTITION_ROWS / arguments.cores))
 
 
 def images(spark: SparkSession, paths: list[str]) -> DataFrame:
