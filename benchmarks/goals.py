@@ -65,10 +65,11 @@ PEERS = (
 
 SHAPES = (
     Goal("all cores: times one core", "spark-onnx", named("spark-1-core"), 1.95),
+    Goal("one task on all cores: times one core", "spark-wide-tasks", named("spark-1-core"), 1.9),
     Goal("2 executors: of one on the same cores", "spark-2-executors", named("spark-1-executor"), 0.95),
     Goal("4 executors: of one on the same cores", "spark-4-executors", named("spark-1-executor"), 0.95),
     Goal("1,000 partitions: of two a core", "spark-1000-partitions", named("spark-onnx"), 0.9),
     Goal("50 ms to open a file: of none", "spark-slow-files", named("spark-quick-files"), 0.9),
 )
 
-SETS = {"peers": PEERS, "shapes": SHAPES}
+SETS = {"peers": PEERS, "shapes": SHAPES, "batches": ()}

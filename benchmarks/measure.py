@@ -72,7 +72,8 @@ def run(contender: Contender, task: Task, environment: dict[str, str]) -> Result
         command = [
             *contender.command,
             *["--images", str(images), "--model", str(task.model), "--cores", str(contender.cores or task.cores)],
-            *["--batch-size", str(BATCH_SIZE), "--passes", str(task.passes), "--predictions", str(predictions)],
+            *["--batch-size", str(contender.batch_size or BATCH_SIZE), "--passes", str(task.passes)],
+            *["--predictions", str(predictions)],
         ]
         with errors.open("wb") as stderr:
             process = subprocess.Popen(

@@ -14,6 +14,7 @@ TOLERANCE = 1e-4
 class Parity:
     """Counts of images, and the largest difference of a probability."""
 
+    compared: int
     missing: int
     wrong_labels: int
     max_difference: float
@@ -30,6 +31,7 @@ def compare(answers: Answers, reference: Answers) -> Parity:
         abs(mine - theirs) for path in common for mine, theirs in zip(answers[path][1], reference[path][1], strict=True)
     ]
     return Parity(
+        compared=len(common),
         missing=len(answers.keys() | reference.keys()) - len(common),
         wrong_labels=sum(answers[path][0] != reference[path][0] for path in common),
         max_difference=max(differences, default=1.0),

@@ -14,7 +14,7 @@ class Contender:
     """A program that classifies.
 
     `name` is for `--only`; `group` and `engine` stand in the table; `environment` is the virtual environment whose
-    Python runs the program; `cores` are its workers, where it has not as many as the others.
+    Python runs the program; `cores` are its workers and `batch_size` its batches, where they differ from the others'.
     """
 
     name: str
@@ -23,6 +23,7 @@ class Contender:
     program: tuple[str, ...]
     environment: str = ".venv-bench-peers"
     cores: int | None = None
+    batch_size: int | None = None
 
     @property
     def python(self) -> Path:
@@ -36,6 +37,11 @@ class Contender:
 
 def ours(name: str, group: str, engine: str, *program: str) -> Contender:
     return Contender(name, group, engine, program, ".venv")
+
+
+def batches(engine: str, backend: str, size: int) -> Contender:
+    program = ("spark_classify.py", f"--engine={backend}")
+    return Contender(f"{backend}-batch-{size}", f"batches of {size}", engine, program, ".venv", batch_size=size)
 
 
 def peer(name: str, group: str, engine: str, *program: str) -> Contender:
@@ -76,11 +82,12 @@ PEERS = (
     Contender("synapseml", "SynapseML ONNXModel", "ONNX", ("synapseml.py",), ".venv-bench-synapseml"),
 )
 
-# The Spark function in other shapes: cores, executors in processes of their own, partitions, and files that take 50 ms
-# to open.
+# The Spark function in other shapes: cores, tasks of several cores, executors in processes of their own, partitions,
+# and files that take 50 ms to open.
 SHAPES = (
     ours("spark-onnx", "spark-classify, local", "ONNX", "spark_classify.py"),
     Contender("spark-1-core", "1 core, local", "ONNX", ("spark_classify.py",), ".venv", cores=1),
+    ours("spark-wide-tasks", "one task at a time, on all cores", "ONNX", "spark_classify.py", "--tasks=wide"),
     ours("spark-1-executor", "1 executor", "ONNX", "spark_classify.py", "--executors=1"),
     ours("spark-2-executors", "2 executors", "ONNX", "spark_classify.py", "--executors=2"),
     ours("spark-4-executors", "4 executors", "ONNX", "spark_classify.py", "--executors=4"),
@@ -90,4 +97,10 @@ SHAPES = (
     ours("spark-slow-files", "files with 50 ms of latency", "ONNX", "spark_classify.py", "--files=slow"),
 )
 
-SETS = {"peers": PEERS, "shapes": SHAPES}
+BATCHES = tuple(
+    batches(engine, backend, size)
+    for engine, backend in (("ONNX", "onnx"), ("PyTorch", "pytorch"))
+    for size in (1, 8, 32, 128)
+)
+
+SETS = {"peers": PEERS, "shapes": SHAPES, "batches": BATCHES}

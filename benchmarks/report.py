@@ -71,12 +71,13 @@ def markdown(setting: dict[str, Any], rows: list[Row], wanted: tuple[Goal, ...])
         cells = [
             *(row.group, row.engine, f"{row.speed:.0f}" + ("" if row.parity.holds else " ✗ wrong answers")),
             f"{min(speeds):.0f} to {max(speeds):.0f}",
-            f"{row.parity.wrong_labels / row.images:.1%} ({row.parity.wrong_labels}{lost})",
+            f"{row.parity.wrong_labels / max(row.parity.compared, 1):.1%} ({row.parity.wrong_labels}{lost})",
             f"{row.parity.max_difference:.1e}",
             f"{row.memory / 1e6:.0f} MB",
         ]
         lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", "| goal | wanted | measured | |", "|---|--:|--:|---|"]
+    if wanted:
+        lines += ["", "| goal | wanted | measured | |", "|---|--:|--:|---|"]
     for goal in goals(rows, wanted):
         ratio = "not measured" if goal["ratio"] is None else f"{goal['ratio']:.2f}"
         verdict = {None: "", True: "met", False: "**not met**"}[goal["met"]]

@@ -21,6 +21,7 @@ def main() -> None:
         executors=("driver", "1", "2", "4"),
         partitions=("default", "100", "1000"),
         files=("local", "quick", "slow"),
+        tasks=("narrow", "wide"),
     )
     (jar,) = (ROOT / "spark-udf-jvm/build/libs").glob("spark-classify_*.jar")
     settings = {
@@ -39,6 +40,8 @@ def main() -> None:
         settings["spark.executor.memory"] = "1g"
     if arguments.partitions != "default":
         settings["spark.default.parallelism"] = arguments.partitions
+    if arguments.tasks == "wide":
+        settings["spark.task.cpus"] = arguments.cores
     scheme = ""
     if arguments.files != "local":
         scheme = f"{arguments.files}:"
