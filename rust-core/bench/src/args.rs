@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use spark_classify_core::DecodeOptions;
+use spark_classify_core::{self as core, DecodeOptions, LoadOptions};
 
 /// Classifies images without Spark and tells how fast that was.
 #[derive(Debug, Clone, Parser)]
@@ -32,6 +32,15 @@ pub(crate) struct Args {
     /// Where the model runs
     #[arg(long, default_value = "cpu")]
     pub(crate) device: String,
+
+    /// The numbers the model computes with
+    #[arg(long, value_enum, default_value_t = Precision::Fp32)]
+    pub(crate) precision: Precision,
+
+    /// Compare `--precision` with fp32: take turns in classifying all images `--repeat` times with each, and tell what
+    /// each costs and where their results differ
+    #[arg(long, conflicts_with_all = ["output", "limit", "compare_decode"])]
+    pub(crate) compare_precision: bool,
 
     /// How JPEGs are decoded
     #[arg(long, value_enum, default_value_t = Decode::Exact)]
@@ -81,12 +90,41 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// What the command line says about loading the model.
+    pub(crate) fn load_options(&self) -> LoadOptions {
+        LoadOptions {
+            device: self.device.clone(),
+            precision: self.precision.into(),
+        }
+    }
+
     /// What the command line says about decoding.
     pub(crate) fn decode_options(&self) -> DecodeOptions {
         DecodeOptions {
             exif_transpose: self.exif_transpose,
             fast: self.decode == Decode::Fast,
             ..DecodeOptions::default()
+        }
+    }
+}
+
+/// The precisions by the names users give them in Spark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Precision {
+    /// What the model file says
+    Fp32,
+    /// bfloat16, with the pytorch backend on a CPU that has instructions for it
+    Bf16,
+    /// 8-bit integers, with the onnx backend and model.int8.onnx
+    Int8,
+}
+
+impl From<Precision> for core::Precision {
+    fn from(precision: Precision) -> Self {
+        match precision {
+            Precision::Fp32 => Self::Fp32,
+            Precision::Bf16 => Self::Bf16,
+            Precision::Int8 => Self::Int8,
         }
     }
 }

@@ -1,19 +1,62 @@
-//! What decoding JPEGs at a fraction of their size gains, and what it changes.
+//! What a faster way to classify gains, and what it changes: decoding JPEGs at a fraction of their size, or computing in
+//! another precision.
 
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use serde_json::{json, Value};
-use spark_classify_core::{Classifier, Error};
+use spark_classify_core::{BatchTimes, Classifier, Error, Precision};
 
 use crate::args::Args;
 use crate::images::Image;
 use crate::run::{self, Outcome, Run};
 
-/// The same images, classified with both ways to decode.
+/// What is compared.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Subject {
+    /// Decoding JPEGs whole, and at a fraction of their size.
+    Decode,
+    /// Computing in float32, and in this precision.
+    Precision(Precision),
+}
+
+impl Subject {
+    /// What the exact and the fast way are called.
+    fn names(self) -> [&'static str; 2] {
+        match self {
+            Self::Decode => ["exact", "fast"],
+            Self::Precision(precision) => [Precision::Fp32.name(), precision.name()],
+        }
+    }
+
+    /// The time of the stage that the two do differently.
+    fn stage(self, times: &BatchTimes) -> Duration {
+        match self {
+            Self::Decode => times.decode + times.resize,
+            Self::Precision(_) => times.inference,
+        }
+    }
+
+    fn stage_name(self) -> &'static str {
+        match self {
+            Self::Decode => "preprocessing",
+            Self::Precision(_) => "inference",
+        }
+    }
+
+    fn stage_field(self) -> &'static str {
+        match self {
+            Self::Decode => "preprocess_millis",
+            Self::Precision(_) => "inference_millis",
+        }
+    }
+}
+
+/// The same images, classified in both ways.
 #[derive(Debug)]
 pub(crate) struct Comparison {
+    subject: Subject,
     exact: Speed,
     fast: Speed,
     images: usize,
@@ -29,8 +72,8 @@ pub(crate) struct Comparison {
 #[derive(Debug)]
 struct Speed {
     images_per_second: f64,
-    /// Decoding, resizing and normalising an image, on one thread.
-    preprocess: Duration,
+    /// The stage that differs, for an image on one thread.
+    stage: Duration,
 }
 
 impl Comparison {
@@ -39,7 +82,13 @@ impl Comparison {
     ///
     /// # Errors
     /// As those of [`run::run`].
-    pub(crate) fn run(exact: &Classifier, fast: &Classifier, images: &[Image], args: &Args) -> Result<Self, Error> {
+    pub(crate) fn run(
+        subject: Subject,
+        exact: &Classifier,
+        fast: &Classifier,
+        images: &[Image],
+        args: &Args,
+    ) -> Result<Self, Error> {
         let once = Args {
             repeat: NonZeroUsize::MIN,
             ..args.clone()
@@ -53,6 +102,7 @@ impl Comparison {
         let predictions = || exact_runs[0].predictions.iter().zip(&fast_runs[0].predictions);
         let good = || predictions().filter_map(|(exact, fast)| Some((exact.as_ref().ok()?, fast.as_ref().ok()?)));
         Ok(Self {
+            subject,
             images: images.len(),
             bad_images: predictions()
                 .filter(|&(exact, fast)| is_bad(exact) || is_bad(fast))
@@ -62,8 +112,8 @@ impl Comparison {
                 .flat_map(|(exact, fast)| exact.probabilities.iter().zip(&fast.probabilities))
                 .map(|(a, b)| (a - b).abs())
                 .fold(0.0, f32::max),
-            exact: Speed::of(&exact_runs, images.len()),
-            fast: Speed::of(&fast_runs, images.len()),
+            exact: Speed::of(subject, &exact_runs, images.len()),
+            fast: Speed::of(subject, &fast_runs, images.len()),
         })
     }
 
@@ -72,11 +122,12 @@ impl Comparison {
     }
 
     pub(crate) fn to_json(&self) -> Value {
+        let [exact, fast] = self.subject.names();
         json!({
             "images": self.images,
             "bad_images": self.bad_images,
-            "exact": self.exact.to_json(),
-            "fast": self.fast.to_json(),
+            exact: self.exact.to_json(self.subject),
+            fast: self.fast.to_json(self.subject),
             "other_labels": self.other_labels,
             "largest_difference": self.largest_difference,
         })
@@ -88,23 +139,23 @@ fn is_bad(outcome: &Outcome) -> bool {
 }
 
 impl Speed {
-    fn of(runs: &[Run], images: usize) -> Self {
+    fn of(subject: Subject, runs: &[Run], images: usize) -> Self {
         let wall = median(runs.iter().map(|run| run.wall));
-        let preprocess = median(runs.iter().map(|run| run.stages.times.decode + run.stages.times.resize));
+        let stage = median(runs.iter().map(|run| subject.stage(&run.stages.times)));
         Self {
             images_per_second: images as f64 / wall.as_secs_f64(),
-            preprocess: preprocess.div_f64(images as f64),
+            stage: stage.div_f64(images as f64),
         }
     }
 
-    fn preprocess_millis(&self) -> f64 {
-        self.preprocess.as_secs_f64() * 1e3
+    fn stage_millis(&self) -> f64 {
+        self.stage.as_secs_f64() * 1e3
     }
 
-    fn to_json(&self) -> Value {
+    fn to_json(&self, subject: Subject) -> Value {
         json!({
             "images_per_second": self.images_per_second,
-            "preprocess_millis": self.preprocess_millis(),
+            subject.stage_field(): self.stage_millis(),
         })
     }
 }
@@ -118,18 +169,22 @@ fn median(durations: impl Iterator<Item = Duration>) -> Duration {
 
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (name, speed) in [("exact", &self.exact), ("fast", &self.fast)] {
+        let names @ [_, fast] = self.subject.names();
+        for (name, speed) in names.into_iter().zip([&self.exact, &self.fast]) {
             writeln!(
                 f,
-                "{name:<18}  {:.2} ms an image to decode, resize and normalise; {:.1} images/s in all",
-                speed.preprocess_millis(),
+                "{name:<18}  {:.2} ms an image for {}; {:.1} images/s in all",
+                speed.stage_millis(),
+                self.subject.stage_name(),
                 speed.images_per_second
             )?;
         }
         writeln!(
             f,
-            "fast gains          x{:.2} in preprocessing, x{:.2} in all",
-            self.exact.preprocess.as_secs_f64() / self.fast.preprocess.as_secs_f64(),
+            "{:<18}  x{:.2} in {}, x{:.2} in all",
+            format!("{fast} gains"),
+            self.exact.stage.as_secs_f64() / self.fast.stage.as_secs_f64(),
+            self.subject.stage_name(),
             self.fast.images_per_second / self.exact.images_per_second
         )?;
         writeln!(

@@ -15,7 +15,6 @@ use spark_classify_core::{Backend, Engine, ModelDirectory};
 
 use crate::args::Args;
 use crate::images::Image;
-use crate::load_options;
 use crate::run::{in_parallel, Predicted, Run, Stages};
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
@@ -40,7 +39,7 @@ impl Bare {
         let model = ModelDirectory::open(&args.model)?;
         Ok(Self {
             preprocessor: Preprocessor::new(model.preprocessor(), args.decode_options()),
-            backend: engine.load(&model, &load_options(args))?,
+            backend: engine.load(&model, &args.load_options())?,
             model,
         })
     }

@@ -20,10 +20,10 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use spark_classify_core::model::Labels;
-use spark_classify_core::{Classifier, Engine, LoadOptions};
+use spark_classify_core::{Classifier, Engine};
 
-use crate::args::{Args, Decode};
-use crate::compare::Comparison;
+use crate::args::{Args, Decode, Precision};
+use crate::compare::{Comparison, Subject};
 use crate::images::Image;
 use crate::limit::Bare;
 use crate::report::Report;
@@ -45,7 +45,25 @@ fn main() -> ExitCode {
 fn bench(args: &Args) -> Result<usize, Box<dyn Error + Send + Sync>> {
     let engine = engine::open(args)?;
     if args.compare_decode {
-        return compare_decode(args, &*engine);
+        let exact = Args {
+            decode: Decode::Exact,
+            ..args.clone()
+        };
+        let fast = Args {
+            decode: Decode::Fast,
+            ..args.clone()
+        };
+        return compare(Subject::Decode, &exact, &fast, &*engine);
+    }
+    if args.compare_precision {
+        if args.precision == Precision::Fp32 {
+            return Err("--compare-precision compares another precision with fp32: choose it with --precision".into());
+        }
+        let exact = Args {
+            precision: Precision::Fp32,
+            ..args.clone()
+        };
+        return compare(Subject::Precision(args.precision.into()), &exact, args, &*engine);
     }
     let start = Instant::now();
     if args.limit {
@@ -90,16 +108,18 @@ fn measure(
     Ok(report.bad_images().len())
 }
 
-/// Compares the ways to decode, prints the comparison and returns the number of bad images.
-fn compare_decode(args: &Args, engine: &dyn Engine) -> Result<usize, Box<dyn Error + Send + Sync>> {
-    let mut classifiers = Vec::new();
-    for decode in [Decode::Exact, Decode::Fast] {
-        classifiers.push(load(&Args { decode, ..args.clone() }, engine)?);
-    }
-    let images = images::find(&args.images, args.image_dir.as_deref(), classifiers[0].labels())?;
-    let comparison = Comparison::run(&classifiers[0], &classifiers[1], &images, args)?;
+/// Compares the `fast` way with the `exact` one, prints the comparison and returns the number of bad images.
+fn compare(
+    subject: Subject,
+    exact: &Args,
+    fast: &Args,
+    engine: &dyn Engine,
+) -> Result<usize, Box<dyn Error + Send + Sync>> {
+    let classifiers = [load(exact, engine)?, load(fast, engine)?];
+    let images = images::find(&exact.images, exact.image_dir.as_deref(), classifiers[0].labels())?;
+    let comparison = Comparison::run(subject, &classifiers[0], &classifiers[1], &images, exact)?;
     let mut stdout = io::stdout().lock();
-    if args.json {
+    if exact.json {
         writeln!(stdout, "{:#}", comparison.to_json())?;
     } else {
         write!(stdout, "{comparison}")?;
@@ -108,12 +128,6 @@ fn compare_decode(args: &Args, engine: &dyn Engine) -> Result<usize, Box<dyn Err
 }
 
 fn load(args: &Args, engine: &dyn Engine) -> Result<Classifier, spark_classify_core::Error> {
-    let classifier = Classifier::load(engine, &args.model, &load_options(args))?;
+    let classifier = Classifier::load(engine, &args.model, &args.load_options())?;
     Ok(classifier.with_decode_options(args.decode_options()))
-}
-
-fn load_options(args: &Args) -> LoadOptions {
-    LoadOptions {
-        device: args.device.clone(),
-    }
 }

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use serde_json::{json, Value};
+use spark_classify_core as core;
 use spark_classify_core::model::Labels;
 
 use crate::args::Args;
@@ -91,6 +92,7 @@ impl<'a> Report<'a> {
             "engine_version": self.engine_version,
             "model": self.args.model,
             "device": self.args.device,
+            "model_precision": core::Precision::from(self.args.precision),
             "tasks": self.args.tasks,
             "threads": self.args.threads,
             "batch_size": self.args.batch_size,
@@ -127,8 +129,14 @@ impl fmt::Display for Report<'_> {
         let args = self.args;
         writeln!(
             f,
-            "{} {} on {}, {} task(s) of {} thread(s), batches of {}",
-            args.backend, self.engine_version, args.device, args.tasks, args.threads, args.batch_size
+            "{} {} on {} in {}, {} task(s) of {} thread(s), batches of {}",
+            args.backend,
+            self.engine_version,
+            args.device,
+            core::Precision::from(args.precision),
+            args.tasks,
+            args.threads,
+            args.batch_size
         )?;
         writeln!(
             f,

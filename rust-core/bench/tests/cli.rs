@@ -278,6 +278,44 @@ fn ways_to_decode_can_be_chosen_and_compared() {
 }
 
 #[test]
+fn precisions_can_be_chosen_and_compared() {
+    let dir = directory("precision");
+    let csv = images(&dir, 8, &[]);
+    let classify = |backend: &str, arguments: &[&str]| {
+        let mut command = bench(backend);
+        command.arg("--images").arg(&csv).arg("--image-dir").arg(image_dir());
+        command.args(arguments);
+        command
+    };
+    assert_eq!(json(&mut classify("onnx", &[]), 0)["model_precision"], "fp32");
+    let int8 = json(&mut classify("onnx", &["--precision", "int8"]), 0);
+    assert_eq!(int8["model_precision"], "int8");
+
+    let compare = ["--compare-precision", "--precision", "int8", "--repeat", "2"];
+    let comparison = json(&mut classify("onnx", &compare), 0);
+    assert_eq!(comparison["images"], 8);
+    assert!(comparison["other_labels"].as_u64().unwrap() <= 1, "{comparison}");
+    let difference = comparison["largest_difference"].as_f64().unwrap();
+    assert!(difference > 0.0 && difference < 0.2, "{comparison}");
+    for precision in ["fp32", "int8"] {
+        assert!(
+            comparison[precision]["inference_millis"].as_f64().unwrap() > 0.0,
+            "{comparison}"
+        );
+    }
+    let report = run(&mut classify("onnx", &compare), 0);
+    let report = text(&report.stdout);
+    for part in ["fp32 ", "int8 gains", "in inference", "of 8 images"] {
+        assert!(report.contains(part), "no {part} in: {report}");
+    }
+
+    let refused = refusal(&mut classify("onnx", &["--compare-precision"]));
+    assert!(refused.contains("choose it with --precision"), "{refused}");
+    let refused = refusal(&mut classify("pytorch", &["--precision", "int8"]));
+    assert!(refused.contains("option `precision` = `int8`"), "{refused}");
+}
+
+#[test]
 fn an_exif_orientation_counts_where_asked_for() {
     let dir = directory("exif");
     let image = project().join("tests/golden/images/exif_rotated.webp");

@@ -5,10 +5,12 @@
 //! ```
 //!
 //! For each image the folder `OUT` gets three files under its name: `.decoded`, the RGB bytes of the image; `.resized`,
-//! those after resize and crop; `.tensor`, the model's input (3 x height x width) in little-endian float32.
+//! those after resize and crop; `.tensor`, the model's input (3 x height x width) in little-endian float32. Height and width
+//! of the input are printed.
 
 use std::error::Error;
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use spark_classify_core::preprocess::{decode, Preprocessor, Scratch};
@@ -28,6 +30,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     bytes_only.bgr = false;
     let resizer = Preprocessor::new(&bytes_only, limits);
 
+    let (height, width) = model.input_size();
+    writeln!(io::stdout(), "{height} {width}")?;
     let mut scratch = Scratch::default();
     let mut tensor = vec![0.0; preprocessor.tensor_len()];
     for path in arguments {

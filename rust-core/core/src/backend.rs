@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use crate::error::Error;
 use crate::model::ModelDirectory;
+use crate::precision::Precision;
 
 /// A model loaded into an inference engine, ready to run.
 ///
@@ -73,12 +74,15 @@ pub trait Engine: Send + Sync {
 pub struct LoadOptions {
     /// Where the model runs. Only `cpu` so far.
     pub device: String,
+    /// The numbers it computes with. Each engine knows some precisions, and refuses the others.
+    pub precision: Precision,
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
         Self {
             device: "cpu".to_owned(),
+            precision: Precision::default(),
         }
     }
 }

@@ -9,6 +9,20 @@ pub fn instruction_set() -> &'static str {
     best()
 }
 
+/// Whether this CPU multiplies matrices of bfloat16 faster than of float32.
+///
+/// On x86 that is `AVX512_BF16`. Every CPU with AMX-BF16 has it too, and inference engines use AMX only beside it.
+#[must_use]
+pub fn computes_bf16() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    let has = std::arch::is_x86_feature_detected!("avx512bf16");
+    #[cfg(target_arch = "aarch64")]
+    let has = std::arch::is_aarch64_feature_detected!("bf16");
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    let has = false;
+    has
+}
+
 #[cfg(target_arch = "x86_64")]
 fn best() -> &'static str {
     use std::arch::is_x86_feature_detected as has;
@@ -60,5 +74,6 @@ mod tests {
         assert!(listed(&name) || name == "avx512" && listed("avx512f"), "{name}");
         assert!(name.starts_with("avx512") || !listed("avx512f"), "{name}");
         assert!(name.starts_with("avx") || !listed("avx2"), "{name}");
+        assert_eq!(super::computes_bf16(), listed("avx512_bf16"));
     }
 }

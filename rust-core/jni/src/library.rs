@@ -93,6 +93,7 @@ impl Library {
                 .map(|(request, classifier)| OpenedModel {
                     directory: &request.directory,
                     device: &request.device,
+                    precision: request.precision,
                     backend: self.backend,
                     classes: classifier.labels().len(),
                 })

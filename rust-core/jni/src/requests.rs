@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use spark_classify_core::{DecodeOptions, Error, ImageLimits, LoadOptions, Result};
+use spark_classify_core::{DecodeOptions, Error, ImageLimits, LoadOptions, Precision, Result};
 
 /// What the library tells about itself before anything else happens.
 #[derive(Debug, Serialize)]
@@ -34,6 +34,9 @@ pub(crate) struct OpenModel {
     /// Where the model runs; `cpu` when left out.
     #[serde(default = "default_device")]
     pub(crate) device: String,
+    /// The numbers it computes with; `fp32` when left out.
+    #[serde(default)]
+    pub(crate) precision: Precision,
     /// How images are decoded for the model.
     #[serde(default)]
     pub(crate) decode: Decode,
@@ -92,6 +95,7 @@ impl OpenModel {
     pub(crate) fn load_options(&self) -> LoadOptions {
         LoadOptions {
             device: self.device.clone(),
+            precision: self.precision,
         }
     }
 }
@@ -116,6 +120,8 @@ pub(crate) struct OpenedModel<'a> {
     pub(crate) directory: &'a Path,
     /// Where the model runs.
     pub(crate) device: &'a str,
+    /// The numbers it computes with.
+    pub(crate) precision: Precision,
     /// `onnx` or `pytorch`.
     pub(crate) backend: &'static str,
     /// The number of classes.
@@ -203,6 +209,25 @@ mod tests {
             let refused = open(decode).unwrap_err().to_string();
             assert!(refused.contains(expected), "{refused}");
         }
+    }
+
+    #[test]
+    fn the_precision_is_part_of_the_request() {
+        let open = |precision: &str| {
+            let request = format!(r#"{{"directory": "/m", "precision": "{precision}"}}"#);
+            parse::<OpenModel>("request", &request)
+        };
+        for precision in [Precision::Fp32, Precision::Bf16, Precision::Int8] {
+            let request = open(precision.name()).unwrap();
+            assert_eq!(request.load_options().precision, precision);
+            // Such models must not be one.
+            assert_eq!(request == open("fp32").unwrap(), precision == Precision::Fp32);
+        }
+        let refused = open("fp16").unwrap_err().to_string();
+        assert!(
+            refused.contains("unknown variant `fp16`, expected one of `fp32`, `bf16`, `int8`"),
+            "{refused}"
+        );
     }
 
     #[test]

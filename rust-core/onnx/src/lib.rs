@@ -23,14 +23,16 @@ use std::path::{Path, PathBuf};
 use spark_classify_core::backend::{Backend, Engine, LoadOptions};
 use spark_classify_core::error::{Error, Result};
 use spark_classify_core::model::ModelDirectory;
+use spark_classify_core::Precision;
 
 use crate::backend::OnnxBackend;
 
 /// The engine's name in SQL, configuration and errors.
 const ENGINE: &str = "onnx";
 
-/// The model file in a model directory.
+/// The model files in a model directory: as it was trained, and quantized to 8-bit integers.
 const MODEL_FILE: &str = "model.onnx";
+const INT8_MODEL_FILE: &str = "model.int8.onnx";
 
 /// ONNX Runtime on the CPU.
 #[derive(Debug, Clone)]
@@ -68,8 +70,16 @@ impl Engine for OnnxEngine {
                 reason: "the onnx backend runs on `cpu` only".to_owned(),
             });
         }
+        let file = match options.precision {
+            Precision::Fp32 => MODEL_FILE,
+            Precision::Int8 => INT8_MODEL_FILE,
+            Precision::Bf16 => {
+                let reason = "the onnx backend has no bfloat16 on the CPU; use `int8`, `fp32`, or the pytorch backend";
+                return Err(options.precision.refused(reason.to_owned()));
+            }
+        };
         let environment = library::environment(&self.library)?;
-        let backend = OnnxBackend::load(environment, model.file(MODEL_FILE)?, model.preprocessor())?;
+        let backend = OnnxBackend::load(environment, model.file(file)?, model.preprocessor())?;
         Ok(Box::new(backend))
     }
 }

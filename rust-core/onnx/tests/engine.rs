@@ -7,9 +7,9 @@ mod onnx_model;
 use std::fs;
 use std::path::PathBuf;
 
-use contract::{load, load_error, model_without_weights, pixels, run};
+use contract::{load, load_error, model_without_weights, pixels, project, run};
 use onnx_model::{channels_last_model, pooling_model, Tensor, FLOAT, FLOAT16, INT64};
-use spark_classify_core::{Engine, Error};
+use spark_classify_core::{Engine, Error, LoadOptions, ModelDirectory, Precision};
 use spark_classify_onnx::OnnxEngine;
 
 fn engine() -> OnnxEngine {
@@ -50,6 +50,50 @@ fn broken_model_files_are_refused() {
 #[test]
 fn probabilities_agree_with_python() {
     contract::probabilities_agree_with_python(&engine());
+}
+
+#[test]
+fn int8_gives_about_the_same_labels() {
+    let (flips, largest) = contract::price_of(&engine(), Precision::Int8);
+    assert!(flips <= 2, "{flips} labels");
+    // 0 would mean that it is the same model.
+    assert!(largest > 1e-3 && largest < 0.2, "{largest}");
+}
+
+#[test]
+fn a_precision_that_is_not_there_is_refused() {
+    let refused = |name: &str, precision| {
+        let dir = model_without_weights(name);
+        fs::copy(project().join("model/model.onnx"), dir.join("model.onnx")).unwrap();
+        let options = LoadOptions {
+            precision,
+            ..LoadOptions::default()
+        };
+        let model = ModelDirectory::open(&dir).unwrap();
+        (dir, engine().load(&model, &options).map(|_| ()).unwrap_err())
+    };
+    match refused("no int8", Precision::Int8) {
+        (dir, Error::ModelFile { path, reason }) => {
+            assert_eq!(path, dir.join("model.int8.onnx"));
+            assert!(reason.contains("scripts/quantize_model.py"), "{reason}");
+        }
+        (_, other) => panic!("expected Error::ModelFile, got {other:?}"),
+    }
+    let (_, bf16) = refused("no bf16", Precision::Bf16);
+    assert!(
+        matches!(
+            bf16,
+            Error::Option {
+                option: "precision",
+                ..
+            }
+        ),
+        "{bf16:?}"
+    );
+    assert!(
+        bf16.to_string().contains("`bf16`: the onnx backend has no bfloat16"),
+        "{bf16}"
+    );
 }
 
 #[test]

@@ -10,6 +10,7 @@
 #include <ATen/Version.h>
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/ir/alias_analysis.h>
+#include <torch/csrc/jit/ir/ir.h>
 #include <torch/script.h>
 #include <torch/version.h>
 
@@ -65,6 +66,44 @@ bool writes_to_input(const torch::jit::Module &module) {
   return torch::jit::AliasDb(graph).hasWriters(inputs[1]);
 }
 
+// `tensor` in bfloat16 if it holds floating-point numbers. The weights of a convolution get their channels last, which is
+// the order in which oneDNN's kernels for bfloat16 need no copies between layers.
+at::Tensor to_bf16(const at::Tensor &tensor) {
+  if (!tensor.is_floating_point()) {
+    return tensor;
+  }
+  const auto converted = tensor.to(at::kBFloat16);
+  return converted.dim() == 4 ? converted.contiguous(at::MemoryFormat::ChannelsLast) : converted;
+}
+
+// Converts the tensors among the constants of `block`, which after freezing are the weights.
+void constants_to_bf16(torch::jit::Block *block) {
+  for (torch::jit::Node *node : block->nodes()) {
+    if (node->kind() == c10::prim::Constant && node->hasAttribute(c10::attr::value) &&
+        node->kindOf(c10::attr::value) == torch::jit::AttributeKind::t) {
+      const auto converted = to_bf16(node->t(c10::attr::value));
+      node->t_(c10::attr::value, converted);
+      node->output()->inferTypeFrom(converted);
+    }
+    for (torch::jit::Block *inner : node->blocks()) {
+      constants_to_bf16(inner);
+    }
+  }
+}
+
+// Makes a frozen module compute in bfloat16.
+void to_bf16(torch::jit::Module &module) {
+  constants_to_bf16(module.get_method("forward").graph()->block());
+  // What freezing leaves of these is what the module changes while it runs.
+  const at::NoGradGuard no_grad;
+  for (at::Tensor parameter : module.parameters()) {
+    parameter.set_data(to_bf16(parameter));
+  }
+  for (at::Tensor buffer : module.buffers()) {
+    buffer.set_data(to_bf16(buffer));
+  }
+}
+
 }  // namespace
 
 // A module for inference. Opaque to Rust.
@@ -88,14 +127,19 @@ const char *spark_classify_torch_config() noexcept {
   });
 }
 
-// Loads a TorchScript file for inference on the CPU. The result is to be given to spark_classify_torch_free.
-SparkClassifyModule *spark_classify_torch_load(const char *path) noexcept {
+// Loads a TorchScript file for inference on the CPU, with `bf16` in bfloat16, so that it takes and gives such numbers. The
+// result is to be given to spark_classify_torch_free.
+SparkClassifyModule *spark_classify_torch_load(const char *path, bool bf16) noexcept {
   return guarded([&] {
     torch::jit::Module module = torch::jit::load(path, at::kCPU);
     module.eval();
     module = torch::jit::freeze(module);
     // Freezing has inlined all calls, so that the graph shows every write; optimizing would hide some.
     const bool writes = writes_to_input(module);
+    if (bf16) {
+      // After freezing has folded batch norms into convolutions, so that their weights are rounded only once.
+      to_bf16(module);
+    }
     return new SparkClassifyModule{torch::jit::optimize_for_inference(module), writes};
   });
 }

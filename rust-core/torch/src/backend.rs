@@ -36,9 +36,11 @@ impl TorchBackend {
     /// Loads the `TorchScript` file at `path` and runs it on an empty image of the kind that `preprocessor` makes: that
     /// tells the number of classes and the kind of numbers it takes, which the file itself does not say, and finds a
     /// model that cannot run before a query does.
-    pub(crate) fn load(path: PathBuf, preprocessor: &PreprocessorConfig) -> Result<Self> {
+    ///
+    /// With `bf16` the module is converted, and takes bfloat16.
+    pub(crate) fn load(path: PathBuf, preprocessor: &PreprocessorConfig, bf16: bool) -> Result<Self> {
         runtime::stay_on_this_thread();
-        let module = Module::load(&path).map_err(|reason| not_torch_script(&path, &reason))?;
+        let module = Module::load(&path, bf16).map_err(|reason| not_torch_script(&path, &reason))?;
         let (height, width) = preprocessor.input_size();
         let input = |kind| Input {
             height,
@@ -59,14 +61,16 @@ impl TorchBackend {
                 .and_then(|_| probe(input(kind)))
                 .map(|classes| (kind, classes))
         };
-        let float = probe_twice(KINDS[0]);
-        let (kind, classes) = float
-            .or_else(|reason| KINDS[1..].iter().find_map(|&kind| probe_twice(kind).ok()).ok_or(reason))
+        let kinds = if bf16 { &[Kind::BFloat16] } else { &KINDS[..] };
+        let first = probe_twice(kinds[0]);
+        let (kind, classes) = first
+            .or_else(|reason| kinds[1..].iter().find_map(|&kind| probe_twice(kind).ok()).ok_or(reason))
             .map_err(|reason| Error::ModelFile {
                 path,
                 reason: format!(
-                    "the model cannot run on a tensor of shape {:?}: {reason}",
-                    input(Kind::Float).shape(1)
+                    "the model{} cannot run on a tensor of shape {:?}: {reason}",
+                    if bf16 { ", converted to bfloat16," } else { "" },
+                    input(kinds[0]).shape(1)
                 ),
             })?;
         let input = input(kind);

@@ -20,7 +20,7 @@ struct CModule {
 extern "C" {
     fn spark_classify_torch_error() -> *const c_char;
     fn spark_classify_torch_config() -> *const c_char;
-    fn spark_classify_torch_load(path: *const c_char) -> *mut CModule;
+    fn spark_classify_torch_load(path: *const c_char, bf16: bool) -> *mut CModule;
     fn spark_classify_torch_free(module: *mut CModule);
     fn spark_classify_torch_forward(module: *const CModule, input: *const C_tensor) -> *mut C_tensor;
 }
@@ -49,11 +49,11 @@ unsafe impl Send for Module {}
 unsafe impl Sync for Module {}
 
 impl Module {
-    /// Loads the `TorchScript` file at `path` on the CPU.
-    pub(crate) fn load(path: &Path) -> Result<Self, Reason> {
+    /// Loads the `TorchScript` file at `path` on the CPU; with `bf16` converted to bfloat16.
+    pub(crate) fn load(path: &Path, bf16: bool) -> Result<Self, Reason> {
         let path = CString::new(path.as_os_str().as_encoded_bytes()).map_err(|cause| cause.to_string())?;
         // SAFETY: `path` is a null-terminated string that outlives the call; the function catches every exception.
-        let module = unsafe { spark_classify_torch_load(path.as_ptr()) };
+        let module = unsafe { spark_classify_torch_load(path.as_ptr(), bf16) };
         NonNull::new(module).map(Self).ok_or_else(last_error)
     }
 

@@ -11,11 +11,13 @@
 
 mod backend;
 mod ffi;
+mod precision;
 mod runtime;
 
 use spark_classify_core::backend::{Backend, Engine, LoadOptions};
 use spark_classify_core::error::{Error, Result};
 use spark_classify_core::model::ModelDirectory;
+use spark_classify_core::{cpu, Precision};
 
 use crate::backend::TorchBackend;
 
@@ -27,13 +29,21 @@ const MODEL_FILE: &str = "model.pt";
 
 /// libtorch on the CPU.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct TorchEngine;
+pub struct TorchEngine {
+    any_cpu: bool,
+}
 
 impl TorchEngine {
     /// An engine on the libtorch this process is linked with.
     #[must_use]
-    pub fn new() -> Self {
-        Self
+    pub const fn new() -> Self {
+        Self { any_cpu: false }
+    }
+
+    /// One that computes in bfloat16 on a CPU without instructions for it too, with the same results but slowly.
+    #[must_use]
+    pub const fn on_any_cpu() -> Self {
+        Self { any_cpu: true }
     }
 }
 
@@ -54,8 +64,10 @@ impl Engine for TorchEngine {
                 reason: "the pytorch backend runs on `cpu` only".to_owned(),
             });
         }
+        precision::check(options.precision, self.any_cpu || cpu::computes_bf16())?;
         runtime::version()?;
-        let backend = TorchBackend::load(model.file(MODEL_FILE)?, model.preprocessor())?;
+        let bf16 = options.precision == Precision::Bf16;
+        let backend = TorchBackend::load(model.file(MODEL_FILE)?, model.preprocessor(), bf16)?;
         Ok(Box::new(backend))
     }
 }

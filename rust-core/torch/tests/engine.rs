@@ -8,11 +8,11 @@ use std::fs;
 use std::path::PathBuf;
 
 use contract::{load, load_error, model_without_weights, pixels, project, run};
-use spark_classify_core::{Engine, Error};
+use spark_classify_core::{Engine, Error, LoadOptions, ModelDirectory, Precision};
 use spark_classify_torch::TorchEngine;
 use tch::{CModule, Device, Kind, Tensor};
 
-const ENGINE: TorchEngine = TorchEngine;
+const ENGINE: TorchEngine = TorchEngine::new();
 const IMAGE: usize = 3 * 128 * 128;
 
 #[test]
@@ -48,6 +48,37 @@ fn broken_model_files_are_refused() {
 #[test]
 fn probabilities_agree_with_python() {
     contract::probabilities_agree_with_python(&ENGINE);
+}
+
+#[test]
+fn bf16_gives_about_the_same_probabilities() {
+    let (flips, largest) = contract::price_of(&TorchEngine::on_any_cpu(), Precision::Bf16);
+    assert!(flips <= 1, "{flips} labels");
+    // 0 would mean that nothing was converted.
+    assert!(largest > 1e-4 && largest < 0.05, "{largest}");
+}
+
+#[test]
+fn bf16_converts_what_is_among_the_weights_of_a_module() {
+    // Scaling constants of one dimension, a convolution's weights of four, and integers, which stay as they are.
+    let scale = Tensor::from_slice(&[1.0_f32, 2.0, 3.0]).view([1, 3, 1, 1]);
+    let weights = Tensor::eye(3, (Kind::Float, Device::Cpu)).view([3, 3, 1, 1]);
+    let order = Tensor::from_slice(&[2_i64, 1, 0]);
+    let dir = traced("constants", |input| {
+        let scaled = (input * &scale).conv2d(&weights, None::<Tensor>, [1, 1], [0, 0], [1, 1], 1);
+        channel_means(&scaled).index_select(1, &order)
+    });
+    let options = LoadOptions {
+        precision: Precision::Bf16,
+        ..LoadOptions::default()
+    };
+    let model = ModelDirectory::open(&dir).unwrap();
+    let backend = TorchEngine::on_any_cpu().load(&model, &options).unwrap();
+    let nchw = pixels(2 * IMAGE);
+    let exact = run(&*load(&ENGINE, &dir).unwrap(), 2, &nchw);
+    for (actual, expected) in run(&*backend, 2, &nchw).iter().zip(exact) {
+        assert!((actual - expected).abs() < 2e-3, "{actual} is not {expected}");
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ const PREPROCESSOR_CONFIG: &str = "preprocessor_config.json";
 /// |---|---|
 /// | `config.json` | `id2label`, `function_to_apply` |
 /// | `preprocessor_config.json` | resize, crop, rescale, normalise |
-/// | `model.onnx`, `model.pt` | the model; each engine asks for its own |
+/// | `model.onnx`, `model.pt`, `model.int8.onnx` | the model; each engine asks for its own |
 #[derive(Debug, Clone)]
 pub struct ModelDirectory {
     path: PathBuf,
@@ -106,6 +106,7 @@ fn find(dir: &Path, name: &str) -> Result<PathBuf> {
         CONFIG => "Hugging Face's `model.save_pretrained` writes it; `id2label` is what it must have",
         PREPROCESSOR_CONFIG => "Hugging Face's `processor.save_pretrained` writes it",
         "model.onnx" => "`optimum-cli export onnx` or `torch.onnx.export` writes it; or choose another backend",
+        "model.int8.onnx" => "`scripts/quantize_model.py` makes it of model.onnx; or choose the precision `fp32`",
         "model.pt" => "`torch.jit.trace(model, example).save(...)` writes it; or choose another backend",
         _ => "put it into the model directory",
     };

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use spark_classify_core::{Backend, Classifier, Engine, Error, LoadOptions, ModelDirectory, Predictions};
+use spark_classify_core::{Backend, Classifier, Engine, Error, LoadOptions, ModelDirectory, Precision, Predictions};
 
 /// The top of the project.
 pub(crate) fn project() -> PathBuf {
@@ -145,6 +145,7 @@ pub(crate) fn wrong_buffers_are_refused(engine: &dyn Engine) {
 pub(crate) fn another_device_is_refused(engine: &dyn Engine) {
     let options = LoadOptions {
         device: "cuda:0".to_owned(),
+        ..LoadOptions::default()
     };
     let directory = ModelDirectory::open(&project().join("model")).unwrap();
     match engine.load(&directory, &options).map(|_| ()) {
@@ -175,6 +176,44 @@ pub(crate) fn broken_model_files_are_refused(engine: &dyn Engine, file: &str) {
             other => panic!("{name}: expected Error::ModelFile, got {other:?}"),
         }
     }
+}
+
+/// How many committed images get another label in `precision` than in float32, and the largest difference of a probability.
+pub(crate) fn price_of(engine: &dyn Engine, precision: Precision) -> (usize, f32) {
+    let files: Vec<_> = fs::read_dir(project().join("dataset/all_images"))
+        .unwrap()
+        .map(|entry| fs::read(entry.unwrap().path()).unwrap())
+        .collect();
+    assert!(files.len() >= 100);
+    let classify = |precision| {
+        let options = LoadOptions {
+            precision,
+            ..LoadOptions::default()
+        };
+        let classifier = Classifier::load(engine, &project().join("model"), &options).unwrap();
+        let mut predictions = Predictions::new();
+        let mut results = Vec::new();
+        for batch in files.chunks(8) {
+            let batch: Vec<_> = batch.iter().map(Vec::as_slice).collect();
+            classifier
+                .classify(&batch, NonZeroUsize::MIN, &mut predictions)
+                .unwrap();
+            results.extend(predictions.iter().map(|prediction| {
+                let prediction = prediction.unwrap();
+                (prediction.class_id, prediction.probabilities.to_vec())
+            }));
+        }
+        results
+    };
+    let (exact, fast) = (classify(Precision::Fp32), classify(precision));
+    let (mut flips, mut largest) = (0, 0.0_f32);
+    for ((class, probabilities), (other_class, others)) in exact.iter().zip(&fast) {
+        flips += usize::from(class != other_class);
+        for (probability, other) in probabilities.iter().zip(others) {
+            largest = largest.max((probability - other).abs());
+        }
+    }
+    (flips, largest)
 }
 
 /// Every committed image gets the probabilities that Python computed for it with the same engine.

@@ -1,6 +1,6 @@
 package io.sparkclassify
 
-import io.sparkclassify.conf.{ClassifyConf, Engine}
+import io.sparkclassify.conf.{ClassifyConf, Engine, Precision}
 import org.apache.spark.sql.AnalysisException
 import org.apache.spark.sql.catalyst.expressions.Expression
 import org.apache.spark.sql.catalyst.trees.Origin
@@ -32,6 +32,12 @@ private[sparkclassify] object ClassifyErrors {
   def unknownBackend(name: String): AnalysisException = configuration(
     s"unknown backend '$name' (its default is spark.classify.backend): use one of " +
       Engine.all.map(engine => s"'${engine.name}'").mkString(", ")
+  )
+
+  def precisionRefused(precision: Precision, engine: Engine): AnalysisException = configuration(
+    s"${ClassifyConf.PrecisionName.key} is '${precision.name}', in which the backend '${engine.name}' does not compute: " +
+      s"set it to '${Precision.Fp32.name}', or choose the backend " +
+      precision.engines.map(engine => s"'${engine.name}'").mkString(" or ")
   )
 
   def wrongArgumentCount(function: String, expected: Range, actual: Int): AnalysisException = new AnalysisException(
@@ -101,6 +107,14 @@ private[sparkclassify] object ClassifyErrors {
     new ClassifyException(
       "CLASSIFY_BAD_MODEL",
       s"cannot load the model $uri (from ${ClassifyConf.Model.key} or ${ClassifyConf.NamedModel.name}): $reason",
+      cause
+    )
+
+  /** A precision that an executor's CPU or libraries do not have. */
+  def precisionUnavailable(uri: String, reason: String, cause: Throwable): ClassifyException =
+    new ClassifyException(
+      "CLASSIFY_BAD_CONFIGURATION",
+      s"cannot load the model $uri: $reason (${ClassifyConf.PrecisionName.key})",
       cause
     )
 

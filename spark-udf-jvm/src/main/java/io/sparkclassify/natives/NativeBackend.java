@@ -10,7 +10,7 @@ import java.nio.ByteBuffer;
  */
 public interface NativeBackend {
 
-  /** Version, ABI and backend of the library: {@code {"version": "0.1.0", "abi": 3, "backend": "onnx"}}. */
+  /** Version, ABI and backend of the library: {@code {"version": "0.1.0", "abi": 4, "backend": "onnx"}}. */
   String buildInfo();
 
   /**
@@ -28,8 +28,8 @@ public interface NativeBackend {
   String engineInfo();
 
   /**
-   * The open models, oldest first: {@code [{"directory": "/models/id-card", "device": "cpu", "backend": "onnx",
-   * "classes": 3}]}.
+   * The open models, oldest first: {@code [{"directory": "/models/id-card", "device": "cpu", "precision": "fp32",
+   * "backend": "onnx", "classes": 3}]}.
    */
   String models();
 
@@ -37,8 +37,9 @@ public interface NativeBackend {
    * Opens a model. Equal requests share one model; callers that come while it is being loaded wait for it, and after a
    * failure the next one tries again.
    *
-   * @param request {@code {"directory": "/models/id-card", "device": "cpu", "decode": {"max_bytes": 268435456,
-   *     "max_pixels": 178956970, "exif_transpose": false, "fast": false}}}; all but the directory have these defaults
+   * @param request {@code {"directory": "/models/id-card", "device": "cpu", "precision": "fp32", "decode": {"max_bytes":
+   *     268435456, "max_pixels": 178956970, "exif_transpose": false, "fast": false}}}; all but the directory have these
+   *     defaults
    * @return a handle of the caller's own, which is never used for another one; the model is freed when its last handle is
    *     closed
    */

@@ -61,11 +61,25 @@ object ClassifyConf {
     .checkValues(Engine.all.map(_.name).toSet)
     .createWithDefault(Engine.PyTorch.name)
 
+  val PrecisionName = SQLConf
+    .buildConf("spark.classify.precision")
+    .doc(
+      "The numbers that the model computes with. `fp32`: what the model file says. `bf16`: bfloat16, for the backend " +
+        "`pytorch` on CPUs with AVX512_BF16 or AMX. `int8`: 8-bit integers, for the backend `onnx` and a model directory " +
+        "with model.int8.onnx, which scripts/quantize_model.py makes. The last two change probabilities, and labels near " +
+        "a boundary: docs/tuning.md tells the price. Any other backend or CPU is an error."
+    )
+    .version("0.1.0")
+    .stringConf
+    .transform(_.toLowerCase(Locale.ROOT))
+    .checkValues(Precision.all.map(_.name).toSet)
+    .createWithDefault(Precision.Fp32.name)
+
   val MaxLoadedModels = SQLConf
     .buildStaticConf("spark.classify.models.maxLoaded")
     .doc(
-      "How many models an executor keeps loaded; one directory on two backends, or with two ways to " +
-        "decode images (`spark.classify.image.*`, `spark.classify.decode`), is two models. Beyond that, those that no " +
+      "How many models an executor keeps loaded; one directory on two backends, in two precisions, or " +
+        "with two ways to decode images (`spark.classify.image.*`, `spark.classify.decode`), is two models. Beyond that, those that no " +
         "task uses are closed, the least recently used one first. A model in use is never closed, so tasks that use more " +
         "models at once have them all."
     )
@@ -204,7 +218,7 @@ object ClassifyConf {
   /** Every key, grouped by subject, in the order of the documentation. */
   val documentation: Seq[(String, Seq[Key])] = {
     val subjects = Seq(
-      "The model" -> Seq(Model, Backend, MaxLoadedModels),
+      "The model" -> Seq(Model, Backend, PrecisionName, MaxLoadedModels),
       "Models by name" -> Seq(AllowPaths),
       "Images" -> Seq(ImageMaxBytes, ImageMaxPixels, ImageExifTranspose, Decode, ReadThreads, ReadMaxBytes),
       "Batches" -> Seq(BatchSize),

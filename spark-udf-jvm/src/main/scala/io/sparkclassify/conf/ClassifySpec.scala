@@ -20,13 +20,17 @@ final case class ClassifySpec(
 )
 
 /**
- * Which model runs on which engine, on images decoded in which way. Equal ones share one loaded model in a JVM.
+ * Which model runs on which engine, in which precision, on images decoded in which way. Equal ones share one loaded model in a JVM.
  *
  * @param uri
  *   the model directory, absolute and with its scheme; or `sparkfiles:NAME`, what `--archives` or `--files` has put under
  *   NAME on each executor
  */
-final case class ModelSpec(engine: Engine, uri: String, decode: DecodeSpec)
+final case class ModelSpec(engine: Engine, uri: String, precision: Precision, decode: DecodeSpec) {
+
+  /** How it is listed. */
+  override def toString: String = if (precision == Precision.Fp32) uri else s"$uri (${precision.name})"
+}
 
 object ModelSpec {
 
@@ -109,10 +113,13 @@ object ClassifySpec {
     UnknownKeys.warn(conf.getAllConfs.keys)
     val engineName = backend.getOrElse(conf.getConf(ClassifyConf.Backend))
     val engine = Engine.find(engineName).getOrElse(throw ClassifyErrors.unknownBackend(engineName))
+    val precisionName = conf.getConf(ClassifyConf.PrecisionName)
+    val precision = Precision.all.find(_.name == precisionName).get
+    if (!precision.engines.contains(engine)) throw ClassifyErrors.precisionRefused(precision, engine)
     val hadoop = HadoopSettings.ofSession()
     val workingDirectory = FileSystem.get(hadoop.configuration).getWorkingDirectory
     ClassifySpec(
-      ModelSpec(engine, ModelNames.directory(model, conf, workingDirectory), DecodeSpec.ofSession(conf)),
+      ModelSpec(engine, ModelNames.directory(model, conf, workingDirectory), precision, DecodeSpec.ofSession(conf)),
       conf.getConf(ClassifyConf.MaxLoadedModels),
       ImageSpec(workingDirectory.toString, conf.getConf(ClassifyConf.ImageMaxBytes)),
       NativeSpec.ofSession(conf),

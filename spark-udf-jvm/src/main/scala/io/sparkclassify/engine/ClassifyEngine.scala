@@ -28,8 +28,8 @@ object ClassifyEngine {
    *   a lease, to be closed when the model is no longer needed
    */
   def acquire(spec: ClassifySpec): ModelLease = {
-    // Natively, one directory with one way to decode is one model, so it must be one here too, by whatever name it is
-    // called.
+    // Natively, one directory with one precision and one way to decode is one model, so it must be one here too, by
+    // whatever name it is called.
     val located = spec.model.copy(uri = ModelFiles.locate(spec.model.uri))
     new ModelLease(models.acquire(located, spec.maxLoadedModels)(load(located, spec)))
   }
@@ -40,6 +40,7 @@ object ClassifyEngine {
       val request = json.createObjectNode()
       request.put("directory", directory.toString)
       request.put("device", "cpu")
+      request.put("precision", located.precision.name)
       val decode = request.putObject("decode")
       // ImageReader keeps to spark.classify.image.maxBytes, which so may change while the model stays loaded.
       decode.put("max_bytes", Int.MaxValue)
@@ -51,6 +52,9 @@ object ClassifyEngine {
         catch {
           case e: ClassifyException if e.getCondition == "CLASSIFY_BAD_MODEL" =>
             throw ClassifyErrors.badModel(spec.model.uri, e.getReason, e)
+          // Of the options in the request, the device is always a good one.
+          case e: ClassifyException if e.getCondition == "CLASSIFY_BAD_CONFIGURATION" =>
+            throw ClassifyErrors.precisionUnavailable(spec.model.uri, e.getReason, e)
         }
       val description = json.readTree(natives.describeModel(handle))
       val labels = Array.tabulate(description.get("labels").size) { id =>

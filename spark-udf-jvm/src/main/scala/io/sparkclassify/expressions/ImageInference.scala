@@ -34,7 +34,7 @@ case class ImageInference(child: Expression, marker: Expression, spec: ClassifyS
   override def sql: String = s"$prettyName(${child.sql})"
 
   /** How plans show it: with the options that count, wherever they came from. */
-  override def toString: String = s"$prettyName($child, ${spec.model.engine.name}, ${spec.model.uri})"
+  override def toString: String = s"$prettyName($child, ${spec.model.engine.name}, ${spec.model})"
 
   override def dataType: DataType = shape.resultType
   override def nullable: Boolean = child.nullable

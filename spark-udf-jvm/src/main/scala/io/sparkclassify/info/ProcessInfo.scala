@@ -41,7 +41,7 @@ private[info] final case class Answer(jarVersion: String, sparkVersion: String, 
 
 /**
  * @param loadedModels
- *   the URIs of their directories
+ *   the URIs of their directories, with their precisions where these are not fp32
  * @param engine
  *   or why it is not available
  */
@@ -56,7 +56,7 @@ private[info] object ProcessInfo {
   def ofThisJvm(natives: NativeSpec): ProcessInfo = {
     val loaded = ClassifyEngine.loadedNow
     val backends = Engine.all.map { engine =>
-      val models = loaded.filter(_.engine == engine).map(_.uri).sorted
+      val models = loaded.filter(_.engine == engine).map(_.toString).sorted
       BackendInfo(engine.name, models, ask(engine, natives))
     }
     val id = SparkEnv.get.blockManager.blockManagerId

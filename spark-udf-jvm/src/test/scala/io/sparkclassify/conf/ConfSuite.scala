@@ -58,6 +58,7 @@ class ConfSuite extends SharedSession {
       ClassifyConf.ImageMaxPixels.key -> "0",
       ClassifyConf.ImageExifTranspose.key -> "6",
       ClassifyConf.Decode.key -> "draft",
+      ClassifyConf.PrecisionName.key -> "fp16",
       ClassifyConf.Model.key -> " "
     ).foreach { case (key, value) =>
       val before = spark.conf.getOption(key)

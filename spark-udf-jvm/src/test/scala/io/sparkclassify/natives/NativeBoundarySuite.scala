@@ -215,7 +215,7 @@ class NativeBoundarySuite extends AnyFunSuite {
 
   test("open models are listed, closed ones and those that failed to load are not") {
     def entry(device: String) =
-      s"""{"directory":"${TestData.model}","device":"$device","backend":"faulty","classes":$classes}"""
+      s"""{"directory":"${TestData.model}","device":"$device","precision":"fp32","backend":"faulty","classes":$classes}"""
     intercept[ClassifyException](open("wrong-classes"))
     withModel("error-in-run")(_ => assert(natives.models().contains(entry("error-in-run"))))
     assert(!natives.models().contains("error-in-run"))
