@@ -20,7 +20,7 @@ pub(super) const ROWS: usize = 8;
 pub(super) const COLUMNS: usize = 4;
 
 /// Pairs of columns that are kept, an even number.
-const CAPACITY: usize = 192;
+const CAPACITY: usize = 168;
 
 /// For the channels red, green and blue, the samples of two columns side by side as numbers of 16 bits, of eight rows
 /// from top to bottom.
