@@ -11,7 +11,7 @@ env := source scripts/env.sh &&
 # Without Spark, ONNX Runtime has to be told: the one that goes into the jar.
 onnxruntime := ORT_DYLIB_PATH=$$(gradle --quiet onnxruntimeLibrary)
 
-.PHONY: help setup build run test test-rust test-jvm test-e2e test-parity parity-models parity lint format reference golden bench clean
+.PHONY: help setup build run test test-rust test-jvm test-e2e test-parity parity-models parity lint format reference golden bench bench-images clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -66,6 +66,10 @@ golden: reference ## make the reference values of the tests again
 bench: build .venv-bench-peers/.made-from .venv-bench-synapseml/.made-from ## measure against other ways to do the same (3 GB to download; BENCH="--only limit,spark-onnx")
 	@gradle --quiet -p benchmarks/jvm || echo "The contenders in Scala could not be built."
 	@$(env) $(onnxruntime) .venv/bin/python benchmarks/run.py $(BENCH)
+
+bench-images: reference ## decoding and resizing next to Pillow and other Rust libraries, in time and in bytes
+	@$(env) cargo build --release --quiet -p spark-classify-core --example image_libraries
+	@$(env) .venv-reference/bin/python benchmarks/image_libraries.py
 
 lint: build ## rustfmt, clippy, scalafmt, ruff
 	@cargo fmt --all --check

@@ -15,12 +15,25 @@ pub(super) const PRECISION_BITS: u32 = 32 - 8 - 2;
 pub(super) struct Weights {
     taps: Vec<Tap>,
     values: Vec<i32>,
-    /// The same in groups of four taps, the last one filled up with zeros.
-    groups: Vec<Group>,
+    /// The same in two parts, with a zero before and after those of each output sample.
+    upper: Vec<i16>,
+    lower: Vec<i16>,
 }
 
-/// Four weights, each split into two numbers of 16 bits: the upper four, then the lower four, the first one lowest.
-pub(super) type Group = [u64; 2];
+/// The weights of an output sample as upper * 2^[`LOWER_BITS`] + lower, with a zero before and after them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Parts<'a> {
+    upper: &'a [i16],
+    lower: &'a [i16],
+}
+
+impl<'a> Parts<'a> {
+    /// The weights in pairs, from the `skip`ped one on; the zeros count.
+    pub(super) fn pairs(self, skip: usize) -> (&'a [[i16; 2]], &'a [[i16; 2]]) {
+        let pairs = |parts: &'a [i16]| parts[skip..].as_chunks().0;
+        (pairs(self.upper), pairs(self.lower))
+    }
+}
 
 /// The bits of a weight's lower part.
 pub(super) const LOWER_BITS: u32 = 11;
@@ -31,8 +44,6 @@ struct Tap {
     first: usize,
     /// Where this output's weights begin in `values`; they end where the next one's begin.
     start: usize,
-    /// The same in `groups`.
-    first_group: usize,
 }
 
 impl Weights {
@@ -44,7 +55,6 @@ impl Weights {
         let inverse = 1.0 / filter_scale;
         let mut taps = Vec::with_capacity(axis.window.len() + 1);
         let mut values = Vec::new();
-        let mut groups = Vec::new();
         let mut exact = Vec::new();
         for output in axis.window.clone() {
             let center = (output as f64 + 0.5) * scale;
@@ -54,25 +64,41 @@ impl Weights {
             exact.clear();
             exact.extend((first..end).map(|input| (filter.function)((input as f64 - center + 0.5) * inverse)));
             let sum: f64 = exact.iter().sum();
-            let start = values.len();
             taps.push(Tap {
                 first,
-                start,
-                first_group: groups.len(),
+                start: values.len(),
             });
             values.extend(
                 exact
                     .iter()
                     .map(|weight| to_fixed(if sum == 0.0 { *weight } else { weight / sum })),
             );
-            groups.extend(values[start..].chunks(4).map(group));
         }
         taps.push(Tap {
             first: 0,
             start: values.len(),
-            first_group: groups.len(),
         });
-        Self { taps, values, groups }
+        let mut weights = Self {
+            taps,
+            values,
+            upper: Vec::new(),
+            lower: Vec::new(),
+        };
+        weights.split();
+        weights
+    }
+
+    /// Fills the parts. The upper one fits: weights have a sum of 1, and no filter has one above 2.
+    fn split(&mut self) {
+        let padded = self.values.len() + 2 * self.outputs();
+        let (mut upper, mut lower) = (Vec::with_capacity(padded), Vec::with_capacity(padded));
+        for (_, weights) in self.iter() {
+            for weight in [0].iter().chain(weights).chain(&[0]) {
+                upper.push((weight >> LOWER_BITS) as i16);
+                lower.push((weight & ((1 << LOWER_BITS) - 1)) as i16);
+            }
+        }
+        (self.upper, self.lower) = (upper, lower);
     }
 
     /// For every output sample: its first input sample and its weights.
@@ -82,11 +108,16 @@ impl Weights {
             .map(|pair| (pair[0].first, &self.values[pair[0].start..pair[1].start]))
     }
 
-    /// For every output sample: its first input sample, and its weights in groups.
-    pub(super) fn iter_groups(&self) -> impl ExactSizeIterator<Item = (usize, &[Group])> {
-        self.taps
-            .windows(2)
-            .map(|pair| (pair[0].first, &self.groups[pair[0].first_group..pair[1].first_group]))
+    /// For every output sample: its first input sample, and its weights in parts.
+    pub(super) fn iter_parts(&self) -> impl ExactSizeIterator<Item = (usize, Parts<'_>)> {
+        self.taps.windows(2).enumerate().map(|(output, pair)| {
+            let range = pair[0].start + 2 * output..pair[1].start + 2 * (output + 1);
+            let parts = Parts {
+                upper: &self.upper[range.clone()],
+                lower: &self.lower[range],
+            };
+            (pair[0].first, parts)
+        })
     }
 
     /// The number of output samples.
@@ -104,18 +135,6 @@ impl Weights {
             .unwrap_or(0);
         first..end
     }
-}
-
-/// Splits up to four weights. None is large: their sum is 1, and no filter has one above 2.
-fn group(weights: &[i32]) -> Group {
-    let mut group = [0; 2];
-    for (index, weight) in weights.iter().enumerate() {
-        let parts = [weight >> LOWER_BITS, weight & ((1 << LOWER_BITS) - 1)];
-        for (packed, part) in group.iter_mut().zip(parts) {
-            *packed |= u64::from(part as u16) << (16 * index);
-        }
-    }
-    group
 }
 
 /// Rounds half away from zero.

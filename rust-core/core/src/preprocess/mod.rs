@@ -21,6 +21,8 @@ mod options;
 mod orientation;
 mod png;
 mod resize;
+#[cfg(target_arch = "x86_64")]
+mod strip_avx2;
 mod tiff;
 mod tiff_directory;
 mod tiff_samples;

@@ -53,6 +53,11 @@ impl<'a> View<'a> {
         &self.pixels[index * self.stride..][..self.row_length]
     }
 
+    /// The bytes from byte `at` of a row on, to the end of the image or beyond that of the row.
+    pub(super) fn from(self, index: usize, at: usize) -> &'a [u8] {
+        &self.pixels[index * self.stride + at..]
+    }
+
     /// The rows from top to bottom.
     pub(super) fn rows(self) -> impl Iterator<Item = &'a [u8]> {
         (0..self.height).map(move |index| self.row(index))

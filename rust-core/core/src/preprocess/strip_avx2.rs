@@ -1,0 +1,195 @@
+//! Eight rows of an image turned so that a convolution along the rows needs no shuffling.
+//!
+//! Vectors hold one channel of eight rows. A window's samples are turned once, whatever the number of windows they are
+//! in, and no more than a few thousand bytes ahead, which stay in the first-level cache.
+
+use std::arch::x86_64::{
+    __m128i, __m256i, _mm256_add_epi32, _mm256_and_si256, _mm256_castsi128_si256, _mm256_inserti128_si256,
+    _mm256_packs_epi32, _mm256_packus_epi16, _mm256_set1_epi16, _mm256_setr_epi8, _mm256_setzero_si256,
+    _mm256_shuffle_epi8, _mm256_srli_epi16, _mm256_unpackhi_epi32, _mm256_unpackhi_epi64, _mm256_unpacklo_epi32,
+    _mm256_unpacklo_epi64, _mm_loadu_si128,
+};
+
+use super::convolve_avx2::{bytes_of, round, Pair, Sums};
+use super::filter::Parts;
+
+/// Rows of a strip: as many as a vector has sums.
+pub(super) const ROWS: usize = 8;
+
+/// Columns that are turned at once.
+pub(super) const COLUMNS: usize = 4;
+
+/// Pairs of columns that are kept, an even number.
+const CAPACITY: usize = 168;
+
+/// For the channels red, green and blue, the samples of two columns side by side as numbers of 16 bits, of eight rows
+/// from top to bottom.
+type ColumnPair = [__m256i; 3];
+
+pub(super) struct Strip<'a> {
+    rows: [&'a [u8]; ROWS],
+    /// The pair of columns that `turned` begins with, and the one behind the last that is there.
+    start: usize,
+    end: usize,
+    turned: [ColumnPair; CAPACITY],
+}
+
+impl<'a> Strip<'a> {
+    #[target_feature(enable = "avx2")]
+    pub(super) fn new() -> Self {
+        Self {
+            rows: [&[]; ROWS],
+            start: 0,
+            end: 0,
+            turned: [[_mm256_setzero_si256(); 3]; CAPACITY],
+        }
+    }
+
+    /// Begins with other rows, of the same length.
+    pub(super) fn reset(&mut self, rows: [&'a [u8]; ROWS]) {
+        self.rows = rows;
+        (self.start, self.end) = (0, 0);
+    }
+
+    /// One column of the output: for four rows the reds, greens and blues, and four bytes of no meaning; then the same
+    /// of the next four. The weights are those of the columns from `first` on.
+    #[target_feature(enable = "avx2")]
+    pub(super) fn convolve(&mut self, first: usize, parts: Parts<'_>) -> __m256i {
+        let mut at = first / 2;
+        let mut sums = [_mm256_setzero_si256(); 3];
+        // Where the window begins with the second column of a pair, the first one is multiplied by the leading zero.
+        let (upper, lower) = parts.pairs(1 - first % 2);
+        for (upper, lower) in upper.chunks(CAPACITY).zip(lower.chunks(CAPACITY)) {
+            self.turn_to(at, upper.len());
+            let more = convolve(&self.turned[at - self.start..][..upper.len()], upper, lower);
+            sums = [
+                _mm256_add_epi32(sums[0], more[0]),
+                _mm256_add_epi32(sums[1], more[1]),
+                _mm256_add_epi32(sums[2], more[2]),
+            ];
+            at += upper.len();
+        }
+        let blue = round(sums[2]);
+        _mm256_packus_epi16(
+            _mm256_packs_epi32(round(sums[0]), round(sums[1])),
+            _mm256_packs_epi32(blue, blue),
+        )
+    }
+
+    /// Makes sure that `count` pairs of columns from the pair `first` on are there, no more than `CAPACITY`.
+    #[target_feature(enable = "avx2")]
+    fn turn_to(&mut self, first: usize, count: usize) {
+        if first < self.start || first + count > self.start + CAPACITY {
+            (self.start, self.end) = (first, first);
+        }
+        while self.end < first + count {
+            let at = self.end * 6;
+            let four = if at + 16 <= self.rows[0].len() {
+                turn(&self.rows, at)
+            } else {
+                turn(&self.ends(at).each_ref().map(<[u8; 16]>::as_slice), 0)
+            };
+            self.turned[self.end - self.start..][..2].copy_from_slice(&four);
+            self.end += 2;
+        }
+    }
+
+    /// What the rows have from byte `at` on, with zeros behind it.
+    #[cold]
+    fn ends(&self, at: usize) -> [[u8; 16]; ROWS] {
+        self.rows.map(|row| {
+            let mut padded = [0; 16];
+            let rest = row.get(at..).unwrap_or_default();
+            padded[..rest.len()].copy_from_slice(rest);
+            padded
+        })
+    }
+}
+
+/// The sums of samples times weights for the three channels.
+#[target_feature(enable = "avx2")]
+fn convolve(samples: &[ColumnPair], upper: &[[i16; 2]], lower: &[[i16; 2]]) -> [__m256i; 3] {
+    let (mut red, mut green, mut blue) = (Sums::new(), Sums::new(), Sums::new());
+    for ((samples, upper), lower) in samples.iter().zip(upper).zip(lower) {
+        let weights = Pair::new(*upper, *lower);
+        red.add(samples[0], weights);
+        green.add(samples[1], weights);
+        blue.add(samples[2], weights);
+    }
+    [red.total(), green.total(), blue.total()]
+}
+
+/// Four columns, from byte `at` of the rows on, where there are 16 bytes.
+#[target_feature(enable = "avx2")]
+fn turn(rows: &[&[u8]; ROWS], at: usize) -> [ColumnPair; 2] {
+    // Of each channel the bytes of the first, third, second and fourth pixel.
+    let order = _mm256_setr_epi8(
+        0, 6, 3, 9, 1, 7, 4, 10, 2, 8, 5, 11, -1, -1, -1, -1, 0, 6, 3, 9, 1, 7, 4, 10, 2, 8, 5, 11, -1, -1, -1, -1,
+    );
+    let row = |index: usize| load(&rows[index][at..].as_chunks().0[0]);
+    let two_rows = |index| {
+        let low = _mm256_castsi128_si256(row(index));
+        _mm256_shuffle_epi8(_mm256_inserti128_si256::<1>(low, row(index + 4)), order)
+    };
+    let [red, green, blue, _] = transpose([two_rows(0), two_rows(1), two_rows(2), two_rows(3)]);
+    let first = _mm256_set1_epi16(0xff);
+    [
+        [
+            _mm256_and_si256(red, first),
+            _mm256_and_si256(green, first),
+            _mm256_and_si256(blue, first),
+        ],
+        [
+            _mm256_srli_epi16::<8>(red),
+            _mm256_srli_epi16::<8>(green),
+            _mm256_srli_epi16::<8>(blue),
+        ],
+    ]
+}
+
+/// The rows of four columns that `Strip::convolve` gave, from top to bottom.
+#[target_feature(enable = "avx2")]
+pub(super) fn turn_back(columns: [__m256i; COLUMNS]) -> [[u8; COLUMNS * 3]; ROWS] {
+    let by_row = _mm256_setr_epi8(
+        0, 4, 8, -1, 1, 5, 9, -1, 2, 6, 10, -1, 3, 7, 11, -1, 0, 4, 8, -1, 1, 5, 9, -1, 2, 6, 10, -1, 3, 7, 11, -1,
+    );
+    let packed = _mm256_setr_epi8(
+        0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1, 0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1,
+    );
+    let mut rows = [[0; COLUMNS * 3]; ROWS];
+    let [a, b, c, d] = columns;
+    let two_rows = transpose([
+        _mm256_shuffle_epi8(a, by_row),
+        _mm256_shuffle_epi8(b, by_row),
+        _mm256_shuffle_epi8(c, by_row),
+        _mm256_shuffle_epi8(d, by_row),
+    ]);
+    for (index, two_rows) in two_rows.into_iter().enumerate() {
+        let bytes = bytes_of(_mm256_shuffle_epi8(two_rows, packed));
+        rows[index].copy_from_slice(&bytes[..12]);
+        rows[index + 4].copy_from_slice(&bytes[16..28]);
+    }
+    rows
+}
+
+/// Transposes four times four numbers of 32 bits in either half.
+#[target_feature(enable = "avx2")]
+fn transpose([a, b, c, d]: [__m256i; 4]) -> [__m256i; 4] {
+    let (ab, cd) = (_mm256_unpacklo_epi32(a, b), _mm256_unpacklo_epi32(c, d));
+    let (ab_high, cd_high) = (_mm256_unpackhi_epi32(a, b), _mm256_unpackhi_epi32(c, d));
+    [
+        _mm256_unpacklo_epi64(ab, cd),
+        _mm256_unpackhi_epi64(ab, cd),
+        _mm256_unpacklo_epi64(ab_high, cd_high),
+        _mm256_unpackhi_epi64(ab_high, cd_high),
+    ]
+}
+
+#[target_feature(enable = "avx2")]
+fn load(bytes: &[u8; 16]) -> __m128i {
+    #[allow(unsafe_code)]
+    // SAFETY: the array has the 16 bytes that are read, and they need no alignment.
+    unsafe {
+        _mm_loadu_si128(bytes.as_ptr().cast())
+    }
+}
