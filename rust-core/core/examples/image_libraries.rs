@@ -110,19 +110,19 @@ fn time_resize(
             let source = fir::images::ImageRef::new(source_size.0, source_size.1, &image.pixels, fir::PixelType::U8x3)?;
             let options = fir::ResizeOptions::new().resize_alg(fir::ResizeAlg::Convolution(fir_filter));
             let mut resizer = fir::Resizer::new();
-            let (least, resized) = time(|| {
+            let (least, output) = time(|| {
                 let mut target = fir::images::Image::new(columns, rows, fir::PixelType::U8x3);
                 resizer.resize(&source, &mut target, &options)?;
                 Ok(target)
             })?;
-            let pixels = resized.into_vec();
+            let pixels = output.into_vec();
             Ok((least, RgbImage { width, height, pixels }))
         }
         "image" => {
             let source = image::RgbImage::from_raw(source_size.0, source_size.1, image.pixels.clone())
                 .ok_or("the pixels do not fill the image")?;
-            let (least, resized) = time(|| Ok(imageops::resize(&source, columns, rows, imageops_filter)))?;
-            Ok((least, from_image(resized)))
+            let (least, output) = time(|| Ok(imageops::resize(&source, columns, rows, imageops_filter)))?;
+            Ok((least, from_image(output)))
         }
         _ => Err(format!("no such library: {library}").into()),
     }

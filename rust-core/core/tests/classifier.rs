@@ -202,7 +202,7 @@ fn threads_do_not_change_the_results() {
 fn every_thread_runs_parts_that_suit_the_model() {
     let image = plain_png(4, 6, [255, 0, 0]);
     for (images, threads, batch, expected) in [
-        (40, 1, 0, vec![14, 14, 12]),
+        (20, 1, 0, vec![7, 7, 6]),
         (7, 2, 0, vec![4, 3]),
         (3, 8, 0, vec![1, 1, 1]),
         (5, 2, 4, vec![4, 1]),
