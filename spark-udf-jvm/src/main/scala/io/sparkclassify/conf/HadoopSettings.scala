@@ -34,8 +34,13 @@ final class HadoopSettings private (private val values: Map[String, String]) ext
 
 object HadoopSettings {
 
-  // Reading the files is slow. A copy of it is not.
-  private lazy val classPath = new Configuration()
+  // Reading the files takes a tenth of a second, which each task would spend anew: a copy has what the original has read,
+  // and it reads when it is asked.
+  private lazy val classPath = {
+    val configuration = new Configuration()
+    configuration.size
+    configuration
+  }
 
   /** The settings of the session that is active on this thread; only for the driver. */
   def ofSession(): HadoopSettings = {
