@@ -1,10 +1,14 @@
 //! What an inference engine has to offer; everything else in this crate is independent of it.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 
+use crate::device::{Device, GpuOptions};
 use crate::error::Error;
 use crate::model::ModelDirectory;
 use crate::precision::Precision;
+use crate::preprocess::SampleTable;
 
 /// A model loaded into an inference engine, ready to run.
 ///
@@ -28,6 +32,44 @@ pub trait Backend: Send + Sync {
     /// # Errors
     /// [`Error::Inference`] when the engine fails or returns another shape than `[n, classes]`.
     fn run(&self, n: usize, nchw: &[f32], logits: &mut [f32]) -> Result<(), Error>;
+}
+
+/// A model in the memory of a device, which takes pixels and normalises them there: they are a quarter of the size of
+/// the tensor that they become.
+///
+/// [`Classifier`](crate::Classifier) gathers the images of all tasks into batches for it.
+pub trait DeviceBackend: Send + Sync {
+    /// The width of one row of logits, as the model itself tells it.
+    fn classes(&self) -> usize;
+
+    /// How many images the model takes at once: it runs best on a multiple of this number. 1 where it does not care.
+    fn batch_multiple(&self) -> usize {
+        1
+    }
+
+    /// A way to run the model, with memory for up to `images` images, for the thread that asks. Several lanes run at
+    /// the same time: while one computes, another one can copy.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device has no room for it.
+    fn lane(&self, images: usize) -> Result<Box<dyn Lane + '_>, Error>;
+}
+
+/// One of the ways to run a [`DeviceBackend`]. It belongs to the thread that made it.
+pub trait Lane {
+    /// Where the pixels of the next run go: `images * 3 * height * width` bytes, row-major, in the order of the planes of
+    /// the tensor. It is memory that the device copies from quickly.
+    fn pixels(&mut self) -> &mut [u8];
+
+    /// Normalises the first `n` images of [`pixels`](Self::pixels) and runs the model on them, and returns when the result
+    /// is there.
+    ///
+    /// * `n`: images in the batch, at least 1.
+    /// * `logits`: where the result goes, `n * classes` values, row-major, before softmax.
+    ///
+    /// # Errors
+    /// [`Error::Inference`] when the engine fails, out of memory or not, or returns another shape than `[n, classes]`.
+    fn run(&mut self, n: usize, logits: &mut [f32]) -> Result<(), Error>;
 }
 
 /// Checks the length of a buffer that [`Backend::run`] was given.
@@ -66,16 +108,38 @@ pub trait Engine: Send + Sync {
     /// [`Error::ModelFile`] when the file is missing or broken, [`Error::Option`] for an option this engine cannot
     /// honour, [`Error::EngineLibrary`] when the engine itself is not there.
     fn load(&self, model: &ModelDirectory, options: &LoadOptions) -> Result<Box<dyn Backend>, Error>;
+
+    /// Loads the engine's model file from `model` into the memory of GPU number `gpu`. `samples` are the values that it
+    /// is to make of pixels.
+    ///
+    /// # Errors
+    /// Those of [`load`](Self::load), and [`Error::Device`] when the GPU cannot be used, as that of an engine for which
+    /// there is none.
+    fn load_on_gpu(
+        &self,
+        model: &ModelDirectory,
+        gpu: u32,
+        samples: &SampleTable,
+        options: &LoadOptions,
+    ) -> Result<Arc<dyn DeviceBackend>, Error> {
+        let _ = (model, samples, options);
+        Err(Error::Device {
+            device: Device::Cuda(gpu),
+            reason: format!("the engine {} runs on the CPU only", self.name()),
+        })
+    }
 }
 
 /// How a model is to be loaded.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LoadOptions {
-    /// Where the model runs. Only `cpu` so far.
+    /// Where the model runs, as [`Device`] names it.
     pub device: String,
     /// The numbers it computes with. Each engine knows some precisions, and refuses the others.
     pub precision: Precision,
+    /// How it uses a GPU.
+    pub gpu: GpuOptions,
 }
 
 impl Default for LoadOptions {
@@ -83,6 +147,7 @@ impl Default for LoadOptions {
         Self {
             device: "cpu".to_owned(),
             precision: Precision::default(),
+            gpu: GpuOptions::default(),
         }
     }
 }

@@ -7,11 +7,13 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::backend::{Backend, Engine, LoadOptions};
-use crate::error::{Error, ImageError, Result};
+use crate::batcher::Batcher;
+use crate::device::Device;
+use crate::error::{Error, Result};
 use crate::model::{Labels, ModelDirectory, OutputKind};
 use crate::predictions::Predictions;
-use crate::preprocess::{DecodeOptions, ImageLimits, Preprocessor, Scratch, StageTimes};
-use crate::probe::check_output;
+use crate::preprocess::{DecodeOptions, ImageLimits, Preprocessor, SampleTable, Scratch, StageTimes};
+use crate::probe::{check_output, Sample};
 use crate::threads::{lock, on_threads};
 
 /// The images of one run of the model are at most so many. More gain no time with ONNX Runtime, and their activations
@@ -30,11 +32,44 @@ pub struct Classifier {
     model: ModelDirectory,
     preprocessor: Preprocessor,
     engine: &'static str,
-    backend: Box<dyn Backend>,
+    runner: Runner,
     load_time: Duration,
     tensors: Pool<Vec<f32>>,
     /// [`Preprocessor`] bounds the size of each.
     scratches: Pool<Scratch>,
+}
+
+/// Where the model runs.
+enum Runner {
+    /// On the threads that call, part by part of their batches.
+    Threads(Box<dyn Backend>),
+    /// On a device, which takes the images of all callers together.
+    Device(Batcher),
+}
+
+impl Runner {
+    fn classes(&self) -> usize {
+        match self {
+            Self::Threads(backend) => backend.classes(),
+            Self::Device(batcher) => batcher.classes(),
+        }
+    }
+
+    /// The model's outputs for one image.
+    fn try_on(&self, sample: Sample, length: usize) -> Result<Vec<f32>> {
+        match self {
+            Self::Threads(backend) => {
+                let mut output = vec![0.0; backend.classes()];
+                backend.run(1, &sample.tensor(length), &mut output)?;
+                Ok(output)
+            }
+            Self::Device(batcher) => {
+                let call = batcher.call(1);
+                call.submit(0, sample.pixels(length));
+                call.finish().map(|(output, _)| output)
+            }
+        }
+    }
 }
 
 /// How long the stages of one batch took.
@@ -44,7 +79,7 @@ pub struct BatchTimes {
     pub decode: Duration,
     /// Resizing, cropping and normalising, summed like `decode`.
     pub resize: Duration,
-    /// The model's runs and softmax, summed like `decode`.
+    /// The model's runs and softmax, summed like `decode`. Of a run on a device, the share of the batch's images.
     pub inference: Duration,
 }
 
@@ -57,8 +92,19 @@ impl Classifier {
     pub fn load(engine: &dyn Engine, dir: &Path, options: &LoadOptions) -> Result<Self> {
         let start = Instant::now();
         let model = ModelDirectory::open(dir)?;
-        let backend = engine.load(&model, options)?;
-        let (named, given) = (model.labels().len(), backend.classes());
+        let runner = match options.device.parse() {
+            Ok(Device::Cuda(gpu)) => {
+                let samples = SampleTable::new(model.preprocessor());
+                let batch_size = NonZeroUsize::new(options.gpu.batch_size).unwrap_or(NonZeroUsize::MIN);
+                Runner::Device(Batcher::start(
+                    engine.load_on_gpu(&model, gpu, &samples, options)?,
+                    batch_size,
+                )?)
+            }
+            // An engine knows its own devices, and refuses the others.
+            _ => Runner::Threads(engine.load(&model, options)?),
+        };
+        let (named, given) = (model.labels().len(), runner.classes());
         if named != given {
             return Err(model.config_error(
                 "id2label",
@@ -68,19 +114,21 @@ impl Classifier {
                 ),
             ));
         }
-        check_output(&model, &*backend)?;
+        let (height, width) = model.input_size();
+        check_output(&model, given, |sample| runner.try_on(sample, 3 * height * width))?;
         let load_time = start.elapsed();
         log::info!(
-            "loaded {} with {}: {named} classes, {} ms",
+            "loaded {} with {} on {}: {named} classes, {} ms",
             dir.display(),
             engine.name(),
+            options.device,
             load_time.as_millis()
         );
         Ok(Self {
             preprocessor: Preprocessor::new(model.preprocessor(), DecodeOptions::default()),
             model,
             engine: engine.name(),
-            backend,
+            runner,
             load_time,
             tensors: Pool::default(),
             scratches: Pool::default(),
@@ -135,7 +183,7 @@ impl Classifier {
     /// The work is done on this thread and `threads - 1` helpers, which live as long as the call. For preprocessing they
     /// take one image after the other; then each runs the model on parts of the batch.
     ///
-    /// A bad image does not disturb the others: its result is an [`ImageError`]. When no image is good, the model
+    /// A bad image does not disturb the others: its result is an [`ImageError`](crate::ImageError). When no image is good, the model
     /// does not run.
     ///
     /// # Errors
@@ -147,22 +195,12 @@ impl Classifier {
         threads: NonZeroUsize,
         predictions: &mut Predictions,
     ) -> Result<BatchTimes> {
-        predictions.reset(images.len(), self.backend.classes());
-        let mut tensor = self.tensors.take();
-        // Every slot is written by preprocessing, so that what an earlier batch left need not be cleared.
-        let length = images.len() * self.preprocessor.tensor_len();
-        tensor
-            .try_reserve_exact(length.saturating_sub(tensor.len()))
-            .map_err(|_| Error::Argument {
-                argument: "images",
-                reason: format!("not enough memory for a batch of {}; use smaller batches", images.len()),
-            })?;
-        tensor.resize(length, 0.0);
-
-        let stages = self.preprocess(images, threads, &mut tensor, &mut predictions.outcomes)?;
-        let mut inference = Duration::ZERO;
+        predictions.reset(images.len(), self.runner.classes());
+        let mut times = match &self.runner {
+            Runner::Threads(backend) => self.run_on_threads(&**backend, images, threads, predictions)?,
+            Runner::Device(batcher) => self.run_on_device(batcher, images, threads, predictions)?,
+        };
         if predictions.outcomes.iter().any(Result::is_ok) {
-            inference += self.infer(&tensor, threads, &mut predictions.values)?;
             let start = Instant::now();
             let kind = self.model.output_kind();
             predictions.finish(kind).map_err(|index| Error::Inference {
@@ -174,74 +212,132 @@ impl Classifier {
                     }
                 },
             })?;
-            inference += start.elapsed();
+            times.inference += start.elapsed();
+        }
+        Ok(times)
+    }
+
+    /// Preprocesses the whole batch, then runs the model on its parts.
+    fn run_on_threads(
+        &self,
+        backend: &dyn Backend,
+        images: &[&[u8]],
+        threads: NonZeroUsize,
+        predictions: &mut Predictions,
+    ) -> Result<BatchTimes> {
+        let mut tensor = self.tensors.take();
+        // Every slot is written by preprocessing, so that what an earlier batch left need not be cleared.
+        let image_len = self.preprocessor.tensor_len();
+        let length = images.len() * image_len;
+        tensor
+            .try_reserve_exact(length.saturating_sub(tensor.len()))
+            .map_err(|_| Error::Argument {
+                argument: "images",
+                reason: format!("not enough memory for a batch of {}; use smaller batches", images.len()),
+            })?;
+        tensor.resize(length, 0.0);
+
+        let slots = tensor.chunks_exact_mut(image_len);
+        let work = images.iter().zip(slots).zip(&mut predictions.outcomes);
+        let mut times = self.on_images(threads, images.len(), work, |((image, slot), outcome), scratch| {
+            let stages = self.preprocessor.preprocess(image, slot, scratch);
+            stages.map_err(|error| *outcome = Err(error)).ok()
+        })?;
+        if predictions.outcomes.iter().any(Result::is_ok) {
+            times.inference = infer(backend, &tensor, image_len, threads, &mut predictions.values)?;
         }
         if tensor.capacity() <= MAX_KEPT_VALUES {
             self.tensors.put(tensor);
         }
-        Ok(BatchTimes {
-            decode: stages.decode,
-            resize: stages.resize,
-            inference,
-        })
+        Ok(times)
     }
 
-    /// Fills the slots of the batch's tensor.
-    fn preprocess(
+    /// Hands each image over as soon as it is preprocessed, so that the device works on the first ones of the batch while
+    /// the others are still being decoded.
+    fn run_on_device(
         &self,
+        batcher: &Batcher,
         images: &[&[u8]],
         threads: NonZeroUsize,
-        tensor: &mut [f32],
-        outcomes: &mut [Result<(), ImageError>],
-    ) -> Result<StageTimes> {
-        let slots = tensor.chunks_exact_mut(self.preprocessor.tensor_len());
-        // Handing out one image after the other balances the load, whatever their sizes.
-        let work = Mutex::new(images.iter().zip(slots).zip(outcomes));
-        let finished = on_threads(threads.get().min(images.len()), || {
+        predictions: &mut Predictions,
+    ) -> Result<BatchTimes> {
+        let call = batcher.call(images.len());
+        let work = images.iter().zip(&mut predictions.outcomes).enumerate();
+        let mut times = self.on_images(threads, images.len(), work, |(place, (image, outcome)), scratch| {
+            let mut pixels = batcher.buffer(self.preprocessor.tensor_len());
+            match self.preprocessor.pixels(image, &mut pixels, scratch) {
+                Ok(stages) => {
+                    call.submit(place, pixels);
+                    Some(stages)
+                }
+                Err(error) => {
+                    batcher.recycle(pixels);
+                    *outcome = Err(error);
+                    None
+                }
+            }
+        })?;
+        (predictions.values, times.inference) = call.finish()?;
+        Ok(times)
+    }
+
+    /// Has `threads` threads take one piece of `work` after the other, which balances the load whatever the images'
+    /// sizes. Returns the times summed over all images; none of the model.
+    fn on_images<W: Send>(
+        &self,
+        threads: NonZeroUsize,
+        images: usize,
+        work: impl Iterator<Item = W> + Send,
+        preprocess: impl Fn(W, &mut Scratch) -> Option<StageTimes> + Sync,
+    ) -> Result<BatchTimes> {
+        let work = Mutex::new(work);
+        let finished = on_threads(threads.get().min(images), || {
             let mut scratch = self.scratches.take();
-            let mut times = StageTimes::default();
+            let mut times = BatchTimes::default();
             loop {
                 let next = lock(&work).next();
-                let Some(((image, slot), outcome)) = next else {
-                    break;
-                };
-                match self.preprocessor.preprocess(image, slot, &mut scratch) {
-                    Ok(stages) => {
-                        times.decode += stages.decode;
-                        times.resize += stages.resize;
-                    }
-                    Err(error) => *outcome = Err(error),
+                let Some(next) = next else { break };
+                if let Some(stages) = preprocess(next, &mut scratch) {
+                    times.decode += stages.decode;
+                    times.resize += stages.resize;
                 }
             }
             self.scratches.put(scratch);
             times
         })?;
-        Ok(StageTimes {
+        Ok(BatchTimes {
             decode: finished.iter().map(|times| times.decode).sum(),
             resize: finished.iter().map(|times| times.resize).sum(),
+            inference: Duration::ZERO,
         })
     }
+}
 
-    /// Makes logits of the batch's tensor, and returns the time that took, summed over the threads.
-    fn infer(&self, tensor: &[f32], threads: NonZeroUsize, logits: &mut [f32]) -> Result<Duration> {
-        let (image_len, classes) = (self.preprocessor.tensor_len(), self.backend.classes());
-        let images = logits.len() / classes;
-        let part = images_a_run(images, threads.get(), self.backend.batch_multiple());
-        let inputs = tensor.chunks(part * image_len);
-        let work = Mutex::new(inputs.zip(logits.chunks_mut(part * classes)));
-        on_threads(threads.get().min(images.div_ceil(part)), || {
-            let start = Instant::now();
-            loop {
-                let next = lock(&work).next();
-                let Some((nchw, logits)) = next else {
-                    return Ok(start.elapsed());
-                };
-                self.backend.run(logits.len() / classes, nchw, logits)?;
-            }
-        })?
-        .into_iter()
-        .sum()
-    }
+/// Makes logits of the batch's tensor, and returns the time that took, summed over the threads.
+fn infer(
+    backend: &dyn Backend,
+    tensor: &[f32],
+    image_len: usize,
+    threads: NonZeroUsize,
+    logits: &mut [f32],
+) -> Result<Duration> {
+    let classes = backend.classes();
+    let images = logits.len() / classes;
+    let part = images_a_run(images, threads.get(), backend.batch_multiple());
+    let inputs = tensor.chunks(part * image_len);
+    let work = Mutex::new(inputs.zip(logits.chunks_mut(part * classes)));
+    on_threads(threads.get().min(images.div_ceil(part)), || {
+        let start = Instant::now();
+        loop {
+            let next = lock(&work).next();
+            let Some((nchw, logits)) = next else {
+                return Ok(start.elapsed());
+            };
+            backend.run(logits.len() / classes, nchw, logits)?;
+        }
+    })?
+    .into_iter()
+    .sum()
 }
 
 /// How many images of a batch one run of the model has, so that all threads have as many runs of about equal size, of

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::device::Device;
+
 /// Result with this crate's [`enum@Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -45,6 +47,15 @@ pub enum Error {
         /// The refused value.
         value: String,
         /// Why, and what is accepted.
+        reason: String,
+    },
+
+    /// A device is missing, or the engine cannot use it.
+    #[error("device {device}: {reason}")]
+    Device {
+        /// The device.
+        device: Device,
+        /// What is missing, and what to install or set.
         reason: String,
     },
 
@@ -169,6 +180,7 @@ impl Error {
             Self::Image(_) => "CLASSIFY_BAD_IMAGE",
             Self::ModelFile { .. } | Self::ModelField { .. } => "CLASSIFY_BAD_MODEL",
             Self::Option { .. } => "CLASSIFY_BAD_CONFIGURATION",
+            Self::Device { .. } => "CLASSIFY_DEVICE_UNAVAILABLE",
             Self::EngineLibrary { .. } => "CLASSIFY_BACKEND_UNAVAILABLE",
             Self::Inference { .. } => "CLASSIFY_INFERENCE_FAILED",
             Self::StaleHandle(_) | Self::Argument { .. } | Self::Internal(_) => "CLASSIFY_INTERNAL_ERROR",

@@ -28,8 +28,11 @@
 //! ```
 
 pub mod backend;
+mod batcher;
 pub mod classifier;
 pub mod cpu;
+pub mod cuda;
+pub mod device;
 pub mod error;
 pub mod model;
 pub mod panics;
@@ -39,10 +42,11 @@ pub mod preprocess;
 mod probe;
 mod threads;
 
-pub use backend::{Backend, Engine, LoadOptions};
+pub use backend::{Backend, DeviceBackend, Engine, Lane, LoadOptions};
 pub use classifier::{BatchTimes, Classifier};
+pub use device::{Device, GpuOptions};
 pub use error::{Error, ImageError, Measure, Result};
 pub use model::ModelDirectory;
 pub use precision::Precision;
 pub use predictions::{Prediction, Predictions};
-pub use preprocess::{DecodeOptions, ImageLimits};
+pub use preprocess::{DecodeOptions, ImageLimits, SampleTable};

@@ -1,6 +1,5 @@
 //! Whether a model gives what its directory says.
 
-use crate::backend::Backend;
 use crate::error::Result;
 use crate::model::{ModelDirectory, OutputKind, OUTPUT_KIND_FIELD};
 
@@ -14,21 +13,51 @@ pub(crate) fn are_probabilities(values: &[f32]) -> bool {
     values.iter().all(|value| *value >= 0.0) && (sum - 1.0).abs() <= TOLERANCE
 }
 
-/// Runs the model on two images, one empty and one of noise, and compares the results with `function_to_apply`.
+/// The two images that a model is tried on: one is empty and the other one noise.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Sample {
+    Empty,
+    Noise,
+}
+
+impl Sample {
+    /// The image as a tensor of `length` values.
+    pub(crate) fn tensor(self, length: usize) -> Vec<f32> {
+        match self {
+            Self::Empty => vec![0.0; length],
+            // Numbers from -2 to 2, which is about where normalised pixels lie.
+            Self::Noise => noise()
+                .take(length)
+                .map(|bits| bits as f32 / 4_194_304.0 - 2.0)
+                .collect(),
+        }
+    }
+
+    /// The image as `length` samples of pixels.
+    pub(crate) fn pixels(self, length: usize) -> Vec<u8> {
+        match self {
+            Self::Empty => vec![0; length],
+            Self::Noise => noise().take(length).map(|bits| (bits >> 16) as u8).collect(),
+        }
+    }
+}
+
+/// Runs the model on two images and compares the results with `function_to_apply`. `run` gives its outputs for one of
+/// them, of which there are `classes`.
 ///
 /// # Errors
-/// `Error::ModelField` when probabilities are announced and the model gives other numbers, and what
-/// [`Backend::run`] returns. The opposite, logits that look like probabilities, is a warning: logits may be anything.
-pub(crate) fn check_output(model: &ModelDirectory, backend: &dyn Backend) -> Result<()> {
-    let (height, width) = model.input_size();
-    let length = 3 * height * width;
+/// `Error::ModelField` when probabilities are announced and the model gives other numbers, and what `run` returns. The
+/// opposite, logits that look like probabilities, is a warning: logits may be anything.
+pub(crate) fn check_output(
+    model: &ModelDirectory,
+    classes: usize,
+    run: impl Fn(Sample) -> Result<Vec<f32>>,
+) -> Result<()> {
     let mut probabilities = 0;
     let mut last = Vec::new();
-    for image in [vec![0.0; length], noise(length)] {
-        let mut output = vec![0.0; backend.classes()];
-        backend.run(1, &image, &mut output)?;
-        probabilities += usize::from(are_probabilities(&output));
-        last = output;
+    for sample in [Sample::Empty, Sample::Noise] {
+        last = run(sample)?;
+        probabilities += usize::from(are_probabilities(&last));
     }
     match (model.output_kind(), probabilities) {
         (OutputKind::Probabilities, 0 | 1) => Err(model.config_error(
@@ -42,7 +71,7 @@ pub(crate) fn check_output(model: &ModelDirectory, backend: &dyn Backend) -> Res
             ),
         )),
         // A single class may have the logit 1.
-        (OutputKind::Logits, 2) if backend.classes() > 1 => {
+        (OutputKind::Logits, 2) if classes > 1 => {
             log::warn!(
                 "{}: the model seems to give probabilities, and softmax is applied to them once more; if so, write \
                  \"{OUTPUT_KIND_FIELD}\": \"none\" into config.json",
@@ -54,14 +83,10 @@ pub(crate) fn check_output(model: &ModelDirectory, backend: &dyn Backend) -> Res
     }
 }
 
-/// Numbers from -2 to 2, which is about where normalised pixels lie; always the same ones.
-fn noise(length: usize) -> Vec<f32> {
-    let mut state = 1_u32;
-    let mut next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 8) as f32 / 4_194_304.0 - 2.0
-    };
-    (0..length).map(|_| next()).collect()
+/// Numbers of 24 bits; always the same ones.
+fn noise() -> impl Iterator<Item = u32> {
+    let next = |state: &u32| Some(state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223));
+    std::iter::successors(next(&1), next).map(|state| state >> 8)
 }
 
 #[cfg(test)]

@@ -33,8 +33,9 @@ use std::time::{Duration, Instant};
 pub use self::decode::RgbImage;
 use self::geometry::Axis;
 use self::normalize::Normalizer;
+pub use self::normalize::SampleTable;
 pub use self::options::{DecodeOptions, ImageLimits};
-use self::resize::Resizer;
+use self::resize::{Resizer, View};
 use crate::error::ImageError;
 use crate::model::{PreprocessorConfig, Resampling};
 
@@ -138,20 +139,48 @@ impl Preprocessor {
     /// # Panics
     /// If `chw` has not [`tensor_len`](Self::tensor_len) values.
     pub fn preprocess(&self, bytes: &[u8], chw: &mut [f32], scratch: &mut Scratch) -> Result<StageTimes, ImageError> {
+        self.fill(bytes, chw, scratch, Normalizer::write)
+    }
+
+    /// Writes the pixels of the compressed image `bytes` into `chw`, before they are normalised: a [`SampleTable`] makes
+    /// the tensor of them. On an error the slot is filled with zeros.
+    ///
+    /// # Errors
+    /// As [`preprocess`](Self::preprocess).
+    ///
+    /// # Panics
+    /// If `chw` has not [`tensor_len`](Self::tensor_len) values.
+    pub fn pixels(&self, bytes: &[u8], chw: &mut [u8], scratch: &mut Scratch) -> Result<StageTimes, ImageError> {
+        self.fill(bytes, chw, scratch, Normalizer::write_samples)
+    }
+
+    fn fill<T: Default + Copy>(
+        &self,
+        bytes: &[u8],
+        chw: &mut [T],
+        scratch: &mut Scratch,
+        write: fn(&Normalizer, View<'_>, &Axis, &Axis, &mut [T]),
+    ) -> Result<StageTimes, ImageError> {
         assert_eq!(
             chw.len(),
             self.tensor_len(),
             "the slot must have the size of the model's input"
         );
-        let result = self.try_preprocess(bytes, chw, scratch);
+        let result = self.try_fill(bytes, chw, scratch, write);
         if result.is_err() {
-            chw.fill(0.0);
+            chw.fill(T::default());
         }
         scratch.shrink();
         result
     }
 
-    fn try_preprocess(&self, bytes: &[u8], chw: &mut [f32], scratch: &mut Scratch) -> Result<StageTimes, ImageError> {
+    fn try_fill<T>(
+        &self,
+        bytes: &[u8],
+        chw: &mut [T],
+        scratch: &mut Scratch,
+        write: fn(&Normalizer, View<'_>, &Axis, &Axis, &mut [T]),
+    ) -> Result<StageTimes, ImageError> {
         let start = Instant::now();
         let Scratch { image, raw, resizer } = scratch;
         let target = |width, height| {
@@ -168,7 +197,7 @@ impl Preprocessor {
             .resize
             .map_or(Resampling::Nearest, |resize| resize.resampling);
         let view = resizer.resize(image, resampling, &y, &x)?;
-        self.normalizer.write(view, &y, &x, chw);
+        write(&self.normalizer, view, &y, &x, chw);
         Ok(StageTimes {
             decode: decoded - start,
             resize: decoded.elapsed(),

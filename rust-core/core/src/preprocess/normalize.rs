@@ -4,6 +4,20 @@ use super::geometry::Axis;
 use super::resize::View;
 use crate::model::PreprocessorConfig;
 
+/// What becomes of each 8-bit sample in the planes of the input tensor, for engines that normalise pixels themselves:
+/// 3 x 256 values, by plane and sample.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SampleTable(pub [[f32; 256]; 3]);
+
+impl SampleTable {
+    /// The table of this configuration.
+    #[must_use]
+    pub fn new(config: &PreprocessorConfig) -> Self {
+        let Normalizer { values, channels } = Normalizer::new(config);
+        Self(channels.map(|channel| values[channel]))
+    }
+}
+
 /// The value of every sample of every channel, computed once: 3 x 256.
 ///
 /// The arithmetic is that of Hugging Face's image processors: the product with `rescale_factor` in double precision,
@@ -33,6 +47,22 @@ impl Normalizer {
         }
         let channels = if config.bgr { [2, 1, 0] } else { [0, 1, 2] };
         Self { values, channels }
+    }
+
+    /// Writes interleaved samples as three planes into `chw`, without normalising them: a [`SampleTable`] does that.
+    pub(super) fn write_samples(&self, view: View<'_>, y: &Axis, x: &Axis, chw: &mut [u8]) {
+        if x.window.len() < x.output || y.window.len() < y.output {
+            chw.fill(0);
+        }
+        for (plane, channel) in chw.chunks_exact_mut(y.output * x.output).zip(self.channels) {
+            let rows = plane.chunks_exact_mut(x.output).skip(y.offset);
+            for (row, from) in rows.zip(view.rows()) {
+                let to = &mut row[x.offset..x.offset + x.window.len()];
+                for (sample, pixel) in to.iter_mut().zip(from.chunks_exact(3)) {
+                    *sample = pixel[channel];
+                }
+            }
+        }
     }
 
     /// Writes interleaved samples as three planes into `chw`. Where the crop reaches beyond the image, the sample is
