@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed=cpp/module.cpp");
+    println!("cargo::rerun-if-changed=cpp");
     println!("cargo::rerun-if-env-changed=LIBTORCH_INCLUDE");
     match compile() {
         Ok(()) => ExitCode::SUCCESS,
@@ -41,14 +41,15 @@ fn compile() -> Result<(), String> {
         // torch's headers are not ours to clean.
         .warnings(false)
         .file("cpp/module.cpp")
+        .file("cpp/lane.cpp")
         .try_compile("spark_classify_torch")
-        .map_err(|cause| format!("cpp/module.cpp: {cause}"))?;
+        .map_err(|cause| format!("cpp: {cause}"))?;
 
     println!("cargo::rustc-link-lib=torch_cpu");
     println!("cargo::rustc-link-lib=c10");
     println!("cargo::metadata=libtorch_lib={}", lib.display());
     // So that this crate's tests start without LD_LIBRARY_PATH.
-    println!("cargo::rustc-link-arg-tests=-Wl,-rpath,{}", lib.display());
+    println!("cargo::rustc-link-arg=-Wl,-rpath,{}", lib.display());
     Ok(())
 }
 

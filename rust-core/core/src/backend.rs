@@ -142,6 +142,23 @@ pub struct LoadOptions {
     pub gpu: GpuOptions,
 }
 
+impl LoadOptions {
+    /// Refuses every device but the CPU, for [`Engine::load`].
+    ///
+    /// # Errors
+    /// [`Error::Option`].
+    pub fn require_cpu(&self) -> Result<(), Error> {
+        match self.device.parse()? {
+            Device::Cpu => Ok(()),
+            Device::Cuda(_) => Err(Error::Option {
+                option: "device",
+                value: self.device.clone(),
+                reason: "a model on a GPU is loaded by `load_on_gpu`".to_owned(),
+            }),
+        }
+    }
+}
+
 impl Default for LoadOptions {
     fn default() -> Self {
         Self {

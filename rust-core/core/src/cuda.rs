@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use crate::device::Device;
 use crate::error::Error;
+use crate::libraries;
 
 /// The library of the driver, which comes with it and never with CUDA.
 const LIBRARY: &str = "libcuda.so.1";
@@ -71,8 +72,8 @@ fn ask() -> Result<Driver, String> {
     // where it finds those of the system.
     let library = unsafe { libloading::Library::new(LIBRARY) }.map_err(|cause| {
         format!(
-            "there is no NVIDIA driver: {LIBRARY} cannot be loaded ({cause}); install the driver, or start the container \
-             with its GPUs (docker run --gpus all)"
+            "there is no NVIDIA driver: {}; install the driver, or start the container with its GPUs (docker run --gpus all)",
+            libraries::reason(&cause)
         )
     })?;
     let driver = Calls::of(&library)?.driver();
@@ -95,7 +96,8 @@ struct Calls<'a> {
 
 impl<'a> Calls<'a> {
     fn of(library: &'a libloading::Library) -> Result<Self, String> {
-        let no_driver = |cause: libloading::Error| format!("{LIBRARY} is no NVIDIA driver: {cause}");
+        let no_driver =
+            |cause: libloading::Error| format!("{LIBRARY} is no NVIDIA driver: {}", libraries::reason(&cause));
         // SAFETY: the symbols of these names have these types, see above.
         unsafe {
             Ok(Self {

@@ -34,6 +34,7 @@ pub mod cpu;
 pub mod cuda;
 pub mod device;
 pub mod error;
+pub mod libraries;
 pub mod model;
 pub mod panics;
 pub mod precision;

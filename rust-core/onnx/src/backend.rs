@@ -112,7 +112,7 @@ fn infer<T>(
     read: impl FnOnce(&[i64], &[f32]) -> Result<T, Reason>,
 ) -> Result<T, Reason> {
     let input = signature.tensor(batch, nchw)?;
-    let output = session.run(&signature.input, &input, &signature.output)?;
+    let output = session.run(&signature.input, &*input, &signature.output)?;
     let (shape, values) = output_values(&output)?;
     read(shape, &values)
 }

@@ -14,18 +14,24 @@
 //! ```
 
 mod backend;
+mod cuda;
+mod device;
 mod library;
+mod pixels;
 mod session;
 mod signature;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use spark_classify_core::backend::{Backend, Engine, LoadOptions};
-use spark_classify_core::error::{Error, Result};
+use spark_classify_core::backend::{Backend, DeviceBackend, Engine, LoadOptions};
+use spark_classify_core::error::Result;
 use spark_classify_core::model::ModelDirectory;
-use spark_classify_core::Precision;
+use spark_classify_core::{Precision, SampleTable};
 
 use crate::backend::OnnxBackend;
+use crate::device::OnnxOnDevice;
+use crate::session::Provider;
 
 /// The engine's name in SQL, configuration and errors.
 const ENGINE: &str = "onnx";
@@ -34,7 +40,7 @@ const ENGINE: &str = "onnx";
 const MODEL_FILE: &str = "model.onnx";
 const INT8_MODEL_FILE: &str = "model.int8.onnx";
 
-/// ONNX Runtime on the CPU.
+/// ONNX Runtime, on the CPU or on a GPU.
 #[derive(Debug, Clone)]
 pub struct OnnxEngine {
     library: PathBuf,
@@ -62,14 +68,12 @@ impl Engine for OnnxEngine {
         Ok(library::load(&self.library)?.version.clone())
     }
 
+    fn devices(&self) -> Vec<String> {
+        spark_classify_core::cuda::devices()
+    }
+
     fn load(&self, model: &ModelDirectory, options: &LoadOptions) -> Result<Box<dyn Backend>> {
-        if options.device != "cpu" {
-            return Err(Error::Option {
-                option: "device",
-                value: options.device.clone(),
-                reason: "the onnx backend runs on `cpu` only".to_owned(),
-            });
-        }
+        options.require_cpu()?;
         let file = match options.precision {
             Precision::Fp32 => MODEL_FILE,
             Precision::Int8 => INT8_MODEL_FILE,
@@ -81,5 +85,30 @@ impl Engine for OnnxEngine {
         let environment = library::environment(&self.library)?;
         let backend = OnnxBackend::load(environment, model.file(file)?, model.preprocessor())?;
         Ok(Box::new(backend))
+    }
+
+    fn load_on_gpu(
+        &self,
+        model: &ModelDirectory,
+        gpu: u32,
+        samples: &SampleTable,
+        options: &LoadOptions,
+    ) -> Result<Arc<dyn DeviceBackend>> {
+        if options.precision != Precision::Fp32 {
+            let reason = "the onnx backend has only `fp32` on a GPU, where a model of float16 keeps its own precision";
+            return Err(options.precision.refused(reason.to_owned()));
+        }
+        let name = spark_classify_core::cuda::gpu(gpu)?;
+        let environment = library::environment(&self.library)?;
+        cuda::find_libraries(&self.library);
+        let backend = OnnxOnDevice::load(
+            environment,
+            model.file(MODEL_FILE)?,
+            model.preprocessor(),
+            samples,
+            Provider::Cuda(gpu, options.gpu),
+        )?;
+        log::info!("ONNX Runtime uses GPU {gpu}, {name}");
+        Ok(Arc::new(backend))
     }
 }

@@ -9,6 +9,7 @@ use once_cell::sync::OnceCell;
 use ort::environment::Environment;
 use ort::logging::LogLevel;
 use spark_classify_core::error::{Error, Result};
+use spark_classify_core::libraries;
 
 use crate::ENGINE;
 
@@ -84,7 +85,7 @@ fn open(path: &Path) -> Result<Library> {
     // SAFETY: loading a library runs its initialisers. The caller names the library to run inference with, and so
     // trusts its code; ONNX Runtime's initialisers have no preconditions.
     let handle = unsafe { libloading::Library::new(path) }
-        .map_err(|cause| unavailable(format!("cannot load {}: {cause}", path.display())))?;
+        .map_err(|cause| unavailable(format!("cannot load {}: {}", path.display(), libraries::reason(&cause))))?;
     let version = {
         // SAFETY: the symbol of this name has this type in every ONNX Runtime since 1.0 (onnxruntime_c_api.h).
         let base = unsafe { handle.get::<unsafe extern "C" fn() -> *const ort::sys::OrtApiBase>(b"OrtGetApiBase") }

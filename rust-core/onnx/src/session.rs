@@ -3,72 +3,117 @@
 //! ONNX Runtime lets several threads run one session: "Multiple threads can invoke the `Run()` method on the same
 //! inference session object", and to that end kernels are stateless (`docs/InferenceHighLevelDesign.md` of its sources).
 //! An execution provider that cannot do it says so (`IExecutionProvider::ConcurrentRunSupported`), and the session then
-//! takes a lock; that of the CPU, the only one that is registered here, can. `ort` nevertheless takes `&mut self` for
-//! every provider, because some of them broke the rule, so this file calls `Run` itself.
+//! takes a lock; those of the CPU and of CUDA, the ones that are registered here, can: CUDA's gives each run a stream of
+//! its own. `ort` nevertheless takes `&mut self` for every provider, because some of them broke the rule, so this file
+//! calls `Run` itself.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString};
 use std::path::Path;
 use std::ptr::{self, NonNull};
 
+use ort::editor::Model;
 use ort::environment::Environment;
-use ort::session::builder::GraphOptimizationLevel;
+use ort::ep::{self, ArenaExtendStrategy};
+use ort::memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, MemoryType};
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::value::{DynValue, Outlet};
 use ort::AsPointer;
+use spark_classify_core::GpuOptions;
 
 /// Why ONNX Runtime refused something; the caller knows what to call it.
 pub(crate) type Reason = String;
 
-/// A session on the CPU, with the one copy of the model's weights.
+/// Where a session runs its model.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Provider {
+    /// On the thread that calls.
+    Cpu,
+    /// On a GPU, by its number. Operators that CUDA's provider lacks run on the CPU.
+    Cuda(u32, GpuOptions),
+}
+
+/// A session, with the one copy of the model's weights.
 #[derive(Debug)]
-pub(crate) struct Session(ort::session::Session);
+pub(crate) struct Session {
+    session: ort::session::Session,
+    provider: Provider,
+}
 
 impl Session {
-    /// A session of the model file at `path`.
-    ///
-    /// A run takes the thread it is called on and no other: callers that own several cores run several batches.
-    ///
-    /// The CPU arena stays on, as it is by default: without it every run gives its activations back to the system and
-    /// faults them in again, which costs a tenth of the time. It grows to what the runs of one moment need together.
-    /// Planning one block for each batch size (the memory pattern) is off: it doubles the arena and gains no time.
+    /// A session on the CPU of the model file at `path`.
     pub(crate) fn open(environment: &Environment, path: &Path) -> Result<Self, Reason> {
-        let create = || {
-            ort::session::Session::builder(environment)?
-                .with_optimization_level(GraphOptimizationLevel::All)?
-                .with_memory_pattern(false)?
-                .with_intra_threads(1)?
-                .with_inter_threads(1)?
-                .commit_from_file(path)
+        let create = || builder(environment)?.commit_from_file(path);
+        let session = create().map_err(reason)?;
+        Ok(Self {
+            session,
+            provider: Provider::Cpu,
+        })
+    }
+
+    /// A session of the model file at `path`, to which `addition` adds nodes when it has seen what the model takes and gives.
+    ///
+    /// # Errors
+    /// [`NotOpened::Provider`] when the provider itself is not to be had.
+    pub(crate) fn open_with<T>(
+        environment: &Environment,
+        path: &Path,
+        provider: Provider,
+        addition: impl FnOnce(&ort::session::Session) -> Result<(Model, T), Reason>,
+    ) -> Result<(Self, T), NotOpened> {
+        let mut builder = builder(environment).map_err(model_refused)?;
+        if let Provider::Cuda(gpu, options) = provider {
+            builder = builder
+                .with_execution_providers([cuda(gpu, options)])
+                .map_err(|error| NotOpened::Provider(error.message().to_owned()))?;
+        }
+        let mut edited = builder.edit_from_file(path).map_err(model_refused)?;
+        let (model, made) = addition(&edited).map_err(NotOpened::Model)?;
+        edited.apply_model(&model).map_err(model_refused)?;
+        let session = edited.into_session().map_err(model_refused)?;
+        Ok((Self { session, provider }, made))
+    }
+
+    /// Memory of this process that the provider copies from quickly: page-locked for a GPU.
+    pub(crate) fn input_allocator(&self) -> ort::Result<Allocator> {
+        let info = match self.provider {
+            Provider::Cpu => return Ok(Allocator::default()),
+            Provider::Cuda(gpu, _) => MemoryInfo::new(
+                AllocationDevice::CUDA_PINNED,
+                gpu as i32,
+                AllocatorType::Device,
+                MemoryType::CPUInput,
+            )?,
         };
-        create().map(Self).map_err(reason)
+        Allocator::new(&self.session, info)
     }
 
     /// What the model takes.
     pub(crate) fn inputs(&self) -> &[Outlet] {
-        self.0.inputs()
+        self.session.inputs()
     }
 
     /// What the model gives.
     pub(crate) fn outputs(&self) -> &[Outlet] {
-        self.0.outputs()
+        self.session.outputs()
     }
 
     /// Runs the model on one tensor. `input` and `output` are the names of the two in the model.
-    pub(crate) fn run(&self, input: &CStr, tensor: &DynValue, output: &CStr) -> Result<DynValue, Reason> {
+    pub(crate) fn run(&self, input: &CStr, tensor: &impl IsValue, output: &CStr) -> Result<DynValue, Reason> {
         self.call_run(input, tensor, output).map_err(reason)
     }
 
     /// `OrtApi::Run` with one input and one output.
-    fn call_run(&self, input: &CStr, tensor: &DynValue, output: &CStr) -> ort::Result<DynValue> {
+    fn call_run(&self, input: &CStr, tensor: &impl IsValue, output: &CStr) -> ort::Result<DynValue> {
         let mut result = ptr::null_mut();
         // SAFETY: The session is alive as long as `self`, and `Run` is the one call of ONNX Runtime's API that uses it
-        // from several threads, which its CPU provider allows (see the top of this file). Names and input are arrays of
+        // from several threads, which the providers allow (see the top of this file). Names and input are arrays of
         // one element that outlive the call, the names null-terminated; null run options stand for the defaults. The
         // input's memory is held by `tensor` and only read: ONNX Runtime never reuses the buffer of a graph's input.
         // A null `result` asks ONNX Runtime to allocate the output.
         let status = unsafe {
             (ort::api().Run)(
-                self.0.ptr().cast_mut(),
+                self.session.ptr().cast_mut(),
                 ptr::null(),
                 [input.as_ptr()].as_ptr(),
                 [tensor.ptr()].as_ptr(),
@@ -83,8 +128,56 @@ impl Session {
         let result = NonNull::new(result).ok_or_else(|| ort::Error::new("the model gave no output"))?;
         // SAFETY: after a success `result` is a new value that nobody else owns; its memory belongs to the session's
         // allocator, of which it keeps a share.
-        Ok(unsafe { DynValue::from_ptr(result, Some(self.0.allocator())) })
+        Ok(unsafe { DynValue::from_ptr(result, Some(self.session.allocator())) })
     }
+}
+
+/// A value of ONNX Runtime, of whatever type.
+pub(crate) trait IsValue: AsPointer<Sys = ort::sys::OrtValue> {}
+
+impl<T: AsPointer<Sys = ort::sys::OrtValue>> IsValue for T {}
+
+/// Why there is no session.
+#[derive(Debug)]
+pub(crate) enum NotOpened {
+    /// The execution provider is not to be had.
+    Provider(Reason),
+    /// The model cannot be used.
+    Model(Reason),
+}
+
+fn model_refused(error: ort::Error) -> NotOpened {
+    NotOpened::Model(reason(error))
+}
+
+/// What all sessions have in common.
+///
+/// A run takes the thread it is called on and no other: callers that own several cores run several batches.
+///
+/// The CPU arena stays on, as it is by default: without it every run gives its activations back to the system and
+/// faults them in again, which costs a tenth of the time. It grows to what the runs of one moment need together.
+/// Planning one block for each batch size (the memory pattern) is off: it doubles the arena and gains no time.
+fn builder(environment: &Environment) -> ort::Result<SessionBuilder> {
+    Ok(ort::session::Session::builder(environment)?
+        .with_optimization_level(GraphOptimizationLevel::All)?
+        .with_memory_pattern(false)?
+        .with_intra_threads(1)?
+        .with_inter_threads(1)?)
+}
+
+/// CUDA's provider. Its search for the fastest convolution would try all of them for each new size of a batch, and
+/// batches are of all sizes here; the heuristic asks cuDNN once. Its arena grows by what is asked for, not by doubling.
+fn cuda(gpu: u32, options: GpuOptions) -> ep::ExecutionProviderDispatch {
+    let provider = ep::CUDA::default()
+        .with_device_id(gpu as i32)
+        .with_arena_extend_strategy(ArenaExtendStrategy::SameAsRequested)
+        .with_conv_algorithm_search(ep::cuda::ConvAlgorithmSearch::Heuristic)
+        .with_tf32(options.tf32);
+    let provider = match usize::try_from(options.max_bytes) {
+        Ok(limit) if limit > 0 => provider.with_memory_limit(limit),
+        _ => provider,
+    };
+    provider.build().error_on_failure()
 }
 
 /// The name of an input or output as ONNX Runtime's interface takes it.

@@ -22,9 +22,9 @@ pub(crate) struct Signature {
     height: usize,
     width: usize,
     /// The order of the input's dimensions.
-    format: DataFormat,
+    pub(crate) format: DataFormat,
     /// Whether the input is of float16, else of float32.
-    half: bool,
+    pub(crate) half: bool,
     /// The name of the input.
     pub(crate) input: CString,
     /// The name of the output with the logits.
@@ -68,6 +68,11 @@ impl Signature {
     /// The number of values of one image.
     pub(crate) fn image_len(&self) -> usize {
         CHANNELS * self.height * self.width
+    }
+
+    /// The shape of a batch of pixels, before they become the input.
+    pub(crate) fn pixels_shape(&self, batch: usize) -> [i64; 4] {
+        shape(DataFormat::ChannelsFirst, batch, (self.height, self.width)).map(|size| size as i64)
     }
 
     /// The input's shape for a batch of this size.

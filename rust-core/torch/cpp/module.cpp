@@ -3,42 +3,18 @@
 //
 // No exception leaves a function: those that can fail return null and keep the reason for this thread.
 
-#include <exception>
-#include <string>
+#include "module.h"
+
 #include <utility>
 
 #include <ATen/Version.h>
-#include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/ir/alias_analysis.h>
 #include <torch/csrc/jit/ir/ir.h>
-#include <torch/script.h>
-#include <torch/version.h>
 
-#if TORCH_VERSION_MAJOR != 2 || TORCH_VERSION_MINOR != 11
-#error "libtorch 2.11 is needed; set LIBTORCH to its directory"
-#endif
-
-namespace {
+namespace spark_classify {
 
 thread_local std::string last_error;
 
-template <typename F>
-auto guarded(F body) noexcept -> decltype(body()) {
-  try {
-    return body();
-  } catch (const c10::Error &error) {
-    // what() would add a backtrace.
-    last_error = error.what_without_backtrace();
-  } catch (const std::exception &error) {
-    last_error = error.what();
-  } catch (...) {
-    last_error = "unknown C++ exception";
-  }
-  return nullptr;
-}
-
-// The logits in what a model returns: a tensor, a tuple of one tensor, or the entry "logits" of a dictionary; the last
-// two are what models of the transformers library return when traced.
 at::Tensor logits_of(const c10::IValue &output) {
   if (output.isTensor()) {
     return output.toTensor();
@@ -56,6 +32,14 @@ at::Tensor logits_of(const c10::IValue &output) {
   TORCH_CHECK(false, "the model returns ", output.type()->repr_str(),
               ", expected a tensor, a tuple of one tensor, or a dictionary with a tensor `logits`");
 }
+
+}  // namespace spark_classify
+
+namespace {
+
+using spark_classify::guarded;
+using spark_classify::last_error;
+using spark_classify::logits_of;
 
 // Whether `module` changes its input in place.
 bool writes_to_input(const torch::jit::Module &module) {
@@ -106,12 +90,6 @@ void to_bf16(torch::jit::Module &module) {
 
 }  // namespace
 
-// A module for inference. Opaque to Rust.
-struct SparkClassifyModule {
-  torch::jit::Module module;
-  bool writes_to_input;
-};
-
 extern "C" {
 
 // The reason of this thread's last failure; valid until the next call of this thread.
@@ -127,11 +105,12 @@ const char *spark_classify_torch_config() noexcept {
   });
 }
 
-// Loads a TorchScript file for inference on the CPU, with `bf16` in bfloat16, so that it takes and gives such numbers. The
-// result is to be given to spark_classify_torch_free.
-SparkClassifyModule *spark_classify_torch_load(const char *path, bool bf16) noexcept {
+// Loads a TorchScript file for inference, with `bf16` in bfloat16, so that it takes and gives such numbers: on the CPU, or
+// where `gpu` is not negative into the memory of that GPU. The result is to be given to spark_classify_torch_free.
+SparkClassifyModule *spark_classify_torch_load(const char *path, int gpu, bool bf16) noexcept {
   return guarded([&] {
-    torch::jit::Module module = torch::jit::load(path, at::kCPU);
+    const at::Device device = gpu < 0 ? at::Device(at::kCPU) : at::Device(at::kCUDA, static_cast<at::DeviceIndex>(gpu));
+    torch::jit::Module module = torch::jit::load(path, device);
     module.eval();
     module = torch::jit::freeze(module);
     // Freezing has inlined all calls, so that the graph shows every write; optimizing would hide some.
@@ -140,7 +119,11 @@ SparkClassifyModule *spark_classify_torch_load(const char *path, bool bf16) noex
       // After freezing has folded batch norms into convolutions, so that their weights are rounded only once.
       to_bf16(module);
     }
-    return new SparkClassifyModule{torch::jit::optimize_for_inference(module), writes};
+    if (device.is_cpu()) {
+      // What this does is made for CPUs: it reorders weights for oneDNN.
+      module = torch::jit::optimize_for_inference(module);
+    }
+    return new SparkClassifyModule{module, writes, device};
   });
 }
 

@@ -10,7 +10,7 @@ use tch::{Device, Kind, TchError, Tensor};
 use crate::ffi::{Module, Reason};
 use crate::{runtime, ENGINE};
 
-const CHANNELS: usize = 3;
+pub(crate) const CHANNELS: usize = 3;
 
 /// A loaded model. All threads share the module and so its weights.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ struct Input {
 }
 
 /// The kinds of floating-point numbers a module may compute in, in the order in which they are tried.
-const KINDS: [Kind; 3] = [Kind::Float, Kind::Half, Kind::BFloat16];
+pub(crate) const KINDS: [Kind; 3] = [Kind::Float, Kind::Half, Kind::BFloat16];
 
 impl TorchBackend {
     /// Loads the `TorchScript` file at `path` and runs it on an empty image of the kind that `preprocessor` makes: that
@@ -40,7 +40,7 @@ impl TorchBackend {
     /// With `bf16` the module is converted, and takes bfloat16.
     pub(crate) fn load(path: PathBuf, preprocessor: &PreprocessorConfig, bf16: bool) -> Result<Self> {
         runtime::stay_on_this_thread();
-        let module = Module::load(&path, bf16).map_err(|reason| not_torch_script(&path, &reason))?;
+        let module = Module::load(&path, None, bf16).map_err(|reason| not_torch_script(&path, &reason))?;
         let (height, width) = preprocessor.input_size();
         let input = |kind| Input {
             height,
@@ -149,7 +149,7 @@ fn infer<T>(
     }
 }
 
-fn not_torch_script(path: &Path, reason: &str) -> Error {
+pub(crate) fn not_torch_script(path: &Path, reason: &str) -> Error {
     Error::ModelFile {
         path: path.to_owned(),
         reason: format!(

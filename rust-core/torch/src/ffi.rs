@@ -1,9 +1,13 @@
-//! The C++ part of this crate (`cpp/module.cpp`) as safe Rust.
+//! The C++ part of this crate (`cpp`) as safe Rust.
 #![allow(unsafe_code)]
 
-use std::ffi::{c_char, CStr, CString};
+use std::ffi::{c_char, c_int, CStr, CString};
+use std::marker::PhantomData;
 use std::path::Path;
 use std::ptr::NonNull;
+use std::slice;
+
+use spark_classify_core::SampleTable;
 
 use tch::Tensor;
 use torch_sys::C_tensor;
@@ -17,12 +21,34 @@ struct CModule {
     _opaque: [u8; 0],
 }
 
+/// `SparkClassifyLane`, known to C++ only.
+#[repr(C)]
+struct CLane {
+    _opaque: [u8; 0],
+}
+
 extern "C" {
     fn spark_classify_torch_error() -> *const c_char;
     fn spark_classify_torch_config() -> *const c_char;
-    fn spark_classify_torch_load(path: *const c_char, bf16: bool) -> *mut CModule;
+    fn spark_classify_torch_load(path: *const c_char, gpu: c_int, bf16: bool) -> *mut CModule;
     fn spark_classify_torch_free(module: *mut CModule);
     fn spark_classify_torch_forward(module: *const CModule, input: *const C_tensor) -> *mut C_tensor;
+    fn spark_classify_torch_gpus() -> c_int;
+    fn spark_classify_torch_prepare_gpu(tf32: bool) -> bool;
+    #[cfg(test)]
+    fn spark_classify_torch_allows_tf32() -> bool;
+    fn spark_classify_torch_lane(
+        module: *const CModule,
+        images: i64,
+        height: i64,
+        width: i64,
+        channels_last: bool,
+        kind: c_int,
+        table: *const f32,
+    ) -> *mut CLane;
+    fn spark_classify_torch_lane_free(lane: *mut CLane);
+    fn spark_classify_torch_lane_pixels(lane: *mut CLane) -> *mut u8;
+    fn spark_classify_torch_lane_run(lane: *mut CLane, n: i64, logits: *mut f32, classes: i64) -> i64;
 }
 
 /// The build settings of the libtorch in this process, as `key=value` among other text.
@@ -49,11 +75,12 @@ unsafe impl Send for Module {}
 unsafe impl Sync for Module {}
 
 impl Module {
-    /// Loads the `TorchScript` file at `path` on the CPU; with `bf16` converted to bfloat16.
-    pub(crate) fn load(path: &Path, bf16: bool) -> Result<Self, Reason> {
+    /// Loads the `TorchScript` file at `path` on the CPU, or on the GPU of this number; with `bf16` converted to bfloat16.
+    pub(crate) fn load(path: &Path, gpu: Option<u32>, bf16: bool) -> Result<Self, Reason> {
         let path = CString::new(path.as_os_str().as_encoded_bytes()).map_err(|cause| cause.to_string())?;
+        let gpu = gpu.map_or(-1, |gpu| gpu as c_int);
         // SAFETY: `path` is a null-terminated string that outlives the call; the function catches every exception.
-        let module = unsafe { spark_classify_torch_load(path.as_ptr(), bf16) };
+        let module = unsafe { spark_classify_torch_load(path.as_ptr(), gpu, bf16) };
         NonNull::new(module).map(Self).ok_or_else(last_error)
     }
 
@@ -74,6 +101,119 @@ impl Drop for Module {
     fn drop(&mut self) {
         // SAFETY: the pointer came from spark_classify_torch_load and is freed here only.
         unsafe { spark_classify_torch_free(self.0.as_ptr()) }
+    }
+}
+
+/// How many GPUs libtorch can use.
+pub(crate) fn gpus() -> u32 {
+    // SAFETY: takes nothing and catches every exception.
+    unsafe { spark_classify_torch_gpus() }.try_into().unwrap_or(0)
+}
+
+/// Says once in a process how libtorch is to use GPUs.
+pub(crate) fn prepare_gpu(tf32: bool) -> Result<(), Reason> {
+    // SAFETY: takes a number, catches every exception, and changes settings that no run of a module on the CPU reads.
+    if unsafe { spark_classify_torch_prepare_gpu(tf32) } {
+        Ok(())
+    } else {
+        Err(last_error())
+    }
+}
+
+/// Whether [`prepare_gpu`] has allowed TF32.
+#[cfg(test)]
+pub(crate) fn allows_tf32() -> bool {
+    // SAFETY: takes nothing and catches every exception.
+    unsafe { spark_classify_torch_allows_tf32() }
+}
+
+/// The number of a kind among libtorch's scalar types (c10/core/ScalarType.h), of which these are asked for here.
+fn scalar_type(kind: tch::Kind) -> c_int {
+    match kind {
+        tch::Kind::Half => 5,
+        tch::Kind::BFloat16 => 15,
+        _ => 6,
+    }
+}
+
+/// What the pixels of a lane are and what the module makes of them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Images<'a> {
+    /// Up to so many.
+    pub(crate) count: usize,
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+    /// Whether the module takes NHWC, else NCHW.
+    pub(crate) channels_last: bool,
+    /// The kind of numbers that it takes.
+    pub(crate) kind: tch::Kind,
+    pub(crate) samples: &'a SampleTable,
+}
+
+/// A lane of a module, for one thread at a time.
+#[derive(Debug)]
+pub(crate) struct Lane<'a> {
+    inner: NonNull<CLane>,
+    bytes: usize,
+    module: PhantomData<&'a Module>,
+}
+
+impl<'a> Lane<'a> {
+    pub(crate) fn new(module: &'a Module, images: Images<'_>) -> Result<Self, Reason> {
+        let Images {
+            count,
+            height,
+            width,
+            channels_last,
+            kind,
+            samples,
+        } = images;
+        // SAFETY: the module outlives the lane, which borrows it. The table has 3 x 256 values one after the other, and is
+        // copied. The function catches every exception.
+        let lane = unsafe {
+            spark_classify_torch_lane(
+                module.0.as_ptr(),
+                count as i64,
+                height as i64,
+                width as i64,
+                channels_last,
+                scalar_type(kind),
+                samples.0.as_ptr().cast(),
+            )
+        };
+        Ok(Self {
+            inner: NonNull::new(lane).ok_or_else(last_error)?,
+            bytes: count * 3 * height * width,
+            module: PhantomData,
+        })
+    }
+
+    /// Where the pixels of the next run go.
+    pub(crate) fn pixels(&mut self) -> &mut [u8] {
+        // SAFETY: the lane holds a contiguous tensor of so many bytes, which nobody else uses between two runs.
+        unsafe { slice::from_raw_parts_mut(spark_classify_torch_lane_pixels(self.inner.as_ptr()), self.bytes) }
+    }
+
+    /// Runs the module on the first `n` images. `logits` has a whole number of values for each, or is empty. Returns the
+    /// width of a row of logits.
+    pub(crate) fn run(&mut self, n: usize, logits: &mut [f32]) -> Result<usize, Reason> {
+        let classes = logits.len() / n.max(1);
+        // SAFETY: the lane is alive as long as `self`. The function checks `n`, writes n x classes values at most, which
+        // `logits` has, and catches every exception.
+        let width = unsafe {
+            spark_classify_torch_lane_run(self.inner.as_ptr(), n as i64, logits.as_mut_ptr(), classes as i64)
+        };
+        match usize::try_from(width) {
+            Ok(width) if width > 0 => Ok(width),
+            _ => Err(last_error()),
+        }
+    }
+}
+
+impl Drop for Lane<'_> {
+    fn drop(&mut self) {
+        // SAFETY: the pointer came from spark_classify_torch_lane and is freed here only.
+        unsafe { spark_classify_torch_lane_free(self.inner.as_ptr()) }
     }
 }
 

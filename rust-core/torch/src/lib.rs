@@ -10,16 +10,21 @@
 //! ```
 
 mod backend;
+mod cuda;
+mod device;
 mod ffi;
 mod precision;
 mod runtime;
 
-use spark_classify_core::backend::{Backend, Engine, LoadOptions};
-use spark_classify_core::error::{Error, Result};
+use std::sync::Arc;
+
+use spark_classify_core::backend::{Backend, DeviceBackend, Engine, LoadOptions};
+use spark_classify_core::error::Result;
 use spark_classify_core::model::ModelDirectory;
-use spark_classify_core::{cpu, Precision};
+use spark_classify_core::{cpu, Precision, SampleTable};
 
 use crate::backend::TorchBackend;
+use crate::device::TorchOnDevice;
 
 /// The engine's name in SQL, configuration and errors.
 const ENGINE: &str = "pytorch";
@@ -27,7 +32,7 @@ const ENGINE: &str = "pytorch";
 /// The model file in a model directory.
 const MODEL_FILE: &str = "model.pt";
 
-/// libtorch on the CPU.
+/// libtorch, on the CPU or on a GPU.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TorchEngine {
     any_cpu: bool,
@@ -57,17 +62,33 @@ impl Engine for TorchEngine {
     }
 
     fn load(&self, model: &ModelDirectory, options: &LoadOptions) -> Result<Box<dyn Backend>> {
-        if options.device != "cpu" {
-            return Err(Error::Option {
-                option: "device",
-                value: options.device.clone(),
-                reason: "the pytorch backend runs on `cpu` only".to_owned(),
-            });
-        }
+        options.require_cpu()?;
         precision::check(options.precision, self.any_cpu || cpu::computes_bf16())?;
         runtime::version()?;
         let bf16 = options.precision == Precision::Bf16;
         let backend = TorchBackend::load(model.file(MODEL_FILE)?, model.preprocessor(), bf16)?;
         Ok(Box::new(backend))
+    }
+
+    fn devices(&self) -> Vec<String> {
+        spark_classify_core::cuda::devices()
+    }
+
+    fn load_on_gpu(
+        &self,
+        model: &ModelDirectory,
+        gpu: u32,
+        samples: &SampleTable,
+        options: &LoadOptions,
+    ) -> Result<Arc<dyn DeviceBackend>> {
+        // GPUs compute in bfloat16, all that libtorch still supports.
+        precision::check(options.precision, true)?;
+        let name = spark_classify_core::cuda::gpu(gpu)?;
+        runtime::version()?;
+        cuda::prepare(gpu, options.gpu.tf32)?;
+        let bf16 = options.precision == Precision::Bf16;
+        let backend = TorchOnDevice::load(model.file(MODEL_FILE)?, model.preprocessor(), samples, Some(gpu), bf16)?;
+        log::info!("libtorch uses GPU {gpu}, {name}");
+        Ok(Arc::new(backend))
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use once_cell::sync::OnceCell;
 use spark_classify_core::error::{Error, Result};
 
-use crate::{ffi, ENGINE};
+use crate::{cuda, ffi, ENGINE};
 
 /// The version this crate is compiled against, as `major.minor.`; libtorch keeps no binary interface between these.
 const COMPATIBLE: &str = "2.11.";
@@ -19,6 +19,8 @@ pub(crate) fn version() -> Result<&'static str> {
     static VERSION: OnceCell<String> = OnceCell::new();
     VERSION
         .get_or_try_init(|| {
+            // Before the first question to libtorch, which would find out for good that there is no CUDA.
+            cuda::open();
             let config = ffi::config()?;
             let version = version_in(&config).ok_or("libtorch does not tell its version")?;
             if !version.starts_with(COMPATIBLE) {

@@ -143,14 +143,27 @@ pub(crate) fn wrong_buffers_are_refused(engine: &dyn Engine) {
 
 /// There is no silent fall-back to the CPU.
 pub(crate) fn another_device_is_refused(engine: &dyn Engine) {
-    let options = LoadOptions {
-        device: "cuda:0".to_owned(),
-        ..LoadOptions::default()
+    let load = |device: &str| {
+        let options = LoadOptions {
+            device: device.to_owned(),
+            ..LoadOptions::default()
+        };
+        Classifier::load(engine, &project().join("model"), &options).map(|_| ())
     };
-    let directory = ModelDirectory::open(&project().join("model")).unwrap();
-    match engine.load(&directory, &options).map(|_| ()) {
-        Err(Error::Option { option, value, .. }) => assert_eq!((option, value.as_str()), ("device", "cuda:0")),
+    match load("gpu") {
+        Err(Error::Option { option, value, .. }) => assert_eq!((option, value.as_str()), ("device", "gpu")),
         other => panic!("expected Error::Option, got {other:?}"),
+    }
+    // Whether or not the machine has GPUs.
+    match load("cuda:99") {
+        Err(Error::Device { device, reason }) => {
+            assert_eq!(device.to_string(), "cuda:99");
+            assert!(
+                reason.contains("driver") || reason.contains("no GPU of this number"),
+                "{reason}"
+            );
+        }
+        other => panic!("expected Error::Device, got {other:?}"),
     }
 }
 

@@ -1,0 +1,152 @@
+//! A model in ONNX Runtime on a GPU.
+
+use std::path::PathBuf;
+
+use ort::environment::Environment;
+use ort::value::{Shape, Tensor, TensorRefMut};
+use spark_classify_core::backend::check_len;
+use spark_classify_core::error::{Error, Result};
+use spark_classify_core::model::PreprocessorConfig;
+use spark_classify_core::{Device, DeviceBackend, Lane, SampleTable};
+
+use crate::pixels;
+use crate::session::{reason, NotOpened, Provider, Reason, Session};
+use crate::signature::{output_values, Signature};
+use crate::ENGINE;
+
+/// A loaded model that takes pixels. All lanes share the session and so its weights.
+#[derive(Debug)]
+pub(crate) struct OnnxOnDevice {
+    session: Session,
+    signature: Signature,
+    classes: usize,
+}
+
+impl OnnxOnDevice {
+    /// Loads the model file at `path`, checks that it fits the images that `preprocessor` makes, and runs it once on an
+    /// empty one: that tells the number of classes, and finds a model that cannot run before a query does.
+    pub(crate) fn load(
+        environment: &Environment,
+        path: PathBuf,
+        preprocessor: &PreprocessorConfig,
+        samples: &SampleTable,
+        provider: Provider,
+    ) -> Result<Self> {
+        let open = || {
+            let (session, signature) = Session::open_with(environment, &path, provider, |session| {
+                let (inputs, outputs) = (session.inputs(), session.outputs());
+                let signature = Signature::of(inputs, outputs, preprocessor.input_size(), preprocessor.data_format)?;
+                Ok((pixels::addition(&signature, samples, session)?, signature))
+            })?;
+            let mut model = Self {
+                session,
+                signature,
+                classes: 0,
+            };
+            model.classes = model.count_classes().map_err(NotOpened::Model)?;
+            Ok(model)
+        };
+        open().map_err(|cause| match (cause, provider) {
+            (NotOpened::Provider(reason), Provider::Cuda(gpu, _)) => Error::Device {
+                device: Device::Cuda(gpu),
+                reason: format!("ONNX Runtime cannot use it: {reason}"),
+            },
+            (NotOpened::Provider(reason) | NotOpened::Model(reason), _) => Error::ModelFile { path, reason },
+        })
+    }
+
+    fn count_classes(&self) -> Result<usize, Reason> {
+        let batch = self.signature.batch.unwrap_or(1);
+        let mut lane = OnnxLane::new(self, batch).map_err(reason)?;
+        lane.pixels().fill(0);
+        lane.infer(batch, |shape, _| match *shape {
+            [n, classes] if n == batch as i64 && classes > 0 => Ok(classes as usize),
+            _ => Err(format!("the output has shape {shape:?}, expected [{batch}, classes]")),
+        })
+        .map_err(|cause| format!("the model cannot run on an image: {cause}"))
+    }
+}
+
+impl DeviceBackend for OnnxOnDevice {
+    fn classes(&self) -> usize {
+        self.classes
+    }
+
+    fn batch_multiple(&self) -> usize {
+        self.signature.batch.unwrap_or(1)
+    }
+
+    fn lane(&self, images: usize) -> Result<Box<dyn Lane + '_>> {
+        let lane = OnnxLane::new(self, images).map_err(|cause| Error::Inference {
+            engine: ENGINE,
+            reason: format!("no memory for batches of {images} images: {}", reason(cause)),
+        })?;
+        Ok(Box::new(lane))
+    }
+}
+
+/// Runs the model on pixels in memory that the GPU copies from quickly.
+struct OnnxLane<'a> {
+    model: &'a OnnxOnDevice,
+    pixels: Tensor<u8>,
+}
+
+impl<'a> OnnxLane<'a> {
+    fn new(model: &'a OnnxOnDevice, images: usize) -> ort::Result<Self> {
+        let images = images.next_multiple_of(model.batch_multiple());
+        let pixels = Tensor::new(&model.session.input_allocator()?, model.signature.pixels_shape(images))?;
+        Ok(Self { model, pixels })
+    }
+
+    /// Runs the model on the first `batch` images and hands shape and content of the output to `read`.
+    #[allow(unsafe_code)]
+    fn infer<T>(&mut self, batch: usize, read: impl FnOnce(&[i64], &[f32]) -> Result<T, Reason>) -> Result<T, Reason> {
+        let OnnxOnDevice { session, signature, .. } = self.model;
+        let shape = signature.pixels_shape(batch);
+        let length = shape.iter().product::<i64>() as usize;
+        let (_, pixels) = self.pixels.extract_tensor_mut();
+        if length > pixels.len() {
+            return Err(format!("{batch} images are more than the lane has memory for"));
+        }
+        let start = pixels.as_mut_ptr().cast();
+        let info = self.pixels.memory_info().to_owned();
+        // SAFETY: `start` is the memory of a tensor that this memory info describes and that outlives the one made here;
+        // it has as many bytes as the shape says, which was checked.
+        let images = unsafe { TensorRefMut::<u8>::from_raw(info, start, Shape::new(shape)) }.map_err(reason)?;
+        let output = session.run(pixels::INPUT_C, &*images, &signature.output)?;
+        let (shape, values) = output_values(&output)?;
+        read(shape, &values)
+    }
+}
+
+impl Lane for OnnxLane<'_> {
+    fn pixels(&mut self) -> &mut [u8] {
+        self.pixels.extract_tensor_mut().1
+    }
+
+    fn run(&mut self, n: usize, logits: &mut [f32]) -> Result<()> {
+        let (classes, multiple) = (self.model.classes, self.model.batch_multiple());
+        check_len("logits", logits.len(), n * classes)?;
+        // A model of a fixed batch runs once for each; what is beyond the images in the last one is of no interest.
+        let step = if multiple > 1 { multiple } else { n };
+        let image = self.model.signature.image_len();
+        for first in (0..n).step_by(step) {
+            let rows = &mut logits[first * classes..(first + step).min(n) * classes];
+            if first > 0 {
+                self.pixels().copy_within(first * image..(first + step) * image, 0);
+            }
+            self.infer(step, |shape, values| {
+                if *shape != [step as i64, classes as i64] {
+                    return Err(format!("the output has shape {shape:?}, expected [{step}, {classes}]"));
+                }
+                rows.copy_from_slice(&values[..rows.len()]);
+                Ok(())
+            })
+            .map_err(|reason| Error::Inference { engine: ENGINE, reason })?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+// A lane: running a module on pixels, on a stream of its own where the module is on a GPU.
+//
+// Only what libtorch has for all devices is used here, so that this links without CUDA: libtorch_cuda registers its part
+// when it is loaded. On the CPU a lane works, too, for tests.
+
+#include "module.h"
+
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <vector>
+
+#include <ATen/Context.h>
+#include <c10/core/StreamGuard.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+#include <torch/csrc/jit/passes/tensorexpr_fuser.h>
+#include <torch/cuda.h>
+
+using spark_classify::guarded;
+using spark_classify::last_error;
+using spark_classify::logits_of;
+
+// Opaque to Rust. Used by one thread at a time.
+struct SparkClassifyLane {
+  const SparkClassifyModule *module;
+  std::optional<c10::Stream> stream;
+  // uint8 [images, 3, height, width], in memory of the host that is page-locked where there is a GPU.
+  at::Tensor pixels;
+  // 768 values: what becomes of each sample of each plane, in the numbers that the module takes.
+  at::Tensor table;
+  // int32 [3, 1, 1]: where the values of each plane begin.
+  at::Tensor offsets;
+  bool channels_last;
+};
+
+namespace {
+
+// The module's input for the first `n` images: each sample is looked up in the table, which gives exactly the numbers
+// that normalising on the CPU gives.
+at::Tensor input_of(const SparkClassifyLane &lane, int64_t n) {
+  // From page-locked memory this copy returns at once; the stream keeps the order.
+  const auto pixels = lane.pixels.narrow(0, 0, n).to(lane.module->device, /*non_blocking=*/true);
+  const auto indices = pixels.to(at::kInt).add_(lane.offsets);
+  const auto input = lane.table.index_select(0, indices.view({-1})).view(indices.sizes());
+  return lane.channels_last ? input.permute({0, 2, 3, 1}).contiguous() : input;
+}
+
+}  // namespace
+
+extern "C" {
+
+// How many GPUs libtorch can use.
+int spark_classify_torch_gpus() noexcept {
+  try {
+    return torch::cuda::device_count();
+  } catch (...) {
+    return 0;
+  }
+}
+
+// Whether convolutions and matrix products of float32 may use TF32, from now on and in the whole process. Called before
+// the first module is loaded on a GPU.
+bool spark_classify_torch_prepare_gpu(bool tf32) noexcept {
+  return guarded([&] {
+    const auto precision = tf32 ? at::Float32Precision::TF32 : at::Float32Precision::IEEE;
+    for (const auto op : {at::Float32Op::CONV, at::Float32Op::RNN, at::Float32Op::MATMUL}) {
+      at::globalContext().setFloat32Precision(at::Float32Backend::CUDA, op, precision);
+    }
+    // It would compile kernels anew for each size of a batch, and batches are of all sizes here.
+    torch::jit::setTensorExprFuserEnabled(false);
+    return true;
+  });
+}
+
+// Whether anything of float32 may be computed in TF32; for tests.
+bool spark_classify_torch_allows_tf32() noexcept {
+  return guarded([] { return at::globalContext().allowTF32CuDNN() || at::globalContext().allowTF32CuBLAS(); });
+}
+
+// A lane for up to `images` images of `height` x `width` pixels. `table` has 3 x 256 float32; `kind` is the number of the
+// scalar type that the module takes. `module` must outlive the lane. The result is to be given to
+// spark_classify_torch_lane_free.
+SparkClassifyLane *spark_classify_torch_lane(const SparkClassifyModule *module, int64_t images, int64_t height,
+                                             int64_t width, bool channels_last, int kind, const float *table) noexcept {
+  return guarded([&] {
+    const c10::InferenceMode inference_mode;
+    const auto device = module->device;
+    std::optional<c10::Stream> stream;
+    if (device.is_cuda()) {
+      const c10::impl::VirtualGuardImpl gpu(device.type());
+      // Loading the module has left work on the stream of the thread that did it.
+      gpu.synchronizeDevice(device.index());
+      stream = gpu.getStreamFromGlobalPool(device);
+    }
+    const c10::OptionalStreamGuard guard(stream);
+    const auto values = at::from_blob(const_cast<float *>(table), {3 * 256}, at::kFloat);
+    const auto bytes = at::TensorOptions().dtype(at::kByte).pinned_memory(device.is_cuda());
+    return new SparkClassifyLane{
+        module,
+        stream,
+        at::empty({images, 3, height, width}, bytes),
+        values.to(device, static_cast<at::ScalarType>(kind), /*non_blocking=*/false, /*copy=*/true),
+        at::tensor({0, 256, 512}, at::kInt).view({3, 1, 1}).to(device),
+        channels_last,
+    };
+  });
+}
+
+// Waits for the lane's work, so that none of its memory is in use any more.
+void spark_classify_torch_lane_free(SparkClassifyLane *lane) noexcept {
+  guarded([&] {
+    if (lane->stream) {
+      lane->stream->synchronize();
+    }
+    return true;
+  });
+  delete lane;
+}
+
+// Where the pixels of the next run go: images x 3 x height x width bytes.
+uint8_t *spark_classify_torch_lane_pixels(SparkClassifyLane *lane) noexcept { return lane->pixels.data_ptr<uint8_t>(); }
+
+// Runs the module on the first `n` images of the lane's pixels, and writes `n` x `classes` logits, or with `classes` 0
+// nothing. Returns the width of a row of logits when all is done, and 0 for an error.
+int64_t spark_classify_torch_lane_run(SparkClassifyLane *lane, int64_t n, float *logits, int64_t classes) noexcept {
+  return guarded([&]() -> int64_t {
+    const c10::InferenceMode inference_mode;
+    const c10::OptionalStreamGuard guard(lane->stream);
+    TORCH_CHECK(n > 0 && n <= lane->pixels.size(0), n, " images are not what the lane has memory for");
+    const auto forward = lane->module->module.get_method("forward");
+    const auto output = logits_of(forward({input_of(*lane, n)}));
+    TORCH_CHECK(output.dim() == 2 && output.size(0) == n && output.size(1) > 0, "the output has shape ", output.sizes(),
+                ", expected [", n, ", classes]");
+    TORCH_CHECK(output.is_floating_point(), "the output is of type ", output.scalar_type(),
+                ", expected float32, float16 or bfloat16");
+    // This waits for the stream.
+    const auto rows = output.to(at::kCPU, at::kFloat).contiguous();
+    TORCH_CHECK(classes == 0 || classes == rows.size(1), "the output has shape ", rows.sizes(), ", expected [", n, ", ",
+                classes, "]");
+    std::memcpy(logits, rows.data_ptr<float>(), static_cast<size_t>(n * classes) * sizeof(float));
+    return rows.size(1);
+  });
+}
+
+}  // extern "C"

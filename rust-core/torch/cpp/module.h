@@ -1,0 +1,48 @@
+// What the C++ files of this crate share.
+#pragma once
+
+#include <exception>
+#include <string>
+
+#include <torch/csrc/jit/api/module.h>
+#include <torch/script.h>
+#include <torch/version.h>
+
+#if TORCH_VERSION_MAJOR != 2 || TORCH_VERSION_MINOR != 11
+#error "libtorch 2.11 is needed; set LIBTORCH to its directory"
+#endif
+
+// A module for inference. Opaque to Rust.
+struct SparkClassifyModule {
+  torch::jit::Module module;
+  bool writes_to_input;
+  at::Device device;
+};
+
+namespace spark_classify {
+
+// The reason of this thread's last failure.
+extern thread_local std::string last_error;
+
+// The result of `body`, or a null pointer (or false) with the reason in `last_error`: no exception leaves a function that
+// Rust calls.
+template <typename F>
+auto guarded(F body) noexcept -> decltype(body()) {
+  try {
+    return body();
+  } catch (const c10::Error &error) {
+    // what() would add a backtrace.
+    last_error = error.what_without_backtrace();
+  } catch (const std::exception &error) {
+    last_error = error.what();
+  } catch (...) {
+    last_error = "unknown C++ exception";
+  }
+  return {};
+}
+
+// The logits in what a model returns: a tensor, a tuple of one tensor, or the entry "logits" of a dictionary; the last
+// two are what models of the transformers library return when traced.
+at::Tensor logits_of(const c10::IValue &output);
+
+}  // namespace spark_classify

@@ -1,0 +1,119 @@
+//! A model in libtorch on a GPU.
+
+use std::path::PathBuf;
+
+use spark_classify_core::backend::check_len;
+use spark_classify_core::error::{Error, Result};
+use spark_classify_core::model::{DataFormat, PreprocessorConfig};
+use spark_classify_core::{DeviceBackend, Lane, SampleTable};
+use tch::Kind;
+
+use crate::backend::{not_torch_script, KINDS};
+use crate::ffi::{self, Images, Module, Reason};
+use crate::ENGINE;
+
+/// A loaded model that takes pixels. All lanes share the module and so its weights.
+#[derive(Debug)]
+pub(crate) struct TorchOnDevice {
+    module: Module,
+    height: usize,
+    width: usize,
+    channels_last: bool,
+    kind: Kind,
+    classes: usize,
+    samples: SampleTable,
+}
+
+impl TorchOnDevice {
+    /// Loads the `TorchScript` file at `path` on a GPU, or on the CPU for tests, and runs it on an empty image of the kind
+    /// that `preprocessor` makes: that tells the number of classes and the kind of numbers it takes, and finds a model that
+    /// cannot run before a query does. With `bf16` the module is converted, and takes bfloat16.
+    pub(crate) fn load(
+        path: PathBuf,
+        preprocessor: &PreprocessorConfig,
+        samples: &SampleTable,
+        gpu: Option<u32>,
+        bf16: bool,
+    ) -> Result<Self> {
+        let module = Module::load(&path, gpu, bf16).map_err(|reason| not_torch_script(&path, &reason))?;
+        let (height, width) = preprocessor.input_size();
+        let mut model = Self {
+            module,
+            height,
+            width,
+            channels_last: preprocessor.data_format == Some(DataFormat::ChannelsLast),
+            kind: Kind::Float,
+            classes: 0,
+            samples: samples.clone(),
+        };
+        let kinds = if bf16 { &[Kind::BFloat16] } else { &KINDS[..] };
+        let first = model.probe(kinds[0]);
+        let (kind, classes) = first
+            .or_else(|reason| kinds[1..].iter().find_map(|&kind| model.probe(kind).ok()).ok_or(reason))
+            .map_err(|reason| Error::ModelFile {
+                path,
+                reason: format!("the model cannot run on an image: {reason}"),
+            })?;
+        (model.kind, model.classes) = (kind, classes);
+        Ok(model)
+    }
+
+    /// Tries a kind of numbers, and returns it with the number of classes. libtorch's executor watches the first run and
+    /// compiles at the second: no query should wait for either.
+    fn probe(&self, kind: Kind) -> Result<(Kind, usize), Reason> {
+        let mut lane = ffi::Lane::new(&self.module, self.images(1, kind))?;
+        lane.pixels().fill(0);
+        lane.run(1, &mut [])?;
+        Ok((kind, lane.run(1, &mut [])?))
+    }
+
+    fn images(&self, count: usize, kind: Kind) -> Images<'_> {
+        Images {
+            count,
+            height: self.height,
+            width: self.width,
+            channels_last: self.channels_last,
+            kind,
+            samples: &self.samples,
+        }
+    }
+}
+
+impl DeviceBackend for TorchOnDevice {
+    fn classes(&self) -> usize {
+        self.classes
+    }
+
+    fn lane(&self, images: usize) -> Result<Box<dyn Lane + '_>> {
+        let lane = ffi::Lane::new(&self.module, self.images(images, self.kind)).map_err(|reason| Error::Inference {
+            engine: ENGINE,
+            reason: format!("no memory for batches of {images} images: {reason}"),
+        })?;
+        Ok(Box::new(TorchLane {
+            lane,
+            classes: self.classes,
+        }))
+    }
+}
+
+struct TorchLane<'a> {
+    lane: ffi::Lane<'a>,
+    classes: usize,
+}
+
+impl Lane for TorchLane<'_> {
+    fn pixels(&mut self) -> &mut [u8] {
+        self.lane.pixels()
+    }
+
+    fn run(&mut self, n: usize, logits: &mut [f32]) -> Result<()> {
+        check_len("logits", logits.len(), n * self.classes)?;
+        self.lane
+            .run(n, logits)
+            .map(|_| ())
+            .map_err(|reason| Error::Inference { engine: ENGINE, reason })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+//! The module that takes pixels, on the CPU: it must give what the one that takes tensors gives.
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::Path;
+
+use spark_classify_core::{Backend, ModelDirectory};
+use tch::{CModule, Device, Tensor};
+
+use super::*;
+use crate::backend::TorchBackend;
+
+fn project_model() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../model")
+}
+
+/// A model directory like the project's, with these fields more in its preprocessing, whose module has weights of `kind`.
+fn traced(name: &str, fields: &str, kind: Kind, forward: impl Fn(&Tensor) -> Tensor) -> PathBuf {
+    let directory = std::env::temp_dir().join(format!("spark-classify-torch-{}-{name}", std::process::id()));
+    fs::create_dir_all(&directory).unwrap();
+    fs::copy(project_model().join("config.json"), directory.join("config.json")).unwrap();
+    let preprocessor = fs::read_to_string(project_model().join("preprocessor_config.json")).unwrap();
+    let preprocessor = preprocessor.replacen('{', &format!("{{{fields}"), 1);
+    fs::write(directory.join("preprocessor_config.json"), preprocessor).unwrap();
+    let example = if fields.is_empty() {
+        [1, 3, 128, 128]
+    } else {
+        [1, 128, 128, 3]
+    };
+    let example = Tensor::zeros(example, (kind, Device::Cpu));
+    CModule::create_by_tracing("Traced", "forward", &[example], &mut |inputs| vec![forward(&inputs[0])])
+        .unwrap()
+        .save(directory.join("model.pt"))
+        .unwrap();
+    directory
+}
+
+/// The largest difference between the logits of both.
+fn difference(directory: &Path, bf16: bool) -> f32 {
+    let model = ModelDirectory::open(directory).unwrap();
+    let (file, preprocessor) = (model.file("model.pt").unwrap(), model.preprocessor());
+    let samples = SampleTable::new(preprocessor);
+    let of_tensors = TorchBackend::load(file.clone(), preprocessor, bf16).unwrap();
+    let of_pixels = TorchOnDevice::load(file, preprocessor, &samples, None, bf16).unwrap();
+    let classes = of_pixels.classes();
+    assert_eq!(of_tensors.classes(), classes);
+    let image = 3 * of_pixels.height * of_pixels.width;
+    let mut lane = of_pixels.lane(6).unwrap();
+    assert_eq!(lane.pixels().len(), 6 * image);
+    let mut state = 7_u32;
+    let mut largest = 0_f32;
+    for n in [1, 6, 2] {
+        for sample in &mut lane.pixels()[..n * image] {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            *sample = (state >> 24) as u8;
+        }
+        let planes = lane.pixels()[..n * image]
+            .chunks_exact(image / 3)
+            .zip(samples.0.iter().cycle());
+        let tensor: Vec<f32> = planes
+            .flat_map(|(plane, values)| plane.iter().map(|sample| values[usize::from(*sample)]))
+            .collect();
+        let (mut expected, mut actual) = (vec![0.0; n * classes], vec![0.0; n * classes]);
+        of_tensors.run(n, &tensor, &mut expected).unwrap();
+        lane.run(n, &mut actual).unwrap();
+        assert!(
+            (expected[0] - expected[1]).abs() > 1e-6,
+            "the classes get different logits, not {expected:?} and {actual:?}"
+        );
+        largest = actual
+            .iter()
+            .zip(&expected)
+            .fold(largest, |largest, (a, b)| largest.max((a - b).abs()));
+    }
+    largest
+}
+
+fn means_of_channels(dimensions: [i64; 2], kind: Kind) -> impl Fn(&Tensor) -> Tensor {
+    // Made outside, so that it is a constant of what is traced.
+    let weights = Tensor::from_slice(&[1.0_f32, 2.0, -3.0]).to_kind(kind);
+    move |input| input.mean_dim(&dimensions[..], false, kind) * &weights
+}
+
+#[test]
+fn the_projects_model_takes_pixels() {
+    // The same weights, in another order of operations: what the CPU's is optimized with makes the last digits differ.
+    let difference = difference(&project_model(), false);
+    assert!(difference < 1e-4, "{difference}");
+}
+
+#[test]
+fn a_model_with_its_channels_last_takes_pixels() {
+    let fields = r#""data_format": "channels_last", "#;
+    let directory = traced("last", fields, Kind::Float, means_of_channels([1, 2], Kind::Float));
+    let difference = difference(&directory, false);
+    assert!(difference < 1e-6, "{difference}");
+}
+
+#[test]
+fn a_model_in_half_precision_takes_pixels() {
+    let directory = traced("half", "", Kind::Half, means_of_channels([2, 3], Kind::Half));
+    let difference = difference(&directory, false);
+    assert!(difference < 1e-3, "{difference}");
+}
+
+#[test]
+fn a_converted_model_takes_pixels() {
+    let directory = traced("bf16", "", Kind::Float, means_of_channels([2, 3], Kind::Float));
+    let difference = difference(&directory, true);
+    assert!(difference < 1e-2, "{difference}");
+}
+
+#[test]
+fn more_images_than_a_lane_has_room_for_are_refused() {
+    let model = ModelDirectory::open(&project_model()).unwrap();
+    let samples = SampleTable::new(model.preprocessor());
+    let file = model.file("model.pt").unwrap();
+    let on_device = TorchOnDevice::load(file, model.preprocessor(), &samples, None, false).unwrap();
+    let mut lane = on_device.lane(2).unwrap();
+    let error = lane.run(3, &mut [0.0; 9]).unwrap_err().to_string();
+    assert!(
+        error.contains("3 images are not what the lane has memory for"),
+        "{error}"
+    );
+    assert!(!error.contains("frame #"), "the message ends with a backtrace: {error}");
+}
