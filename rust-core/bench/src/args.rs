@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use spark_classify_core::{self as core, DecodeOptions, LoadOptions};
+use spark_classify_core::{self as core, DecodeOptions, GpuOptions, LoadOptions};
 
 /// Classifies images without Spark and tells how fast that was.
 #[derive(Debug, Clone, Parser)]
@@ -29,9 +29,17 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t = Backend::Pytorch)]
     pub(crate) backend: Backend,
 
-    /// Where the model runs
+    /// Where the model runs: `cpu`, `cuda` or `cuda:N`
     #[arg(long, default_value = "cpu")]
     pub(crate) device: String,
+
+    /// On a GPU: up to so many images, of all tasks together, are one run of the model
+    #[arg(long, value_name = "N", default_value = "256")]
+    pub(crate) gpu_batch_size: NonZeroUsize,
+
+    /// On a GPU: allow matrix products in TF32
+    #[arg(long)]
+    pub(crate) tf32: bool,
 
     /// The numbers the model computes with
     #[arg(long, value_enum, default_value_t = Precision::Fp32)]
@@ -95,6 +103,11 @@ impl Args {
         LoadOptions {
             device: self.device.clone(),
             precision: self.precision.into(),
+            gpu: GpuOptions {
+                batch_size: self.gpu_batch_size.get(),
+                tf32: self.tf32,
+                ..GpuOptions::default()
+            },
         }
     }
 

@@ -1,17 +1,22 @@
 //! A native library whose backend fails on purpose, for the JVM's tests.
 //!
 //! Everything around the backend is the real thing: the boundary, the model directory, preprocessing, softmax. The
-//! option `device` chooses what the backend does, see `Behaviour`.
+//! option `device` chooses what the backend does, see `Behaviour`; `cuda:N` is a device of its own kind, see `FaultyDevice`.
 
 #![allow(unsafe_code)] // exported symbols
 
+mod device;
+
 use std::panic::panic_any;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use spark_classify_core::{Backend, Engine, Error, LoadOptions, ModelDirectory, Result};
+use spark_classify_core::{Backend, DeviceBackend, Engine, Error, LoadOptions, ModelDirectory, Result, SampleTable};
 use spark_classify_jni::Library;
+
+use crate::device::FaultyDevice;
 
 static LIBRARY: Library = Library::new(NAME, |_| Ok(Box::new(FaultyEngine::default())));
 
@@ -99,6 +104,16 @@ impl Engine for FaultyEngine {
             runs: AtomicUsize::new(0),
             helper_came: AtomicBool::new(false),
         }))
+    }
+
+    fn load_on_gpu(
+        &self,
+        model: &ModelDirectory,
+        gpu: u32,
+        _: &SampleTable,
+        _: &LoadOptions,
+    ) -> Result<Arc<dyn DeviceBackend>> {
+        Ok(Arc::new(FaultyDevice::new(gpu, model)?))
     }
 }
 

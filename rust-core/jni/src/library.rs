@@ -9,7 +9,7 @@ use jni::objects::{JObject, JString};
 use jni::Env;
 use log::info;
 use once_cell::sync::OnceCell;
-use spark_classify_core::{cpu, panics, Classifier, Engine, Error, Predictions, Result};
+use spark_classify_core::{cpu, cuda, panics, Classifier, Engine, Error, Predictions, Result};
 
 use crate::exceptions::Failure;
 use crate::java::Java;
@@ -78,6 +78,7 @@ impl Library {
                 backend: self.backend,
                 version: engine.version()?,
                 devices: engine.devices(),
+                no_gpu: cuda::driver().err(),
                 instruction_set: cpu::instruction_set(),
             })?;
             Ok(document)

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use spark_classify_core::{DecodeOptions, Error, ImageLimits, LoadOptions, Precision, Result};
+use spark_classify_core::{DecodeOptions, Error, GpuOptions, ImageLimits, LoadOptions, Precision, Result};
 
 /// What the library tells about itself before anything else happens.
 #[derive(Debug, Serialize)]
@@ -31,7 +31,7 @@ pub(crate) struct Initialize {
 pub(crate) struct OpenModel {
     /// The model directory.
     pub(crate) directory: PathBuf,
-    /// Where the model runs; `cpu` when left out.
+    /// Where the model runs, `cpu` or `cuda:N`; `cpu` when left out.
     #[serde(default = "default_device")]
     pub(crate) device: String,
     /// The numbers it computes with; `fp32` when left out.
@@ -40,6 +40,9 @@ pub(crate) struct OpenModel {
     /// How images are decoded for the model.
     #[serde(default)]
     pub(crate) decode: Decode,
+    /// How it uses a GPU.
+    #[serde(default)]
+    pub(crate) gpu: GpuOptions,
 }
 
 /// [`DecodeOptions`] as they cross the boundary. What is left out has its default.
@@ -96,6 +99,7 @@ impl OpenModel {
         LoadOptions {
             device: self.device.clone(),
             precision: self.precision,
+            gpu: self.gpu,
         }
     }
 }
@@ -109,6 +113,8 @@ pub(crate) struct EngineInfo {
     pub(crate) version: String,
     /// The devices that `openModel` accepts in this process.
     pub(crate) devices: Vec<String>,
+    /// Why there is no GPU among them; null where there is.
+    pub(crate) no_gpu: Option<&'static str>,
     /// The best instruction set of this machine's CPU.
     pub(crate) instruction_set: &'static str,
 }

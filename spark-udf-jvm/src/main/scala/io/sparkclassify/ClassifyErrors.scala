@@ -118,5 +118,21 @@ private[sparkclassify] object ClassifyErrors {
       cause
     )
 
+  /** A GPU that an executor does not have, or cannot use. */
+  def deviceUnavailable(uri: String, reason: String, cause: Throwable): ClassifyException =
+    new ClassifyException(
+      "CLASSIFY_DEVICE_UNAVAILABLE",
+      s"cannot load the model $uri: $reason (${ClassifyConf.Device.key})",
+      cause
+    )
+
+  /** A GPU that is assigned by another name than its number. */
+  def strangeGpuAddress(address: String): ClassifyException =
+    new ClassifyException(
+      "CLASSIFY_DEVICE_UNAVAILABLE",
+      s"Spark has assigned the GPU '$address' to the task, which is no number: have the discovery script " +
+        "(spark.executor.resource.gpu.discoveryScript) print numbers, as scripts/discover_gpus.sh does"
+    )
+
   private def quoted(sql: String): String = "\"" + sql + "\""
 }

@@ -4,7 +4,7 @@ import java.net.{InetAddress, InetSocketAddress}
 import java.nio.file.Files
 
 import com.sun.net.httpserver.HttpServer
-import io.sparkclassify.conf.{ClassifyConf, ClassifySpec, DecodeSpec, Engine, ModelSpec, Precision}
+import io.sparkclassify.conf.{ClassifyConf, ClassifySpec, DecodeSpec, DeviceSpec, Engine, ModelSpec, Precision}
 import io.sparkclassify.expressions.ImageInference
 import org.apache.spark.sql.Row
 import org.apache.spark.sql.functions.{call_function, col, lit}
@@ -152,7 +152,8 @@ class ClassifySuite extends SharedSession {
     withConf(ClassifyConf.Backend.key -> "ONNX", ClassifyConf.Model.key -> "model") {
       val spec = specOf(s"SELECT classify('$image')")
       val decode = DecodeSpec(maxPixels = 178956970L, exifTranspose = false, fast = false)
-      assert(spec.model == ModelSpec(Engine.Onnx, s"file:${TestData.model}", Precision.Fp32, decode))
+      val cpu = DeviceSpec("cpu", None)
+      assert(spec.model == ModelSpec(Engine.Onnx, s"file:${TestData.model}", Precision.Fp32, decode, cpu))
       assert(specOf(s"SELECT classify('$image', 'pytorch')").model.engine == Engine.PyTorch)
     }
   }

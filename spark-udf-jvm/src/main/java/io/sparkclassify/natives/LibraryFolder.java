@@ -1,8 +1,10 @@
 package io.sparkclassify.natives;
 
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -14,6 +16,7 @@ import java.security.DigestInputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Set;
 
 /**
@@ -25,6 +28,10 @@ import java.util.Set;
  */
 final class LibraryFolder {
   private static final int HASH_DIGITS = 16;
+
+  /** Of a whole hash, in hexadecimal digits. */
+  private static final int HASH_LENGTH = 64;
+
   private static final FileAttribute<Set<PosixFilePermission>> OWNER_ONLY =
       PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
 
@@ -71,6 +78,39 @@ final class LibraryFolder {
     } catch (IOException failure) {
       throw unusable(folder, failure);
     }
+  }
+
+  /**
+   * Unpacks libraries that look for each other in their own folder, each under its own name, and returns that folder. Its
+   * name has the hash of what is in it.
+   */
+  Path unpackTogether(String resourceFolder, List<String> names) {
+    try {
+      StringBuilder hashes = new StringBuilder();
+      for (String name : names) {
+        try (InputStream content = resourceStream("/" + resourceFolder + "/" + name)) {
+          hashes.append(hash(content));
+        }
+      }
+      String all = hash(new ByteArrayInputStream(hashes.toString().getBytes(StandardCharsets.US_ASCII)));
+      Path together = folder.resolve("libraries-" + all.substring(0, HASH_DIGITS));
+      Files.createDirectories(together, OWNER_ONLY);
+      for (int at = 0; at < names.size(); at++) {
+        Path target = together.resolve(names.get(at));
+        String hash = hashes.substring(at * HASH_LENGTH, (at + 1) * HASH_LENGTH);
+        if (!isIntact(target, hash)) {
+          write("/" + resourceFolder + "/" + names.get(at), target);
+        }
+      }
+      return together;
+    } catch (IOException failure) {
+      throw unusable(folder, failure);
+    }
+  }
+
+  /** Whether a jar of the class path has a library. */
+  static boolean hasResource(String resourceFolder, String name) {
+    return LibraryFolder.class.getResource("/" + resourceFolder + "/" + name) != null;
   }
 
   private static boolean isIntact(Path file, String hash) throws IOException {

@@ -10,7 +10,7 @@ import java.nio.ByteBuffer;
  */
 public interface NativeBackend {
 
-  /** Version, ABI and backend of the library: {@code {"version": "0.1.0", "abi": 4, "backend": "onnx"}}. */
+  /** Version, ABI and backend of the library: {@code {"version": "0.1.0", "abi": 5, "backend": "onnx"}}. */
   String buildInfo();
 
   /**
@@ -21,9 +21,9 @@ public interface NativeBackend {
   void initialize(String request);
 
   /**
-   * The version of the engine's own library, the devices that {@link #openModel} accepts here, and the best instruction
-   * set of this machine's CPU: {@code {"backend": "onnx", "version": "1.28.0", "devices": ["cpu"], "instruction_set":
-   * "AVX2"}}.
+   * The version of the engine's own library, the devices that {@link #openModel} accepts here, why there is no GPU among
+   * them, and the best instruction set of this machine's CPU: {@code {"backend": "onnx", "version": "1.28.0", "devices":
+   * ["cpu"], "no_gpu": "there is no NVIDIA driver: …" or null, "instruction_set": "AVX2"}}.
    */
   String engineInfo();
 
@@ -38,8 +38,9 @@ public interface NativeBackend {
    * failure the next one tries again.
    *
    * @param request {@code {"directory": "/models/id-card", "device": "cpu", "precision": "fp32", "decode": {"max_bytes":
-   *     268435456, "max_pixels": 178956970, "exif_transpose": false, "fast": false}}}; all but the directory have these
-   *     defaults
+   *     268435456, "max_pixels": 178956970, "exif_transpose": false, "fast": false}, "gpu": {"batch_size": 256, "tf32": false,
+   *     "max_bytes": 0}}}; all but the directory have these defaults. On the device {@code cuda:N} the images of all callers
+   *     are classified together, up to {@code batch_size} in one run; {@code max_bytes} of 0 is no limit.
    * @return a handle of the caller's own, which is never used for another one; the model is freed when its last handle is
    *     closed
    */

@@ -42,10 +42,7 @@ public final class NativeLoader {
   private static NativeBackend loadOnnx(NativeOptions options) {
     String resources = Platform.resourceFolder();
     LibraryFolder folder = LibraryFolder.open(options.directory());
-    Path runtime =
-        options.onnxRuntimeLibrary() == null
-            ? folder.unpack(resources, "libonnxruntime.so")
-            : Path.of(options.onnxRuntimeLibrary()).toAbsolutePath();
+    Path runtime = OnnxRuntime.find(options, folder, resources);
     return start(new OnnxNative(), folder.unpack(resources, "libspark_classify_onnx.so"), runtime);
   }
 

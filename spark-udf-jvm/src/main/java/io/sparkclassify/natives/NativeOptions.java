@@ -8,9 +8,11 @@ package io.sparkclassify.natives;
  *     one of the user's own in {@code java.io.tmpdir}
  * @param torchHome the folder of libtorch ({@code spark.classify.torch.home}); by default it is searched for
  * @param onnxRuntimeLibrary an ONNX Runtime library to use ({@code spark.classify.onnxruntime.library}); by default
- *     the jar's
+ *     that of {@code onnxRuntimeHome}
+ * @param onnxRuntimeHome the folder of an installed ONNX Runtime ({@code spark.classify.onnxruntime.home}); by default the
+ *     library of the class path's {@code onnxruntime_gpu} or the jar's own is used
  */
-public record NativeOptions(String directory, String torchHome, String onnxRuntimeLibrary) {
+public record NativeOptions(String directory, String torchHome, String onnxRuntimeLibrary, String onnxRuntimeHome) {
 
   /** The key of {@link #directory}. */
   public static final String DIRECTORY_KEY = "spark.classify.native.dir";
@@ -21,6 +23,9 @@ public record NativeOptions(String directory, String torchHome, String onnxRunti
   /** The key of {@link #onnxRuntimeLibrary}. */
   public static final String ONNX_RUNTIME_KEY = "spark.classify.onnxruntime.library";
 
+  /** The key of {@link #onnxRuntimeHome}. */
+  public static final String ONNX_RUNTIME_HOME_KEY = "spark.classify.onnxruntime.home";
+
   /** Defaults for everything. */
-  public static final NativeOptions DEFAULTS = new NativeOptions(null, null, null);
+  public static final NativeOptions DEFAULTS = new NativeOptions(null, null, null, null);
 }

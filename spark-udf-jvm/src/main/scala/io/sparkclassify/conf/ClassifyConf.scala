@@ -75,10 +75,56 @@ object ClassifyConf {
     .checkValues(Precision.all.map(_.name).toSet)
     .createWithDefault(Precision.Fp32.name)
 
+  val Device = SQLConf
+    .buildConf("spark.classify.device")
+    .doc(
+      "Where the model runs. `cpu`: on the cores of the tasks. `cuda:N`: on GPU number N of the executor's host. `cuda`: on " +
+        "the GPU that Spark has assigned to the task (`spark.task.resource.gpu.amount`), else on GPU 0. `auto`: on the GPU " +
+        "that Spark has assigned to the task, else on the CPU. A GPU that cannot be used is an error, never a reason to use " +
+        "the CPU. docs/gpu.md tells what an executor needs."
+    )
+    .version("0.1.0")
+    .stringConf
+    .transform(_.toLowerCase(Locale.ROOT))
+    .checkValue(DeviceSpec.isName, "It must be cpu, cuda, cuda:N (N is the number of a GPU) or auto.")
+    .createWithDefault(DeviceSpec.Cpu)
+
+  val GpuBatchSize = SQLConf
+    .buildConf("spark.classify.gpu.batchSize")
+    .doc(
+      "Up to so many images, of all tasks of an executor together, are one run of the model on a GPU. A GPU does not wait " +
+        "for a batch to fill. Where its memory does not hold so many, batches become smaller by themselves."
+    )
+    .version("0.1.0")
+    .intConf
+    .checkValue(size => size > 0 && size <= 4096, "It must be from 1 to 4096.")
+    .createWithDefault(256)
+
+  val GpuMaxBytes = SQLConf
+    .buildConf("spark.classify.gpu.maxBytes")
+    .doc(
+      "The most that ONNX Runtime may take of a GPU's memory for one model; 0 is no limit. libtorch has a setting of its " +
+        "own, the environment variable PYTORCH_CUDA_ALLOC_CONF (per_process_memory_fraction)."
+    )
+    .version("0.1.0")
+    .bytesConf(ByteUnit.BYTE)
+    .checkValue(_ >= 0, "It must not be negative.")
+    .createWithDefault(0L)
+
+  val GpuTf32 = SQLConf
+    .buildStaticConf("spark.classify.gpu.tf32")
+    .doc(
+      "Whether a GPU may multiply matrices of float32 in TF32, which keeps 10 bits of precision: faster, and probabilities " +
+        "change slightly."
+    )
+    .version("0.1.0")
+    .booleanConf
+    .createWithDefault(false)
+
   val MaxLoadedModels = SQLConf
     .buildStaticConf("spark.classify.models.maxLoaded")
     .doc(
-      "How many models an executor keeps loaded; one directory on two backends, in two precisions, or " +
+      "How many models an executor keeps loaded; one directory on two backends or devices, in two precisions, or " +
         "with two ways to decode images (`spark.classify.image.*`, `spark.classify.decode`), is two models. Beyond that, those that no " +
         "task uses are closed, the least recently used one first. A model in use is never closed, so tasks that use more " +
         "models at once have them all."
@@ -193,6 +239,17 @@ object ClassifyConf {
     .stringConf
     .createOptional
 
+  val OnnxRuntimeHome = SQLConf
+    .buildStaticConf(NativeOptions.ONNX_RUNTIME_HOME_KEY)
+    .doc(
+      "The folder of an ONNX Runtime on every executor, to be used in the place of the one in the jar: after `pip install " +
+        "onnxruntime-gpu`, site-packages/onnxruntime. Without it, the Maven artifact `onnxruntime_gpu` on the class path " +
+        "counts, then the one in the jar."
+    )
+    .version("0.1.0")
+    .stringConf
+    .createOptional
+
   /**
    * What is known about a key.
    *
@@ -222,7 +279,8 @@ object ClassifyConf {
       "Models by name" -> Seq(AllowPaths),
       "Images" -> Seq(ImageMaxBytes, ImageMaxPixels, ImageExifTranspose, Decode, ReadThreads, ReadMaxBytes),
       "Batches" -> Seq(BatchSize),
-      "Native libraries" -> Seq(NativeDirectory, TorchHome, OnnxRuntimeLibrary)
+      "GPUs" -> Seq(Device, GpuBatchSize, GpuMaxBytes, GpuTf32),
+      "Native libraries" -> Seq(NativeDirectory, TorchHome, OnnxRuntimeLibrary, OnnxRuntimeHome)
     )
     val families = Map("Models by name" -> NamedModel)
     subjects.map { case (subject, entries) =>

@@ -26,10 +26,19 @@ final case class ClassifySpec(
  *   the model directory, absolute and with its scheme; or `sparkfiles:NAME`, what `--archives` or `--files` has put under
  *   NAME on each executor
  */
-final case class ModelSpec(engine: Engine, uri: String, precision: Precision, decode: DecodeSpec) {
+final case class ModelSpec(
+    engine: Engine,
+    uri: String,
+    precision: Precision,
+    decode: DecodeSpec,
+    device: DeviceSpec
+) {
 
-  /** How it is listed. */
-  override def toString: String = if (precision == Precision.Fp32) uri else s"$uri (${precision.name})"
+  /** How it is listed: what is not as usual stands behind it. */
+  override def toString: String = {
+    val unusual = Option.when(precision != Precision.Fp32)(precision.name) ++ Option.when(!device.isCpu)(device.name)
+    if (unusual.isEmpty) uri else s"$uri (${unusual.mkString(", ")})"
+  }
 }
 
 object ModelSpec {
@@ -89,15 +98,22 @@ object BatchSpec {
 }
 
 /** Where the native libraries are found and put, by the static keys of [[ClassifyConf]]. */
-final case class NativeSpec(directory: Option[String], torchHome: Option[String], onnxRuntimeLibrary: Option[String]) {
-  def options: NativeOptions = new NativeOptions(directory.orNull, torchHome.orNull, onnxRuntimeLibrary.orNull)
+final case class NativeSpec(
+    directory: Option[String],
+    torchHome: Option[String],
+    onnxRuntimeLibrary: Option[String],
+    onnxRuntimeHome: Option[String]
+) {
+  def options: NativeOptions =
+    new NativeOptions(directory.orNull, torchHome.orNull, onnxRuntimeLibrary.orNull, onnxRuntimeHome.orNull)
 }
 
 object NativeSpec {
   def ofSession(conf: SQLConf): NativeSpec = NativeSpec(
     conf.getConf(ClassifyConf.NativeDirectory),
     conf.getConf(ClassifyConf.TorchHome),
-    conf.getConf(ClassifyConf.OnnxRuntimeLibrary)
+    conf.getConf(ClassifyConf.OnnxRuntimeLibrary),
+    conf.getConf(ClassifyConf.OnnxRuntimeHome)
   )
 }
 
@@ -119,7 +135,13 @@ object ClassifySpec {
     val hadoop = HadoopSettings.ofSession()
     val workingDirectory = FileSystem.get(hadoop.configuration).getWorkingDirectory
     ClassifySpec(
-      ModelSpec(engine, ModelNames.directory(model, conf, workingDirectory), precision, DecodeSpec.ofSession(conf)),
+      ModelSpec(
+        engine,
+        ModelNames.directory(model, conf, workingDirectory),
+        precision,
+        DecodeSpec.ofSession(conf),
+        DeviceSpec.ofSession(conf)
+      ),
       conf.getConf(ClassifyConf.MaxLoadedModels),
       ImageSpec(workingDirectory.toString, conf.getConf(ClassifyConf.ImageMaxBytes)),
       NativeSpec.ofSession(conf),

@@ -7,10 +7,12 @@ import io.sparkclassify.{ClassifyErrors, ClassifyException}
 import io.sparkclassify.conf.{ClassifySpec, ModelSpec}
 import io.sparkclassify.natives.NativeLoader
 import org.apache.spark.unsafe.types.UTF8String
+import org.slf4j.LoggerFactory
 
 /** The models of this JVM. Each is loaded once and shared by all tasks, see [[ModelCache]]. */
 object ClassifyEngine {
 
+  private val log = LoggerFactory.getLogger("io.sparkclassify.ClassifyEngine")
   private val json = new ObjectMapper
   private val models = new ModelCache[ModelSpec, LoadedModel](_.close())
   private val loads = new LongAdder
@@ -30,7 +32,7 @@ object ClassifyEngine {
   def acquire(spec: ClassifySpec): ModelLease = {
     // Natively, one directory with one precision and one way to decode is one model, so it must be one here too, by
     // whatever name it is called.
-    val located = spec.model.copy(uri = ModelFiles.locate(spec.model.uri))
+    val located = spec.model.copy(uri = ModelFiles.locate(spec.model.uri), device = Devices.resolve(spec.model.device))
     new ModelLease(models.acquire(located, spec.maxLoadedModels)(load(located, spec)))
   }
 
@@ -39,7 +41,14 @@ object ClassifyEngine {
     ModelFiles.withLocal(located.uri, spec.hadoop.configuration) { directory =>
       val request = json.createObjectNode()
       request.put("directory", directory.toString)
-      request.put("device", "cpu")
+      request.put("device", located.device.name)
+      located.device.gpu.foreach { gpu =>
+        request
+          .putObject("gpu")
+          .put("batch_size", gpu.batchSize)
+          .put("tf32", gpu.tf32)
+          .put("max_bytes", gpu.maxBytes)
+      }
       request.put("precision", located.precision.name)
       val decode = request.putObject("decode")
       // ImageReader keeps to spark.classify.image.maxBytes, which so may change while the model stays loaded.
@@ -52,7 +61,9 @@ object ClassifyEngine {
         catch {
           case e: ClassifyException if e.getCondition == "CLASSIFY_BAD_MODEL" =>
             throw ClassifyErrors.badModel(spec.model.uri, e.getReason, e)
-          // Of the options in the request, the device is always a good one.
+          case e: ClassifyException if e.getCondition == "CLASSIFY_DEVICE_UNAVAILABLE" =>
+            throw ClassifyErrors.deviceUnavailable(spec.model.uri, e.getReason, e)
+          // Of the options in the request, the device always has a good name.
           case e: ClassifyException if e.getCondition == "CLASSIFY_BAD_CONFIGURATION" =>
             throw ClassifyErrors.precisionUnavailable(spec.model.uri, e.getReason, e)
         }
@@ -61,7 +72,8 @@ object ClassifyEngine {
         UTF8String.fromString(description.get("labels").get(id).asText)
       }
       loads.increment()
-      new LoadedModel(natives, handle, labels, description.get("load_millis").asLong)
+      log.info("The model {} runs on {} ({})", located.uri, located.device.name, spec.model.device.name)
+      new LoadedModel(natives, handle, labels, description.get("load_millis").asLong, onGpu = !located.device.isCpu)
     }
   }
 }

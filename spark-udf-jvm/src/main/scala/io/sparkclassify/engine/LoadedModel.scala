@@ -14,8 +14,16 @@ import org.slf4j.LoggerFactory
  *   the names of the classes, in class-id order
  * @param loadMillis
  *   how long the engine took to load it
+ * @param onGpu
+ *   whether it runs on a GPU
  */
-final class LoadedModel(natives: NativeBackend, handle: Long, val labels: Array[UTF8String], val loadMillis: Long) {
+final class LoadedModel(
+    natives: NativeBackend,
+    handle: Long,
+    val labels: Array[UTF8String],
+    val loadMillis: Long,
+    val onGpu: Boolean
+) {
 
   /**
    * Classifies the images that `buffers` holds, in one native call, on the cores of the task that runs on this thread.

@@ -10,6 +10,7 @@ import org.apache.spark.sql.execution.metric.{SQLMetric, SQLMetrics}
 final class ClassifyMetrics(metrics: Map[String, SQLMetric]) extends Serializable {
   val images: SQLMetric = metrics("images")
   val batches: SQLMetric = metrics("batches")
+  val gpuImages: SQLMetric = metrics("gpuImages")
   val badImages: SQLMetric = metrics("badImages")
   val bytesRead: SQLMetric = metrics("bytesRead")
   val readTime: SQLMetric = metrics("readTime")
@@ -25,6 +26,7 @@ object ClassifyMetrics {
   def create(context: SparkContext): Map[String, SQLMetric] = Map(
     "images" -> SQLMetrics.createMetric(context, "number of images"),
     "batches" -> SQLMetrics.createMetric(context, "number of batches"),
+    "gpuImages" -> SQLMetrics.createMetric(context, "number of images given to a GPU"),
     "badImages" -> SQLMetrics.createMetric(context, "number of bad images"),
     "bytesRead" -> SQLMetrics.createSizeMetric(context, "size of files read"),
     "readTime" -> SQLMetrics.createNanoTimingMetric(context, "time to read files"),

@@ -42,6 +42,7 @@ private[execution] final class ModelCall(spec: ClassifySpec, columns: Seq[Result
       }
     }
     metrics.batches += 1
+    if (lease.model.onGpu) metrics.gpuImages += rows.length
     metrics.decodeTime += results.decodeNanos
     metrics.preprocessTime += results.resizeNanos
     metrics.inferenceTime += results.inferenceNanos

@@ -34,6 +34,7 @@ object ClassifyInfo {
     .add("reason", StringType)
     .add("engine_version", StringType)
     .add("devices", strings)
+    .add("no_gpu", StringType)
     .add("instruction_set", StringType)
     .add("loaded_models", strings)
 
@@ -57,7 +58,7 @@ object ClassifyInfo {
     """,
     """
     Each process loads the libraries of both backends to answer. The column reason says why a backend is not available,
-    or that an executor could not be reached, which then has one row.
+    or that an executor could not be reached, which then has one row. The column no_gpu says why a process has no GPU.
     """,
     "table_funcs",
     "0.1.0",

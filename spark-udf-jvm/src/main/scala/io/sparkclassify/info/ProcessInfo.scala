@@ -24,15 +24,25 @@ private[info] final case class ProcessInfo(executor: String, host: String, answe
   def rows: Seq[Row] = answer match {
     case None =>
       val reason = "the executor could not be reached: it has ended, or its cores stayed busy"
-      Seq(Row(executor, host, null, null, null, false, reason, null, null, null, null))
+      Seq(Row(executor, host, null, null, null, false, reason, null, null, null, null, null))
     case Some(Answer(jar, spark, backends)) =>
       backends.map { case BackendInfo(name, loadedModels, engine) =>
         val (available, reason) = (engine.isRight, engine.left.toOption.orNull)
-        val (version, devices, instructionSet) = engine.fold(
-          _ => (null, null, null),
-          info => (info.version, info.devices, info.instructionSet)
+        val of = engine.toOption
+        Row(
+          executor,
+          host,
+          jar,
+          spark,
+          name,
+          available,
+          reason,
+          of.map(_.version).orNull,
+          of.map(_.devices).orNull,
+          of.flatMap(_.noGpu).orNull,
+          of.map(_.instructionSet).orNull,
+          loadedModels
         )
-        Row(executor, host, jar, spark, name, available, reason, version, devices, instructionSet, loadedModels)
       }
   }
 }
@@ -47,8 +57,18 @@ private[info] final case class Answer(jarVersion: String, sparkVersion: String, 
  */
 private[info] final case class BackendInfo(name: String, loadedModels: Seq[String], engine: Either[String, EngineInfo])
 
-/** What a native library says of its engine. */
-private[info] final case class EngineInfo(version: String, devices: Seq[String], instructionSet: String)
+/**
+ * What a native library says of its engine.
+ *
+ * @param noGpu
+ *   why there is no GPU among the devices
+ */
+private[info] final case class EngineInfo(
+    version: String,
+    devices: Seq[String],
+    noGpu: Option[String],
+    instructionSet: String
+)
 
 private[info] object ProcessInfo {
 
@@ -71,6 +91,7 @@ private[info] object ProcessInfo {
         EngineInfo(
           info.get("version").asText,
           info.get("devices").elements.asScala.map(_.asText).toSeq,
+          Option(info.get("no_gpu")).filterNot(_.isNull).map(_.asText),
           info.get("instruction_set").asText
         )
       )

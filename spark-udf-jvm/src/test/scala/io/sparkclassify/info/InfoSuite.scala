@@ -20,6 +20,8 @@ class InfoSuite extends SharedSession {
       assert(row.getAs[String]("engine_version").matches("\\d+\\.\\d+\\..*"))
       assert(row.getSeq[String](row.fieldIndex("devices")).contains("cpu"))
       assert(row.getAs[String]("instruction_set").nonEmpty)
+      val hasGpu = row.getSeq[String](row.fieldIndex("devices")).contains("cuda:0")
+      assert(hasGpu == row.isNullAt(row.fieldIndex("no_gpu")), row)
     }
   }
 

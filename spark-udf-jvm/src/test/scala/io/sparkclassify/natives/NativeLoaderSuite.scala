@@ -64,7 +64,10 @@ class NativeLoaderSuite extends AnyFunSuite {
       val info = new ObjectMapper().readTree(natives(backend).engineInfo())
       assert(info.get("backend").asText == backend)
       assert(info.get("version").asText.matches(version))
-      assert(info.get("devices").elements.asScala.map(_.asText).toSeq == Seq("cpu"))
+      // Whether or not this machine has GPUs.
+      val devices = info.get("devices").elements.asScala.map(_.asText).toSeq
+      assert(devices.head == "cpu" && devices.tail.forall(_.startsWith("cuda:")))
+      assert(info.get("no_gpu").isNull == (devices.length > 1))
       assert(info.get("instruction_set").asText.matches("[A-Z0-9_]+"))
     }
   }
@@ -107,8 +110,8 @@ class NativeLoaderSuite extends AnyFunSuite {
   private def load(loader: ClassLoader, backend: String, folder: Path): AnyRef = {
     val options = loader
       .loadClass(classOf[NativeOptions].getName)
-      .getConstructor(classOf[String], classOf[String], classOf[String])
-      .newInstance(folder.toString, null, null)
+      .getConstructor(Seq.fill(4)(classOf[String]): _*)
+      .newInstance(folder.toString, null, null, null)
     val method = loader.loadClass(classOf[NativeLoader].getName).getMethod("load", classOf[String], options.getClass)
     method.invoke(null, backend, options.asInstanceOf[AnyRef])
   }
