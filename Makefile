@@ -11,7 +11,8 @@ env := source scripts/env.sh &&
 # Without Spark, ONNX Runtime has to be told: the one that goes into the jar.
 onnxruntime := ORT_DYLIB_PATH=$$(gradle --quiet onnxruntimeLibrary)
 
-.PHONY: help setup build run test test-rust test-jvm test-e2e test-parity parity-models parity lint format reference golden bench bench-images clean
+.PHONY: help setup build run test test-rust test-jvm test-e2e test-parity parity-models parity lint format reference golden bench bench-images \
+	gpu-programs clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -70,6 +71,14 @@ bench: build .venv-bench-peers/.made-from .venv-bench-synapseml/.made-from ## me
 bench-images: reference ## decoding and resizing next to Pillow and other Rust libraries, in time and in bytes
 	@$(env) cargo build --release --quiet -p spark-classify-core --example image_libraries
 	@$(env) .venv-reference/bin/python benchmarks/image_libraries.py
+
+# What a machine with a GPU and without Rust needs to run scripts/gpu-check, in target/gpu.
+gpu-programs: build ## build the programs of scripts/gpu-check into target/gpu
+	@mkdir -p target/gpu && cp target/release/classify-bench target/gpu/
+	@$(env) for engine in onnx torch; do \
+		cp "$$(cargo test --release --quiet --no-run --message-format json -p spark-classify-$$engine --test engine \
+			| sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)" target/gpu/$$engine-tests; \
+	done
 
 lint: build ## rustfmt, clippy, scalafmt, ruff
 	@cargo fmt --all --check

@@ -43,6 +43,12 @@ fn another_device_is_refused() {
 }
 
 #[test]
+#[ignore = "needs a GPU and an ONNX Runtime with CUDA: scripts/gpu-check runs it"]
+fn a_gpu_agrees_with_the_cpu() {
+    contract::a_gpu_agrees_with_the_cpu(&engine(), Precision::Fp32, contract::GPU_TOLERANCE);
+}
+
+#[test]
 fn broken_model_files_are_refused() {
     contract::broken_model_files_are_refused(&engine(), "model.onnx");
 }

@@ -41,6 +41,18 @@ fn another_device_is_refused() {
 }
 
 #[test]
+#[ignore = "needs a GPU: scripts/gpu-check runs it"]
+fn a_gpu_agrees_with_the_cpu() {
+    contract::a_gpu_agrees_with_the_cpu(&ENGINE, Precision::Fp32, contract::GPU_TOLERANCE);
+}
+
+#[test]
+#[ignore = "needs a GPU: scripts/gpu-check runs it"]
+fn a_gpu_in_bf16_gives_about_the_same() {
+    contract::a_gpu_agrees_with_the_cpu(&ENGINE, Precision::Bf16, 0.05);
+}
+
+#[test]
 fn broken_model_files_are_refused() {
     contract::broken_model_files_are_refused(&ENGINE, "model.pt");
 }

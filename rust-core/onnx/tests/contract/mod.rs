@@ -6,11 +6,14 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use spark_classify_core::{Backend, Classifier, Engine, Error, LoadOptions, ModelDirectory, Precision, Predictions};
+use spark_classify_core::{
+    Backend, Classifier, Engine, Error, GpuOptions, LoadOptions, ModelDirectory, Precision, Predictions,
+};
 
-/// The top of the project.
+/// The top of the project. Programs that were built elsewhere are told by the variable that cargo sets for tests.
 pub(crate) fn project() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    Path::new(&package).join("../..")
 }
 
 /// A new directory for the test called `name`, with the configuration files of the project's model.
@@ -164,6 +167,57 @@ pub(crate) fn another_device_is_refused(engine: &dyn Engine) {
             );
         }
         other => panic!("expected Error::Device, got {other:?}"),
+    }
+}
+
+/// How far probabilities on a GPU may be from those on the CPU.
+pub(crate) const GPU_TOLERANCE: f32 = 1e-3;
+
+/// What GPU 0 makes of the committed images: the labels of the CPU, and its probabilities to `tolerance`, for several
+/// callers at once and whatever the size of the batches.
+pub(crate) fn a_gpu_agrees_with_the_cpu(engine: &dyn Engine, precision: Precision, tolerance: f32) {
+    let files: Vec<_> = fs::read_dir(project().join("dataset/all_images"))
+        .unwrap()
+        .map(|entry| fs::read(entry.unwrap().path()).unwrap())
+        .collect();
+    let images: Vec<_> = files.iter().map(Vec::as_slice).collect();
+    let load = |options: &LoadOptions| Classifier::load(engine, &project().join("model"), options).unwrap();
+    let classify = |classifier: &Classifier| {
+        let mut predictions = Predictions::new();
+        classifier
+            .classify(&images, NonZeroUsize::new(2).unwrap(), &mut predictions)
+            .unwrap();
+        let rows = predictions
+            .iter()
+            .map(|prediction| prediction.unwrap().probabilities.to_vec());
+        rows.collect::<Vec<_>>()
+    };
+    let expected = classify(&load(&LoadOptions::default()));
+    for batch_size in [1, 7, 256] {
+        let options = LoadOptions {
+            device: "cuda:0".to_owned(),
+            precision,
+            gpu: GpuOptions {
+                batch_size,
+                ..GpuOptions::default()
+            },
+        };
+        let classifier = load(&options);
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for (image, (actual, expected)) in classify(&classifier).iter().zip(&expected).enumerate() {
+                        for (actual, expected) in actual.iter().zip(expected) {
+                            let difference = (actual - expected).abs();
+                            assert!(
+                                difference <= tolerance,
+                                "image {image}, batches of {batch_size}: {difference}"
+                            );
+                        }
+                    }
+                });
+            }
+        });
     }
 }
 
