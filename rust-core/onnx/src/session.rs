@@ -65,7 +65,7 @@ impl Session {
         if let Provider::Cuda(gpu, options) = provider {
             builder = builder
                 .with_execution_providers([cuda(gpu, options)])
-                .map_err(|error| NotOpened::Provider(error.message().to_owned()))?;
+                .map_err(|error| NotOpened::Provider(error.message().trim().to_owned()))?;
         }
         let mut edited = builder.edit_from_file(path).map_err(model_refused)?;
         let (model, made) = addition(&edited).map_err(NotOpened::Model)?;
