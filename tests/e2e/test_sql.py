@@ -4,7 +4,7 @@ import json
 import os
 
 import pytest
-from conftest import EXTENSION
+from conftest import CLASSES, EXTENSION
 
 MODEL = ["--conf", EXTENSION, "--conf", "spark.classify.model=model"]
 
@@ -103,3 +103,46 @@ def test_pyspark_bad_input_names_path_reason_and_condition(spark_run, jar, tmp_p
         assert condition in (result["condition"] or result["message"]), (name, result)
         for fragment in fragments:
             assert fragment in result["message"], (name, result)
+
+
+PYTHON_FUNCTIONS = r"""
+import json, sys
+from pyspark.sql import SparkSession
+from pyspark.sql.functions import expr
+
+spark = SparkSession.builder.getOrCreate()
+names, answers = json.load(open(sys.argv[1])), sys.argv[2]
+spark.udf.register("same", lambda value: value, "string")
+images = spark.createDataFrame([(name,) for name in names], "name string").repartition(2)
+images = images.selectExpr("name", "'dataset/all_images/' || name AS path")
+images.createOrReplaceTempView("images")
+classes = images.select("name", expr("classify(path, 'onnx') AS c"))
+
+def rename(frames):
+    for frame in frames:
+        yield frame.assign(found=[row["class"] for row in frame["c"]])[["name", "found"]]
+
+frames = {
+    "below": spark.sql("SELECT name, classify(same(path), 'onnx').class FROM images"),
+    "above": spark.sql("SELECT name, same(classify(path, 'onnx').class) FROM images"),
+    "both": spark.sql(
+        "SELECT name, same(classify(same(path), 'onnx').class) FROM images "
+        "WHERE same(classify(same(path), 'onnx').class) = classify(same(path), 'onnx').class"
+    ),
+    "pandas": classes.mapInPandas(rename, "name string, found string"),
+    "rdd": classes.selectExpr("name", "c.class").rdd.toDF("name string, found string"),
+}
+json.dump({key: [list(row) for row in frame.collect()] for key, frame in frames.items()}, open(answers, "w"))
+"""
+
+
+def test_python_functions_below_and_above(spark_run, jar, golden, tmp_path):
+    """Spark moves Python functions into operators of their own, too."""
+    names = sorted(golden["onnx"])[:9]
+    script, questions, answers = tmp_path / "functions.py", tmp_path / "names.json", tmp_path / "answers.json"
+    script.write_text(PYTHON_FUNCTIONS)
+    questions.write_text(json.dumps(names))
+    spark_run("spark-submit", "--master", "local[2]", "--jars", jar, *MODEL, script, questions, answers)
+    expected = [[name, CLASSES[max(range(3), key=golden["onnx"][name].__getitem__)]] for name in names]
+    for key, rows in json.loads(answers.read_text()).items():
+        assert sorted(rows) == expected, key

@@ -7,6 +7,8 @@ import io.sparkclassify.info.{ClassifyInfo, ClassifyInfoStrategy}
 import io.sparkclassify.plans.ExtractInferences
 import org.apache.spark.sql.SparkSessionExtensions
 import org.apache.spark.sql.catalyst.FunctionIdentifier
+import org.apache.spark.sql.catalyst.analysis.{FunctionRegistry, TableFunctionRegistry}
+import org.apache.spark.sql.catalyst.expressions.ExpressionInfo
 
 /**
  * Adds the functions to Spark: `--conf spark.sql.extensions=io.sparkclassify.ClassifyExtensions`.
@@ -19,19 +21,34 @@ import org.apache.spark.sql.catalyst.FunctionIdentifier
  *   1. [[execution.ClassifyStrategy]] plans that as [[execution.ClassifyExec]].
  */
 class ClassifyExtensions extends (SparkSessionExtensions => Unit) {
+  import ClassifyExtensions._
 
   override def apply(extensions: SparkSessionExtensions): Unit = {
     ClassifyConf.register()
-    Seq(
-      FunctionDocs.classify -> Functions.classify _,
-      FunctionDocs.tryClassify -> Functions.tryClassify _,
-      FunctionDocs.classifyTopK -> Functions.classifyTopK _
-    ).foreach { case (info, build) =>
-      extensions.injectFunction((FunctionIdentifier(info.getName), info, build))
+    functions.foreach { function =>
+      extensions.injectFunction(function)
+      FunctionRegistry.builtin.registerFunction(function._1, function._2, function._3)
     }
-    extensions.injectTableFunction((FunctionIdentifier(ClassifyInfo.Name), ClassifyInfo.description, ClassifyInfo.call))
+    extensions.injectTableFunction(info)
+    TableFunctionRegistry.builtin.registerFunction(info._1, info._2, info._3)
     extensions.injectPreCBORule(_ => ExtractInferences)
     extensions.injectPlannerStrategy(_ => ClassifyStrategy)
     extensions.injectPlannerStrategy(_ => ClassifyInfoStrategy)
   }
+}
+
+/**
+ * The functions. They are injected, and registered with Spark's own besides: an injected function alone counts as a
+ * temporary one, which no permanent view may use.
+ */
+private object ClassifyExtensions {
+
+  private val functions: Seq[(FunctionIdentifier, ExpressionInfo, FunctionRegistry.FunctionBuilder)] = Seq(
+    (FunctionIdentifier(Functions.Classify), FunctionDocs.classify, Functions.classify),
+    (FunctionIdentifier(Functions.TryClassify), FunctionDocs.tryClassify, Functions.tryClassify),
+    (FunctionIdentifier(Functions.ClassifyTopK), FunctionDocs.classifyTopK, Functions.classifyTopK)
+  )
+
+  private val info: (FunctionIdentifier, ExpressionInfo, TableFunctionRegistry.TableFunctionBuilder) =
+    (FunctionIdentifier(ClassifyInfo.Name), ClassifyInfo.description, ClassifyInfo.call)
 }

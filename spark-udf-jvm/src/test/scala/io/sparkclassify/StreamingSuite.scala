@@ -2,6 +2,8 @@ package io.sparkclassify
 
 import java.nio.file.{Files, Path, StandardCopyOption}
 
+import scala.jdk.CollectionConverters._
+
 import org.apache.spark.sql.DataFrame
 import org.apache.spark.sql.streaming.{StreamingQueryException, Trigger}
 import org.apache.spark.sql.types._
@@ -84,6 +86,56 @@ class StreamingSuite extends SharedSession {
       run(images, results, "try_classify")
       assert(classes(results) == Map("good.png" -> "green", "bad.png" -> null))
       assert(read(results).where("c.error LIKE '[CLASSIFY_BAD_IMAGE]%'").count() == 1)
+    }
+  }
+
+  test("each batch of a stream classifies its images once, however often it is used") {
+    withFolders { (images, results) =>
+      (0 until 7).foreach(id => upload(images, s"$id.png", ColourImages.file(id % 3)))
+      val found = new java.util.concurrent.ConcurrentLinkedQueue[(String, String)]
+      val query = spark.readStream
+        .schema(schema)
+        .format("binaryFile")
+        .option("maxFilesPerTrigger", "3")
+        .load(images.toString)
+        .selectExpr(
+          "path",
+          s"classify('counted:' || substring(path, 6), 'onnx', '${ColourImages.model}').class AS class"
+        )
+        .writeStream
+        .option("checkpointLocation", s"$results/checkpoint")
+        .trigger(Trigger.AvailableNow())
+        .foreachBatch { (batch: DataFrame, _: Long) =>
+          batch.persist()
+          batch.collect().foreach(row => found.add(row.getString(0).split('/').last -> row.getString(1)))
+          assert(batch.where("class IS NOT NULL").count() == batch.count())
+          batch.unpersist()
+          ()
+        }
+      assert(CountedFileSystem.opens(query.start().awaitTermination()) == 7)
+      assert(found.size == 7)
+      assert(found.asScala.toMap == (0 until 7).map(id => s"$id.png" -> ColourImages.labels(id % 3)).toMap)
+    }
+  }
+
+  test("a stream with a limit stops at it") {
+    withFolders { (images, results) =>
+      (0 until 7).foreach(id => upload(images, s"$id.png", ColourImages.file(id % 3)))
+      val query = spark.readStream
+        .schema(schema)
+        .format("binaryFile")
+        .option("maxFilesPerTrigger", "3")
+        .load(images.toString)
+        .selectExpr(s"classify(content, 'onnx', '${ColourImages.model}').class AS class")
+        .limit(4)
+        .writeStream
+        .format("memory")
+        .queryName("limited")
+        .option("checkpointLocation", s"$results/checkpoint")
+        .trigger(Trigger.AvailableNow())
+        .start()
+      query.awaitTermination()
+      assert(sql("SELECT class FROM limited WHERE class IS NOT NULL").count() == 4)
     }
   }
 

@@ -125,7 +125,7 @@ object ClassifySpec {
    * Nothing is read from the model directory: it may be there for the executors only.
    */
   def resolve(backend: Option[String] = None, model: Option[String] = None): ClassifySpec = {
-    val conf = SQLConf.get
+    val conf = SessionConf.current()
     UnknownKeys.warn(conf.getAllConfs.keys)
     val engineName = backend.getOrElse(conf.getConf(ClassifyConf.Backend))
     val engine = Engine.find(engineName).getOrElse(throw ClassifyErrors.unknownBackend(engineName))

@@ -4,7 +4,6 @@ import scala.jdk.CollectionConverters._
 
 import org.apache.hadoop.conf.Configuration
 import org.apache.spark.sql.SparkSession
-import org.apache.spark.sql.internal.SQLConf
 
 /**
  * What the driver's Hadoop configuration says beyond the files on the class path.
@@ -47,7 +46,7 @@ object HadoopSettings {
     val application = SparkSession.active.sparkContext.hadoopConfiguration.iterator.asScala
       .collect { case entry if classPath.getRaw(entry.getKey) != entry.getValue => entry.getKey -> entry.getValue }
     // The rest of the session's keys are Spark's own and mean nothing to Hadoop.
-    val session = SQLConf.get.getAllConfs.filter { case (key, _) => !key.startsWith("spark.") }
+    val session = SessionConf.current().getAllConfs.filter { case (key, _) => !key.startsWith("spark.") }
     new HadoopSettings(application.toMap ++ session)
   }
 }

@@ -17,6 +17,10 @@ import org.apache.spark.sql.catalyst.expressions.{JoinedRow, MutableProjection}
  * Rows wait in a queue while their images are read. The task takes a batch from its head, and before it classifies that
  * it asks for the images of the next ones.
  *
+ * One thread takes the rows, but it need not be the task's own: what feeds the input of a script (`TRANSFORM`,
+ * `RDD.pipe`) is a thread of Spark's, which may be amid a batch when the task ends. Then that thread gives back what the
+ * native call uses, after the call.
+ *
  * @param inferences
  *   over one input, bound to `rows`
  */
@@ -48,14 +52,23 @@ final class ClassifyIterator(
   private val waiting = new ArrayDeque[WaitingRow]
   private var classified: Iterator[InternalRow] = Iterator.empty
   private var buffers: BatchBuffers = _
+
+  // What has been counted of the reading.
+  private var bytesRead = 0L
+  private var readNanos = 0L
+
+  // Guarded by this.
+  private var working = false
   private var closed = false
 
   context.addTaskCompletionListener[Unit](_ => close())
 
   override def hasNext: Boolean = classified.hasNext || {
-    if (!closed) {
-      askAhead()
-      if (waiting.isEmpty) close() else classified = classify(takeBatch())
+    if (begin()) {
+      try {
+        askAhead()
+        if (waiting.isEmpty) close() else classified = classify(takeBatch())
+      } finally end()
     }
     classified.hasNext
   }
@@ -101,14 +114,38 @@ final class ClassifyIterator(
   private def count(batch: ArrayBuffer[BatchRow]): Unit = {
     metrics.images += batch.count(!_.isNull)
     metrics.badImages += batch.count(_.isBad)
-    metrics.bytesRead.set(images.bytesRead)
-    metrics.readTime.set(images.readNanos)
+    countReading()
+  }
+
+  /** Adds, because a task of a coalesced partition has an operator with several of these. */
+  private def countReading(): Unit = {
+    val (bytes, nanos) = (images.bytesRead, images.readNanos)
+    metrics.bytesRead += bytes - bytesRead
+    metrics.readTime += nanos - readNanos
+    bytesRead = bytes
+    readNanos = nanos
+  }
+
+  private def begin(): Boolean = synchronized {
+    working = !closed
+    working
+  }
+
+  private def end(): Unit = synchronized {
+    working = false
+    if (closed) free()
   }
 
   /** A task that is killed does not come to the end of its rows, so this is called at its end, too. */
-  private def close(): Unit = if (!closed) {
+  private def close(): Unit = synchronized {
     closed = true
     images.close()
+    if (!working) free()
+  }
+
+  /** Gives back what a native call uses; nothing the second time. */
+  private def free(): Unit = {
+    countReading()
     models.foreach(_.close())
     waiting.clear()
     if (buffers != null) BatchBuffers.release(buffers)

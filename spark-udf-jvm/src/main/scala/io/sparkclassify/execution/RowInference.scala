@@ -21,7 +21,10 @@ final class RowInference(spec: ClassifySpec, input: ImageInput, shape: ResultSha
    *   of the input column, not null
    */
   def run(value: Any): InternalRow = {
-    val result = reader.read(input.image(value)).flatMap { image =>
+    val read = reader.read(input.image(value))
+    // A read that a killed task was interrupted in says nothing of its image.
+    Option(TaskContext.get()).foreach(TaskKill.check)
+    val result = read.flatMap { image =>
       withModel { model =>
         val buffers = BatchBuffers.acquire()
         try {
@@ -36,7 +39,6 @@ final class RowInference(spec: ClassifySpec, input: ImageInput, shape: ResultSha
 
   private def withModel[T](use: LoadedModel => T): T = Option(TaskContext.get()) match {
     case Some(task) =>
-      TaskKill.check(task)
       if (lease == null) {
         lease = ClassifyEngine.acquire(spec)
         task.addTaskCompletionListener[Unit](_ => lease.close())

@@ -1,12 +1,11 @@
 package io.sparkclassify.info
 
 import io.sparkclassify.ClassifyErrors
-import io.sparkclassify.conf.NativeSpec
+import io.sparkclassify.conf.{NativeSpec, SessionConf}
 import org.apache.spark.sql.catalyst.analysis.MultiInstanceRelation
 import org.apache.spark.sql.catalyst.expressions.{Attribute, Expression, ExpressionInfo}
 import org.apache.spark.sql.catalyst.plans.logical.{LeafNode, LogicalPlan, Statistics}
 import org.apache.spark.sql.catalyst.types.DataTypeUtils
-import org.apache.spark.sql.internal.SQLConf
 import org.apache.spark.sql.types._
 
 /** The table function `classify_info()`. Nothing is asked before the query runs, see [[ClassifyInfoExec]]. */
@@ -41,7 +40,7 @@ object ClassifyInfo {
   /** Analyses a call. */
   def call(arguments: Seq[Expression]): LogicalPlan = {
     if (arguments.nonEmpty) throw ClassifyErrors.wrongArgumentCount(Name, 0 to 0, arguments.length)
-    ClassifyInfo(DataTypeUtils.toAttributes(schema), NativeSpec.ofSession(SQLConf.get))
+    ClassifyInfo(DataTypeUtils.toAttributes(schema), NativeSpec.ofSession(SessionConf.current()))
   }
 
   /** What `DESCRIBE FUNCTION EXTENDED` prints. */

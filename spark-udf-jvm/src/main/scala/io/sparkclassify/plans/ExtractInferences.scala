@@ -36,8 +36,8 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with Ali
 
   override def apply(plan: LogicalPlan): LogicalPlan =
     if (plan.exists(calls(_).nonEmpty)) {
-      val extracted = extract(PullOverAggregates(plan), wanted = Set.empty).plan
-      ShuffleBeforeSort(PushLimits(extracted))
+      val extracted = extract(serveSubqueries(PullOverAggregates(plan)), wanted = Set.empty).plan
+      ShuffleBeforeRerun(PushLimits(extracted))
     } else plan
 
   /** The inferences in the expressions of this node that an operator below it could run. */
@@ -61,7 +61,8 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with Ali
    *   the inferences (canonicalized) that operators above use, whose results are let through where that is possible
    */
   private def extract(plan: LogicalPlan, wanted: Set[Expression]): Extracted = plan match {
-    case _ if !plan.exists(calls(_).nonEmpty) => Extracted(plan, Map.empty)
+    case _ if !plan.exists(node => calls(node).nonEmpty || wanted.nonEmpty && node.isInstanceOf[ClassifyImages]) =>
+      Extracted(plan, Map.empty)
     case Filter(condition, child) =>
       split(condition) match {
         case (Some(first), Some(rest)) => extractFrom(Filter(rest, Filter(first, child)), wanted)
@@ -80,14 +81,48 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with Ali
   }
 
   private def extractFrom(plan: LogicalPlan, wanted: Set[Expression]): Extracted = {
+    val (complete, all) = served(plan, wanted)
+    handOn(complete, plan.output, wanted.flatMap(call => all.get(below(plan, call)).map(call -> _)).toMap)
+  }
+
+  /** The plan above what runs its inferences, and all results that it has below it. Its output may have more columns. */
+  private def served(plan: LogicalPlan, wanted: Set[Expression]): (LogicalPlan, Results) = {
     val own = calls(plan).map(_.canonicalized).toSet[Expression]
     val children =
       plan.children.map(child => extract(child, if (lets(plan, child)) wanted.map(below(plan, _)) ++ own else own))
-    val results = children.flatMap(_.results).toMap
-    val rewritten = useResults(plan.withNewChildren(children.map(_.plan)), results)
-    val (complete, all) = addOperators(rewritten, results)
-    handOn(complete, plan.output, wanted.flatMap(call => all.get(below(plan, call)).map(call -> _)).toMap)
+    val there = plan match {
+      // Of a subquery, which has been through this rule before.
+      case ClassifyImages(inferences, results, _) => inferences.map(_.canonicalized).zip(results)
+      case _                                      => Nil
+    }
+    val results = children.flatMap(_.results).toMap ++ there
+    addOperators(useResults(plan.withNewChildren(children.map(_.plan)), results), results)
   }
+
+  /**
+   * Moves inferences over what a subquery puts out into its plan. Spark makes joins of `EXISTS` and `IN` only later; until
+   * then conditions that compare both sides are part of the expression.
+   */
+  private def serveSubqueries(plan: LogicalPlan): LogicalPlan = plan.transformAllExpressions {
+    case exists: Exists if infers(exists.joinCond, exists.plan) =>
+      val (condition, inner) = serve(exists.joinCond, exists.plan)
+      exists.copy(plan = inner, joinCond = condition)
+    case list: ListQuery if infers(list.joinCond, list.plan) =>
+      val (condition, inner) = serve(list.joinCond, list.plan)
+      list.copy(plan = inner, joinCond = condition)
+  }
+
+  private def infers(conditions: Seq[Expression], plan: LogicalPlan): Boolean = conditions.exists(_.exists {
+    case call: ImageInference => movable(call) && call.references.subsetOf(plan.outputSet)
+    case _                    => false
+  })
+
+  /** The conditions over the results of inferences, and the plan with these results behind its output. */
+  private def serve(conditions: Seq[Expression], plan: LogicalPlan): (Seq[Expression], LogicalPlan) =
+    served(Filter(conditions.reduce(And), plan), wanted = Set.empty)._1 match {
+      case Filter(condition, inner) => (splitConjunctivePredicates(condition), inner)
+      case _                        => (conditions, plan)
+    }
 
   /** A wanted inference in terms of what is below `plan`, where a projection gives columns new names. */
   private def below(plan: LogicalPlan, call: Expression): Expression = plan match {
@@ -95,9 +130,11 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with Ali
     case _                => call
   }
 
-  private def useResults(plan: LogicalPlan, results: Results): LogicalPlan =
-    if (results.isEmpty) plan
-    else plan.transformExpressions { case call: ImageInference => results.getOrElse(call.canonicalized, call) }
+  private def useResults(plan: LogicalPlan, results: Results): LogicalPlan = plan match {
+    case _: ClassifyImages    => plan
+    case _ if results.isEmpty => plan
+    case _ => plan.transformExpressions { case call: ImageInference => results.getOrElse(call.canonicalized, call) }
+  }
 
   /**
    * Puts [[ClassifyImages]] between the plan and its children, until no expression has a call that a child could serve.
@@ -113,7 +150,7 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with Ali
       groups.sortBy(group => ready.indexOf(group.head)).foldLeft(Extracted(child, Map.empty)) { (below, group) =>
         val results = group.map(call => AttributeReference("inference", call.dataType, call.nullable)())
         Extracted(
-          ClassifyImages(group, results, below.plan),
+          put(group, results, below.plan),
           below.results ++ group.map(_.canonicalized).zip(results)
         )
       }
@@ -121,6 +158,20 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with Ali
     val added = extended.flatMap(_.results).toMap
     if (added.isEmpty) (plan, known)
     else addOperators(useResults(plan.withNewChildren(extended.map(_.plan)), added), known ++ added)
+  }
+
+  /** Puts [[ClassifyImages]] over the plan, or below it where it makes several rows of the one with the image. */
+  private def put(calls: Seq[ImageInference], results: Seq[Attribute], plan: LogicalPlan): LogicalPlan = {
+    def fits(child: LogicalPlan) = calls.forall(_.references.subsetOf(child.outputSet))
+    def sink(child: LogicalPlan) = put(calls, results, child)
+    plan match {
+      case generate: Generate if fits(generate.child) => generate.copy(child = sink(generate.child))
+      // What a correlated subquery is joined with, until Spark makes it a join.
+      case domain @ DomainJoin(_, child, Inner, None) if fits(child) => domain.copy(child = sink(child))
+      case join @ Join(left, right, _: InnerLike, None, _) if fits(left) != fits(right) =>
+        if (fits(left)) join.copy(left = sink(left)) else join.copy(right = sink(right))
+      case _ => ClassifyImages(calls, results, plan)
+    }
   }
 
   /**
@@ -133,10 +184,10 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with Ali
     // A side that outer joins fill up with NULLs is out: the result would be NULL where the call need not be.
     case Join(left, right, joinType, _, _) =>
       joinType match {
-        case _: InnerLike                    => true
-        case LeftOuter | LeftSemi | LeftAnti => child eq left
-        case RightOuter                      => child eq right
-        case _                               => false
+        case _: InnerLike                                       => true
+        case LeftOuter | LeftSemi | LeftAnti | ExistenceJoin(_) => child eq left
+        case RightOuter                                         => child eq right
+        case _                                                  => false
       }
     case _ => false
   }

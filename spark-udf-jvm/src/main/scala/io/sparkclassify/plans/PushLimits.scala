@@ -14,28 +14,31 @@ private[plans] object PushLimits extends Rule[LogicalPlan] with AliasHelper {
   private val LargestTopK = 1000
 
   override def apply(plan: LogicalPlan): LogicalPlan = plan.transformDown {
-    case top @ GlobalLimit(limit @ IntegerLiteral(k), LocalLimit(_, sort: Sort)) if sort.global && k <= LargestTopK =>
-      sortFirst(limit, sort, sort.order, sort.child).getOrElse(top)
+    case top @ GlobalLimit(limit @ IntegerLiteral(k), LocalLimit(_, sort: Sort)) if isTopK(k, sort) =>
+      sortFirst(sort, sorted => GlobalLimit(limit, LocalLimit(limit, sorted))).getOrElse(top)
+    case top @ GlobalLimit(limit, Offset(skip, LocalLimit(until @ IntegerLiteral(k), sort: Sort))) if isTopK(k, sort) =>
+      sortFirst(sort, sorted => GlobalLimit(limit, Offset(skip, LocalLimit(until, sorted)))).getOrElse(top)
     case limit: LocalLimit => limit.copy(child = push(limit.limitExpr, limit.child))
   }
 
+  private def isTopK(k: Int, sort: Sort): Boolean = sort.global && k <= LargestTopK
+
   /**
-   * `plan` with its rows sorted and limited before the inferences in it, where the order does not need these.
+   * What is below `sort` with its rows sorted and limited before the inferences in it, where the order does not need
+   * these.
    *
-   * @param order
-   *   that of `sort` in terms of what `plan` puts out
+   * @param limited
+   *   puts the limit over a sort
    */
-  private def sortFirst(limit: Expression, sort: Sort, order: Seq[SortOrder], plan: LogicalPlan): Option[LogicalPlan] =
-    plan match {
-      case project: Project if project.projectList.forall(_.deterministic) =>
-        val below = order.map(replaceAlias(_, getAliasMap(project)).asInstanceOf[SortOrder])
-        sortFirst(limit, sort, below, project.child).map(child => project.copy(child = child))
-      case classify: ClassifyImages if order.forall(_.references.subsetOf(classify.child.outputSet)) =>
-        val sorted = sortFirst(limit, sort, order, classify.child)
-          .getOrElse(GlobalLimit(limit, LocalLimit(limit, sort.copy(order = order, child = classify.child))))
-        Some(classify.copy(child = sorted))
-      case _ => None
-    }
+  private def sortFirst(sort: Sort, limited: Sort => LogicalPlan): Option[LogicalPlan] = sort.child match {
+    case project: Project if project.projectList.forall(_.deterministic) =>
+      val order = sort.order.map(replaceAlias(_, getAliasMap(project)).asInstanceOf[SortOrder])
+      sortFirst(sort.copy(order = order, child = project.child), limited).map(child => project.copy(child = child))
+    case classify: ClassifyImages if sort.order.forall(_.references.subsetOf(classify.child.outputSet)) =>
+      val below = sort.copy(child = classify.child)
+      Some(classify.copy(child = sortFirst(below, limited).getOrElse(limited(below))))
+    case _ => None
+  }
 
   private def push(limit: Expression, plan: LogicalPlan): LogicalPlan = plan match {
     case project: Project if project.projectList.forall(_.deterministic) =>

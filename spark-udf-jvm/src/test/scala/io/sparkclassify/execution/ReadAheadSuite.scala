@@ -72,4 +72,14 @@ class ReadAheadSuite extends SharedSession {
       assert(ran.metric("bytesRead") == (0 until count).map(id => ColourImages.file(id % 3).length.toLong).sum)
     }
   }
+
+  test("metrics are right when one task has several partitions") {
+    withFiles {
+      val ran =
+        Plans.run(sql(query.replace("FROM files", "FROM (SELECT /*+ REPARTITION(4) */ * FROM files)")).coalesce(1))
+      assert(ran.rows.size == count && ran.images == count)
+      assert(ran.metric("bytesRead") == (0 until count).map(id => ColourImages.file(id % 3).length.toLong).sum)
+      assert(ran.metric("readTime") >= count * 50 * 1000000L)
+    }
+  }
 }

@@ -2,6 +2,7 @@ package io.sparkclassify.execution
 
 import java.nio.file.{Files, Path}
 
+import scala.collection.mutable
 import scala.util.Random
 
 import io.sparkclassify.{ColourImages, SharedSession, TestData}
@@ -56,18 +57,25 @@ class TryClassifySuite extends SharedSession {
     TestData.withFolder { folder =>
       val files = writeFiles(folder)
       withConf(ClassifyConf.ImageMaxBytes.key -> limit.toString) {
-        (1 to 6).foreach { seed =>
-          val random = new Random(seed)
-          val engine = TestData.engines(seed % 2)
-          val model = if (seed % 3 == 0) TestData.model else ColourImages.model
-          val expected = files.map { case (path, _) => path -> oneByOne(path, engine, model) }.toMap
-          files.foreach { case (path, good) => assert(expected(path).isNullAt(2) == good, path) }
+        val models = for (engine <- TestData.engines; model <- Seq(TestData.model, ColourImages.model))
+          yield engine -> model
+        def content(path: String) =
+          if (path != null && Files.isRegularFile(Path.of(path))) Files.readAllBytes(Path.of(path)) else null
+        val known = mutable.HashMap.empty[(String, Boolean, String, Path), Row]
+        def expected(path: String, byContent: Boolean, engine: String, model: Path): Row =
+          known.getOrElseUpdate(
+            (path, byContent, engine, model),
+            oneByOne(if (byContent) content(path) else path, engine, model)
+          )
+        for ((engine, model) <- models; (path, good) <- files)
+          assert(expected(path, byContent = false, engine, model).isNullAt(2) == good, path)
 
+        (1 to 12).foreach { seed =>
+          val random = new Random(seed)
+          // Several calls in one query: other models, other inputs, the same again.
+          val calls = Seq.fill(1 + random.nextInt(3))((random.nextBoolean(), models(random.nextInt(models.size))))
           val rows =
-            Seq.fill(random.nextInt(300))(if (random.nextInt(8) == 0) null else files(random.nextInt(files.size))._1)
-          val byContent = seed % 2 == 0
-          def content(path: String) =
-            if (path != null && Files.isRegularFile(Path.of(path))) Files.readAllBytes(Path.of(path)) else null
+            Seq.fill(random.nextInt(200))(if (random.nextInt(8) == 0) null else files(random.nextInt(files.size))._1)
           val frame = spark
             .createDataFrame(rows.map(path => (path, content(path))))
             .toDF("path", "content")
@@ -81,18 +89,21 @@ class TryClassifySuite extends SharedSession {
             ClassifyConf.ReadThreads.key -> (1 + random.nextInt(4)).toString,
             ClassifyConf.ReadMaxBytes.key -> (if (random.nextBoolean()) "1000" else "64m")
           ) {
-            val input = if (byContent) "content" else "path"
-            val result = frame
-              .withColumn("c", call_function("try_classify", col(input), lit(engine), lit(model.toString)))
-              .select("path", "content", "partition", "place", "c")
-              .collect()
+            val results = calls.map { case (byContent, (engine, model)) =>
+              call_function(
+                "try_classify",
+                col(if (byContent) "content" else "path"),
+                lit(engine),
+                lit(model.toString)
+              )
+            }
+            val result = frame.select(Seq("path", "content", "partition", "place").map(col) ++ results: _*).collect()
             assert(result.map(_.getLong(3)).toSeq == before.map(_.getLong(3)).toSeq)
-            result.zip(before).foreach { case (row, original) =>
-              assert(row.getString(0) == original.getString(0) && row.getInt(2) == original.getInt(2))
-              val value = if (byContent) original.get(1) else original.get(0)
-              if (value == null) assert(row.isNullAt(4))
-              else
-                check(row.getStruct(4), if (byContent) oneByOne(value, engine, model) else expected(row.getString(0)))
+            for ((row, original) <- result.zip(before); ((byContent, (engine, model)), at) <- calls.zipWithIndex) {
+              val path = original.getString(0)
+              assert(row.getString(0) == path && row.getInt(2) == original.getInt(2))
+              if (original.isNullAt(if (byContent) 1 else 0)) assert(row.isNullAt(4 + at))
+              else check(row.getStruct(4 + at), expected(path, byContent, engine, model))
             }
           }
           frame.unpersist()
