@@ -123,14 +123,14 @@ static int run(struct decoder *decoder, const unsigned char *data, size_t length
 
     jpeg->scale_num = 1;
     jpeg->scale_denom = header->reduction;
-    jpeg->out_color_space = header->components == 4 ? JCS_CMYK : JCS_RGB;
+    jpeg->out_color_space = header->components == 1 ? JCS_GRAYSCALE : header->components == 4 ? JCS_CMYK : JCS_RGB;
     decoder->progress.progress_monitor = refuse_many_scans;
     jpeg->progress = &decoder->progress;
     if (!jpeg_start_decompress(jpeg)) {
         return STATUS_TRUNCATED;
     }
     if (jpeg->output_width != header->width || jpeg->output_height != header->height ||
-        jpeg->output_components != (header->components == 4 ? 4 : 3)) {
+        jpeg->output_components != header->components) {
         snprintf(decoder->message, JMSG_LENGTH_MAX, "the image does not match its header");
         return STATUS_BROKEN;
     }
@@ -147,9 +147,9 @@ static int run(struct decoder *decoder, const unsigned char *data, size_t length
 
 /*
  * With `pixels` NULL: reads the header into `header`. Otherwise decodes into `pixels`, an image of header->width and
- * header->height after the reduction, whose rows have no padding:
- * 4 bytes a pixel (CMYK as stored) where header->components is 4, else 3 (RGB). `message` has room for
- * JMSG_LENGTH_MAX bytes and is filled when STATUS_BROKEN is returned.
+ * header->height after the reduction, whose rows have no padding, with header->components bytes a pixel: 1 (grey),
+ * 3 (RGB) or 4 (CMYK as stored). `message` has room for JMSG_LENGTH_MAX bytes and is filled when STATUS_BROKEN is
+ * returned.
  */
 int classify_jpeg(const unsigned char *data, size_t length, struct classify_jpeg_header *header,
                   unsigned char *pixels, char *message) {

@@ -42,13 +42,13 @@ extern "C" {
     ) -> c_int;
 }
 
-/// Decodes into `image`; `cmyk` is a buffer for images with four channels. Where `target` gives a size for that of the
+/// Decodes into `image`; `raw` is a buffer for pixels that are not RGB. Where `target` gives a size for that of the
 /// image, the image may come out smaller, but no less than twice as large as that. Returns the full width and height.
 pub(super) fn decode(
     bytes: &[u8],
     limits: ImageLimits,
     target: &dyn Fn(usize, usize) -> Option<(usize, usize)>,
-    cmyk: &mut Vec<u8>,
+    raw: &mut Vec<u8>,
     image: &mut RgbImage,
 ) -> Result<(usize, usize), ImageError> {
     let mut header = Header::default();
@@ -67,9 +67,17 @@ pub(super) fn decode(
     let (width, height) = (header.width as usize, header.height as usize);
     image.reset(width, height)?;
     match header.components {
-        1 | 3 => call(bytes, &mut header, Some(&mut image.pixels))?,
+        1 => {
+            // Asked for grey, as by Pillow: there is no other way to read a lossless one.
+            let grey = grow(raw, width * height)?;
+            call(bytes, &mut header, Some(grey))?;
+            for (from, to) in grey.iter().zip(image.pixels.chunks_exact_mut(3)) {
+                to.fill(*from);
+            }
+        }
+        3 => call(bytes, &mut header, Some(&mut image.pixels))?,
         4 => {
-            let cmyk = grow(cmyk, width * height * 4)?;
+            let cmyk = grow(raw, width * height * 4)?;
             call(bytes, &mut header, Some(cmyk))?;
             // Pillow takes every such file as inverted, as Adobe writes them.
             for (from, to) in cmyk.chunks_exact(4).zip(image.pixels.chunks_exact_mut(3)) {
@@ -114,14 +122,14 @@ fn call(bytes: &[u8], header: &mut Header, pixels: Option<&mut [u8]>) -> Result<
     let mut message: [c_char; MESSAGE_LENGTH] = [0; MESSAGE_LENGTH];
     let pixels = match pixels {
         Some(pixels) => {
-            let channels = if header.components == 4 { 4 } else { 3 };
+            let channels = header.components as usize;
             assert_eq!(pixels.len(), header.width as usize * header.height as usize * channels);
             pixels.as_mut_ptr()
         }
         None => ptr::null_mut(),
     };
     // SAFETY: `bytes` is readable for its length. `header` is a valid struct of the layout that jpeg.c declares.
-    // `pixels` is null or has width * height * channels bytes, asserted above, and jpeg.c writes only after it has
+    // `pixels` is null or has width * height * components bytes, asserted above, and jpeg.c writes only after it has
     // compared the image with these numbers. `message` has the JMSG_LENGTH_MAX bytes libjpeg may write. Nothing is
     // kept after the call, and jpeg.c's longjmp does not leave it.
     let status = unsafe {

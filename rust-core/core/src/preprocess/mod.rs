@@ -15,11 +15,13 @@ mod exif;
 mod filter;
 mod geometry;
 mod gif;
+mod gif_lzw;
 mod jpeg;
 mod normalize;
 mod options;
 mod orientation;
 mod png;
+mod png_rows;
 mod resize;
 #[cfg(target_arch = "x86_64")]
 mod strip_avx2;
