@@ -17,6 +17,8 @@ struct classify_jpeg_header {
     unsigned int height;
     int components;
     int precision;
+    int subsampled;
+    int color;
     unsigned int reduction;
 };
 int classify_jpeg(const unsigned char *data, size_t length, struct classify_jpeg_header *header,
@@ -61,6 +63,7 @@ static int decode(const unsigned char *data, size_t length) {
         unsigned int reduction = reductions[below(5)];
         struct guarded pixels;
         header.reduction = reduction;
+        header.color = header.components == 3 ? (int)below(3) : below(2) ? 2 : 0;
         header.width = (header.width + reduction - 1) / reduction;
         header.height = (header.height + reduction - 1) / reduction;
         pixels = guarded(channels * header.width * header.height);

@@ -29,7 +29,22 @@ struct Header {
     height: c_uint,
     components: c_int,
     precision: c_int,
+    subsampled: c_int,
+    color: Color,
     reduction: c_uint,
+}
+
+/// What the channels are taken for: mirrors `enum color` in jpeg.c.
+#[repr(C)]
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Color {
+    /// What the file's markers tell; grey, RGB or CMYK come out.
+    #[default]
+    ByMarkers = 0,
+    /// YCbCr, of which RGB is made.
+    YCbCr = 1,
+    /// Whatever they are, unchanged.
+    Unknown = 2,
 }
 
 extern "C" {
@@ -87,6 +102,39 @@ pub(super) fn decode(
         other => return Err(unsupported(format!("{other} channels, only 1, 3 and 4 are supported"))),
     }
     Ok(full)
+}
+
+/// Decodes a strip or a tile of a TIFF, with the rules of libtiff: it has `columns` and at least the rows that `pixels`
+/// has room for; the last strip may have any number more. `bytes` are the TIFF's tables and the strip, a JPEG each.
+pub(super) fn decode_part(
+    bytes: &[u8],
+    limits: ImageLimits,
+    color: Color,
+    (columns, channels): (usize, usize),
+    last_strip: bool,
+    pixels: &mut [u8],
+) -> Result<(), ImageError> {
+    let mut header = Header::default();
+    call(bytes, &mut header, None)?;
+    check_size(u64::from(header.width), u64::from(header.height), limits)?;
+    let length = header.height as usize * columns * channels;
+    let long_enough = length == pixels.len() || last_strip && length > pixels.len();
+    let fits = header.width as usize == columns && header.components as usize == channels;
+    if !fits || !long_enough || header.precision != 8 {
+        return Err(broken("a part is not what the TIFF around it tells".to_owned()));
+    }
+    if header.subsampled != 0 && color == Color::Unknown {
+        return Err(unsupported(
+            "colours of several sizes in a TIFF that are not YCbCr".to_owned(),
+        ));
+    }
+    header.color = color;
+    header.reduction = 1;
+    let mut part = Vec::new();
+    let part = grow(&mut part, length)?;
+    call(bytes, &mut header, Some(part))?;
+    pixels.copy_from_slice(&part[..pixels.len()]);
+    Ok(())
 }
 
 /// By how much `Image.draft` reduces for a thumbnail: libjpeg can do it by 2, 4 and 8.

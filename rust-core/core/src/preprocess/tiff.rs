@@ -2,7 +2,8 @@
 //!
 //! The `tiff` crate has no palettes, other ideas of inverted and deep greys than Pillow, and takes memory by what a
 //! file's tags say, so the tags, strips and tiles are read here. Uncompressed, LZW, Deflate and `PackBits` are supported, with
-//! the horizontal predictor. JPEG and fax compression, YCbCr and Lab are refused, which Pillow reads through libtiff.
+//! the horizontal predictor, and JPEG. Fax compression, Lab, and YCbCr other than in JPEG are refused, which Pillow reads
+//! through libtiff.
 //! Pillow turns a TIFF upright by its orientation tag whether asked to or not; so does this module's caller.
 
 use std::io::Read;
@@ -10,10 +11,12 @@ use std::io::Read;
 use weezl::BitOrder;
 
 use super::decode::{check_size, grow, RgbImage};
+use super::jpeg;
 use super::options::ImageLimits;
 use super::tiff_directory::{
-    Directory, COMPRESSION, FILL_ORDER, IMAGE_LENGTH, IMAGE_WIDTH, ORIENTATION, PLANAR_CONFIGURATION, PREDICTOR,
-    ROWS_PER_STRIP, STRIP_BYTE_COUNTS, STRIP_OFFSETS, TILE_BYTE_COUNTS, TILE_LENGTH, TILE_OFFSETS, TILE_WIDTH,
+    Directory, COMPRESSION, FILL_ORDER, IMAGE_LENGTH, IMAGE_WIDTH, JPEG_TABLES, ORIENTATION, PLANAR_CONFIGURATION,
+    PREDICTOR, ROWS_PER_STRIP, STRIP_BYTE_COUNTS, STRIP_OFFSETS, TILE_BYTE_COUNTS, TILE_LENGTH, TILE_OFFSETS,
+    TILE_WIDTH,
 };
 use super::tiff_samples::{Samples, Storage};
 use crate::error::ImageError;
@@ -24,6 +27,7 @@ pub(super) const MAGICS: [&[u8]; 4] = [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"];
 const FORMAT: &str = "TIFF";
 const RAW: u64 = 1;
 const LZW: u64 = 5;
+const JPEG: u64 = 7;
 const DEFLATE: u64 = 8;
 const PACK_BITS: u64 = 32_773;
 const OLD_DEFLATE: u64 = 32_946;
@@ -59,11 +63,14 @@ pub(super) fn decode(
 }
 
 /// How the pixels lie in the file, in strips or tiles.
-struct Layout {
+struct Layout<'a> {
     width: usize,
     height: usize,
+    limits: ImageLimits,
     samples: Samples,
     compression: u64,
+    /// What the JPEGs of all chunks have in common.
+    jpeg_tables: &'a [u8],
     predictor: bool,
     reversed_bits: bool,
     /// The number of planes: 1 where the samples of a pixel lie together.
@@ -76,14 +83,14 @@ struct Layout {
     lengths: Vec<u64>,
 }
 
-impl Layout {
-    fn read(tags: &Directory<'_>, width: usize, height: usize, limits: ImageLimits) -> Result<Self, ImageError> {
+impl<'a> Layout<'a> {
+    fn read(tags: &Directory<'a>, width: usize, height: usize, limits: ImageLimits) -> Result<Self, ImageError> {
         let compression = tags.number(COMPRESSION).unwrap_or(RAW);
-        if ![RAW, LZW, DEFLATE, PACK_BITS, OLD_DEFLATE].contains(&compression) {
+        if ![RAW, LZW, JPEG, DEFLATE, PACK_BITS, OLD_DEFLATE].contains(&compression) {
             return Err(unsupported(format!("compression {compression}")));
         }
         let predictor = match tags.number(PREDICTOR).unwrap_or(1) {
-            _ if matches!(compression, RAW | PACK_BITS) => false,
+            _ if matches!(compression, RAW | JPEG | PACK_BITS) => false,
             1 => false,
             HORIZONTAL => true,
             other => return Err(unsupported(format!("predictor {other}"))),
@@ -94,6 +101,7 @@ impl Layout {
             separate_planes: separate,
             reversed_bits,
             compressed: compression != RAW,
+            jpeg: compression == JPEG,
         };
         let samples = Samples::read(tags, storage)?;
         let sample_bits = samples.bits_per_sample();
@@ -134,8 +142,10 @@ impl Layout {
         Ok(Self {
             width,
             height,
+            limits,
             samples,
             compression,
+            jpeg_tables: tags.content(JPEG_TABLES).unwrap_or_default(),
             predictor,
             reversed_bits,
             planes,
@@ -202,7 +212,7 @@ impl Layout {
         };
         let stored = &stored[..length.min(stored.len())];
         let reversed: Vec<u8>;
-        let stored = if self.reversed_bits {
+        let stored = if self.reversed_bits && self.compression != JPEG {
             reversed = stored.iter().map(|byte| byte.reverse_bits()).collect();
             &reversed
         } else {
@@ -210,6 +220,18 @@ impl Layout {
         };
         let written = match self.compression {
             LZW => unpack_lzw(stored, chunk)?,
+            JPEG => {
+                let color = if self.samples.are_ycbcr() {
+                    jpeg::Color::YCbCr
+                } else {
+                    jpeg::Color::Unknown
+                };
+                let both = [self.jpeg_tables, stored].concat();
+                let shape = (self.chunk_width, self.samples.per_pixel() / self.planes);
+                let strips = self.height.div_ceil(self.chunk_height);
+                let last_strip = !self.tiled && (index + 1).is_multiple_of(strips);
+                return jpeg::decode_part(&both, self.limits, color, shape, last_strip, chunk);
+            }
             DEFLATE | OLD_DEFLATE => {
                 let mut decoder = flate2::read::ZlibDecoder::new(stored);
                 return decoder.read_exact(chunk).map_err(|error| broken(error.to_string()));

@@ -12,6 +12,7 @@ const BLACK_IS_ZERO: u64 = 1;
 const RGB: u64 = 2;
 const PALETTE: u64 = 3;
 const CMYK: u64 = 5;
+const YCBCR: u64 = 6;
 /// Sample formats.
 const UNSIGNED: u64 = 1;
 const SIGNED: u64 = 2;
@@ -27,6 +28,7 @@ pub(super) struct Samples {
     /// Whether values are read in the other byte order than the file's.
     swapped: bool,
     kind: Kind,
+    ycbcr: bool,
 }
 
 enum Kind {
@@ -49,6 +51,7 @@ pub(super) struct Storage {
     pub(super) separate_planes: bool,
     pub(super) reversed_bits: bool,
     pub(super) compressed: bool,
+    pub(super) jpeg: bool,
 }
 
 impl Samples {
@@ -101,6 +104,8 @@ impl Samples {
             (RGB, UNSIGNED, 8 | 16, 4, [PREMULTIPLIED])
             | (RGB, UNSIGNED, 8, 5, [PREMULTIPLIED, 0])
             | (RGB, UNSIGNED, 8, 6, [PREMULTIPLIED, 0, 0]) => Kind::PremultipliedRgb,
+            // Which the JPEG decoder turns into RGB.
+            (YCBCR, UNSIGNED, 8, 3, []) if storage.jpeg && !storage.separate_planes => Kind::Rgb,
             (PALETTE, UNSIGNED, 1 | 2 | 4 | 8, 1, []) | (PALETTE, UNSIGNED, 8, 2, [0 | 2]) => {
                 let map = tags.numbers(COLOR_MAP).ok_or_else(unknown)?;
                 Kind::Indices(Box::new(palette(&map)))
@@ -145,7 +150,13 @@ impl Samples {
             big_endian,
             swapped,
             kind,
+            ycbcr: photometric == YCBCR,
         })
+    }
+
+    /// Whether a decoder has to make RGB of the samples before they come here.
+    pub(super) fn are_ycbcr(&self) -> bool {
+        self.ycbcr
     }
 
     pub(super) fn bits_per_sample(&self) -> usize {
