@@ -130,7 +130,7 @@ def tags(
     size: tuple[int, int], bits: int, samples: int, photometric: int, **more: int
 ) -> dict[int, tuple[int, list[int]]]:
     named = {"planar": 284, "fill_order": 266, "tile_width": 322, "tile_height": 323, "extra": 338, "rows": 278}
-    named |= {"format": 339}
+    named |= {"format": 339, "compression": 259}
     result = {
         256: (LONG, [size[0]]),
         257: (LONG, [size[1]]),
@@ -150,6 +150,17 @@ def tiled_tiff(image: Image.Image, side: int) -> bytes:
         for x in range(0, image.width, side)
     ]
     return tiff(tags(image.size, 8, 3, 2, tile_width=side, tile_height=side), tiles, big_endian=True, tiled=True)
+
+
+def jpeg_tiles_tiff(image: Image.Image, side: int) -> bytes:
+    """RGB in JPEGs that say nothing of their colours, each with its own tables."""
+    tiles = [
+        encode(image.crop((x, y, x + side, y + side)), "JPEG", quality=80, keep_rgb=True)
+        for y in range(0, image.height, side)
+        for x in range(0, image.width, side)
+    ]
+    named = {"tile_width": side, "tile_height": side, "compression": 7}
+    return tiff(tags(image.size, 8, 3, 2, **named), tiles, big_endian=False, tiled=True)
 
 
 def planar_tiff(image: Image.Image) -> bytes:
@@ -278,6 +289,13 @@ def other_formats(picture: Image.Image) -> dict[str, tuple[str, bytes]]:
             encode(picture, "TIFF", compression="tiff_adobe_deflate", strip_size=999),
         ),
         "packbits.tiff": ("PackBits, alpha", encode(rgba, "TIFF", compression="packbits")),
+        "jpeg.tiff": (
+            "YCbCr in JPEG strips with common tables",
+            encode(picture, "TIFF", compression="jpeg", quality=70, strip_size=2500),
+        ),
+        "jpeg_tiles.tiff": ("RGB in JPEG tiles", jpeg_tiles_tiff(picture, 16)),
+        "jpeg_cmyk.tiff": ("CMYK in JPEG", encode(picture.convert("CMYK"), "TIFF", compression="jpeg")),
+        "group_4.tiff": ("fax compression", encode(picture.convert("1"), "TIFF", compression="group4")),
         "palette.tiff": ("palette", encode(indexed, "TIFF")),
         "bilevel.tiff": ("1 bit", encode(picture.convert("1"), "TIFF")),
         "reversed.tiff": ("1 bit in reversed order, 0 is white", reversed_tiff(picture)),

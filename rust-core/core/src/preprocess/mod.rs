@@ -27,6 +27,7 @@ mod resize;
 mod strip_avx2;
 mod tiff;
 mod tiff_directory;
+mod tiff_fax;
 mod tiff_samples;
 mod webp;
 
