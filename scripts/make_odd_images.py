@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from odd_formats import encode, other_formats
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from rare_jpegs import RARE_JPEGS
 
 ORIENTATION_TAG = 0x0112
@@ -87,6 +88,8 @@ def write_odd_images(folder: Path) -> dict[str, str]:
     """Writes every file into `folder`, which it empties first; returns what each is."""
     odd, even = picture(61, 47), picture(64, 48)
     baseline, plain_png = encode(odd, "JPEG", quality=80), encode(odd, "PNG")
+    xmp = PngInfo()
+    xmp.add_itxt("XML:com.adobe.xmp", ROTATED_180_XMP.decode(), zip=True)
     palette = np.random.default_rng(7).integers(0, 256, 800, dtype=np.uint8).tobytes()
     files: dict[str, tuple[str, bytes]] = {
         "grey.jpg": ("one component", encode(odd.convert("L"), "JPEG", quality=85)),
@@ -115,6 +118,7 @@ def write_odd_images(folder: Path) -> dict[str, str]:
         "la.png": ("grey with alpha", with_alpha(odd, "L")),
         "interlaced.png": ("interlaced RGB", interlaced_png(odd)),
         "exif_rotated.png": ("EXIF orientation 6, which is not applied", encode(odd, "PNG", exif=rotated_exif())),
+        "xmp_rotated.png": ("compressed XMP orientation 3, which is not applied", encode(odd, "PNG", pnginfo=xmp)),
         "one_pixel.png": ("1 x 1 pixel", encode(picture(1, 1), "PNG")),
         "jpeg_called.png": ("a JPEG under a PNG's name: the content decides", baseline),
         "empty.jpg": ("no bytes", b""),
