@@ -11,7 +11,7 @@ env := source scripts/env.sh &&
 # Without Spark, ONNX Runtime has to be told: the one that goes into the jar.
 onnxruntime := ORT_DYLIB_PATH=$$(gradle --quiet onnxruntimeLibrary)
 
-.PHONY: help setup build run test test-rust test-jvm test-e2e test-parity parity-models parity lint format reference golden bench bench-images clean
+.PHONY: help setup build run test test-rust test-jvm test-e2e test-parity test-asan parity-models parity parity-live fuzz lint format reference golden bench bench-images clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -27,11 +27,14 @@ run: build ## classify the committed dataset in Spark with both backends
 	@scripts/run_job.sh pytorch
 	@scripts/run_job.sh onnx
 
-test: lint test-rust test-jvm test-e2e test-parity ## everything
+test: lint test-rust test-asan test-jvm test-e2e test-parity ## everything
 	@echo "All tests passed."
 
 test-rust: build ## Rust unit and integration tests
 	@$(env) $(onnxruntime) cargo test --release --workspace
+
+test-asan: build ## the JPEG decoder's C code under AddressSanitizer, over broken JPEGs
+	@scripts/check_jpeg_asan.sh
 
 test-jvm: build ## ScalaTest suites on a real SparkSession
 	@$(env) cargo build --release --quiet -p spark-classify-jni-faulty
@@ -45,6 +48,18 @@ test-parity: parity-models ## ten model families against transformers, torchvisi
 
 parity: parity-models ## the same, and write what was measured into docs/parity.md
 	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/parity --write-table
+
+# Other images every time: the seed is printed, and LIVE_SEED=... makes the same ones again.
+parity-live: LIVE_IMAGES ?= 1000
+parity-live: LIVE_SEED ?= $(shell date +%s)
+parity-live: build ## thousands of random images of every format against a live Pillow (LIVE_IMAGES of each kind)
+	@$(env) cargo build --release --quiet -p spark-classify-core --example preprocess
+	@echo "LIVE_SEED=$(LIVE_SEED)"
+	@LIVE_IMAGES=$(LIVE_IMAGES) LIVE_SEED=$(LIVE_SEED) .venv/bin/python -m pytest -q tests/parity/test_live_pillow.py
+
+fuzz: ## fuzz the decoder and the model configuration, a minute each (needs nightly Rust and cargo-fuzz)
+	@cd rust-core && cargo +nightly fuzz run decode -- -max_total_time=60
+	@cd rust-core && cargo +nightly fuzz run model -- -max_total_time=60
 
 parity-models: build reference
 	@.venv-reference/bin/python scripts/make_parity_models.py

@@ -130,7 +130,7 @@ def tags(
     size: tuple[int, int], bits: int, samples: int, photometric: int, **more: int
 ) -> dict[int, tuple[int, list[int]]]:
     named = {"planar": 284, "fill_order": 266, "tile_width": 322, "tile_height": 323, "extra": 338, "rows": 278}
-    named |= {"format": 339, "compression": 259}
+    named |= {"format": 339, "compression": 259, "predictor": 317}
     result = {
         256: (LONG, [size[0]]),
         257: (LONG, [size[1]]),
