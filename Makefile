@@ -82,9 +82,9 @@ bench: build .venv-bench-peers/.made-from .venv-bench-synapseml/.made-from ## me
 	@gradle --quiet -p benchmarks/jvm || echo "The contenders in Scala could not be built."
 	@$(env) $(onnxruntime) .venv/bin/python benchmarks/run.py $(BENCH)
 
-bench-images: reference ## decoding and resizing next to Pillow and other Rust libraries, in time and in bytes
+bench-images: reference ## decoding and resizing next to Pillow and other Rust libraries, in time and in bytes (BENCH=--write)
 	@$(env) cargo build --release --quiet -p spark-classify-core --example image_libraries
-	@$(env) .venv-reference/bin/python benchmarks/image_libraries.py
+	@$(env) .venv-reference/bin/python benchmarks/image_libraries.py $(BENCH)
 
 lint: build ## rustfmt, clippy, scalafmt, ruff
 	@cargo fmt --all --check
