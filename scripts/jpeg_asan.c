@@ -18,6 +18,7 @@ struct classify_jpeg_header {
     int components;
     int precision;
     int subsampled;
+    int reducible;
     int color;
     unsigned int reduction;
 };

@@ -43,6 +43,8 @@ struct classify_jpeg_header {
     int precision;
     /* Whether a channel has fewer columns or rows than another. */
     int subsampled;
+    /* Whether the image can come out smaller, which a lossless one cannot. */
+    int reducible;
     enum color color;
     /* 1, 2, 4 or 8: the image comes out with so many times fewer columns and rows. */
     unsigned int reduction;
@@ -136,6 +138,10 @@ static int run(struct decoder *decoder, const unsigned char *data, size_t length
             const jpeg_component_info *component = &jpeg->comp_info[index];
             header->subsampled |= component->h_samp_factor != 1 || component->v_samp_factor != 1;
         }
+        jpeg->scale_num = 1;
+        jpeg->scale_denom = 8;
+        jpeg_calc_output_dimensions(jpeg);
+        header->reducible = jpeg->output_width == (jpeg->image_width + 7) / 8;
         return STATUS_OK;
     }
 

@@ -30,6 +30,7 @@ struct Header {
     components: c_int,
     precision: c_int,
     subsampled: c_int,
+    reducible: c_int,
     color: Color,
     reduction: c_uint,
 }
@@ -76,7 +77,9 @@ pub(super) fn decode(
             header.precision
         )));
     }
-    header.reduction = target(full.0, full.1).map_or(1, |target| reduction(full, target));
+    header.reduction = target(full.0, full.1)
+        .filter(|_| header.reducible != 0)
+        .map_or(1, |target| reduction(full, target));
     header.width = header.width.div_ceil(header.reduction);
     header.height = header.height.div_ceil(header.reduction);
     let (width, height) = (header.width as usize, header.height as usize);
