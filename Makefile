@@ -50,12 +50,10 @@ parity: parity-models ## the same, and write what was measured into docs/parity.
 	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/parity --write-table
 
 # Other images every time: the seed is printed, and LIVE_SEED=... makes the same ones again.
-parity-live: LIVE_IMAGES ?= 1000
-parity-live: LIVE_SEED ?= $(shell date +%s)
 parity-live: build ## thousands of random images of every format against a live Pillow (LIVE_IMAGES of each kind)
 	@$(env) cargo build --release --quiet -p spark-classify-core --example preprocess
-	@echo "LIVE_SEED=$(LIVE_SEED)"
-	@LIVE_IMAGES=$(LIVE_IMAGES) LIVE_SEED=$(LIVE_SEED) .venv/bin/python -m pytest -q tests/parity/test_live_pillow.py
+	@seed=$${LIVE_SEED:-$$(date +%s)}; echo "LIVE_SEED=$$seed"; LIVE_SEED=$$seed LIVE_IMAGES=$${LIVE_IMAGES:-1000} \
+		.venv/bin/python -m pytest -q tests/parity/test_live_pillow.py
 
 fuzz: ## fuzz the decoder and the model configuration, a minute each (needs nightly Rust and cargo-fuzz)
 	@cd rust-core && cargo +nightly fuzz run decode -- -max_total_time=60
