@@ -11,8 +11,8 @@ env := source scripts/env.sh &&
 # Without Spark, ONNX Runtime has to be told: the one that goes into the jar.
 onnxruntime := ORT_DYLIB_PATH=$$(gradle --quiet onnxruntimeLibrary)
 
-.PHONY: help setup build run test test-rust test-jvm test-e2e test-parity parity-models parity lint format reference golden bench bench-images \
-	gpu-programs clean
+.PHONY: help setup build run test test-rust test-jvm test-e2e test-parity test-asan parity-models parity parity-live fuzz lint format \
+	reference golden bench bench-images gpu-programs clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -28,11 +28,14 @@ run: build ## classify the committed dataset in Spark with both backends
 	@scripts/run_job.sh pytorch
 	@scripts/run_job.sh onnx
 
-test: lint test-rust test-jvm test-e2e test-parity ## everything
+test: lint test-rust test-asan test-jvm test-e2e test-parity ## everything
 	@echo "All tests passed."
 
 test-rust: build ## Rust unit and integration tests
 	@$(env) $(onnxruntime) cargo test --release --workspace
+
+test-asan: build ## the JPEG decoder's C code under AddressSanitizer, over broken JPEGs
+	@scripts/check_jpeg_asan.sh
 
 test-jvm: build ## ScalaTest suites on a real SparkSession
 	@$(env) cargo build --release --quiet -p spark-classify-jni-faulty
@@ -46,6 +49,16 @@ test-parity: parity-models ## ten model families against transformers, torchvisi
 
 parity: parity-models ## the same, and write what was measured into docs/parity.md
 	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/parity --write-table
+
+# Other images every time: the seed is printed, and LIVE_SEED=... makes the same ones again.
+parity-live: build ## thousands of random images of every format against a live Pillow (LIVE_IMAGES of each kind)
+	@$(env) cargo build --release --quiet -p spark-classify-core --example preprocess
+	@seed=$${LIVE_SEED:-$$(date +%s)}; echo "LIVE_SEED=$$seed"; LIVE_SEED=$$seed LIVE_IMAGES=$${LIVE_IMAGES:-1000} \
+		.venv/bin/python -m pytest -q tests/parity/test_live_pillow.py
+
+fuzz: ## fuzz the decoder and the model configuration, a minute each (needs nightly Rust and cargo-fuzz)
+	@cd rust-core && cargo +nightly fuzz run decode -- -max_total_time=60
+	@cd rust-core && cargo +nightly fuzz run model -- -max_total_time=60
 
 parity-models: build reference
 	@.venv-reference/bin/python scripts/make_parity_models.py
@@ -68,9 +81,9 @@ bench: build .venv-bench-peers/.made-from .venv-bench-synapseml/.made-from ## me
 	@gradle --quiet -p benchmarks/jvm || echo "The contenders in Scala could not be built."
 	@$(env) $(onnxruntime) .venv/bin/python benchmarks/run.py $(BENCH)
 
-bench-images: reference ## decoding and resizing next to Pillow and other Rust libraries, in time and in bytes
+bench-images: reference ## decoding and resizing next to Pillow and other Rust libraries, in time and in bytes (BENCH=--write)
 	@$(env) cargo build --release --quiet -p spark-classify-core --example image_libraries
-	@$(env) .venv-reference/bin/python benchmarks/image_libraries.py
+	@$(env) .venv-reference/bin/python benchmarks/image_libraries.py $(BENCH)
 
 # What a machine with a GPU and without Rust needs to run scripts/gpu-check, in target/gpu.
 gpu-programs: build ## build the programs of scripts/gpu-check into target/gpu

@@ -1,16 +1,15 @@
 """Compares decoding and resizing with Pillow's, in time and in bytes, and with those of other Rust libraries.
 
-    python benchmarks/image_libraries.py [--rounds 15]
+    python benchmarks/image_libraries.py [--rounds 15] [--write]
 
-Prints tables in Markdown. Libraries take turns in every round, so that all meet the same load; a turn is 50 ms of calls
-and counts as its fastest one. The times are the medians over the rounds, the ratios the medians of the ratios in them.
-Everything runs on one core.
+Prints tables in Markdown, and with --write puts them into docs/parity.md. Libraries take turns in every round, so that
+all meet the same load; a turn is 50 ms of calls and counts as its fastest one. The times are the medians over the
+rounds, the ratios the medians of the ratios in them. Everything runs on one core.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import re
@@ -33,6 +32,8 @@ from PIL import Image, features
 ROOT = Path(__file__).resolve().parents[1]
 PROGRAM = ROOT / "target/release/examples/image_libraries"
 DATASET = ROOT / "dataset/all_images"
+PAGE = ROOT / "docs/parity.md"
+MARKERS = ("<!-- image libraries -->\n", "<!-- end of image libraries -->\n")
 TURN_NS = 50_000_000
 
 FILTERS = {
@@ -150,8 +151,8 @@ def setting() -> str:
     """Machine and versions, in a line."""
     processor = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
     cpu = processor[1] if processor else platform.machine()
-    metadata = subprocess.check_output(["cargo", "metadata", "--format-version=1", "--offline"], cwd=ROOT)
-    versions = {package["name"]: package["version"] for package in json.loads(metadata)["packages"]}
+    lock = (ROOT / "Cargo.lock").read_text(encoding="utf-8")
+    versions = dict(re.findall(r'^name = "(.*)"\nversion = "(.*)"$', lock, re.MULTILINE))
     crates = ", ".join(f"{name} {versions[name]}" for name in CRATES)
     pillow = f"Pillow {PIL.__version__} (libjpeg-turbo {features.version('libjpeg_turbo')})"
     rust = subprocess.check_output(["rustc", "--version"], text=True).split()[1]
@@ -161,16 +162,29 @@ def setting() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15, help="turns of each library (default: %(default)s)")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/parity.md")
     options = parser.parse_args()
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     program = Program()
-    print(setting())
+    lines = []
+
+    def tell(line: str) -> None:
+        print(line, flush=True)
+        lines.append(line)
+
+    tell(setting())
     with tempfile.TemporaryDirectory() as folder:
         for heading, group in zip(("decoding", "resizing"), tasks(Path(folder)), strict=True):
-            print(f"\n| {heading} | library | ms | time / ours | bytes unlike Pillow's |\n|---|---|--:|--:|--:|")
+            tell(f"\n| {heading} | library | ms | time / ours | bytes unlike Pillow's |\n|---|---|--:|--:|--:|")
             for task in group:
-                print("\n".join(rows(task, options.rounds, program)), flush=True)
+                for row in rows(task, options.rounds, program):
+                    tell(row)
     program.close()
+    if options.write:
+        begin, end = MARKERS
+        before, rest = PAGE.read_text(encoding="utf-8").split(begin)
+        _, after = rest.split(end)
+        PAGE.write_text("".join([before, begin, "\n".join(lines), "\n", end, after]), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,9 @@ struct classify_jpeg_header {
     unsigned int height;
     int components;
     int precision;
+    int subsampled;
+    int reducible;
+    int color;
     unsigned int reduction;
 };
 int classify_jpeg(const unsigned char *data, size_t length, struct classify_jpeg_header *header,
@@ -55,11 +58,13 @@ static int decode(const unsigned char *data, size_t length) {
     struct classify_jpeg_header header = {0};
     char *message = malloc(MESSAGE_LENGTH);
     int status = classify_jpeg(data, length, &header, NULL, message);
-    if (status == 0 && header.precision == 8 && (uint64_t)header.width * header.height <= MAX_PIXELS) {
-        size_t channels = header.components == 4 ? 4 : 3;
+    int readable = header.components == 1 || header.components == 3 || header.components == 4;
+    if (status == 0 && readable && header.precision == 8 && (uint64_t)header.width * header.height <= MAX_PIXELS) {
+        size_t channels = (size_t)header.components;
         unsigned int reduction = reductions[below(5)];
         struct guarded pixels;
         header.reduction = reduction;
+        header.color = header.components == 3 ? (int)below(3) : below(2) ? 2 : 0;
         header.width = (header.width + reduction - 1) / reduction;
         header.height = (header.height + reduction - 1) / reduction;
         pixels = guarded(channels * header.width * header.height);

@@ -124,7 +124,7 @@ def odd_images(folder: Path) -> dict[str, object]:
             upright = describe(ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB"))
             if upright != result:
                 result["upright"] = upright
-        except (OSError, Image.DecompressionBombError) as error:
+        except (OSError, ValueError, Image.DecompressionBombError) as error:
             # The address of a buffer in Pillow's message differs from run to run.
             result = {"refused": str(error).split(" <")[0]}
         images[name] = {"meaning": meaning} | result

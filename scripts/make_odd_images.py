@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from odd_formats import encode, other_formats
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from rare_jpegs import RARE_JPEGS
 
 ORIENTATION_TAG = 0x0112
 ROTATED_90 = 6
@@ -46,6 +48,15 @@ def interlaced_png(image: Image.Image) -> bytes:
     return png(image.width, image.height, 1, b"".join(rows))
 
 
+def indexed_png(image: Image.Image, palette: bytes | None, *, extra: bytes = b"", rows: int | None = None) -> bytes:
+    """An 8-bit palette PNG put together by hand; `rows` leaves out the others."""
+    indices = np.asarray(image.convert("L"))[:rows]
+    header = struct.pack(">IIBBBBB", image.width, image.height, 8, 3, 0, 0, 0)
+    colors = b"" if palette is None else png_chunk(b"PLTE", palette)
+    data = png_chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row.tobytes() for row in indices)))
+    return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + colors + extra + data + png_chunk(b"IEND", b"")
+
+
 def transparent_palette(image: Image.Image) -> bytes:
     """A palette PNG with a tRNS chunk: some entries transparent, some half so."""
     indexed = image.quantize(32, dither=Image.Dither.NONE)
@@ -77,6 +88,9 @@ def write_odd_images(folder: Path) -> dict[str, str]:
     """Writes every file into `folder`, which it empties first; returns what each is."""
     odd, even = picture(61, 47), picture(64, 48)
     baseline, plain_png = encode(odd, "JPEG", quality=80), encode(odd, "PNG")
+    xmp = PngInfo()
+    xmp.add_itxt("XML:com.adobe.xmp", ROTATED_180_XMP.decode(), zip=True)
+    palette = np.random.default_rng(7).integers(0, 256, 800, dtype=np.uint8).tobytes()
     files: dict[str, tuple[str, bytes]] = {
         "grey.jpg": ("one component", encode(odd.convert("L"), "JPEG", quality=85)),
         "cmyk.jpg": ("four components, Adobe marker", encode(odd.convert("CMYK"), "JPEG", quality=85)),
@@ -104,6 +118,7 @@ def write_odd_images(folder: Path) -> dict[str, str]:
         "la.png": ("grey with alpha", with_alpha(odd, "L")),
         "interlaced.png": ("interlaced RGB", interlaced_png(odd)),
         "exif_rotated.png": ("EXIF orientation 6, which is not applied", encode(odd, "PNG", exif=rotated_exif())),
+        "xmp_rotated.png": ("compressed XMP orientation 3, which is not applied", encode(odd, "PNG", pnginfo=xmp)),
         "one_pixel.png": ("1 x 1 pixel", encode(picture(1, 1), "PNG")),
         "jpeg_called.png": ("a JPEG under a PNG's name: the content decides", baseline),
         "empty.jpg": ("no bytes", b""),
@@ -114,9 +129,18 @@ def write_odd_images(folder: Path) -> dict[str, str]:
         "bad_crc.png": ("a PNG with a wrong checksum in its header", plain_png[:29] + b"\0\0\0\0" + plain_png[33:]),
         "bad_data_crc.png": ("a PNG with a wrong checksum of its pixels' chunk", wrong_data_crc(plain_png)),
         "no_end.png": ("a PNG that ends after its pixels", plain_png[:-20]),
+        "interlaced_no_end.png": ("interlaced, ends after its pixels", interlaced_png(odd)[:-20]),
+        "unknown_chunk.png": (
+            "a critical chunk that nobody knows",
+            indexed_png(odd, palette[:768], extra=png_chunk(b"ABCD", b"?")),
+        ),
+        "half_color.png": ("a palette that ends within a colour", indexed_png(odd, palette[:500])),
+        "no_palette.png": ("a palette image without a palette", indexed_png(odd, None)),
+        "long_palette.png": ("a palette of 257 colours", indexed_png(odd, palette[:771])),
+        "fewer_rows.png": ("fewer rows than its header tells", indexed_png(odd, palette[:768], rows=30)),
         "huge.png": ("a header that claims 60000 x 60000 pixels", png(60000, 60000, 0, b"\0" * 100)),
     }
-    files |= other_formats(picture(45, 38))
+    files |= RARE_JPEGS | other_formats(picture(45, 38))
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.iterdir():
         old.unlink()

@@ -80,6 +80,21 @@ def moved_gif(image: Image.Image, screen: tuple[int, int], corner: tuple[int, in
     return bytes(data)
 
 
+def edited_gif(
+    image: Image.Image, *, screen: bytes | None, frame: bytes = b"", before: bytes = b"", end: bytes = b";"
+) -> bytes:
+    """A GIF with another palette, or none, of the screen, with one of the frame, and with bytes before the frame."""
+    data = encode(image, "GIF")
+    size = 2 << (data[10] & 7)
+    start = 13 + 3 * size
+    while data[start] != ord(","):
+        start += data[start + 2] + 4
+    flags = bytes([data[10] if screen else 0])
+    local = bytes([128 | data[10] & 7]) if frame else b"\0"
+    head = data[:10] + flags + data[11:13] + (screen or b"")[: 3 * size] + before
+    return head + data[start : start + 9] + local + frame[: 3 * size] + data[start + 10 : -1] + end
+
+
 def moved_webp(image: Image.Image, grow: tuple[int, int], corner: tuple[int, int]) -> bytes:
     """An animation whose first frame lies somewhere on a larger canvas; everything is a multiple of two pixels."""
     other = image.transpose(Image.Transpose.ROTATE_180)
@@ -115,7 +130,7 @@ def tags(
     size: tuple[int, int], bits: int, samples: int, photometric: int, **more: int
 ) -> dict[int, tuple[int, list[int]]]:
     named = {"planar": 284, "fill_order": 266, "tile_width": 322, "tile_height": 323, "extra": 338, "rows": 278}
-    named |= {"format": 339}
+    named |= {"format": 339, "compression": 259, "predictor": 317}
     result = {
         256: (LONG, [size[0]]),
         257: (LONG, [size[1]]),
@@ -135,6 +150,17 @@ def tiled_tiff(image: Image.Image, side: int) -> bytes:
         for x in range(0, image.width, side)
     ]
     return tiff(tags(image.size, 8, 3, 2, tile_width=side, tile_height=side), tiles, big_endian=True, tiled=True)
+
+
+def jpeg_tiles_tiff(image: Image.Image, side: int) -> bytes:
+    """RGB in JPEGs that say nothing of their colours, each with its own tables."""
+    tiles = [
+        encode(image.crop((x, y, x + side, y + side)), "JPEG", quality=80, keep_rgb=True)
+        for y in range(0, image.height, side)
+        for x in range(0, image.width, side)
+    ]
+    named = {"tile_width": side, "tile_height": side, "compression": 7}
+    return tiff(tags(image.size, 8, 3, 2, **named), tiles, big_endian=False, tiled=True)
 
 
 def planar_tiff(image: Image.Image) -> bytes:
@@ -189,6 +215,10 @@ def other_formats(picture: Image.Image) -> dict[str, tuple[str, bytes]]:
             "4-bit run lengths",
             bmp(width, height, 4, run_lengths(indices, 4), compression=BMP_RLE4, palette=bmp_palette(16)),
         ),
+        "rle_two.bmp": (
+            "8-bit run lengths of black and white",
+            bmp(width, height, 8, run_lengths(indices, 8), compression=BMP_RLE8, palette=b"\0\0\0\0\xff\xff\xff\0"),
+        ),
         "words_555.bmp": ("16 bits", bmp(width, height, 16, bmp_rows(words_555))),
         "words_565.bmp": (
             "16 bits with masks",
@@ -215,6 +245,19 @@ def other_formats(picture: Image.Image) -> dict[str, tuple[str, bytes]]:
         "beyond.gif": ("a frame that reaches beyond its screen", moved_gif(indexed, (20, 10), (3, 0))),
         "animated.gif": ("the first of two frames", encode(indexed, "GIF", save_all=True, append_images=[grey])),
         "truncated.gif": ("a GIF's first half", encode(indexed, "GIF")[:500]),
+        "no_palette.gif": ("no palette at all", edited_gif(indexed, screen=None)),
+        "grey_ramp.gif": (
+            "a frame whose palette is all greys, in order, for which Pillow takes the screen's",
+            edited_gif(indexed, screen=bmp_palette(256), frame=bytes(value // 3 for value in range(768))),
+        ),
+        "own_palette.gif": (
+            "a palette of the frame",
+            edited_gif(indexed, screen=bmp_palette(256), frame=bmp_palette(300)),
+        ),
+        "stray.gif": (
+            "stray bytes and unknown extensions before the frame, and no end",
+            edited_gif(indexed, screen=bmp_palette(256), before=b"Z\0!\x99\3abc\0!\xaa\0\2xy\0", end=b""),
+        ),
         "lossy.webp": ("lossy", encode(picture, "WEBP", quality=60)),
         "lossless.webp": ("lossless", encode(picture, "WEBP", lossless=True)),
         "lossy_alpha.webp": ("lossy with alpha", encode(rgba, "WEBP", quality=80)),
@@ -232,6 +275,12 @@ def other_formats(picture: Image.Image) -> dict[str, tuple[str, bytes]]:
             "EXIF orientation 6, which is not applied",
             encode(picture, "WEBP", quality=50, exif=exif),
         ),
+        "short.webp": (
+            "a WebP that says it is shorter than its chunk",
+            (lossless := encode(picture, "WEBP", lossless=True))[:4]
+            + struct.pack("<I", len(lossless) - 40)
+            + lossless[8:],
+        ),
         "truncated.webp": ("a WebP's first half", encode(picture, "WEBP", lossless=True)[:3000]),
         "rgb.tiff": ("uncompressed", encode(picture, "TIFF")),
         "lzw.tiff": ("LZW with predictor", encode(picture, "TIFF", compression="tiff_lzw", tiffinfo={317: 2})),
@@ -240,6 +289,13 @@ def other_formats(picture: Image.Image) -> dict[str, tuple[str, bytes]]:
             encode(picture, "TIFF", compression="tiff_adobe_deflate", strip_size=999),
         ),
         "packbits.tiff": ("PackBits, alpha", encode(rgba, "TIFF", compression="packbits")),
+        "jpeg.tiff": (
+            "YCbCr in JPEG strips with common tables",
+            encode(picture, "TIFF", compression="jpeg", quality=70, strip_size=2500),
+        ),
+        "jpeg_tiles.tiff": ("RGB in JPEG tiles", jpeg_tiles_tiff(picture, 16)),
+        "jpeg_cmyk.tiff": ("CMYK in JPEG", encode(picture.convert("CMYK"), "TIFF", compression="jpeg")),
+        "group_4.tiff": ("fax compression", encode(picture.convert("1"), "TIFF", compression="group4")),
         "palette.tiff": ("palette", encode(indexed, "TIFF")),
         "bilevel.tiff": ("1 bit", encode(picture.convert("1"), "TIFF")),
         "reversed.tiff": ("1 bit in reversed order, 0 is white", reversed_tiff(picture)),

@@ -1,4 +1,4 @@
-"""What the parity tests measure, and the table that docs/parity.md shows of it."""
+"""What the parity tests measure, and the tables that docs/parity.md shows of it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from pathlib import Path
 
+import PIL
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +37,32 @@ def measured(request: pytest.FixtureRequest):
         write_between("results", results_table(notes))
         write_between("tensors", tensors_table())
         write_between("versions", versions_line() + "\n")
+
+
+class Formats:
+    """How many images of each kind had the same bytes, and how many both sides refused."""
+
+    def __init__(self) -> None:
+        self.counts: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+
+    def note(self, kind: tuple[str, str], equal: int, refused: int) -> None:
+        self.counts[kind][0] += equal
+        self.counts[kind][1] += refused
+
+    def table(self) -> str:
+        rows = ["| format | kind | bytes | images | cut short, refused by both |", "|---|---|---|--:|--:|"]
+        for (file_format, kind), (equal, refused) in self.counts.items():
+            rows.append(f"| {file_format} | {kind} | equal | {equal} | {refused} |")
+        return "\n".join(rows) + "\n"
+
+
+@pytest.fixture(scope="session")
+def formats(request: pytest.FixtureRequest):
+    """Where tests note what they compared with a live Pillow; written into the page when all have passed."""
+    formats = Formats()
+    yield formats
+    if request.config.getoption("--write-table") and not request.session.testsfailed:
+        write_between("formats", f"Pillow {PIL.__version__}:\n\n{formats.table()}")
 
 
 def results_table(notes: dict[str, dict[str, str]]) -> str:

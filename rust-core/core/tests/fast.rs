@@ -63,6 +63,13 @@ fn small_images_and_other_formats_stay_exact() {
 }
 
 #[test]
+fn what_libjpeg_cannot_reduce_stays_exact() {
+    let side = r#"{"height": 2, "width": 2}"#;
+    assert!(difference(&odd_image("lossless.jpg"), side) == 0.0);
+    assert!(difference(&odd_image("arithmetic.jpg"), side) > 0.0);
+}
+
+#[test]
 fn cmyk_is_reduced_too() {
     let difference = difference(&odd_image("cmyk.jpg"), r#"{"height": 10, "width": 10}"#);
     assert!((0.01..12.0).contains(&difference), "{difference}");

@@ -1,6 +1,6 @@
 //! Broken images of every format: no panic, no runaway memory, no endless work.
 //!
-//! `HOSTILE_IMAGES` says how many are made, 20,000 unless told. They are the same in every run.
+//! `HOSTILE_IMAGES` says how many are made, 200,000 unless told. They are the same in every run.
 #![allow(clippy::unwrap_used, clippy::print_stderr, unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -18,36 +18,49 @@ const LIMITS: ImageLimits = ImageLimits {
     max_pixels: 1 << 20,
     max_dimension: 8192,
 };
-/// No allocation may be larger.
+/// No allocation may be larger, and all that live at a time not together: bytes.
 const MAX_ALLOCATION: usize = 64 << 20;
+const MAX_ALLOCATED: usize = 96 << 20;
+/// What the process may ever have in RAM, with the memory of libjpeg, which has an allocator of its own: KiB.
+const MAX_RESIDENT: usize = 192 << 10;
 const MAX_TIME: Duration = Duration::from_secs(2);
 
-/// The system's allocator, which remembers the largest request.
+/// The system's allocator, which remembers the largest request and the most that was taken at a time.
 struct Counting;
 
 static LARGEST: AtomicUsize = AtomicUsize::new(0);
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+static MOST: AtomicUsize = AtomicUsize::new(0);
+
+fn count(taken: usize, given_back: usize) {
+    LARGEST.fetch_max(taken, Ordering::Relaxed);
+    let before = LIVE.fetch_add(taken, Ordering::Relaxed);
+    MOST.fetch_max(before + taken, Ordering::Relaxed);
+    LIVE.fetch_sub(given_back, Ordering::Relaxed);
+}
 
 // SAFETY: every call is handed on as it came.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LARGEST.fetch_max(layout.size(), Ordering::Relaxed);
+        count(layout.size(), 0);
         // SAFETY: the caller's promise.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        LARGEST.fetch_max(layout.size(), Ordering::Relaxed);
+        count(layout.size(), 0);
         // SAFETY: the caller's promise.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        LARGEST.fetch_max(size, Ordering::Relaxed);
+        count(size, layout.size());
         // SAFETY: the caller's promise.
         unsafe { System.realloc(pointer, layout, size) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count(0, layout.size());
         // SAFETY: the caller's promise.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -124,12 +137,13 @@ fn broken(seeds: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
 
 #[test]
 fn broken_images_are_decoded_or_refused() {
-    let count = env::var("HOSTILE_IMAGES").map_or(20_000, |count| count.parse().unwrap());
+    let count = env::var("HOSTILE_IMAGES").map_or(200_000, |count| count.parse().unwrap());
     let seeds = seeds();
     let mut random = Random(13);
     let mut scratch = Scratch::default();
     let (mut good, mut slowest) = (0, Duration::ZERO);
     LARGEST.store(0, Ordering::Relaxed);
+    MOST.store(0, Ordering::Relaxed);
     for number in 0..count {
         let bytes = broken(&seeds, &mut random);
         let options = DecodeOptions {
@@ -145,6 +159,11 @@ fn broken_images_are_decoded_or_refused() {
         assert!(time < MAX_TIME, "image {number} took {time:?}");
         let largest = LARGEST.load(Ordering::Relaxed);
         assert!(largest < MAX_ALLOCATION, "image {number} asked for {largest} bytes");
+        let most = MOST.load(Ordering::Relaxed);
+        assert!(
+            most < MAX_ALLOCATED,
+            "{most} bytes were taken at a time by image {number}"
+        );
         match result {
             Ok((width, height, length)) => {
                 assert!(
@@ -157,8 +176,16 @@ fn broken_images_are_decoded_or_refused() {
         }
     }
     eprintln!(
-        "{count} images, {good} decoded, the slowest in {slowest:?}, the largest allocation {} bytes",
-        LARGEST.load(Ordering::Relaxed)
+        "{count} images, {good} decoded, the slowest in {slowest:?}, the largest allocation {} bytes, at most {} at a time",
+        LARGEST.load(Ordering::Relaxed),
+        MOST.load(Ordering::Relaxed)
     );
+    #[cfg(target_os = "linux")]
+    {
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+        let resident: usize = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        assert!(resident < MAX_RESIDENT, "{line}");
+    }
     assert!(good > count / 20 && good < count, "{good} of {count} were good");
 }

@@ -58,7 +58,7 @@ fn every_golden_image_turns_as_in_pillow() {
         assert_eq!(u64::from(actual.width()), upright["width"], "{name}");
         assert_eq!(sha256(&actual), upright["rgb_sha256"], "{name}");
     }
-    assert_eq!(turned, 4, "JPEG, PNG, WebP and XMP");
+    assert_eq!(turned, 5, "JPEG, PNG, WebP, XMP and compressed XMP");
 }
 
 #[test]
@@ -88,6 +88,23 @@ fn every_orientation_turns_the_image_its_way() {
             assert_eq!(decoded(&file, false), image, "off, {orientation}");
         }
     }
+}
+
+#[test]
+fn xmp_counts_only_where_exif_data_tells_no_orientation() {
+    let jpeg = odd_image("xmp_rotated.jpg");
+    let (image, turned) = (decoded(&jpeg, false), decoded(&jpeg, true));
+    assert_ne!(image, turned);
+    for orientation in [0, 1, 9] {
+        let content = [b"Exif\0\0", &exif(orientation, true)[..]].concat();
+        assert_eq!(decoded(&with_segment(&jpeg, &content), true), image, "{orientation}");
+    }
+    let other_tag = [
+        b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x13\0\x03\0\0\0\x01\0\x06",
+        &[0; 6][..],
+    ]
+    .concat();
+    assert_eq!(decoded(&with_segment(&jpeg, &other_tag), true), turned);
 }
 
 #[test]

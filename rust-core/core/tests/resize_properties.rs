@@ -8,6 +8,7 @@ mod common;
 
 use std::f64::consts::PI;
 use std::io::Cursor;
+use std::iter::successors;
 
 use common::samples;
 use proptest::prelude::{any, prop_assert_eq, proptest, ProptestConfig, Strategy};
@@ -17,7 +18,11 @@ use spark_classify_core::ImageLimits;
 /// The number in `preprocessor_config.json`, the radius, and the function.
 type Filter = (u32, f64, fn(f64) -> f64);
 
-const FILTERS: [Filter; 5] = [
+/// Number 0 takes the nearest pixel and has no function.
+const NEAREST: Filter = (0, 0.0, |_| 0.0);
+
+const FILTERS: [Filter; 6] = [
+    NEAREST,
     (1, 3.0, |x| if x.abs() < 3.0 { sinc(x) * sinc(x / 3.0) } else { 0.0 }),
     (2, 1.0, |x| (1.0 - x.abs()).max(0.0)),
     (3, 2.0, |x| {
@@ -57,6 +62,13 @@ fn resize_rows(image: &Pixels, width: usize, (_, radius, function): Filter) -> P
         return image.clone();
     }
     let scale = source as f64 / width as f64;
+    if radius == 0.0 {
+        // Pillow adds up the positions.
+        let next = |at: &f64| Some(at + scale);
+        let positions: Vec<_> = successors(Some(scale * 0.5), next).take(width).collect();
+        let pick = |row: &Vec<[u8; 3]>| positions.iter().map(|at| row[*at as usize]).collect();
+        return image.iter().map(pick).collect();
+    }
     let stretch = scale.max(1.0);
     let columns: Vec<(usize, Vec<i64>)> = (0..width)
         .map(|column| {

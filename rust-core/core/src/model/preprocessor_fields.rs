@@ -160,6 +160,12 @@ fn take_crop(file: &mut Object, processor: Processor) -> Result<Option<Crop>> {
     let enabled = file.take::<bool>("do_center_crop")?;
     let size = file.take("crop_size")?;
     let way_out = "write {\"height\": ..., \"width\": ...}";
+    if processor == Processor::Segformer && enabled == Some(true) {
+        return Err(file.error(
+            "do_center_crop",
+            "true is not supported for SegformerImageProcessor, which does not crop",
+        ));
+    }
     let (height, width) = match (enabled, size) {
         (Some(false), _) | (None, None) => return Ok(None),
         (None, Some(_)) => {

@@ -30,6 +30,8 @@ pub(super) enum Processor {
     Levit,
     /// `PoolFormerImageProcessor`: resizes to `size` over `crop_pct`.
     PoolFormer,
+    /// `SegformerImageProcessor`: never crops.
+    Segformer,
     /// No processor but torchvision's `Resize`, `CenterCrop`, `ToTensor` and `Normalize` on Pillow images.
     Torchvision,
 }
@@ -133,7 +135,7 @@ fn known(class: &str) -> Option<(Processor, Map<String, Value>)> {
                    "image_mean": IMAGENET.0, "image_std": IMAGENET.1}),
         ),
         "Segformer" => (
-            Processor::Plain,
+            Processor::Segformer,
             json!({"default_to_square": true, "size": square(512), "resample": 2, "do_center_crop": false,
                    "image_mean": IMAGENET.0, "image_std": IMAGENET.1}),
         ),

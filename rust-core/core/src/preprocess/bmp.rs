@@ -226,7 +226,7 @@ impl Pixels {
                 .enumerate()
                 .all(|(index, color)| color[..3] == [expected(index); 3]);
         let (bits, palette) = match (grey, colors) {
-            (true, 1 | 2) => (1, Palette::new(&[0, 0, 0, 255, 255, 255], 3, |color| color)),
+            (true, 1 | 2) => (1, Palette::black_and_white()),
             (true, _) => (8, Palette::grey()),
             (false, _) if colors > 256 => return Err(unsupported(format!("a palette of {colors} colours"))),
             (false, _) => (
@@ -237,7 +237,6 @@ impl Pixels {
         let palette = Box::new(palette);
         match header.compression {
             RAW => Ok(Self::Indices { bits, palette }),
-            _ if bits == 1 && grey => Err(unsupported("run lengths of black and white".to_owned())),
             compression => Ok(Self::Runs {
                 four_bits: compression == RLE4,
                 palette,

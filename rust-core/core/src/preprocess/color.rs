@@ -23,6 +23,13 @@ impl Palette {
         Self(colors)
     }
 
+    /// Black, and white for whatever is not 0.
+    pub(super) fn black_and_white() -> Self {
+        let mut colors = [[255; 3]; 256];
+        colors[0] = [0; 3];
+        Self(colors)
+    }
+
     pub(super) fn color(&self, index: u8) -> [u8; 3] {
         self.0[usize::from(index)]
     }

@@ -1,13 +1,12 @@
-//! The first frame of a GIF through the `gif` crate, as Pillow's plugin shows it (`GifImagePlugin.py`).
+//! The first frame of a GIF, as Pillow's plugin shows it (`GifImagePlugin.py`).
 //!
 //! The frame is laid on a screen of its transparent colour, or of the palette's first one. Transparency itself is
 //! dropped, so that a transparent pixel has the colour of its palette entry. The screen grows where the frame reaches
-//! beyond it. A frame with no palette at all, of which Pillow makes a grey image, is refused.
-
-use gif::{ColorOutput, DecodeOptions, DecodingError, MemoryLimit};
+//! beyond it. The `gif` crate insists on a palette and on blocks that Pillow does without, so the file is read here.
 
 use super::color::Palette;
 use super::decode::{check_size, grow, RgbImage};
+use super::gif_lzw::unpack;
 use super::options::ImageLimits;
 use crate::error::ImageError;
 
@@ -15,6 +14,16 @@ use crate::error::ImageError;
 pub(super) const MAGICS: [&[u8]; 2] = [b"GIF87a", b"GIF89a"];
 
 const FORMAT: &str = "GIF";
+const SCREEN_HEADER: usize = 13;
+const FRAME_HEADER: usize = 9;
+/// Flags of a screen and of a frame.
+const HAS_PALETTE: u8 = 128;
+const INTERLACED: u8 = 64;
+const GRAPHIC_CONTROL: u8 = 249;
+const COMMENT: u8 = 254;
+const APPLICATION: u8 = 255;
+/// First row and step of the passes of an interlaced frame.
+const PASSES: [(usize, usize); 4] = [(0, 8), (4, 8), (2, 4), (1, 2)];
 
 /// Decodes into `image`; `raw` is a buffer for palette indices.
 pub(super) fn decode(
@@ -23,49 +32,119 @@ pub(super) fn decode(
     raw: &mut Vec<u8>,
     image: &mut RgbImage,
 ) -> Result<(), ImageError> {
-    let mut options = DecodeOptions::new();
-    options.set_color_output(ColorOutput::Indexed);
-    // The frame is read into `raw`, whose size is checked here.
-    options.set_memory_limit(MemoryLimit::Unlimited);
-    let mut decoder = options.read_info(bytes).map_err(|error| failed(&error))?;
-    let screen = (usize::from(decoder.width()), usize::from(decoder.height()));
-    let frame = decoder
-        .next_frame_info()
-        .map_err(|error| failed(&error))?
-        .ok_or_else(|| broken("it has no image".to_owned()))?;
-    let (left, top) = (usize::from(frame.left), usize::from(frame.top));
-    let (frame_width, frame_height) = (usize::from(frame.width), usize::from(frame.height));
-    let background = frame.transparent.unwrap_or(0);
-    let width = screen.0.max(left + frame_width);
-    let height = screen.1.max(top + frame_height);
+    let mut file = Reader { rest: bytes };
+    let screen = file.take(SCREEN_HEADER)?;
+    let of_screen = file.palette(screen[10])?;
+    let (frame, transparent) = file.frame()?;
+    let [left, top, frame_width, frame_height] = [0, 2, 4, 6].map(|at| short(&frame[at..]));
+    let width = short(&screen[6..]).max(left + frame_width);
+    let height = short(&screen[8..]).max(top + frame_height);
     if frame_width == 0 || frame_height == 0 {
-        return Err(broken("it has no pixels".to_owned()));
+        return Err(broken("it has no pixels"));
     }
     check_size(width as u64, height as u64, limits)?;
+    let of_frame = file.palette(frame[8])?;
+    let palette = of_frame.or(of_screen).unwrap_or_else(Palette::grey);
+    let code_size = file.take(1)?[0];
 
-    let palette = decoder.palette().map_err(|error| failed(&error))?;
-    let palette = Palette::new(palette, 3, |color| color);
     let indices = grow(raw, frame_width * frame_height)?;
-    decoder.read_into_buffer(indices).map_err(|error| failed(&error))?;
+    unpack(file.rest, code_size, indices)?;
     image.reset(width, height)?;
     if (frame_width, frame_height) != (width, height) {
-        let color = palette.color(background);
+        let color = palette.color(transparent.unwrap_or(0));
         image.pixels.as_chunks_mut().0.fill(color);
     }
-    let rows = image.pixels.chunks_exact_mut(width * 3).skip(top);
-    for (row, indices) in rows.zip(indices.chunks_exact(frame_width)) {
-        palette.apply(indices, &mut row[left * 3..][..frame_width * 3]);
+    let interlaced = frame[8] & INTERLACED != 0;
+    let passes = if interlaced { &PASSES[..] } else { &[(0, 1)] };
+    let order = passes
+        .iter()
+        .flat_map(|(first, step)| (*first..frame_height).step_by(*step));
+    for (y, indices) in order.zip(indices.chunks_exact(frame_width)) {
+        let start = ((top + y) * width + left) * 3;
+        palette.apply(indices, &mut image.pixels[start..start + frame_width * 3]);
     }
     Ok(())
 }
 
-fn failed(error: &DecodingError) -> ImageError {
-    match error {
-        DecodingError::Io(_) | DecodingError::UnexpectedEof => broken("the file is truncated".to_owned()),
-        other => broken(other.to_string()),
+struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, length: usize) -> Result<&'a [u8], ImageError> {
+        let (taken, rest) = self.rest.split_at_checked(length).ok_or_else(truncated)?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    /// The palette that follows the header with these flags. Pillow takes greys in order, from black on, for none.
+    fn palette(&mut self, flags: u8) -> Result<Option<Palette>, ImageError> {
+        if flags & HAS_PALETTE == 0 {
+            return Ok(None);
+        }
+        let stored = self.take(6 << (flags & 7))?;
+        let grey = (0..)
+            .zip(stored.chunks_exact(3))
+            .all(|(value, color)| color == [value; 3]);
+        Ok((!grey).then(|| Palette::new(stored, 3, |color| color)))
+    }
+
+    /// The header of the first frame and its transparent colour. Stray bytes before it are skipped.
+    fn frame(&mut self) -> Result<(&'a [u8], Option<u8>), ImageError> {
+        let mut transparent = None;
+        loop {
+            match self.take(1)?[0] {
+                b'!' => transparent = self.extension()?.or(transparent),
+                b',' => return Ok((self.take(FRAME_HEADER)?, transparent)),
+                b';' => return Err(broken("it has no image")),
+                _ => {}
+            }
+        }
+    }
+
+    /// Skips an extension. Returns a transparent colour that it tells.
+    fn extension(&mut self) -> Result<Option<u8>, ImageError> {
+        let label = self.take(1)?[0];
+        let block = self.block()?;
+        let mut transparent = None;
+        match label {
+            GRAPHIC_CONTROL if !block.is_empty() => {
+                let &[flags, _, _, ref color @ ..] = block else {
+                    return Err(truncated());
+                };
+                if flags & 1 != 0 {
+                    transparent = Some(*color.first().ok_or_else(truncated)?);
+                }
+            }
+            COMMENT if block.is_empty() => return Ok(None),
+            APPLICATION if block.starts_with(b"NETSCAPE2.0") => {
+                self.block()?;
+            }
+            _ => {}
+        }
+        // Pillow goes on to the next empty block even where it has just read one.
+        while !self.block()?.is_empty() {}
+        Ok(transparent)
+    }
+
+    /// The content of a block.
+    fn block(&mut self) -> Result<&'a [u8], ImageError> {
+        let length = self.take(1)?[0];
+        self.take(usize::from(length))
     }
 }
 
-fn broken(reason: String) -> ImageError {
-    ImageError::Broken { format: FORMAT, reason }
+fn short(bytes: &[u8]) -> usize {
+    usize::from(u16::from_le_bytes([bytes[0], bytes[1]]))
+}
+
+pub(super) fn truncated() -> ImageError {
+    broken("the file is truncated")
+}
+
+pub(super) fn broken(reason: &str) -> ImageError {
+    ImageError::Broken {
+        format: FORMAT,
+        reason: reason.to_owned(),
+    }
 }

@@ -25,12 +25,27 @@
 
 enum status { STATUS_OK = 0, STATUS_BROKEN = 1, STATUS_TRUNCATED = 2 };
 
+/* What the channels are taken for, and what comes out: mirrored by `Color` in jpeg.rs. */
+enum color {
+    /* What the file's markers tell; grey, RGB or CMYK. */
+    COLOR_BY_MARKERS = 0,
+    /* YCbCr, made RGB. */
+    COLOR_YCBCR = 1,
+    /* Whatever they are, unchanged. */
+    COLOR_UNKNOWN = 2
+};
+
 /* Mirrored by `Header` in jpeg.rs. */
 struct classify_jpeg_header {
     unsigned int width;
     unsigned int height;
     int components;
     int precision;
+    /* Whether a channel has fewer columns or rows than another. */
+    int subsampled;
+    /* Whether the image can come out smaller, which a lossless one cannot. */
+    int reducible;
+    enum color color;
     /* 1, 2, 4 or 8: the image comes out with so many times fewer columns and rows. */
     unsigned int reduction;
 };
@@ -118,19 +133,40 @@ static int run(struct decoder *decoder, const unsigned char *data, size_t length
         header->height = jpeg->image_height;
         header->components = jpeg->num_components;
         header->precision = jpeg->data_precision;
+        header->subsampled = 0;
+        for (int index = 0; index < jpeg->num_components; index++) {
+            const jpeg_component_info *component = &jpeg->comp_info[index];
+            header->subsampled |= component->h_samp_factor != 1 || component->v_samp_factor != 1;
+        }
+        jpeg->scale_num = 1;
+        jpeg->scale_denom = 8;
+        jpeg_calc_output_dimensions(jpeg);
+        header->reducible = jpeg->output_width == (jpeg->image_width + 7) / 8;
         return STATUS_OK;
     }
 
     jpeg->scale_num = 1;
     jpeg->scale_denom = header->reduction;
-    jpeg->out_color_space = header->components == 4 ? JCS_CMYK : JCS_RGB;
+    switch (header->color) {
+    case COLOR_BY_MARKERS:
+        jpeg->out_color_space = header->components == 1 ? JCS_GRAYSCALE : header->components == 4 ? JCS_CMYK : JCS_RGB;
+        break;
+    case COLOR_YCBCR:
+        jpeg->jpeg_color_space = JCS_YCbCr;
+        jpeg->out_color_space = JCS_RGB;
+        break;
+    case COLOR_UNKNOWN:
+        jpeg->jpeg_color_space = JCS_UNKNOWN;
+        jpeg->out_color_space = JCS_UNKNOWN;
+        break;
+    }
     decoder->progress.progress_monitor = refuse_many_scans;
     jpeg->progress = &decoder->progress;
     if (!jpeg_start_decompress(jpeg)) {
         return STATUS_TRUNCATED;
     }
     if (jpeg->output_width != header->width || jpeg->output_height != header->height ||
-        jpeg->output_components != (header->components == 4 ? 4 : 3)) {
+        jpeg->output_components != header->components) {
         snprintf(decoder->message, JMSG_LENGTH_MAX, "the image does not match its header");
         return STATUS_BROKEN;
     }
@@ -147,9 +183,9 @@ static int run(struct decoder *decoder, const unsigned char *data, size_t length
 
 /*
  * With `pixels` NULL: reads the header into `header`. Otherwise decodes into `pixels`, an image of header->width and
- * header->height after the reduction, whose rows have no padding:
- * 4 bytes a pixel (CMYK as stored) where header->components is 4, else 3 (RGB). `message` has room for
- * JMSG_LENGTH_MAX bytes and is filled when STATUS_BROKEN is returned.
+ * header->height after the reduction, whose rows have no padding, with header->components bytes a pixel, for
+ * COLOR_BY_MARKERS 1 (grey), 3 (RGB) or 4 (CMYK as stored). `message` has room for JMSG_LENGTH_MAX bytes and is filled when STATUS_BROKEN is
+ * returned.
  */
 int classify_jpeg(const unsigned char *data, size_t length, struct classify_jpeg_header *header,
                   unsigned char *pixels, char *message) {

@@ -29,7 +29,23 @@ struct Header {
     height: c_uint,
     components: c_int,
     precision: c_int,
+    subsampled: c_int,
+    reducible: c_int,
+    color: Color,
     reduction: c_uint,
+}
+
+/// What the channels are taken for: mirrors `enum color` in jpeg.c.
+#[repr(C)]
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Color {
+    /// What the file's markers tell; grey, RGB or CMYK come out.
+    #[default]
+    ByMarkers = 0,
+    /// YCbCr, of which RGB is made.
+    YCbCr = 1,
+    /// Whatever they are, unchanged.
+    Unknown = 2,
 }
 
 extern "C" {
@@ -42,13 +58,13 @@ extern "C" {
     ) -> c_int;
 }
 
-/// Decodes into `image`; `cmyk` is a buffer for images with four channels. Where `target` gives a size for that of the
+/// Decodes into `image`; `raw` is a buffer for pixels that are not RGB. Where `target` gives a size for that of the
 /// image, the image may come out smaller, but no less than twice as large as that. Returns the full width and height.
 pub(super) fn decode(
     bytes: &[u8],
     limits: ImageLimits,
     target: &dyn Fn(usize, usize) -> Option<(usize, usize)>,
-    cmyk: &mut Vec<u8>,
+    raw: &mut Vec<u8>,
     image: &mut RgbImage,
 ) -> Result<(usize, usize), ImageError> {
     let mut header = Header::default();
@@ -61,15 +77,25 @@ pub(super) fn decode(
             header.precision
         )));
     }
-    header.reduction = target(full.0, full.1).map_or(1, |target| reduction(full, target));
+    header.reduction = target(full.0, full.1)
+        .filter(|_| header.reducible != 0)
+        .map_or(1, |target| reduction(full, target));
     header.width = header.width.div_ceil(header.reduction);
     header.height = header.height.div_ceil(header.reduction);
     let (width, height) = (header.width as usize, header.height as usize);
     image.reset(width, height)?;
     match header.components {
-        1 | 3 => call(bytes, &mut header, Some(&mut image.pixels))?,
+        1 => {
+            // Asked for grey, as by Pillow: there is no other way to read a lossless one.
+            let grey = grow(raw, width * height)?;
+            call(bytes, &mut header, Some(grey))?;
+            for (from, to) in grey.iter().zip(image.pixels.chunks_exact_mut(3)) {
+                to.fill(*from);
+            }
+        }
+        3 => call(bytes, &mut header, Some(&mut image.pixels))?,
         4 => {
-            let cmyk = grow(cmyk, width * height * 4)?;
+            let cmyk = grow(raw, width * height * 4)?;
             call(bytes, &mut header, Some(cmyk))?;
             // Pillow takes every such file as inverted, as Adobe writes them.
             for (from, to) in cmyk.chunks_exact(4).zip(image.pixels.chunks_exact_mut(3)) {
@@ -79,6 +105,39 @@ pub(super) fn decode(
         other => return Err(unsupported(format!("{other} channels, only 1, 3 and 4 are supported"))),
     }
     Ok(full)
+}
+
+/// Decodes a strip or a tile of a TIFF, with the rules of libtiff: it has `columns` and at least the rows that `pixels`
+/// has room for; the last strip may have any number more. `bytes` are the TIFF's tables and the strip, a JPEG each.
+pub(super) fn decode_part(
+    bytes: &[u8],
+    limits: ImageLimits,
+    color: Color,
+    (columns, channels): (usize, usize),
+    last_strip: bool,
+    pixels: &mut [u8],
+) -> Result<(), ImageError> {
+    let mut header = Header::default();
+    call(bytes, &mut header, None)?;
+    check_size(u64::from(header.width), u64::from(header.height), limits)?;
+    let length = header.height as usize * columns * channels;
+    let long_enough = length == pixels.len() || last_strip && length > pixels.len();
+    let fits = header.width as usize == columns && header.components as usize == channels;
+    if !fits || !long_enough || header.precision != 8 {
+        return Err(broken("a part is not what the TIFF around it tells".to_owned()));
+    }
+    if header.subsampled != 0 && color == Color::Unknown {
+        return Err(unsupported(
+            "colours of several sizes in a TIFF that are not YCbCr".to_owned(),
+        ));
+    }
+    header.color = color;
+    header.reduction = 1;
+    let mut part = Vec::new();
+    let part = grow(&mut part, length)?;
+    call(bytes, &mut header, Some(part))?;
+    pixels.copy_from_slice(&part[..pixels.len()]);
+    Ok(())
 }
 
 /// By how much `Image.draft` reduces for a thumbnail: libjpeg can do it by 2, 4 and 8.
@@ -114,14 +173,14 @@ fn call(bytes: &[u8], header: &mut Header, pixels: Option<&mut [u8]>) -> Result<
     let mut message: [c_char; MESSAGE_LENGTH] = [0; MESSAGE_LENGTH];
     let pixels = match pixels {
         Some(pixels) => {
-            let channels = if header.components == 4 { 4 } else { 3 };
+            let channels = header.components as usize;
             assert_eq!(pixels.len(), header.width as usize * header.height as usize * channels);
             pixels.as_mut_ptr()
         }
         None => ptr::null_mut(),
     };
     // SAFETY: `bytes` is readable for its length. `header` is a valid struct of the layout that jpeg.c declares.
-    // `pixels` is null or has width * height * channels bytes, asserted above, and jpeg.c writes only after it has
+    // `pixels` is null or has width * height * components bytes, asserted above, and jpeg.c writes only after it has
     // compared the image with these numbers. `message` has the JMSG_LENGTH_MAX bytes libjpeg may write. Nothing is
     // kept after the call, and jpeg.c's longjmp does not leave it.
     let status = unsafe {

@@ -15,16 +15,19 @@ mod exif;
 mod filter;
 mod geometry;
 mod gif;
+mod gif_lzw;
 mod jpeg;
 mod normalize;
 mod options;
 mod orientation;
 mod png;
+mod png_rows;
 mod resize;
 #[cfg(target_arch = "x86_64")]
 mod strip_avx2;
 mod tiff;
 mod tiff_directory;
+mod tiff_fax;
 mod tiff_samples;
 mod webp;
 

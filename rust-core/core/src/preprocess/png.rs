@@ -1,8 +1,8 @@
 //! PNG through the `png` crate, with Pillow's rules for what `convert("RGB")` makes of each colour type.
 //!
 //! Pillow checks the checksums of the chunks before the pixels and the one within the compressed pixels, but not those
-//! of IDAT, and reads a file that ends right after the pixels. So does this module, except that the end of an
-//! interlaced one may not be missing; that is why it is on the crate beneath `image`.
+//! of IDAT, and reads a file that ends right after the pixels. So does this module; that is why it is on the crate
+//! beneath `image`. What the crate refuses none the less is left to `png_rows`.
 
 use std::io::Cursor;
 
@@ -11,6 +11,7 @@ use png::{BitDepth, ColorType, DecodeOptions, Decoder, DecodingError, Limits, Re
 use super::color::clip_16;
 use super::decode::{check_size, grow, RgbImage};
 use super::options::ImageLimits;
+use super::png_rows;
 use crate::error::ImageError;
 
 /// The first bytes of every PNG.
@@ -30,7 +31,22 @@ pub(super) fn decode(
     let (width, height) = size(bytes)?;
     check_size(u64::from(width), u64::from(height), limits)?;
     check_sums(bytes)?;
+    let size = (width as usize, height as usize);
+    let odd_palette = chunk(bytes, *b"PLTE", b"").is_some_and(|palette| palette.len() % 3 != 0);
+    // The crate would panic.
+    if odd_palette || decode_regular(bytes, (width, height), raw, image).is_err() {
+        return png_rows::decode(bytes, size, image);
+    }
+    Ok(())
+}
 
+/// Decodes what the crate takes for a good file.
+fn decode_regular(
+    bytes: &[u8],
+    (width, height): (u32, u32),
+    raw: &mut Vec<u8>,
+    image: &mut RgbImage,
+) -> Result<(), ImageError> {
     let mut reader = open(bytes)?;
     if reader.info().size() != (width, height) {
         return Err(broken("the image does not match its header".to_owned()));
@@ -38,7 +54,6 @@ pub(super) fn decode(
     let (width, height) = (width as usize, height as usize);
     // With tRNS the decoder adds an alpha channel that the file does not have.
     let stored_color = reader.info().color_type;
-    let interlaced = reader.info().interlaced;
     let (color, depth) = reader.output_color_type();
     image.reset(width, height)?;
     let pixel = color.samples() * if depth == BitDepth::Sixteen { 2 } else { 1 };
@@ -48,11 +63,7 @@ pub(super) fn decode(
     } else {
         grow(raw, width * height * pixel)?
     };
-    match reader.next_frame(pixels) {
-        Ok(_) => {}
-        Err(DecodingError::IoError(_)) if !interlaced => read_rows(bytes, pixels, width * pixel)?,
-        Err(error) => return Err(failed(&error)),
-    }
+    reader.next_frame(pixels).map_err(|error| failed(&error))?;
     if !plain {
         convert(raw, pixel, (color, depth), stored_color, &mut image.pixels);
     }
@@ -71,15 +82,6 @@ fn open(bytes: &[u8]) -> Result<Reader<Cursor<&[u8]>>, ImageError> {
     decoder.read_info().map_err(|error| failed(&error))
 }
 
-/// Reads a file whose end is missing, as far as there are pixels to read.
-fn read_rows(bytes: &[u8], pixels: &mut [u8], row_length: usize) -> Result<(), ImageError> {
-    let mut reader = open(bytes)?;
-    for row in pixels.chunks_exact_mut(row_length) {
-        reader.read_row(row).map_err(|error| failed(&error))?;
-    }
-    Ok(())
-}
-
 /// The size that IHDR tells, which must come first.
 fn size(bytes: &[u8]) -> Result<(u32, u32), ImageError> {
     let header = chunks(bytes).next().ok_or_else(truncated)?;
@@ -95,7 +97,7 @@ fn size(bytes: &[u8]) -> Result<(u32, u32), ImageError> {
     ))
 }
 
-/// Checks the chunks before the pixels.
+/// Checks names and checksums of the chunks before the pixels.
 fn check_sums(bytes: &[u8]) -> Result<(), ImageError> {
     for chunk in chunks(bytes).take_while(|chunk| chunk.name != *b"IDAT") {
         let mut sum = crc32fast::Hasher::new();
@@ -108,6 +110,13 @@ fn check_sums(bytes: &[u8]) -> Result<(), ImageError> {
                 None => truncated(),
             });
         }
+        if !chunk
+            .name
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+        {
+            return Err(broken("a chunk without a name".to_owned()));
+        }
     }
     Ok(())
 }
@@ -119,15 +128,15 @@ pub(super) fn chunk<'a>(bytes: &'a [u8], name: [u8; 4], prefix: &[u8]) -> Option
         .find_map(|chunk| chunk.content.strip_prefix(prefix))
 }
 
-struct Chunk<'a> {
-    name: [u8; 4],
+pub(super) struct Chunk<'a> {
+    pub(super) name: [u8; 4],
     /// As much of it as there is.
-    content: &'a [u8],
+    pub(super) content: &'a [u8],
     sum: Option<u32>,
 }
 
 /// The chunks of a file in their order.
-fn chunks(bytes: &[u8]) -> impl Iterator<Item = Chunk<'_>> {
+pub(super) fn chunks(bytes: &[u8]) -> impl Iterator<Item = Chunk<'_>> {
     let mut rest = bytes.get(MAGIC.len()..).unwrap_or_default();
     std::iter::from_fn(move || {
         let (length, after) = rest.split_first_chunk()?;
@@ -167,10 +176,10 @@ fn failed(error: &DecodingError) -> ImageError {
     }
 }
 
-fn truncated() -> ImageError {
+pub(super) fn truncated() -> ImageError {
     broken("the file is truncated".to_owned())
 }
 
-fn broken(reason: String) -> ImageError {
+pub(super) fn broken(reason: String) -> ImageError {
     ImageError::Broken { format: FORMAT, reason }
 }

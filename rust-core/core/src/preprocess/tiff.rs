@@ -2,7 +2,8 @@
 //!
 //! The `tiff` crate has no palettes, other ideas of inverted and deep greys than Pillow, and takes memory by what a
 //! file's tags say, so the tags, strips and tiles are read here. Uncompressed, LZW, Deflate and `PackBits` are supported, with
-//! the horizontal predictor. JPEG and fax compression, YCbCr and Lab are refused, which Pillow reads through libtiff.
+//! the horizontal predictor, JPEG, and faxes of group 4. Faxes of group 3, Lab, and YCbCr other than in JPEG are refused,
+//! which Pillow reads through libtiff.
 //! Pillow turns a TIFF upright by its orientation tag whether asked to or not; so does this module's caller.
 
 use std::io::Read;
@@ -10,11 +11,14 @@ use std::io::Read;
 use weezl::BitOrder;
 
 use super::decode::{check_size, grow, RgbImage};
+use super::jpeg;
 use super::options::ImageLimits;
 use super::tiff_directory::{
-    Directory, COMPRESSION, FILL_ORDER, IMAGE_LENGTH, IMAGE_WIDTH, ORIENTATION, PLANAR_CONFIGURATION, PREDICTOR,
-    ROWS_PER_STRIP, STRIP_BYTE_COUNTS, STRIP_OFFSETS, TILE_BYTE_COUNTS, TILE_LENGTH, TILE_OFFSETS, TILE_WIDTH,
+    Directory, COMPRESSION, FILL_ORDER, IMAGE_LENGTH, IMAGE_WIDTH, JPEG_TABLES, ORIENTATION, PLANAR_CONFIGURATION,
+    PREDICTOR, ROWS_PER_STRIP, STRIP_BYTE_COUNTS, STRIP_OFFSETS, TILE_BYTE_COUNTS, TILE_LENGTH, TILE_OFFSETS,
+    TILE_WIDTH,
 };
+use super::tiff_fax;
 use super::tiff_samples::{Samples, Storage};
 use crate::error::ImageError;
 
@@ -22,8 +26,10 @@ use crate::error::ImageError;
 pub(super) const MAGICS: [&[u8]; 4] = [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"];
 
 const FORMAT: &str = "TIFF";
-const RAW: u64 = 1;
+pub(super) const RAW: u64 = 1;
+const FAX_4: u64 = 4;
 const LZW: u64 = 5;
+pub(super) const JPEG: u64 = 7;
 const DEFLATE: u64 = 8;
 const PACK_BITS: u64 = 32_773;
 const OLD_DEFLATE: u64 = 32_946;
@@ -59,11 +65,14 @@ pub(super) fn decode(
 }
 
 /// How the pixels lie in the file, in strips or tiles.
-struct Layout {
+struct Layout<'a> {
     width: usize,
     height: usize,
+    limits: ImageLimits,
     samples: Samples,
     compression: u64,
+    /// What the JPEGs of all chunks have in common.
+    jpeg_tables: &'a [u8],
     predictor: bool,
     reversed_bits: bool,
     /// The number of planes: 1 where the samples of a pixel lie together.
@@ -76,27 +85,35 @@ struct Layout {
     lengths: Vec<u64>,
 }
 
-impl Layout {
-    fn read(tags: &Directory<'_>, width: usize, height: usize, limits: ImageLimits) -> Result<Self, ImageError> {
+impl<'a> Layout<'a> {
+    fn read(tags: &Directory<'a>, width: usize, height: usize, limits: ImageLimits) -> Result<Self, ImageError> {
         let compression = tags.number(COMPRESSION).unwrap_or(RAW);
-        if ![RAW, LZW, DEFLATE, PACK_BITS, OLD_DEFLATE].contains(&compression) {
+        if ![RAW, FAX_4, LZW, JPEG, DEFLATE, PACK_BITS, OLD_DEFLATE].contains(&compression) {
             return Err(unsupported(format!("compression {compression}")));
         }
         let predictor = match tags.number(PREDICTOR).unwrap_or(1) {
-            _ if matches!(compression, RAW | PACK_BITS) => false,
+            _ if matches!(compression, RAW | FAX_4 | JPEG | PACK_BITS) => false,
             1 => false,
             HORIZONTAL => true,
             other => return Err(unsupported(format!("predictor {other}"))),
         };
         let separate = tags.number(PLANAR_CONFIGURATION) == Some(SEPARATE_PLANES);
         let reversed_bits = tags.number(FILL_ORDER) == Some(REVERSED_BITS);
+        let offsets_of_tiles = tags.numbers(TILE_OFFSETS);
+        let tiled = offsets_of_tiles.is_some();
         let storage = Storage {
             separate_planes: separate,
+            tiled,
             reversed_bits,
-            compressed: compression != RAW,
+            compression,
         };
         let samples = Samples::read(tags, storage)?;
         let sample_bits = samples.bits_per_sample();
+        if compression == FAX_4 && (sample_bits, samples.per_pixel()) != (1, 1) {
+            return Err(unsupported(
+                "fax compression of other pixels than black and white".to_owned(),
+            ));
+        }
         if predictor && !matches!(sample_bits, 8 | 16 | 32) {
             return Err(unsupported(format!("a predictor with {sample_bits} bits a sample")));
         }
@@ -106,8 +123,6 @@ impl Layout {
         }
         // A chunk that is larger than any image is refused below.
         let size = |tag| tags.number(tag).map(|size| usize::try_from(size).unwrap_or(usize::MAX));
-        let offsets_of_tiles = tags.numbers(TILE_OFFSETS);
-        let tiled = offsets_of_tiles.is_some();
         let (chunk_width, chunk_height, offsets, lengths) = if tiled {
             (
                 size(TILE_WIDTH),
@@ -134,8 +149,10 @@ impl Layout {
         Ok(Self {
             width,
             height,
+            limits,
             samples,
             compression,
+            jpeg_tables: tags.content(JPEG_TABLES).unwrap_or_default(),
             predictor,
             reversed_bits,
             planes,
@@ -202,14 +219,27 @@ impl Layout {
         };
         let stored = &stored[..length.min(stored.len())];
         let reversed: Vec<u8>;
-        let stored = if self.reversed_bits {
+        let stored = if self.reversed_bits && self.compression != JPEG {
             reversed = stored.iter().map(|byte| byte.reverse_bits()).collect();
             &reversed
         } else {
             stored
         };
         let written = match self.compression {
+            FAX_4 => return tiff_fax::unpack(stored, self.chunk_width, chunk),
             LZW => unpack_lzw(stored, chunk)?,
+            JPEG => {
+                let color = if self.samples.are_ycbcr() {
+                    jpeg::Color::YCbCr
+                } else {
+                    jpeg::Color::Unknown
+                };
+                let both = [self.jpeg_tables, stored].concat();
+                let shape = (self.chunk_width, self.samples.per_pixel() / self.planes);
+                let strips = self.height.div_ceil(self.chunk_height);
+                let last_strip = !self.tiled && (index + 1).is_multiple_of(strips);
+                return jpeg::decode_part(&both, self.limits, color, shape, last_strip, chunk);
+            }
             DEFLATE | OLD_DEFLATE => {
                 let mut decoder = flate2::read::ZlibDecoder::new(stored);
                 return decoder.read_exact(chunk).map_err(|error| broken(error.to_string()));
@@ -269,11 +299,11 @@ fn unpack_runs(mut stored: &[u8], chunk: &mut [u8]) -> usize {
     written
 }
 
-fn truncated() -> ImageError {
+pub(super) fn truncated() -> ImageError {
     broken("the file is truncated".to_owned())
 }
 
-fn broken(reason: String) -> ImageError {
+pub(super) fn broken(reason: String) -> ImageError {
     ImageError::Broken { format: FORMAT, reason }
 }
 

@@ -28,6 +28,7 @@ pub(super) const TILE_OFFSETS: u16 = 324;
 pub(super) const TILE_BYTE_COUNTS: u16 = 325;
 pub(super) const EXTRA_SAMPLES: u16 = 338;
 pub(super) const SAMPLE_FORMAT: u16 = 339;
+pub(super) const JPEG_TABLES: u16 = 347;
 
 impl<'a> Directory<'a> {
     /// `None` where the file ends too early.
@@ -76,11 +77,19 @@ impl<'a> Directory<'a> {
         (size > 0).then(|| value.chunks_exact(size).map(|number| self.number_in(number)).collect())
     }
 
+    /// The content of a tag that holds bytes.
+    pub(super) fn content(&self, tag: u16) -> Option<&'a [u8]> {
+        let mut entries = self.entries().rev();
+        let entry = entries.find(|entry| self.number_in(&entry[..2]) == u64::from(tag))?;
+        let (value, size) = self.value(entry)?;
+        (size == 1).then_some(value)
+    }
+
     /// The bytes of an entry's value and of one number in it, 0 for other kinds of values. `None` where the file ends
     /// too early.
     fn value(&self, entry: &'a [u8]) -> Option<(&'a [u8], usize)> {
         let size = match self.number_in(&entry[2..4]) {
-            1 => 1,
+            1 | 7 => 1,
             3 => 2,
             4 => 4,
             16 => 8,

@@ -1,7 +1,7 @@
 //! What the samples of a TIFF mean, and what Pillow's `convert("RGB")` makes of them.
 
 use super::color::{clip_16, cmyk_to_rgb, unpack_bits, Palette};
-use super::tiff::unsupported;
+use super::tiff::{unsupported, JPEG, RAW};
 use super::tiff_directory::{
     Directory, BITS_PER_SAMPLE, COLOR_MAP, EXTRA_SAMPLES, PHOTOMETRIC, SAMPLES_PER_PIXEL, SAMPLE_FORMAT,
 };
@@ -12,6 +12,7 @@ const BLACK_IS_ZERO: u64 = 1;
 const RGB: u64 = 2;
 const PALETTE: u64 = 3;
 const CMYK: u64 = 5;
+const YCBCR: u64 = 6;
 /// Sample formats.
 const UNSIGNED: u64 = 1;
 const SIGNED: u64 = 2;
@@ -27,6 +28,7 @@ pub(super) struct Samples {
     /// Whether values are read in the other byte order than the file's.
     swapped: bool,
     kind: Kind,
+    ycbcr: bool,
 }
 
 enum Kind {
@@ -47,13 +49,16 @@ enum Kind {
 #[derive(Clone, Copy)]
 pub(super) struct Storage {
     pub(super) separate_planes: bool,
+    pub(super) tiled: bool,
     pub(super) reversed_bits: bool,
-    pub(super) compressed: bool,
+    /// The tag's value.
+    pub(super) compression: u64,
 }
 
 impl Samples {
     /// Pillow's table of what it supports (`OPEN_INFO`).
     pub(super) fn read(tags: &Directory<'_>, storage: Storage) -> Result<Self, ImageError> {
+        let compressed = storage.compression != RAW;
         let photometric = tags.number(PHOTOMETRIC).unwrap_or(WHITE_IS_ZERO);
         let stored = tags.number(SAMPLES_PER_PIXEL).unwrap_or(1);
         let all_bits = tags.numbers(BITS_PER_SAMPLE).unwrap_or_else(|| vec![1]);
@@ -101,6 +106,8 @@ impl Samples {
             (RGB, UNSIGNED, 8 | 16, 4, [PREMULTIPLIED])
             | (RGB, UNSIGNED, 8, 5, [PREMULTIPLIED, 0])
             | (RGB, UNSIGNED, 8, 6, [PREMULTIPLIED, 0, 0]) => Kind::PremultipliedRgb,
+            // Which the JPEG decoder turns into RGB.
+            (YCBCR, UNSIGNED, 8, 3, []) if storage.compression == JPEG && !storage.separate_planes => Kind::Rgb,
             (PALETTE, UNSIGNED, 1 | 2 | 4 | 8, 1, []) | (PALETTE, UNSIGNED, 8, 2, [0 | 2]) => {
                 let map = tags.numbers(COLOR_MAP).ok_or_else(unknown)?;
                 Kind::Indices(Box::new(palette(&map)))
@@ -112,7 +119,7 @@ impl Samples {
         };
         let kind = match kind {
             // Here Pillow takes a fourth plane of no stated meaning for premultiplied alpha.
-            Kind::Rgb if storage.separate_planes && storage.compressed && count == 4 && extra.is_empty() => {
+            Kind::Rgb if storage.separate_planes && compressed && count == 4 && extra.is_empty() => {
                 Kind::PremultipliedRgb
             }
             kind => kind,
@@ -120,10 +127,10 @@ impl Samples {
         if storage.reversed_bits {
             let reversible = match (&kind, bits, count) {
                 // Pillow lacks some of them, uncompressed.
-                (Kind::Indices(_), 8, 1) if photometric == WHITE_IS_ZERO => storage.compressed,
-                (Kind::Indices(_), 1 | 2 | 4, 1) if photometric == PALETTE => storage.compressed,
+                (Kind::Indices(_), 8, 1) if photometric == WHITE_IS_ZERO => compressed,
+                (Kind::Indices(_), 1 | 2 | 4, 1) if photometric == PALETTE => compressed,
                 (Kind::Indices(_), _, 1) => format == UNSIGNED,
-                (Kind::Rgb, 8, 3) => !storage.separate_planes || storage.compressed,
+                (Kind::Rgb, 8, 3) => !storage.separate_planes || compressed,
                 (Kind::DeepGrey, 16, _) => !big_endian && photometric == BLACK_IS_ZERO,
                 _ => false,
             };
@@ -133,19 +140,27 @@ impl Samples {
         }
         if storage.separate_planes && stored > 1 {
             let simple = bits == 8 && count == stored && matches!(kind, Kind::Rgb | Kind::Cmyk);
-            if count > 4 || !(storage.compressed || simple) {
+            // With tiles of such planes Pillow loses its place.
+            let lost = storage.tiled && count == 4 && extra.is_empty() && matches!(kind, Kind::Rgb);
+            if count > 4 || !(compressed || simple && !lost) {
                 return Err(unsupported("this kind of samples in separate planes".to_owned()));
             }
         }
         // What libtiff has decompressed is in the machine's byte order, but Pillow goes by the file's.
-        let swapped = big_endian && storage.compressed && matches!(kind, Kind::FloatGrey | Kind::SignedGrey);
+        let swapped = big_endian && compressed && matches!(kind, Kind::FloatGrey | Kind::SignedGrey);
         Ok(Self {
             bits: bits as usize,
             per_pixel: count as usize,
             big_endian,
             swapped,
             kind,
+            ycbcr: photometric == YCBCR,
         })
+    }
+
+    /// Whether a decoder has to make RGB of the samples before they come here.
+    pub(super) fn are_ycbcr(&self) -> bool {
+        self.ycbcr
     }
 
     pub(super) fn bits_per_sample(&self) -> usize {

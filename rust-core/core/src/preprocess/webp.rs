@@ -37,10 +37,15 @@ pub(super) fn decode(
     raw: &mut Vec<u8>,
     image: &mut RgbImage,
 ) -> Result<(), ImageError> {
-    // Pillow refuses a file that is shorter than it says, whatever is missing.
+    // Pillow refuses a file that is shorter than it says, whatever is missing, or has a chunk that is.
     let length = bytes.get(4..8).ok_or_else(truncated)?;
     let length = u64::from(u32::from_le_bytes([length[0], length[1], length[2], length[3]]));
     if length + 8 > bytes.len() as u64 {
+        return Err(truncated());
+    }
+    // What comes behind that is no part of it.
+    let bytes = &bytes[..length as usize + 8];
+    if !complete(bytes) {
         return Err(truncated());
     }
     let canvas = canvas(bytes)?;
@@ -99,6 +104,23 @@ fn decode_still(bytes: &[u8], size: (u32, u32), raw: &mut Vec<u8>, image: &mut R
         to.copy_from_slice(&from[..3]);
     }
     Ok(())
+}
+
+/// Whether the chunks are whole: the only one of a plain file, all of an extended one.
+fn complete(bytes: &[u8]) -> bool {
+    let mut rest = bytes.get(CONTAINER_HEADER..).unwrap_or_default();
+    let extended = rest.starts_with(b"VP8X");
+    while let Some(([_, _, _, _, length @ ..], content)) = rest.split_first_chunk::<CHUNK_HEADER>() {
+        let length = u32::from_le_bytes(*length) as usize;
+        let Some(after) = content.get(length.next_multiple_of(2)..) else {
+            return false;
+        };
+        if !extended {
+            return true;
+        }
+        rest = after;
+    }
+    rest.is_empty()
 }
 
 struct Canvas {

@@ -229,6 +229,18 @@ fn convnext_cuts_small_inputs_from_a_larger_image_and_warps_large_ones() {
 }
 
 #[test]
+fn segformer_does_not_crop() {
+    let crop = r#""do_center_crop": true, "crop_size": 8"#;
+    refusal(processor("SegformerImageProcessor", crop), "do_center_crop");
+    assert_eq!(
+        processor("SegformerImageProcessor", r#""size": 9"#)
+            .unwrap()
+            .input_size(),
+        (9, 9)
+    );
+}
+
+#[test]
 fn levit_and_poolformer_resize_to_more_than_they_say() {
     let levit = processor("LevitImageProcessor", r#""resample": 3"#).unwrap();
     assert_eq!(levit.resize.unwrap().size, Size::ShortestEdge(256));

@@ -1,0 +1,29 @@
+//! The compression of faxes of group 4 (ITU-T T.6), through the `fax` crate.
+
+use fax::decoder::{DecodeStatus, Group4Decoder};
+
+use super::tiff::{broken, truncated};
+use crate::error::ImageError;
+
+/// Unpacks rows of `width` pixels, a bit each, 1 for black, padded to bytes.
+pub(super) fn unpack(stored: &[u8], width: usize, chunk: &mut [u8]) -> Result<(), ImageError> {
+    let narrow = u16::try_from(width).map_err(|_| broken(format!("a fax of {width} columns")))?;
+    let input = stored.iter().map(|byte| Ok::<u8, std::convert::Infallible>(*byte));
+    let mut decoder = Group4Decoder::new(input, narrow).map_err(|_| truncated())?;
+    chunk.fill(0);
+    for row in chunk.chunks_exact_mut(width.div_ceil(8)) {
+        match decoder.advance() {
+            Ok(DecodeStatus::Incomplete) => {}
+            Ok(DecodeStatus::End) => return Err(truncated()),
+            Err(error) => return Err(broken(error.to_string())),
+        }
+        let changes = decoder.transition();
+        for change in changes.chunks(2) {
+            let end = change.get(1).map_or(width, |end| usize::from(*end));
+            for x in usize::from(change[0])..end.min(width) {
+                row[x / 8] |= 128 >> (x % 8);
+            }
+        }
+    }
+    Ok(())
+}
