@@ -20,12 +20,15 @@ mod normalize;
 mod options;
 mod orientation;
 mod png;
+mod png_rgb;
 mod resize;
 #[cfg(target_arch = "x86_64")]
 mod strip_avx2;
 mod tiff;
 mod tiff_directory;
 mod tiff_samples;
+#[cfg(target_arch = "x86_64")]
+mod unfilter_avx2;
 mod webp;
 
 use std::time::{Duration, Instant};

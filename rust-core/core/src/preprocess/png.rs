@@ -11,6 +11,7 @@ use png::{BitDepth, ColorType, DecodeOptions, Decoder, DecodingError, Limits, Re
 use super::color::clip_16;
 use super::decode::{check_size, grow, RgbImage};
 use super::options::ImageLimits;
+use super::png_rgb;
 use crate::error::ImageError;
 
 /// The first bytes of every PNG.
@@ -31,6 +32,9 @@ pub(super) fn decode(
     check_size(u64::from(width), u64::from(height), limits)?;
     check_sums(bytes)?;
 
+    if png_rgb::decode(bytes, (width as usize, height as usize), raw, image)? {
+        return Ok(());
+    }
     let mut reader = open(bytes)?;
     if reader.info().size() != (width, height) {
         return Err(broken("the image does not match its header".to_owned()));
@@ -119,15 +123,15 @@ pub(super) fn chunk<'a>(bytes: &'a [u8], name: [u8; 4], prefix: &[u8]) -> Option
         .find_map(|chunk| chunk.content.strip_prefix(prefix))
 }
 
-struct Chunk<'a> {
-    name: [u8; 4],
+pub(super) struct Chunk<'a> {
+    pub(super) name: [u8; 4],
     /// As much of it as there is.
-    content: &'a [u8],
-    sum: Option<u32>,
+    pub(super) content: &'a [u8],
+    pub(super) sum: Option<u32>,
 }
 
 /// The chunks of a file in their order.
-fn chunks(bytes: &[u8]) -> impl Iterator<Item = Chunk<'_>> {
+pub(super) fn chunks(bytes: &[u8]) -> impl Iterator<Item = Chunk<'_>> + Clone {
     let mut rest = bytes.get(MAGIC.len()..).unwrap_or_default();
     std::iter::from_fn(move || {
         let (length, after) = rest.split_first_chunk()?;
