@@ -11,7 +11,7 @@ env := source scripts/env.sh &&
 # Without Spark, ONNX Runtime has to be told: the one that goes into the jar.
 onnxruntime := ORT_DYLIB_PATH=$$(gradle --quiet onnxruntimeLibrary)
 
-.PHONY: help setup build run test test-rust test-jvm test-e2e test-parity parity-models parity lint format reference golden bench bench-images clean
+.PHONY: help setup build run test test-rust test-jvm test-e2e test-parity parity-models parity lint format reference golden bench bench-core bench-images bench-steps bench-growth clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -68,6 +68,19 @@ bench: build .venv-bench-peers/.made-from .venv-bench-synapseml/.made-from ## me
 	@gradle --quiet -p benchmarks/jvm || echo "The contenders in Scala could not be built."
 	@$(env) $(onnxruntime) .venv/bin/python benchmarks/run.py $(BENCH)
 
+bench-core: build ## the Rust core with criterion: SAVE=name keeps the result as a baseline, BASELINE=name compares with it
+	@$(env) $(onnxruntime) cargo bench --quiet -p spark-classify-core -p classify-bench -- --noplot \
+		$(if $(SAVE),--save-baseline $(SAVE)) $(if $(BASELINE),--baseline $(BASELINE))
+
+bench-growth: build reference ## how cost grows: images of other sizes, larger batches and models, more rows
+	@scripts/setup.sh --fonts
+	@.venv-reference/bin/python benchmarks/models.py
+	@$(env) $(onnxruntime) .venv/bin/python benchmarks/run.py --set growth,batches --output benchmarks/.results/growth $(BENCH)
+
+bench-steps: build ## what each step of an image costs: bare, in classify-bench and in Spark (BENCH="--engine pytorch")
+	@scripts/setup.sh --fonts
+	@$(env) $(onnxruntime) .venv/bin/python benchmarks/steps.py $(BENCH)
+
 bench-images: reference ## decoding and resizing next to Pillow and other Rust libraries, in time and in bytes
 	@$(env) cargo build --release --quiet -p spark-classify-core --example image_libraries
 	@$(env) .venv-reference/bin/python benchmarks/image_libraries.py
@@ -87,4 +100,4 @@ format: setup ## rewrite the sources in the project's format
 
 clean: ## remove everything that was built
 	@rm -rf target spark-udf-jvm/build .gradle .venv .venv-reference .venv-bench-peers .venv-bench-synapseml tests/parity/models \
-		benchmarks/.images benchmarks/jvm/build output_predictions
+		benchmarks/.images benchmarks/.models benchmarks/jvm/build output_predictions

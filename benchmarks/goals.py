@@ -162,4 +162,4 @@ LONG = (
     Goal("200,000 images, PyTorch: the same", growth("spark-long-pytorch"), 1.05, at_most=True),
 )
 
-SETS = {"peers": PEERS, "fast": FAST, "shapes": SHAPES, "long": LONG, "batches": ()}
+SETS = {"peers": PEERS, "fast": FAST, "shapes": SHAPES, "long": LONG, "batches": (), "growth": ()}

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import processes
+from images import make
 from registry import CONTENDERS, Contender
 
 BATCH_SIZE = 32
@@ -45,9 +46,20 @@ class Task:
 
     def of(self, contender: Contender) -> Task:
         """What this contender has to do, where it differs from the others."""
-        images = files_in(contender.image_dir) if contender.image_dir else self.images
+        images = self.images
+        if contender.image_dir:
+            images = files_in(contender.image_dir)
+        elif contender.images:
+            images = make(contender.images)
+        if contender.rows and contender.rows < len(images):
+            images = images[: contender.rows]
         rows = contender.rows or self.classified
-        return Task(images, self.model, contender.cores or self.cores, max(round(rows / len(images)), 1))
+        return Task(
+            images,
+            contender.model or self.model,
+            contender.cores or self.cores,
+            max(round(rows / len(images)), 1),
+        )
 
 
 @dataclass

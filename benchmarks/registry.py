@@ -6,10 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from images import ImageSet
+
 ROOT = Path(__file__).resolve().parents[1]
 CONTENDERS = Path(__file__).resolve().parent / "contenders"
 DATASET = ROOT / "dataset/all_images"
+MODEL_FOLDER = ROOT / "benchmarks/.models"
 LONG_ROWS = 200_000
+# Of the images of one size in a job, counted as often as they are classified.
+SIZE_PIXELS = 1_000_000_000
+BACKENDS = (("ONNX", "onnx"), ("PyTorch", "pytorch"))
 
 
 @dataclass(frozen=True)
@@ -18,8 +24,8 @@ class Contender:
 
     `name` is for `--only`; `group` and `engine` stand in the table; `environment` is the virtual environment whose
     Python runs the program; `cores` are its workers, `batch_size` its batches and `rows` those of its job, where they
-    differ from the others'. `image_dir` has images of its own. One that `is_long` does its job in the first round only,
-    after a short one to be warm, and its memory is followed all the while.
+    differ from the others'. `image_dir` or `images` are images of its own, and `model` is a model of its own. One that
+    `is_long` does its job in the first round only, after a short one to be warm, and its memory is followed meanwhile.
     """
 
     name: str
@@ -31,6 +37,8 @@ class Contender:
     batch_size: int | None = None
     rows: int | None = None
     image_dir: Path | None = None
+    images: ImageSet | None = None
+    model: Path | None = None
     is_long: bool = False
 
     @property
@@ -59,6 +67,27 @@ def fast(suffix: str, group: str, engine: str, *program: str) -> tuple[Contender
 def long(name: str, engine: str, *program: str) -> Contender:
     program = ("spark_classify.py", "--result=files", *program)
     return Contender(name, "200,000 rows, results into files", engine, program, ".venv", rows=LONG_ROWS, is_long=True)
+
+
+def of_size(width: int, height: int, *program: str) -> Contender:
+    """A few images of this size, drawn for it, so often that they have about as many pixels as those of other sizes."""
+    name = "-".join(["size", f"{width}x{height}", *(["fast"] if program else [])])
+    group = f"images of {width} x {height}" + (", decode=fast" if program else "")
+    return Contender(
+        *(name, group, "ONNX", ("spark_classify.py", *program), ".venv"),
+        rows=max(min(SIZE_PIXELS // (width * height), 4000), 40),
+        images=ImageSet(20, (width, height), 0.5),
+    )
+
+
+def of_model(name: str, engine: str, backend: str) -> Contender:
+    program = ("spark_classify.py", f"--engine={backend}")
+    return Contender(f"{name}-{backend}", name, engine, program, ".venv", rows=200, model=MODEL_FOLDER / name)
+
+
+def of_rows(rows: int) -> Contender:
+    program = ("spark_classify.py", "--result=files")
+    return Contender(f"rows-{rows}", f"{rows:,} rows", "ONNX", program, ".venv", rows=rows, is_long=True)
 
 
 def batches(engine: str, backend: str, size: int) -> Contender:
@@ -138,13 +167,18 @@ FAST = (
 
 LONG = (long("spark-long", "ONNX"), long("spark-long-pytorch", "PyTorch", "--engine=pytorch"))
 
-BATCHES = tuple(
-    batches(engine, backend, size)
-    for engine, backend in (("ONNX", "onnx"), ("PyTorch", "pytorch"))
-    for size in (1, 8, 32, 128)
+# How cost grows with the images, the model and the rows. The batches are a set of their own.
+SIZES = ((200, 200), (600, 375), (1500, 1000), (3000, 2000), (6000, 4000))
+MODELS = ("resnet-18", "resnet-50", "vit-b-16")
+GROWTH = (
+    *(of_size(width, height, *decode) for width, height in SIZES for decode in ((), ("--decode=fast",))),
+    *(of_model(name, engine, backend) for name in MODELS for engine, backend in BACKENDS),
+    *(of_rows(rows) for rows in (1_000, 10_000, 50_000, 200_000)),
 )
 
-SETS = {"peers": PEERS, "fast": FAST, "shapes": SHAPES, "long": LONG, "batches": BATCHES}
+BATCHES = tuple(batches(engine, backend, size) for engine, backend in BACKENDS for size in (1, 8, 32, 128))
+
+SETS = {"peers": PEERS, "fast": FAST, "shapes": SHAPES, "long": LONG, "batches": BATCHES, "growth": GROWTH}
 # What a run without `--set` measures: all that there are goals for.
 DEFAULT_SETS = ("peers", "fast", "shapes", "long")
 

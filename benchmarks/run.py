@@ -13,7 +13,6 @@ import os
 import platform
 import signal
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ import goals
 import images
 import measure
 import report
-from measure import ContenderError, Task
+from measure import Answers, ContenderError, Task
 from parity import compare
 from registry import DEFAULT_SETS, REFERENCE, SETS, Contender, of_sets
 from results import Row
@@ -129,21 +128,24 @@ def main() -> None:
         return result
 
     contenders = [contender for contender in of_sets(options.set) if contender.name in options.only]
+    tasks = {contender.name: task.of(contender) for contender in contenders}
     # It also brings the images into the page cache.
     print("the reference for the answers:")
-    folders = {contender.image_dir for contender in contenders if contender.image_dir}
-    known = [*paths, *(path for folder in sorted(folders) for path in measure.files_in(folder))]
-    reference = turn(REFERENCE, None, replace(task, images=known, passes=1)).answers
-    rows = {contender.name: Row.of(contender, task.of(contender)) for contender in contenders}
+    references: dict[Path, Answers] = {}
+    for model in {own.model: None for own in tasks.values()}:
+        known = {path: None for own in tasks.values() if own.model == model for path in own.images}
+        references[model] = turn(REFERENCE, None, Task(list(known), model, task.cores, passes=1)).answers
+    rows = {contender.name: Row.of(contender, tasks[contender.name]) for contender in contenders}
     before = os.getloadavg()[0]
     for number in range(1, options.rounds + 1):
         print(f"round {number} of {options.rounds}:")
         for contender in contenders:
-            row, own = rows[contender.name], task.of(contender)
+            row, own = rows[contender.name], tasks[contender.name]
             if row.reason or (contender.is_long and row.seconds):
                 continue
             if result := turn(contender, row, own):
-                row.add(result, compare(result.answers, {str(path): reference[str(path)] for path in own.images}))
+                known = references[own.model]
+                row.add(result, compare(result.answers, {str(path): known[str(path)] for path in own.images}))
     wanted = [goal for name in options.set for goal in goals.SETS[name]]
     text = report.write(
         options.output,
