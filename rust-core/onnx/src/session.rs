@@ -15,6 +15,7 @@ use ort::environment::Environment;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::{DynValue, Outlet};
 use ort::AsPointer;
+use spark_classify_core::cpu;
 
 /// Why ONNX Runtime refused something; the caller knows what to call it.
 pub(crate) type Reason = String;
@@ -32,14 +33,17 @@ impl Session {
     /// faults them in again, which costs a tenth of the time. It grows to what the runs of one moment need together.
     /// Planning one block for each batch size (the memory pattern) is off: it doubles the arena and gains no time.
     ///
-    /// CPUs without VNNI multiply quantized numbers exactly (`precise_qmm`): the faster way that ONNX Runtime takes on
-    /// them by default overflows silently. Those with VNNI are as fast as without it.
+    /// CPUs without VNNI multiply quantized numbers in an exact way (`precise_qmm`): the faster one that ONNX Runtime takes
+    /// on them by default overflows silently. Those with VNNI are exact anyway, and would be half as fast.
     pub(crate) fn open(environment: &Environment, path: &Path) -> Result<Self, Reason> {
         let create = || {
-            ort::session::Session::builder(environment)?
+            let mut builder = ort::session::Session::builder(environment)?;
+            if !cpu::adds_int8_exactly() {
+                builder = builder.with_precise_qmm()?;
+            }
+            builder
                 .with_optimization_level(GraphOptimizationLevel::All)?
                 .with_memory_pattern(false)?
-                .with_precise_qmm()?
                 .with_intra_threads(1)?
                 .with_inter_threads(1)?
                 .commit_from_file(path)
