@@ -12,7 +12,7 @@ env := source scripts/env.sh &&
 onnxruntime := ORT_DYLIB_PATH=$$(gradle --quiet onnxruntimeLibrary)
 
 .PHONY: help setup build run test test-rust test-jvm test-e2e test-parity test-asan parity-models parity parity-live fuzz lint format \
-	reference golden bench bench-images gpu-programs clean
+	reference golden bench bench-core bench-growth bench-steps bench-images gpu-programs clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -78,8 +78,22 @@ golden: reference ## make the reference values of the tests again
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $< && cp $< $@ || rm -rf $(@D)
 
 bench: build .venv-bench-peers/.made-from .venv-bench-synapseml/.made-from ## measure against other ways to do the same (3 GB to download; BENCH="--only limit,spark-onnx")
+	@scripts/setup.sh --fonts
 	@gradle --quiet -p benchmarks/jvm || echo "The contenders in Scala could not be built."
 	@$(env) $(onnxruntime) .venv/bin/python benchmarks/run.py $(BENCH)
+
+bench-core: build ## the Rust core with criterion: SAVE=name keeps the result as a baseline, BASELINE=name compares with it
+	@$(env) $(onnxruntime) cargo bench --quiet -p spark-classify-core -p classify-bench -- --noplot \
+		$(if $(SAVE),--save-baseline $(SAVE)) $(if $(BASELINE),--baseline $(BASELINE))
+
+bench-growth: build reference ## how cost grows: images of other sizes, larger batches and models, more rows
+	@scripts/setup.sh --fonts
+	@.venv-reference/bin/python benchmarks/models.py
+	@$(env) $(onnxruntime) .venv/bin/python benchmarks/run.py --set growth,batches --output benchmarks/.results/growth $(BENCH)
+
+bench-steps: build ## what each step of an image costs: bare, in classify-bench and in Spark (BENCH="--engine pytorch")
+	@scripts/setup.sh --fonts
+	@$(env) $(onnxruntime) .venv/bin/python benchmarks/steps.py $(BENCH)
 
 bench-images: reference ## decoding and resizing next to Pillow and other Rust libraries, in time and in bytes (BENCH=--write)
 	@$(env) cargo build --release --quiet -p spark-classify-core --example image_libraries
@@ -108,4 +122,4 @@ format: setup ## rewrite the sources in the project's format
 
 clean: ## remove everything that was built
 	@rm -rf target spark-udf-jvm/build .gradle .venv .venv-reference .venv-bench-peers .venv-bench-synapseml tests/parity/models \
-		benchmarks/.images benchmarks/jvm/build output_predictions
+		benchmarks/.images benchmarks/.models benchmarks/jvm/build output_predictions

@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import processes
+from images import make
 from registry import CONTENDERS, Contender
 
 BATCH_SIZE = 32
 SAMPLE_SECONDS = 0.25
+LONG_SAMPLE_SECONDS = 2
 # A contender that needs more than this a pass is broken or hopeless.
 TIMEOUT_SECONDS = 1800
 
@@ -42,13 +44,31 @@ class Task:
         """How many classifications the timed job is."""
         return len(self.images) * self.passes
 
+    def of(self, contender: Contender) -> Task:
+        """What this contender has to do, where it differs from the others."""
+        images = self.images
+        if contender.image_dir:
+            images = files_in(contender.image_dir)
+        elif contender.images:
+            images = make(contender.images)
+        if contender.rows and contender.rows < len(images):
+            images = images[: contender.rows]
+        rows = contender.rows or self.classified
+        return Task(
+            images,
+            contender.model or self.model,
+            contender.cores or self.cores,
+            max(round(rows / len(images)), 1),
+        )
+
 
 @dataclass
 class Result:
     """What came of one start of a contender.
 
     Memory: the peak of all its processes together, in bytes. First row: seconds of the first query that classifies
-    (unpacking, loading and one image), in a session that has run other queries.
+    (unpacking, loading and one image), in a session that has run other queries. Tasks: those of the job, where it has
+    some. Growth: the peak of memory in the second half of a long job as a share of that in the first half.
     """
 
     seconds: float
@@ -56,6 +76,13 @@ class Result:
     answers: Answers
     versions: dict[str, str] = field(default_factory=dict)
     first_row: float | None = None
+    tasks: int | None = None
+    growth: float | None = None
+
+
+def files_in(folder: Path) -> list[Path]:
+    """By absolute path, in the order of their names."""
+    return sorted(path for path in folder.resolve().iterdir() if path.is_file())
 
 
 def run(contender: Contender, task: Task, environment: dict[str, str]) -> Result:
@@ -71,8 +98,9 @@ def run(contender: Contender, task: Task, environment: dict[str, str]) -> Result
         images.write_text("\n".join(map(str, task.images)), encoding="utf-8")
         command = [
             *contender.command,
-            *["--images", str(images), "--model", str(task.model), "--cores", str(contender.cores or task.cores)],
+            *["--images", str(images), "--model", str(task.model), "--cores", str(task.cores)],
             *["--batch-size", str(contender.batch_size or BATCH_SIZE), "--passes", str(task.passes)],
+            *["--warm-passes", str(1 if contender.is_long else task.passes)],
             *["--predictions", str(predictions)],
         ]
         with errors.open("wb") as stderr:
@@ -86,14 +114,18 @@ def run(contender: Contender, task: Task, environment: dict[str, str]) -> Result
         timer = threading.Timer(TIMEOUT_SECONDS, processes.end, [mark])
         timer.start()
         try:
-            done, peak, output = watch(process, mark)
+            done, samples, output = watch(process, mark, contender.is_long)
         finally:
             timer.cancel()
             processes.end(mark)
         if done is None or process.returncode != 0:
             told = (errors.read_text(errors="replace") + "\n".join(output)).strip().splitlines()
             raise ContenderError(f"ended with {process.returncode}: " + "\n".join(told[-30:]))
-        return Result(done["seconds"], peak, read_answers(predictions), done["versions"], done.get("first_row"))
+        facts = {name: done.get(name) for name in ("first_row", "tasks")}
+        growth = grown(samples) if contender.is_long else None
+        return Result(
+            done["seconds"], max(samples), read_answers(predictions), done["versions"], growth=growth, **facts
+        )
 
 
 def settings(contender: Contender) -> dict[str, str]:
@@ -110,15 +142,18 @@ def settings(contender: Contender) -> dict[str, str]:
     }
 
 
-def watch(process: subprocess.Popen[str], mark: str) -> tuple[dict | None, int, list[str]]:
+def watch(process: subprocess.Popen[str], mark: str, is_long: bool) -> tuple[dict | None, list[int], list[str]]:
     """Follows a contender to its end. Memory is sampled until it is warm and not while its clock runs: the first pass
-    does the same work."""
-    warm = threading.Event()
-    peak = [0]
+    does the same work. Of a long job it is sampled while its clock runs, and only then."""
+    warm, ended = threading.Event(), threading.Event()
+    samples = []
 
     def sample() -> None:
-        while not warm.wait(SAMPLE_SECONDS):
-            peak[0] = max(peak[0], processes.memory(mark))
+        if is_long:
+            warm.wait()
+        stop = ended if is_long else warm
+        while not stop.wait(LONG_SAMPLE_SECONDS if is_long else SAMPLE_SECONDS):
+            samples.append(processes.memory(mark))
 
     sampler = threading.Thread(target=sample, daemon=True)
     sampler.start()
@@ -133,20 +168,30 @@ def watch(process: subprocess.Popen[str], mark: str) -> tuple[dict | None, int, 
             warm.set()
         else:
             done = told
-            peak[0] = max(peak[0], processes.memory(mark))
+            ended.set()
+            samples.append(processes.memory(mark))
     process.wait()
+    ended.set()
     warm.set()
     sampler.join()
-    return done, peak[0], output
+    return done, samples, output
+
+
+def grown(samples: list[int]) -> float:
+    """The peak of the second half as a share of that of the first."""
+    half = len(samples) // 2
+    return max(samples[half:]) / max(samples[:half], default=1)
 
 
 def read_answers(file: Path) -> Answers:
-    """The predictions a contender wrote."""
+    """The predictions a contender wrote. Raises ContenderError where an image has two classes."""
+    answers: Answers = {}
     with file.open(newline="", encoding="utf-8") as rows:
-        return {
-            row["path"]: (int(row["class_id"]), [float(value) for value in row["probabilities"].split()])
-            for row in csv.DictReader(rows)
-        }
+        for row in csv.DictReader(rows):
+            answer = int(row["class_id"]), [float(value) for value in row["probabilities"].split()]
+            if answers.setdefault(row["path"], answer)[0] != answer[0]:
+                raise ContenderError(f"{row['path']} got two classes in one job")
+    return answers
 
 
 def environment() -> dict[str, str]:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from images import ImageSet
+
 ROOT = Path(__file__).resolve().parents[1]
 CONTENDERS = Path(__file__).resolve().parent / "contenders"
+DATASET = ROOT / "dataset/all_images"
+MODEL_FOLDER = ROOT / "benchmarks/.models"
+LONG_ROWS = 200_000
+# Of the images of one size in a job, counted as often as they are classified.
+SIZE_PIXELS = 1_000_000_000
+BACKENDS = (("ONNX", "onnx"), ("PyTorch", "pytorch"))
 
 
 @dataclass(frozen=True)
@@ -14,7 +23,9 @@ class Contender:
     """A program that classifies.
 
     `name` is for `--only`; `group` and `engine` stand in the table; `environment` is the virtual environment whose
-    Python runs the program; `cores` are its workers and `batch_size` its batches, where they differ from the others'.
+    Python runs the program; `cores` are its workers, `batch_size` its batches and `rows` those of its job, where they
+    differ from the others'. `image_dir` or `images` are images of its own, and `model` is a model of its own. One that
+    `is_long` does its job in the first round only, after a short one to be warm, and its memory is followed meanwhile.
     """
 
     name: str
@@ -24,6 +35,11 @@ class Contender:
     environment: str = ".venv-bench-peers"
     cores: int | None = None
     batch_size: int | None = None
+    rows: int | None = None
+    image_dir: Path | None = None
+    images: ImageSet | None = None
+    model: Path | None = None
+    is_long: bool = False
 
     @property
     def python(self) -> Path:
@@ -39,6 +55,41 @@ def ours(name: str, group: str, engine: str, *program: str) -> Contender:
     return Contender(name, group, engine, program, ".venv")
 
 
+def fast(suffix: str, group: str, engine: str, *program: str) -> tuple[Contender, ...]:
+    """One of the faster and less exact ways, on the images of the run and on those of the committed dataset."""
+    program = ("spark_classify.py", *program)
+    return (
+        Contender(f"spark-{suffix}", group, engine, program, ".venv"),
+        Contender(f"dataset-{suffix}", f"{group}, committed dataset", engine, program, ".venv", image_dir=DATASET),
+    )
+
+
+def long(name: str, engine: str, *program: str) -> Contender:
+    program = ("spark_classify.py", "--result=files", *program)
+    return Contender(name, "200,000 rows, results into files", engine, program, ".venv", rows=LONG_ROWS, is_long=True)
+
+
+def of_size(width: int, height: int, *program: str) -> Contender:
+    """A few images of this size, drawn for it, so often that they have about as many pixels as those of other sizes."""
+    name = "-".join(["size", f"{width}x{height}", *(["fast"] if program else [])])
+    group = f"images of {width} x {height}" + (", decode=fast" if program else "")
+    return Contender(
+        *(name, group, "ONNX", ("spark_classify.py", *program), ".venv"),
+        rows=max(min(SIZE_PIXELS // (width * height), 4000), 40),
+        images=ImageSet(20, (width, height), 0.5),
+    )
+
+
+def of_model(name: str, engine: str, backend: str) -> Contender:
+    program = ("spark_classify.py", f"--engine={backend}")
+    return Contender(f"{name}-{backend}", name, engine, program, ".venv", rows=200, model=MODEL_FOLDER / name)
+
+
+def of_rows(rows: int) -> Contender:
+    program = ("spark_classify.py", "--result=files")
+    return Contender(f"rows-{rows}", f"{rows:,} rows", "ONNX", program, ".venv", rows=rows, is_long=True)
+
+
 def batches(engine: str, backend: str, size: int) -> Contender:
     program = ("spark_classify.py", f"--engine={backend}")
     return Contender(f"{backend}-batch-{size}", f"batches of {size}", engine, program, ".venv", batch_size=size)
@@ -52,15 +103,18 @@ def jvm(name: str, group: str, engine: str, libraries: str, kind: str) -> Conten
     return Contender(name, group, engine, ("jvm.py", libraries, kind))
 
 
+LIMIT = ours("limit", "the limit: bare Rust, no Spark", "ONNX", "core.py", "--mode=limit")
+SPARK = ours("spark-onnx", "spark-classify", "ONNX", "spark_classify.py")
 REFERENCE = ours("python-onnx", "sequential Python, one core", "ONNX", "sequential.py", "--engine=onnx")
 
 PEERS = (
-    ours("limit", "the limit: bare Rust, no Spark", "ONNX", "core.py", "--mode=limit"),
+    LIMIT,
     ours("limit-pytorch", "the limit: bare Rust, no Spark", "PyTorch", "core.py", "--mode=limit", "--engine=pytorch"),
     ours("core-onnx", "classify-bench, no Spark", "ONNX", "core.py"),
     ours("core-pytorch", "classify-bench, no Spark", "PyTorch", "core.py", "--engine=pytorch"),
-    ours("spark-onnx", "spark-classify", "ONNX", "spark_classify.py"),
+    SPARK,
     ours("spark-pytorch", "spark-classify", "PyTorch", "spark_classify.py", "--engine=pytorch"),
+    ours("spark-scala", "spark-classify, from Scala", "ONNX", "jvm.py", "spark-classify", "spark-classify"),
     REFERENCE,
     peer("python-torch", "sequential Python, one core", "PyTorch", "sequential.py", "--engine=torch"),
     peer("pyspark-row-onnx", "PySpark row UDF", "ONNX", "pyspark_row.py", "--engine=onnx"),
@@ -85,7 +139,7 @@ PEERS = (
 # The Spark function in other shapes: cores, tasks of several cores, executors in processes of their own, partitions,
 # and files that take 50 ms to open.
 SHAPES = (
-    ours("spark-onnx", "spark-classify, local", "ONNX", "spark_classify.py"),
+    SPARK,
     Contender("spark-1-core", "1 core, local", "ONNX", ("spark_classify.py",), ".venv", cores=1),
     ours("spark-wide-tasks", "one task at a time, on all cores", "ONNX", "spark_classify.py", "--tasks=wide"),
     ours("spark-1-executor", "1 executor", "ONNX", "spark_classify.py", "--executors=1"),
@@ -97,10 +151,38 @@ SHAPES = (
     ours("spark-slow-files", "files with 50 ms of latency", "ONNX", "spark_classify.py", "--files=slow"),
 )
 
-BATCHES = tuple(
-    batches(engine, backend, size)
-    for engine, backend in (("ONNX", "onnx"), ("PyTorch", "pytorch"))
-    for size in (1, 8, 32, 128)
+# Below the limit: what is not exact, with its price.
+FAST = (
+    LIMIT,
+    SPARK,
+    *fast("decode-fast", "decode=fast", "ONNX", "--decode=fast"),
+    *fast("int8", "precision=int8", "ONNX", "--precision=int8"),
+    *fast("bf16", "precision=bf16", "PyTorch", "--engine=pytorch", "--precision=bf16"),
+    *fast("int8-decode-fast", "precision=int8, decode=fast", "ONNX", "--precision=int8", "--decode=fast"),
+    *fast(
+        *("bf16-decode-fast", "precision=bf16, decode=fast", "PyTorch"),
+        *("--engine=pytorch", "--precision=bf16", "--decode=fast"),
+    ),
 )
 
-SETS = {"peers": PEERS, "shapes": SHAPES, "batches": BATCHES}
+LONG = (long("spark-long", "ONNX"), long("spark-long-pytorch", "PyTorch", "--engine=pytorch"))
+
+# How cost grows with the images, the model and the rows. The batches are a set of their own.
+SIZES = ((200, 200), (600, 375), (1500, 1000), (3000, 2000), (6000, 4000))
+MODELS = ("resnet-18", "resnet-50", "vit-b-16")
+GROWTH = (
+    *(of_size(width, height, *decode) for width, height in SIZES for decode in ((), ("--decode=fast",))),
+    *(of_model(name, engine, backend) for name in MODELS for engine, backend in BACKENDS),
+    *(of_rows(rows) for rows in (1_000, 10_000, 50_000, 200_000)),
+)
+
+BATCHES = tuple(batches(engine, backend, size) for engine, backend in BACKENDS for size in (1, 8, 32, 128))
+
+SETS = {"peers": PEERS, "fast": FAST, "shapes": SHAPES, "long": LONG, "batches": BATCHES, "growth": GROWTH}
+# What a run without `--set` measures: all that there are goals for.
+DEFAULT_SETS = ("peers", "fast", "shapes", "long")
+
+
+def of_sets(names: Iterable[str]) -> list[Contender]:
+    """The contenders of some sets; what is in several of them comes once."""
+    return list({contender.name: contender for name in names for contender in SETS[name]}.values())

@@ -1,8 +1,9 @@
-"""The results of a benchmark as JSON, as Markdown and as a chart."""
+"""The results of a benchmark as JSON, as Markdown, and as a chart in a page of HTML and in an image."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from statistics import median
@@ -15,14 +16,16 @@ COLORS = {"ONNX": "#3b6fb6", "PyTorch": "#d9713c"}
 WRONG = "#b9b9b9"
 
 
-def write(folder: Path, setting: dict[str, Any], rows: list[Row], wanted: tuple[Goal, ...]) -> str:
-    """Writes the three files, and returns the Markdown."""
+def write(folder: Path, setting: dict[str, Any], rows: list[Row], wanted: Sequence[Goal]) -> str:
+    """Writes the files, and returns the Markdown."""
     folder.mkdir(parents=True, exist_ok=True)
     told = {"setting": setting, "contenders": [row_json(row) for row in rows], "goals": goals(rows, wanted)}
     (folder / "benchmark.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     text = markdown(setting, rows, wanted)
     (folder / "benchmark.md").write_text(text, encoding="utf-8")
-    (folder / "benchmark.svg").write_text(chart(rows), encoding="utf-8")
+    drawn = chart(rows)
+    (folder / "benchmark.svg").write_text(drawn, encoding="utf-8")
+    (folder / "benchmark.html").write_text(page(drawn, text), encoding="utf-8")
     return text
 
 
@@ -35,6 +38,8 @@ def row_json(row: Row) -> dict[str, Any]:
         "seconds": row.seconds,
         "first_row_seconds": row.first_rows,
         "peak_memory_bytes": row.memory,
+        "memory_growth": row.growth,
+        "tasks": row.tasks,
         "missing": row.parity.missing,
         "wrong_labels": row.parity.wrong_labels,
         "max_probability_difference": row.parity.max_difference,
@@ -42,22 +47,23 @@ def row_json(row: Row) -> dict[str, Any]:
     }
 
 
-def goals(rows: list[Row], wanted: tuple[Goal, ...]) -> list[dict[str, Any]]:
+def goals(rows: list[Row], wanted: Sequence[Goal]) -> list[dict[str, Any]]:
     told = []
     for goal in wanted:
-        ratio = goal.ratio(rows)
+        figure = goal.measure(rows)
         told.append(
             {
                 "goal": goal.text,
-                "wanted": f"{'at most' if goal.is_memory else 'at least'} {goal.wanted:g}",
-                "ratio": ratio,
-                "met": None if ratio is None else goal.is_met(ratio),
+                "wanted": f"{'at most' if goal.at_most else 'at least'} {goal.tell(goal.wanted)}",
+                "figure": figure,
+                "measured": "not measured" if figure is None else goal.tell(figure),
+                "met": None if figure is None else goal.is_met(figure),
             }
         )
     return told
 
 
-def markdown(setting: dict[str, Any], rows: list[Row], wanted: tuple[Goal, ...]) -> str:
+def markdown(setting: dict[str, Any], rows: list[Row], wanted: Sequence[Goal]) -> str:
     lines = [
         *("| | engine | images/s | slowest to fastest round | labels wrong | largest difference | peak memory |",),
         "|---|---|--:|--:|--:|--:|--:|",
@@ -79,9 +85,8 @@ def markdown(setting: dict[str, Any], rows: list[Row], wanted: tuple[Goal, ...])
     if wanted:
         lines += ["", "| goal | wanted | measured | |", "|---|--:|--:|---|"]
     for goal in goals(rows, wanted):
-        ratio = "not measured" if goal["ratio"] is None else f"{goal['ratio']:.2f}"
         verdict = {None: "", True: "met", False: "**not met**"}[goal["met"]]
-        lines.append(f"| {goal['goal']} | {goal['wanted']} | {ratio} | {verdict} |")
+        lines.append(f"| {goal['goal']} | {goal['wanted']} | {goal['measured']} | {verdict} |")
     lines.append("")
     lines += [
         f"- first row of {row.group} ({row.engine}), unpacking the libraries and loading the model in it: "
@@ -91,6 +96,25 @@ def markdown(setting: dict[str, Any], rows: list[Row], wanted: tuple[Goal, ...])
     ]
     lines += [*(f"- {name}: {value}" for name, value in setting.items())]
     return "\n".join(lines) + "\n"
+
+
+def page(drawn: str, text: str) -> str:
+    """The chart and the tables in one file that a browser shows."""
+    parts = ["<!doctype html>", '<html lang="en"><meta charset="utf-8"><title>spark-classify: benchmark</title>']
+    parts += ["<style>body { font-family: sans-serif } td, th { padding: 2px 12px; text-align: left }</style>", drawn]
+    for block in text.split("\n\n"):
+        if block.startswith("|"):
+            heading, _, *rows = block.splitlines()
+            parts += ["<table>", row_html(heading, "th"), *(row_html(row, "td") for row in rows), "</table>", "<p>"]
+        else:
+            parts += ["<ul>", *(f"<li>{escape(line.removeprefix('- '))}" for line in block.splitlines()), "</ul>"]
+    return "\n".join([*parts, "</html>"]) + "\n"
+
+
+def row_html(line: str, cell: str) -> str:
+    """A row of a table in Markdown."""
+    cells = [text.strip(" *|").replace("\\|", "|") for text in line.split(" | ")]
+    return "<tr>" + "".join(f"<{cell}>{escape(text, quote=False)}" for text in cells)
 
 
 def first_line(text: str | None) -> str:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from statistics import median
 
-from measure import Result
+from measure import Result, Task
 from parity import Parity
 from registry import Contender
 
 
 @dataclass
 class Row:
-    """One contender: seconds of each round, the peak of its memory in bytes, and the worst parity; of some, the seconds
-    to the first row of each round, too.
+    """One contender: seconds of each round, the peak of its memory in bytes, and the parity of each round; of some, the
+    seconds to the first row of each round, the tasks of a job and how its memory grew, too.
 
     `reason` says why there are none.
     """
@@ -22,16 +22,19 @@ class Row:
     group: str
     engine: str
     images: int
+    cores: int
     seconds: list[float] = field(default_factory=list)
     memory: int = 0
-    parity: Parity | None = None
+    parities: list[Parity] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
     first_rows: list[float] = field(default_factory=list)
+    tasks: int = 0
+    growth: float | None = None
     reason: str | None = None
 
     @classmethod
-    def of(cls, contender: Contender, images: int) -> Row:
-        return cls(contender.name, contender.group, contender.engine, images)
+    def of(cls, contender: Contender, task: Task) -> Row:
+        return cls(contender.name, contender.group, contender.engine, task.classified, task.cores)
 
     def add(self, result: Result, parity: Parity) -> None:
         """Takes in one round."""
@@ -40,12 +43,19 @@ class Row:
         self.versions |= result.versions
         if result.first_row is not None:
             self.first_rows.append(result.first_row)
-        if self.parity is None or parity.holds <= self.parity.holds:
-            self.parity = parity
+        self.parities.append(parity)
+        self.tasks = result.tasks or self.tasks
+        if result.growth is not None:
+            self.growth = max(result.growth, self.growth or 0.0)
 
     def fail(self, reason: str) -> None:
         """A contender that fails once has no result: its other rounds would say too much for it."""
-        self.seconds, self.parity, self.reason = [], None, reason
+        self.seconds, self.parities, self.reason = [], [], reason
+
+    @property
+    def parity(self) -> Parity | None:
+        """The worst of the rounds."""
+        return max(self.parities, key=lambda parity: (not parity.holds, parity.wrong_labels), default=None)
 
     @property
     def is_right(self) -> bool:

@@ -13,7 +13,6 @@ import os
 import platform
 import signal
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,9 @@ import goals
 import images
 import measure
 import report
-from measure import ContenderError, Task
+from measure import Answers, ContenderError, Task
 from parity import compare
-from registry import REFERENCE, SETS
+from registry import DEFAULT_SETS, REFERENCE, SETS, Contender, of_sets
 from results import Row
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,11 +41,20 @@ def parse() -> argparse.Namespace:
         help="how often the job goes through the images (default: 4)",
     )
     parser.add_argument("--rounds", type=images.positive, default=3, help="how often each has its turn (default: 3)")
-    parser.add_argument("--set", choices=SETS, default="peers", help="which contenders (default: %(default)s)")
-    parser.add_argument("--only", metavar="NAME,…", help="some contenders of the set")
+    parser.add_argument(
+        "--set",
+        metavar="SET,…",
+        default=",".join(DEFAULT_SETS),
+        help=f"which contenders, of {', '.join(SETS)} (default: %(default)s)",
+    )
+    parser.add_argument("--only", metavar="NAME,…", help="some contenders of the sets")
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks/.results", help="folder of the report")
     options = parser.parse_args()
-    names = [contender.name for contender in SETS[options.set]]
+    options.set = options.set.split(",")
+    unknown = set(options.set) - set(SETS)
+    if unknown:
+        parser.error(f"--set: no set is called {', '.join(sorted(unknown))}; there are {', '.join(SETS)}")
+    names = [contender.name for contender in of_sets(options.set)]
     options.only = options.only.split(",") if options.only else names
     unknown = set(options.only) - set(names)
     if unknown:
@@ -91,7 +99,7 @@ def image_files(options: argparse.Namespace) -> list[Path]:
             raise SystemExit(f"run: {error}") from error
     if not options.image_dir.is_dir():
         raise SystemExit(f"run: --image-dir {options.image_dir} is no folder")
-    paths = sorted(path for path in options.image_dir.resolve().iterdir() if path.is_file())
+    paths = measure.files_in(options.image_dir)
     if not paths:
         raise SystemExit(f"run: --image-dir {options.image_dir} has no files")
     return paths
@@ -106,7 +114,7 @@ def main() -> None:
     task = Task(paths, options.model.resolve(), options.cores, options.passes)
     environment = measure.environment()
 
-    def turn(contender, row: Row | None, task: Task) -> measure.Result | None:
+    def turn(contender: Contender, row: Row | None, task: Task) -> measure.Result | None:
         try:
             result = measure.run(contender, task, environment)
         except ContenderError as error:
@@ -116,26 +124,34 @@ def main() -> None:
             print(f"{contender.name}: {error}", file=sys.stderr)
             return None
         speed = task.classified / result.seconds
-        print(f"{contender.name:24}{speed:8.1f} images/s{result.memory / 1e6:8.0f} MB", flush=True)
+        print(f"{contender.name:28}{speed:8.1f} images/s{result.memory / 1e6:8.0f} MB", flush=True)
         return result
 
+    contenders = [contender for contender in of_sets(options.set) if contender.name in options.only]
+    tasks = {contender.name: task.of(contender) for contender in contenders}
     # It also brings the images into the page cache.
     print("the reference for the answers:")
-    reference = turn(REFERENCE, None, replace(task, passes=1)).answers
-    contenders = [contender for contender in SETS[options.set] if contender.name in options.only]
-    rows = {contender.name: Row.of(contender, task.classified) for contender in contenders}
+    references: dict[Path, Answers] = {}
+    for model in {own.model: None for own in tasks.values()}:
+        known = {path: None for own in tasks.values() if own.model == model for path in own.images}
+        references[model] = turn(REFERENCE, None, Task(list(known), model, task.cores, passes=1)).answers
+    rows = {contender.name: Row.of(contender, tasks[contender.name]) for contender in contenders}
     before = os.getloadavg()[0]
     for number in range(1, options.rounds + 1):
         print(f"round {number} of {options.rounds}:")
         for contender in contenders:
-            row = rows[contender.name]
-            if row.reason is None and (result := turn(contender, row, task)):
-                row.add(result, compare(result.answers, reference))
+            row, own = rows[contender.name], tasks[contender.name]
+            if row.reason or (contender.is_long and row.seconds):
+                continue
+            if result := turn(contender, row, own):
+                known = references[own.model]
+                row.add(result, compare(result.answers, {str(path): known[str(path)] for path in own.images}))
+    wanted = [goal for name in options.set for goal in goals.SETS[name]]
     text = report.write(
         options.output,
         describe(options, task, (before, os.getloadavg()[0])),
         list(rows.values()),
-        goals.SETS[options.set],
+        wanted,
     )
     print(f"\n{text}\nWritten to {options.output}")
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what building and running needs, and nothing twice: system packages (apt, when root), and a virtual
-# environment .venv with pyspark, the libtorch libraries and the test tools.
+# environment .venv with pyspark, the libtorch libraries and the test tools. With --fonts also those that cards are drawn with.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,6 +18,11 @@ for command in "${!packages[@]}"; do
 done
 if command -v python3 >/dev/null && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
     missing+=(python3-venv)
+fi
+if [ "${1:-}" = --fonts ]; then
+    for font in dejavu=fonts-dejavu-core liberation=fonts-liberation; do
+        [ -d "/usr/share/fonts/truetype/${font%=*}" ] || missing+=("${font#*=}")
+    done
 fi
 if ((${#missing[@]})); then
     mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)

@@ -3,7 +3,7 @@
 A contender is a program that
 
 1. loads the model and gets its workers ready,
-2. does the job once, to be warm, and says `BENCH {"event": "warm"}`,
+2. does the job once, or a shorter one of `--warm-passes`, to be warm, and says `BENCH {"event": "warm"}`,
 3. does it once more against the clock, and says
    `BENCH {"event": "done", "seconds": ..., "versions": {...}}`,
 4. writes the predictions of that time to `--predictions`: a CSV with the columns path, class_id, probabilities.
@@ -31,11 +31,15 @@ class Prediction(NamedTuple):
     probabilities: Sequence[float]
 
 
+# The predictions of a job, or what reads them from where it has put them.
+Predictions = list[Prediction] | Callable[[], list[Prediction]]
+
+
 class Pass(NamedTuple):
     """One job."""
 
     seconds: float
-    predictions: list[Prediction]
+    predictions: Predictions
 
 
 def options(**choices: Sequence[str]) -> argparse.Namespace:
@@ -46,6 +50,7 @@ def options(**choices: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--cores", type=int, required=True, help="workers, of one thread each")
     parser.add_argument("--batch-size", type=int, required=True)
     parser.add_argument("--passes", type=int, required=True, help="how often the job goes through the images")
+    parser.add_argument("--warm-passes", type=int, required=True, help="the same of the job that makes it warm")
     parser.add_argument("--predictions", type=Path, required=True, help="CSV file to write")
     for name, values in choices.items():
         parser.add_argument(f"--{name}", choices=values, default=values[0])
@@ -63,7 +68,7 @@ def say(event: str, **facts: Any) -> None:
     print("BENCH", json.dumps({"event": event, **facts}), flush=True)
 
 
-def timed(classify: Callable[[list[str]], list[Prediction]]) -> Callable[[list[str]], Pass]:
+def timed(classify: Callable[[list[str]], Predictions]) -> Callable[[list[str]], Pass]:
     """Puts the clock around a function that classifies."""
 
     def run(paths: list[str]) -> Pass:
@@ -79,15 +84,18 @@ def contend(
 ) -> None:
     """Runs a contender that is loaded: the job once to be warm, and the time that counts. `run` may fill `versions`.
 
-    `facts` are told beside the seconds: `first_row`, see `measure.Result`.
+    `facts` are told beside the seconds: `first_row` and `tasks`, see `measure.Result`.
     """
-    paths = arguments.images.read_text(encoding="utf-8").splitlines() * arguments.passes
-    run(paths)
+    images = arguments.images.read_text(encoding="utf-8").splitlines()
+    run(images * arguments.warm_passes)
+    paths = images * arguments.passes
     say("warm")
     seconds, predictions = run(paths)
+    say("done", seconds=seconds, versions=versions, **facts)
+    if callable(predictions):
+        predictions = predictions()
     if len(predictions) != len(paths):
         raise SystemExit(f"{len(predictions)} predictions for {len(paths)} paths")
-    say("done", seconds=seconds, versions=versions, **facts)
     with arguments.predictions.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(Prediction._fields)

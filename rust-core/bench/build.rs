@@ -4,5 +4,6 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     if let Ok(lib) = std::env::var("DEP_SPARK_CLASSIFY_TORCH_LIBTORCH_LIB") {
         println!("cargo::rustc-link-arg-bins=-Wl,-rpath,{lib}");
+        println!("cargo::rustc-link-arg-benches=-Wl,-rpath,{lib}");
     }
 }

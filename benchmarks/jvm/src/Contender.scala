@@ -5,7 +5,7 @@ import java.nio.file.{Files, Paths}
 
 import scala.jdk.CollectionConverters._
 
-import org.apache.spark.sql.SparkSession
+import org.apache.spark.sql.{Dataset, SparkSession}
 
 /** A model, loaded once an executor, that several tasks use at once. */
 trait Network {
@@ -14,8 +14,10 @@ trait Network {
   def classify(files: Seq[Array[Byte]]): Seq[Array[Float]]
 }
 
-/** Spark's mapPartitions around a network: what `contender.py` asks of a contender. */
+/** Spark's mapPartitions around a network, or our SQL function: what `contender.py` asks of a contender. */
 object Contender {
+
+  private val Own = "spark-classify"
 
   /** The executor's own: a local master has one JVM. */
   @volatile private var network: Network = _
@@ -39,20 +41,32 @@ object Contender {
       .config("spark.ui.enabled", "false")
       .config("spark.driver.bindAddress", "127.0.0.1")
       .config("spark.driver.host", "127.0.0.1")
+      .config("spark.sql.extensions", if (kind == Own) "io.sparkclassify.ClassifyExtensions" else "")
+      .config("spark.classify.model", model)
+      .config("spark.classify.batchSize", batchSize)
       .getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     import spark.implicits._
-    val paths = Files.readAllLines(Paths.get(options("images"))).asScala.toSeq
+    val images = Files.readAllLines(Paths.get(options("images"))).asScala.toSeq
+    val paths = Seq.fill(options("passes").toInt)(images).flatten
+
+    // As in spark_session.py.
+    val partitions = cores * math.max(2, math.ceil(paths.length / 250.0 / cores).toInt)
+
+    def mapped(images: Dataset[String]): Dataset[(String, Array[Float])] = images.mapPartitions { rows =>
+      val network = networkOf(kind, model)
+      rows.grouped(batchSize).flatMap { batch =>
+        batch.zip(network.classify(batch.map(path => Files.readAllBytes(Paths.get(path)))))
+      }
+    }
+
+    def called(images: Dataset[String]): Dataset[(String, Array[Float])] =
+      images.selectExpr("value AS _1", "classify(value, 'onnx').probabilities AS _2").as[(String, Array[Float])]
 
     def pass(): (Double, Array[(String, Array[Float])]) = {
       val start = System.nanoTime()
-      val images = spark.createDataset(spark.sparkContext.parallelize(paths, 2 * cores))
-      val predictions = images.mapPartitions { rows =>
-        val network = networkOf(kind, model)
-        rows.grouped(batchSize).flatMap { batch =>
-          batch.zip(network.classify(batch.map(path => Files.readAllBytes(Paths.get(path)))))
-        }
-      }.collect()
+      val images = spark.createDataset(spark.sparkContext.parallelize(paths, partitions))
+      val predictions = (if (kind == Own) called(images) else mapped(images)).collect()
       ((System.nanoTime() - start) / 1e9, predictions)
     }
 

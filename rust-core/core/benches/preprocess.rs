@@ -1,6 +1,7 @@
-//! Decoding and resizing next to the crates one would take otherwise, which do not give Pillow's bytes.
+//! Decoding of each format, resizing, normalising and all of them, next to the crates one would take otherwise, which do
+//! not give Pillow's bytes.
 //!
-//! `cargo bench -p spark-classify-core` measures on images of the committed dataset.
+//! `make bench-core` measures on images of the committed dataset.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::fs;
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use criterion::{criterion_group, criterion_main, BenchmarkId, Criterion};
 use fast_image_resize as fir;
-use image::imageops;
+use image::{imageops, ImageFormat};
 use spark_classify_core::model::{ModelDirectory, Resampling};
 use spark_classify_core::preprocess::{decode, resize, DecodeOptions, Preprocessor, Scratch};
 
@@ -23,12 +24,29 @@ fn dataset(name: &str) -> Vec<u8> {
     fs::read(folder.join(name)).unwrap()
 }
 
+/// An image of the dataset in another format.
+fn converted(format: ImageFormat) -> Vec<u8> {
+    let mut file = Cursor::new(Vec::new());
+    let image = image::load_from_memory(&dataset(JPEG)).unwrap().to_rgb8();
+    image.write_to(&mut file, format).unwrap();
+    file.into_inner()
+}
+
 fn decoding(criterion: &mut Criterion) {
     let options = DecodeOptions::default();
     let mut scratch = Scratch::default();
     let (jpeg, png) = (dataset(JPEG), dataset(PNG));
+    let [webp, gif, bmp, tiff] =
+        [ImageFormat::WebP, ImageFormat::Gif, ImageFormat::Bmp, ImageFormat::Tiff].map(converted);
     let mut group = criterion.benchmark_group("decode");
-    for (format, bytes) in [("jpeg", &jpeg), ("png", &png)] {
+    for (format, bytes) in [
+        ("jpeg", &jpeg),
+        ("png", &png),
+        ("webp", &webp),
+        ("gif", &gif),
+        ("bmp", &bmp),
+        ("tiff", &tiff),
+    ] {
         group.bench_function(BenchmarkId::new(format, "ours"), |bencher| {
             bencher.iter(|| decode(bytes, &options, &mut scratch).unwrap().pixels[0]);
         });
@@ -43,28 +61,51 @@ fn decoding(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Decoding and resizing to the model's input, with and without DCT scaling.
-fn fast(criterion: &mut Criterion) {
+/// From a file to the model's input of 128 x 128 pixels: the whole way, with and without DCT scaling, and what comes
+/// after decoding alone.
+fn preprocessing(criterion: &mut Criterion) {
     let directory = tempfile::tempdir().unwrap();
     let write = |name: &str, content: &str| fs::write(directory.path().join(name), content).unwrap();
     write("config.json", r#"{"id2label": {"0": "a", "1": "b"}}"#);
     write(
         "preprocessor_config.json",
-        r#"{"size": {"height": 128, "width": 128}, "resample": 2, "do_normalize": false}"#,
+        r#"{"size": {"height": 128, "width": 128}, "resample": 2, "image_mean": [0.5, 0.4, 0.3], "image_std": [0.2, 0.3, 0.4]}"#,
     );
     let model = ModelDirectory::open(directory.path()).unwrap();
-    let jpeg = dataset(JPEG);
     let mut scratch = Scratch::default();
-    let mut group = criterion.benchmark_group("preprocess_jpeg");
-    for fast in [false, true] {
+    let mut group = criterion.benchmark_group("preprocess");
+    for (name, file, fast) in [("jpeg", JPEG, false), ("jpeg-fast", JPEG, true), ("png", PNG, false)] {
         let options = DecodeOptions {
             fast,
             ..DecodeOptions::default()
         };
-        let preprocessor = Preprocessor::new(model.preprocessor(), options);
+        let (bytes, preprocessor) = (dataset(file), Preprocessor::new(model.preprocessor(), options));
         let mut tensor = vec![0.0; preprocessor.tensor_len()];
-        group.bench_function(BenchmarkId::new("fast", fast), |bencher| {
-            bencher.iter(|| preprocessor.preprocess(&jpeg, &mut tensor, &mut scratch).unwrap());
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| preprocessor.preprocess(&bytes, &mut tensor, &mut scratch).unwrap());
+        });
+    }
+    // An image that has the model's size already is not resized.
+    let mut small = Cursor::new(Vec::new());
+    let image = image::load_from_memory(&dataset(JPEG)).unwrap().to_rgb8();
+    let resized = imageops::resize(&image, SIZE as u32, SIZE as u32, imageops::FilterType::Triangle);
+    resized.write_to(&mut small, ImageFormat::Bmp).unwrap();
+    for (name, bytes) in [
+        ("resize-and-normalize", dataset(JPEG)),
+        ("normalize", small.into_inner()),
+    ] {
+        let preprocessor = Preprocessor::new(model.preprocessor(), DecodeOptions::default());
+        let mut tensor = vec![0.0; preprocessor.tensor_len()];
+        group.bench_function(name, |bencher| {
+            bencher.iter_custom(|times| {
+                let once = |_| {
+                    preprocessor
+                        .preprocess(&bytes, &mut tensor, &mut scratch)
+                        .unwrap()
+                        .resize
+                };
+                (0..times).map(once).sum()
+            });
         });
     }
     group.finish();
@@ -110,5 +151,5 @@ fn resizing(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, decoding, fast, resizing);
+criterion_group!(benches, decoding, preprocessing, resizing);
 criterion_main!(benches);

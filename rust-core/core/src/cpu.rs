@@ -23,6 +23,20 @@ pub fn computes_bf16() -> bool {
     has
 }
 
+/// Whether 8-bit products are added up in 32 bits, by VNNI: x86-64 processors without it add two of them in 16 bits,
+/// which can overflow, so that engines have to choose between a fast way and an exact one. Others have only exact ones.
+#[must_use]
+pub fn adds_int8_exactly() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        std::arch::is_x86_feature_detected!("avx512vnni") || std::arch::is_x86_feature_detected!("avxvnni")
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        true
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 fn best() -> &'static str {
     use std::arch::is_x86_feature_detected as has;

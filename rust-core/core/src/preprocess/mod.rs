@@ -21,6 +21,7 @@ mod normalize;
 mod options;
 mod orientation;
 mod png;
+mod png_rgb;
 mod png_rows;
 mod resize;
 #[cfg(target_arch = "x86_64")]
@@ -29,6 +30,8 @@ mod tiff;
 mod tiff_directory;
 mod tiff_fax;
 mod tiff_samples;
+#[cfg(target_arch = "x86_64")]
+mod unfilter_avx2;
 mod webp;
 
 use std::time::{Duration, Instant};

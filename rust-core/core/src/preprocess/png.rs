@@ -11,6 +11,7 @@ use png::{BitDepth, ColorType, DecodeOptions, Decoder, DecodingError, Limits, Re
 use super::color::clip_16;
 use super::decode::{check_size, grow, RgbImage};
 use super::options::ImageLimits;
+use super::png_rgb;
 use super::png_rows;
 use crate::error::ImageError;
 
@@ -47,6 +48,9 @@ fn decode_regular(
     raw: &mut Vec<u8>,
     image: &mut RgbImage,
 ) -> Result<(), ImageError> {
+    if png_rgb::decode(bytes, (width as usize, height as usize), raw, image)? {
+        return Ok(());
+    }
     let mut reader = open(bytes)?;
     if reader.info().size() != (width, height) {
         return Err(broken("the image does not match its header".to_owned()));
@@ -132,11 +136,11 @@ pub(super) struct Chunk<'a> {
     pub(super) name: [u8; 4],
     /// As much of it as there is.
     pub(super) content: &'a [u8],
-    sum: Option<u32>,
+    pub(super) sum: Option<u32>,
 }
 
 /// The chunks of a file in their order.
-pub(super) fn chunks(bytes: &[u8]) -> impl Iterator<Item = Chunk<'_>> {
+pub(super) fn chunks(bytes: &[u8]) -> impl Iterator<Item = Chunk<'_>> + Clone {
     let mut rest = bytes.get(MAGIC.len()..).unwrap_or_default();
     std::iter::from_fn(move || {
         let (length, after) = rest.split_first_chunk()?;

@@ -103,7 +103,9 @@ final class ClassifyIterator(
     val good = batch.filter(_.image.isDefined)
     if (good.nonEmpty) {
       if (buffers == null) buffers = BatchBuffers.acquire()
+      val start = System.nanoTime()
       buffers.pack(good.map(_.image.get.bytes))
+      metrics.copyTime += System.nanoTime() - start
       models.foreach(_.classify(good, buffers))
     }
     count(batch)

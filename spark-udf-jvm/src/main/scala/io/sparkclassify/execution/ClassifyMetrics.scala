@@ -15,9 +15,12 @@ final class ClassifyMetrics(metrics: Map[String, SQLMetric]) extends Serializabl
   val bytesRead: SQLMetric = metrics("bytesRead")
   val readTime: SQLMetric = metrics("readTime")
   val waitTime: SQLMetric = metrics("waitTime")
+  val copyTime: SQLMetric = metrics("copyTime")
+  val callTime: SQLMetric = metrics("callTime")
   val decodeTime: SQLMetric = metrics("decodeTime")
   val preprocessTime: SQLMetric = metrics("preprocessTime")
   val inferenceTime: SQLMetric = metrics("inferenceTime")
+  val rowTime: SQLMetric = metrics("rowTime")
   val modelLoadTime: SQLMetric = metrics("modelLoadTime")
 }
 
@@ -31,9 +34,12 @@ object ClassifyMetrics {
     "bytesRead" -> SQLMetrics.createSizeMetric(context, "size of files read"),
     "readTime" -> SQLMetrics.createNanoTimingMetric(context, "time to read files"),
     "waitTime" -> SQLMetrics.createNanoTimingMetric(context, "time waiting for files"),
+    "copyTime" -> SQLMetrics.createNanoTimingMetric(context, "time to copy images"),
+    "callTime" -> SQLMetrics.createNanoTimingMetric(context, "time of native calls"),
     "decodeTime" -> SQLMetrics.createNanoTimingMetric(context, "time to decode"),
     "preprocessTime" -> SQLMetrics.createNanoTimingMetric(context, "time to preprocess"),
     "inferenceTime" -> SQLMetrics.createNanoTimingMetric(context, "time of inference"),
+    "rowTime" -> SQLMetrics.createNanoTimingMetric(context, "time to build results"),
     "modelLoadTime" -> SQLMetrics.createNanoTimingMetric(context, "time to get the model")
   )
 }

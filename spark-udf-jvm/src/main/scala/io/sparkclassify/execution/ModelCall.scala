@@ -31,7 +31,9 @@ private[execution] final class ModelCall(spec: ClassifySpec, columns: Seq[Result
       lease = ClassifyEngine.acquire(spec)
       metrics.modelLoadTime += System.nanoTime() - start
     }
+    val called = System.nanoTime()
     val results = lease.model.classify(buffers)
+    val returned = System.nanoTime()
     rows.indices.foreach { at =>
       val row = rows(at)
       results.error(at) match {
@@ -41,6 +43,8 @@ private[execution] final class ModelCall(spec: ClassifySpec, columns: Seq[Result
           columns.foreach(column => row.fail(column.index, bad))
       }
     }
+    metrics.rowTime += System.nanoTime() - returned
+    metrics.callTime += returned - called
     metrics.batches += 1
     if (lease.model.onGpu) metrics.gpuImages += rows.length
     metrics.decodeTime += results.decodeNanos
