@@ -351,8 +351,11 @@ fn what_cannot_run_is_refused_with_a_reason() {
 
     let stderr = refusal(bench("onnx").arg("--images").arg(&good).env_remove("ORT_DYLIB_PATH"));
     assert!(stderr.contains("set --onnxruntime or ORT_DYLIB_PATH"), "{stderr}");
-    let stderr = refusal(with(&good).args(["--device", "cuda"]));
-    assert!(stderr.contains("option `device` = `cuda`"), "{stderr}");
+    let stderr = refusal(with(&good).args(["--device", "gpu"]));
+    assert!(stderr.contains("option `device` = `gpu`"), "{stderr}");
+    // Whether or not the machine has GPUs.
+    let stderr = refusal(with(&good).args(["--device", "cuda:99"]));
+    assert!(stderr.contains("device cuda:99: "), "{stderr}");
     let stderr = refusal(&mut with(&dir.join("missing.csv")));
     assert!(stderr.contains("missing.csv"), "{stderr}");
     let stderr = refusal(&mut with(&dir.join("*.bmp")));

@@ -94,7 +94,7 @@ struct OnnxLane<'a> {
 impl<'a> OnnxLane<'a> {
     fn new(model: &'a OnnxOnDevice, images: usize) -> ort::Result<Self> {
         let images = images.next_multiple_of(model.batch_multiple());
-        let pixels = Tensor::new(&model.session.input_allocator()?, model.signature.pixels_shape(images))?;
+        let pixels = Tensor::new(&model.session.input_allocator(), model.signature.pixels_shape(images))?;
         Ok(Self { model, pixels })
     }
 

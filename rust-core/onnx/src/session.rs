@@ -74,18 +74,23 @@ impl Session {
         Ok((Self { session, provider }, made))
     }
 
-    /// Memory of this process that the provider copies from quickly: page-locked for a GPU.
-    pub(crate) fn input_allocator(&self) -> ort::Result<Allocator> {
-        let info = match self.provider {
-            Provider::Cpu => return Ok(Allocator::default()),
-            Provider::Cuda(gpu, _) => MemoryInfo::new(
-                AllocationDevice::CUDA_PINNED,
-                gpu as i32,
-                AllocatorType::Device,
-                MemoryType::CPUInput,
-            )?,
+    /// Memory of this process that the provider copies from quickly: page-locked for a GPU, where that is to be had.
+    pub(crate) fn input_allocator(&self) -> Allocator {
+        let Provider::Cuda(gpu, _) = self.provider else {
+            return Allocator::default();
         };
-        Allocator::new(&self.session, info)
+        let gpu = gpu as i32;
+        MemoryInfo::new(
+            AllocationDevice::CUDA_PINNED,
+            gpu,
+            AllocatorType::Device,
+            MemoryType::CPUInput,
+        )
+        .and_then(|info| Allocator::new(&self.session, info))
+        .unwrap_or_else(|cause| {
+            log::warn!("ONNX Runtime gives no page-locked memory, so copies to the GPU are slower: {cause}");
+            Allocator::default()
+        })
     }
 
     /// What the model takes.
