@@ -14,14 +14,14 @@ class ViewsSuite extends SharedSession {
   private def expected(call: String): Row = sql(s"SELECT $call.class_id FROM VALUES ('$image') AS t(path)").head()
 
   private def withPaths(body: => Unit): Unit = {
-    sql(s"CREATE TABLE paths AS SELECT '$image' AS path")
+    sql(s"CREATE TABLE stored_paths AS SELECT '$image' AS path")
     try body
-    finally sql("DROP TABLE paths")
+    finally sql("DROP TABLE stored_paths")
   }
 
   test("a permanent view may classify, and ask classify_info") {
     withPaths {
-      sql("CREATE VIEW classes AS SELECT classify(path, 'onnx').class_id AS c FROM paths")
+      sql("CREATE VIEW classes AS SELECT classify(path, 'onnx').class_id AS c FROM stored_paths")
       sql("CREATE VIEW backends AS SELECT backend FROM classify_info()")
       try {
         val ran = Plans.run(spark.table("classes"))
@@ -37,10 +37,10 @@ class ViewsSuite extends SharedSession {
   test("a view knows the session's models by name, its static keys and its file systems") {
     withPaths {
       withConf(models, "fs.other.impl" -> classOf[OtherFileSystem].getName) {
-        sql("CREATE VIEW by_name AS SELECT classify('other:' || path, 'onnx', 'cards').class_id AS c FROM paths")
+        sql("CREATE VIEW by_name AS SELECT classify('other:' || path, 'onnx', 'cards').class_id AS c FROM stored_paths")
         // Allowed by a static key.
         sql(
-          s"CREATE TEMPORARY VIEW by_path AS SELECT classify(path, 'onnx', '${ColourImages.model}').class_id AS c FROM paths"
+          s"CREATE TEMPORARY VIEW by_path AS SELECT classify(path, 'onnx', '${ColourImages.model}').class_id AS c FROM stored_paths"
         )
         try {
           assert(sql("SELECT c FROM by_name").head() == expected("classify(path, 'onnx')"))
@@ -55,7 +55,7 @@ class ViewsSuite extends SharedSession {
 
   test("a view keeps the runtime keys that it was made with") {
     withPaths {
-      withConf(ClassifyConf.Backend.key -> "onnx")(sql("CREATE VIEW classes AS SELECT classify(path) AS c FROM paths"))
+      withConf(ClassifyConf.Backend.key -> "onnx")(sql("CREATE VIEW classes AS SELECT classify(path) AS c FROM stored_paths"))
       try {
         val plan =
           withConf(ClassifyConf.Backend.key -> "pytorch")(spark.table("classes").queryExecution.analyzed.toString)
@@ -69,7 +69,7 @@ class ViewsSuite extends SharedSession {
       withConf(models) {
         sql("CREATE TEMPORARY FUNCTION card(p STRING) RETURNS INT RETURN classify(p, 'onnx', 'cards').class_id")
         try {
-          val ran = Plans.run(sql("SELECT card(path) FROM paths WHERE card(path) >= 0"))
+          val ran = Plans.run(sql("SELECT card(path) FROM stored_paths WHERE card(path) >= 0"))
           assert(ran.rows == Seq(expected("classify(path, 'onnx')")) && ran.images == 1)
         } finally sql("DROP TEMPORARY FUNCTION card")
       }
