@@ -19,6 +19,7 @@ from registry import CONTENDERS, Contender
 BATCH_SIZE = 32
 SAMPLE_SECONDS = 0.25
 LONG_SAMPLE_SECONDS = 2
+MIN_SAMPLES = 10
 # A contender that needs more than this a pass is broken or hopeless.
 TIMEOUT_SECONDS = 1800
 
@@ -177,10 +178,10 @@ def watch(process: subprocess.Popen[str], mark: str, is_long: bool) -> tuple[dic
     return done, samples, output
 
 
-def grown(samples: list[int]) -> float:
-    """The peak of the second half as a share of that of the first."""
+def grown(samples: list[int]) -> float | None:
+    """The peak of the second half as a share of that of the first; None where there are too few samples to tell."""
     half = len(samples) // 2
-    return max(samples[half:]) / max(samples[:half], default=1)
+    return max(samples[half:]) / max(samples[:half]) if len(samples) >= MIN_SAMPLES else None
 
 
 def read_answers(file: Path) -> Answers:

@@ -75,7 +75,7 @@ def markdown(setting: dict[str, Any], rows: list[Row], wanted: Sequence[Goal]) -
         speeds = [row.images / seconds for seconds in row.seconds]
         lost = f", {row.parity.missing} missing" if row.parity.missing else ""
         cells = [
-            *(row.group, row.engine, f"{row.speed:.0f}" + ("" if row.parity.holds else " ✗ wrong answers")),
+            *(row.group, row.engine, f"{row.speed:.0f}" + (" ✗ wrong answers" if row.is_wrong else "")),
             f"{min(speeds):.0f} to {max(speeds):.0f}",
             f"{row.parity.wrong_labels / max(row.parity.compared, 1):.1%} ({row.parity.wrong_labels}{lost})",
             f"{row.parity.max_difference:.1e}",
@@ -138,7 +138,7 @@ def chart(rows: list[Row]) -> str:
     ]
     for index, row in enumerate(measured):
         top, length = 32 + step * index, width * (row.speed or 0) / longest
-        right = row.is_right
+        right = not row.is_wrong
         label, color = escape(f"{row.group} ({row.engine})"), COLORS[row.engine] if right else WRONG
         parts += [
             f'<text x="{left - 8}" y="{top + 15}" text-anchor="end">{label}</text>',

@@ -23,6 +23,7 @@ class Row:
     engine: str
     images: int
     cores: int
+    is_inexact: bool = False
     seconds: list[float] = field(default_factory=list)
     memory: int = 0
     parities: list[Parity] = field(default_factory=list)
@@ -34,7 +35,7 @@ class Row:
 
     @classmethod
     def of(cls, contender: Contender, task: Task) -> Row:
-        return cls(contender.name, contender.group, contender.engine, task.classified, task.cores)
+        return cls(contender.name, contender.group, contender.engine, task.classified, task.cores, contender.is_inexact)
 
     def add(self, result: Result, parity: Parity) -> None:
         """Takes in one round."""
@@ -61,6 +62,12 @@ class Row:
     def is_right(self) -> bool:
         """Whether it was measured, and all its answers are the reference's."""
         return self.parity is not None and self.parity.holds
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether its answers are not the reference's although they should be, or not all there."""
+        parity = self.parity
+        return parity is not None and (parity.missing > 0 if self.is_inexact else not parity.holds)
 
     @property
     def speed(self) -> float | None:

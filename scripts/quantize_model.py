@@ -9,9 +9,9 @@ inference. On the other images the quantized model is compared with the original
 
 Quantization is static, in QDQ form: activations unsigned, weights signed and symmetric with a scale for each channel.
 CPUs without VNNI add two products of 8 bits in 16 bits, where 2 x 255 x 127 does not fit and is cut off silently. The
-library tells ONNX Runtime to multiply in another, slower way on these (`session.x64quantprecision`), as this script does
-everywhere; who runs the file otherwise has to do the same. The classifier behind the last convolution stays in float32: it takes a twentieth of the
-time, and most of the error is made there.
+library tells ONNX Runtime to multiply in another, slower way on these (`session.x64quantprecision`), as this script
+does everywhere; who runs the file otherwise has to do the same. The classifier behind the last convolution stays in
+float32: it takes little of the time, and most of the error is made there.
 """
 
 from __future__ import annotations
