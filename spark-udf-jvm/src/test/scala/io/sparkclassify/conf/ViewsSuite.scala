@@ -55,7 +55,9 @@ class ViewsSuite extends SharedSession {
 
   test("a view keeps the runtime keys that it was made with") {
     withPaths {
-      withConf(ClassifyConf.Backend.key -> "onnx")(sql("CREATE VIEW classes AS SELECT classify(path) AS c FROM stored_paths"))
+      withConf(ClassifyConf.Backend.key -> "onnx")(
+        sql("CREATE VIEW classes AS SELECT classify(path) AS c FROM stored_paths")
+      )
       try {
         val plan =
           withConf(ClassifyConf.Backend.key -> "pytorch")(spark.table("classes").queryExecution.analyzed.toString)
