@@ -21,15 +21,15 @@ class ViewsSuite extends SharedSession {
 
   test("a permanent view may classify, and ask classify_info") {
     withPaths {
-      sql("CREATE VIEW classes AS SELECT classify(path, 'onnx').class_id AS c FROM stored_paths")
-      sql("CREATE VIEW backends AS SELECT backend FROM classify_info()")
+      sql("CREATE VIEW stored_classes AS SELECT classify(path, 'onnx').class_id AS c FROM stored_paths")
+      sql("CREATE VIEW stored_backends AS SELECT backend FROM classify_info()")
       try {
-        val ran = Plans.run(spark.table("classes"))
+        val ran = Plans.run(spark.table("stored_classes"))
         assert(ran.rows == Seq(expected("classify(path, 'onnx')")) && ran.images == 1 && ran.left.isEmpty)
-        assert(spark.table("backends").count() == 2)
+        assert(spark.table("stored_backends").count() == 2)
       } finally {
-        sql("DROP VIEW classes")
-        sql("DROP VIEW backends")
+        sql("DROP VIEW stored_classes")
+        sql("DROP VIEW stored_backends")
       }
     }
   }
@@ -56,13 +56,15 @@ class ViewsSuite extends SharedSession {
   test("a view keeps the runtime keys that it was made with") {
     withPaths {
       withConf(ClassifyConf.Backend.key -> "onnx")(
-        sql("CREATE VIEW classes AS SELECT classify(path) AS c FROM stored_paths")
+        sql("CREATE VIEW stored_classes AS SELECT classify(path) AS c FROM stored_paths")
       )
       try {
         val plan =
-          withConf(ClassifyConf.Backend.key -> "pytorch")(spark.table("classes").queryExecution.analyzed.toString)
+          withConf(ClassifyConf.Backend.key -> "pytorch")(
+            spark.table("stored_classes").queryExecution.analyzed.toString
+          )
         assert(plan.contains("onnx") && !plan.contains("pytorch"), plan)
-      } finally sql("DROP VIEW classes")
+      } finally sql("DROP VIEW stored_classes")
     }
   }
 
