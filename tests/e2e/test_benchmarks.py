@@ -43,7 +43,7 @@ def test_contenders_are_measured_and_compared(benchmark, tmp_path):
         assert contender["parity"], contender
         assert len(contender["seconds"]) == 1 and contender["seconds"][0] > 0
         assert contender["peak_memory_bytes"] > 1 << 20
-    measured = {goal["goal"]: goal["ratio"] for goal in report["goals"] if goal["ratio"] is not None}
+    measured = {goal["goal"]: goal["figure"] for goal in report["goals"] if goal["figure"] is not None}
     assert "ONNX: of the limit" in measured
     assert "| the limit" in (tmp_path / "results/benchmark.md").read_text()
     assert "spark-classify (ONNX)" in (tmp_path / "results/benchmark.svg").read_text()
