@@ -47,6 +47,13 @@ pub trait DeviceBackend: Send + Sync {
         1
     }
 
+    /// The numbers of images that runs of at most `largest` images should have, in ascending order, where engines prepare
+    /// a plan for each number: batches are filled up to one of these. Empty where any number will do.
+    fn run_sizes(&self, largest: usize) -> Vec<usize> {
+        let _ = largest;
+        Vec::new()
+    }
+
     /// A way to run the model, with memory for up to `images` images, for the thread that asks. Several lanes run at
     /// the same time: while one computes, another one can copy.
     ///

@@ -12,7 +12,14 @@ use crate::panics;
 
 /// Makes a lane, says in `started` whether that went well, and works until the queue is closed and empty.
 pub(super) fn work(shared: &Shared, capacity: usize, started: &Sender<Result<()>>) {
-    let made = guarded(|| shared.backend.lane(capacity));
+    // However this thread ends: nobody waits for a lane that is no more.
+    let _last = shared.lane_begins();
+    let mut logits = vec![0.0; capacity * shared.backend.classes()];
+    let made = guarded(|| {
+        let mut lane = shared.backend.lane(capacity)?;
+        warm_up(shared, &mut *lane, capacity, &mut logits)?;
+        Ok(lane)
+    });
     // Whoever starts the lane waits for this.
     let (lane, outcome) = match made {
         Ok(lane) => (Some(lane), Ok(())),
@@ -20,28 +27,60 @@ pub(super) fn work(shared: &Shared, capacity: usize, started: &Sender<Result<()>
     };
     let _ = started.send(outcome);
     let Some(mut lane) = lane else { return };
-    let mut logits = vec![0.0; capacity * shared.backend.classes()];
     loop {
-        let requests = shared.queue.take(shared.largest_batch());
+        let largest = shared.largest_batch();
+        let requests = shared.queue.take(largest);
         if requests.is_empty() {
             return;
         }
-        answer(shared, &mut *lane, requests, &mut logits, log::Level::Warn);
+        let batch = Batch {
+            requests,
+            largest,
+            level: log::Level::Warn,
+        };
+        answer(shared, &mut *lane, batch, &mut logits);
     }
 }
 
-/// Answers all requests, and returns whether the model ran for all of them. `level` is that of the message when a batch
-/// is taken apart.
-fn answer(
-    shared: &Shared,
-    lane: &mut dyn Lane,
-    mut requests: Vec<Request>,
-    logits: &mut [f32],
+/// Runs the model once in each of the sizes that it will be run in, the largest first: engines make their plans for a
+/// size, on each thread, at its first run, and take the most memory then.
+fn warm_up(shared: &Shared, lane: &mut dyn Lane, capacity: usize, logits: &mut [f32]) -> Result<()> {
+    lane.pixels().fill(0);
+    let classes = shared.backend.classes();
+    for size in shared.backend.run_sizes(capacity).into_iter().rev() {
+        let mut size = size;
+        while let Err(error) = guarded(|| lane.run(size, &mut logits[..size * classes])) {
+            if size == 1 {
+                return Err(error);
+            }
+            size = size.div_ceil(2);
+            shared.shrink_batches(size);
+        }
+    }
+    Ok(())
+}
+
+/// What is to run at once.
+struct Batch {
+    /// At most `largest`.
+    requests: Vec<Request>,
+    /// No run may have more images, those that only fill it up among them.
+    largest: usize,
+    /// Of the message when the batch is taken apart.
     level: log::Level,
-) -> bool {
+}
+
+/// Answers all requests, and returns whether the model ran for all of them.
+fn answer(shared: &Shared, lane: &mut dyn Lane, batch: Batch, logits: &mut [f32]) -> bool {
+    let Batch {
+        mut requests,
+        largest,
+        level,
+    } = batch;
     let count = requests.len();
+    let size = shared.run_size(count, largest);
     let start = Instant::now();
-    match guarded(|| run(lane, &requests, shared.backend.classes(), logits)) {
+    match guarded(|| run(lane, &requests, size, shared.backend.classes(), logits)) {
         Ok(()) => {
             let share = start.elapsed() / count as u32;
             let rows = logits.chunks_exact(shared.backend.classes());
@@ -50,15 +89,25 @@ fn answer(
             }
             true
         }
-        Err(error) if count > 1 => {
-            log::log!(level, "a batch of {count} images failed, its halves are tried: {error}");
-            let second = requests.split_off(count.div_ceil(2));
-            let largest = requests.len();
-            // Both run, whatever comes of the first.
-            let mut half = |half| answer(shared, lane, half, logits, log::Level::Debug);
-            let fine = half(requests) & half(second);
+        Err(error) if size > 1 => {
+            log::log!(level, "a run of {size} images failed, smaller ones are tried: {error}");
+            let half = size.div_ceil(2);
+            let second = requests.split_off(count.min(half));
+            // All run, whatever comes of the first.
+            let fine = [requests, second]
+                .into_iter()
+                .filter(|requests| !requests.is_empty())
+                .map(|requests| {
+                    let batch = Batch {
+                        requests,
+                        largest: half,
+                        level: log::Level::Debug,
+                    };
+                    answer(shared, lane, batch, logits)
+                })
+                .fold(true, |fine, ran| fine & ran);
             if fine {
-                shared.shrink_batches(largest);
+                shared.shrink_batches(half);
             }
             fine
         }
@@ -71,14 +120,15 @@ fn answer(
     }
 }
 
-fn run(lane: &mut dyn Lane, requests: &[Request], classes: usize, logits: &mut [f32]) -> Result<()> {
+/// Runs the model on the images of `requests`, and on what is left of others up to `size`.
+fn run(lane: &mut dyn Lane, requests: &[Request], size: usize, classes: usize, logits: &mut [f32]) -> Result<()> {
     let mut slots = lane.pixels();
     for Request { pixels, .. } in requests {
         let (slot, rest) = slots.split_at_mut(pixels.len());
         slot.copy_from_slice(pixels);
         slots = rest;
     }
-    lane.run(requests.len(), &mut logits[..requests.len() * classes])
+    lane.run(size, &mut logits[..size * classes])
 }
 
 /// The result of `body`, or its panic as an error.

@@ -7,9 +7,9 @@
 //! A lane that is free takes what waits, up to the largest batch, and never waits for more: while the device is busy, the
 //! next batch grows by itself. Each lane has a thread of its own, so that one copies while another one computes.
 //!
-//! A run that fails is taken apart: its images run once more in two halves, down to single ones, and only those that
-//! fail alone get the error. Where the halves succeed, the batch was too large for the device's memory, and from then on
-//! batches are no larger than they were.
+//! A run that fails is taken apart: its images run once more in two runs of half the size, down to single ones, and only
+//! those that fail alone get the error. Where these succeed, the run was too large for the device's memory, and from then
+//! on batches are no larger than they were.
 
 mod call;
 mod lanes;
@@ -42,6 +42,7 @@ struct Shared {
     queue: Queue<Request>,
     /// Images of a batch; less than at first where the device had no memory for so many.
     largest_batch: AtomicUsize,
+    lanes: AtomicUsize,
     /// Buffers of images, waiting for their next use.
     buffers: Mutex<Vec<Vec<u8>>>,
 }
@@ -59,6 +60,7 @@ impl Batcher {
                 // Of each caller one batch waits while another one runs.
                 queue: Queue::new(capacity),
                 largest_batch: AtomicUsize::new(capacity),
+                lanes: AtomicUsize::new(0),
                 buffers: Mutex::new(Vec::new()),
             }),
             lanes: Vec::new(),
@@ -124,6 +126,30 @@ impl Shared {
 
     fn largest_batch(&self) -> usize {
         self.largest_batch.load(Ordering::Relaxed)
+    }
+
+    /// How many images a run for `count` images has, at most `largest`.
+    fn run_size(&self, count: usize, largest: usize) -> usize {
+        let sizes = self.backend.run_sizes(largest);
+        sizes.into_iter().find(|size| *size >= count).unwrap_or(count)
+    }
+
+    /// Counts a lane until the result is dropped. When the last lane ends, whatever the reason, the queue is closed, and
+    /// what waits in it gets its answers by being dropped.
+    fn lane_begins(&self) -> impl Drop + '_ {
+        struct Lane<'a>(&'a Shared);
+
+        impl Drop for Lane<'_> {
+            fn drop(&mut self) {
+                if self.0.lanes.fetch_sub(1, Ordering::SeqCst) == 1 {
+                    self.0.queue.close();
+                    drop(self.0.queue.take(usize::MAX));
+                }
+            }
+        }
+
+        self.lanes.fetch_add(1, Ordering::SeqCst);
+        Lane(self)
     }
 
     /// Batches of more than `images` images do not fit the device's memory.

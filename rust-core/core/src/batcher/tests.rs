@@ -25,6 +25,8 @@ struct Device {
     run_time: Duration,
     /// No lane can be made.
     broken: bool,
+    /// Runs have one of these sizes.
+    sizes: Vec<usize>,
     runs: Mutex<Vec<usize>>,
     /// How often each image was in a run that went well.
     answered: Mutex<HashMap<[u8; IMAGE], usize>>,
@@ -42,6 +44,10 @@ impl DeviceBackend for Device {
 
     fn batch_multiple(&self) -> usize {
         self.batch.max(1)
+    }
+
+    fn run_sizes(&self, largest: usize) -> Vec<usize> {
+        self.sizes.iter().copied().filter(|size| *size <= largest).collect()
     }
 
     fn lane(&self, images: usize) -> Result<Box<dyn Lane + '_>> {
@@ -73,6 +79,7 @@ impl Lane for TestLane<'_> {
             return Err(failure("out of memory"));
         }
         let mut answered = self.device.answered.lock().unwrap();
+        // What fills a run up is of no interest: images that were there before, or none.
         for (image, logits) in images.iter().zip(logits.chunks_exact_mut(CLASSES)) {
             logits.copy_from_slice(&expected(*image));
             *answered.entry(*image).or_default() += 1;
@@ -210,6 +217,45 @@ fn batches_shrink_to_what_the_memory_holds() {
     device.runs.lock().unwrap().clear();
     classify(&batcher, &images).unwrap();
     assert!(device.runs.lock().unwrap().iter().all(|&n| n <= 8));
+}
+
+#[test]
+fn batches_are_filled_up_to_the_sizes_of_runs() {
+    let sizes = vec![1, 4, 16];
+    let (device, batcher) = start(
+        Device {
+            sizes: sizes.clone(),
+            ..device(64)
+        },
+        16,
+    );
+    // Each lane has tried all sizes, the largest first.
+    let warm: Vec<usize> = device.runs.lock().unwrap().drain(..).collect();
+    assert_eq!((warm.len(), warm[0]), (6, 16));
+    let images = images(1, 50);
+    assert_eq!(classify(&batcher, &images).unwrap(), logits_of(&images));
+    assert!(device.runs.lock().unwrap().iter().all(|size| sizes.contains(size)));
+
+    // Sizes that the memory does not hold are found before the first image comes.
+    let (device, batcher) = start(
+        Device {
+            sizes,
+            ..self::device(5)
+        },
+        16,
+    );
+    assert_eq!(batcher.shared.largest_batch(), 4);
+    device.runs.lock().unwrap().clear();
+    assert_eq!(classify(&batcher, &images).unwrap(), logits_of(&images));
+    assert!(device.runs.lock().unwrap().iter().all(|size| [1, 4].contains(size)));
+}
+
+#[test]
+fn without_lanes_nobody_waits() {
+    let (_, batcher) = start(device(8), 8);
+    batcher.shared.queue.close();
+    let error = classify(&batcher, &images(1, 20)).unwrap_err().to_string();
+    assert!(error.contains("an image was lost on its way to the device"), "{error}");
 }
 
 #[test]
