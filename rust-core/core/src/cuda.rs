@@ -64,8 +64,8 @@ pub fn gpu(index: u32) -> Result<&'static str, Error> {
 fn ask() -> Result<Driver, String> {
     if std::env::var_os(ORDER.0).is_none() {
         // SAFETY: changing the environment is a race against threads that read it in C at the same moment. It happens
-        // once in the life of the process, and glibc leaves the block of variables that such a reader may hold
-        // untouched: a new variable goes to a new block.
+        // once in the life of the process, before the driver is used for the first time; the JVM reads its environment
+        // when it starts, and keeps a copy.
         unsafe { std::env::set_var(ORDER.0, ORDER.1) };
     }
     // SAFETY: loading the driver's library runs its initialisers, which have no preconditions. The loader finds it
@@ -92,6 +92,8 @@ struct Calls<'a> {
     count: libloading::Symbol<'a, unsafe extern "C" fn(*mut c_int) -> Status>,
     name: libloading::Symbol<'a, unsafe extern "C" fn(*mut c_char, c_int, c_int) -> Status>,
     error: libloading::Symbol<'a, unsafe extern "C" fn(Status, *mut *const c_char) -> Status>,
+    /// Since CUDA 11.
+    set_flags: Option<libloading::Symbol<'a, unsafe extern "C" fn(c_int, c_uint) -> Status>>,
 }
 
 impl<'a> Calls<'a> {
@@ -106,6 +108,7 @@ impl<'a> Calls<'a> {
                 count: library.get(b"cuDeviceGetCount").map_err(no_driver)?,
                 name: library.get(b"cuDeviceGetName").map_err(no_driver)?,
                 error: library.get(b"cuGetErrorString").map_err(no_driver)?,
+                set_flags: library.get(b"cuDevicePrimaryCtxSetFlags_v2").ok(),
             })
         }
     }
@@ -121,6 +124,7 @@ impl<'a> Calls<'a> {
         let gpus = (0..count)
             .map(|device| self.name_of(device))
             .collect::<Result<_, _>>()?;
+        self.wait_without_spinning(count);
         Ok(Driver {
             cuda_version: format!("{}.{}", version / 1000, version % 1000 / 10),
             gpus,
@@ -137,6 +141,19 @@ impl<'a> Calls<'a> {
             CStr::from_bytes_until_nul(&name)
                 .map_or_else(|_| String::new(), |name| name.to_string_lossy().into_owned()),
         )
+    }
+
+    /// Threads that wait for a GPU sleep: by default they spin, on cores that others decode images on. It counts for all
+    /// that use CUDA in this process, and has to be said before they begin; a driver that does not know it does without.
+    fn wait_without_spinning(&self, count: c_int) {
+        /// `CU_CTX_SCHED_BLOCKING_SYNC`
+        const BLOCKING_SYNC: c_uint = 4;
+        let Some(set_flags) = &self.set_flags else { return };
+        for device in 0..count {
+            // SAFETY: takes a device that exists and flags, and returns a status; nothing depends on its success.
+            let status = unsafe { set_flags(device, BLOCKING_SYNC) };
+            log::debug!("blocking waits on GPU {device}: status {status}");
+        }
     }
 
     fn check(&self, call: &str, status: Status) -> Result<(), String> {

@@ -9,7 +9,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_LAZY};
+use libloading::os::unix::{Library, RTLD_LAZY, RTLD_LOCAL};
 use once_cell::sync::OnceCell;
 use spark_classify_core::libraries;
 
@@ -38,7 +38,7 @@ pub(crate) fn find_libraries(onnxruntime: &Path) {
             };
             // SAFETY: loading a library runs its initialisers; those of CUDA have no preconditions, and whoever chose
             // this ONNX Runtime trusts what is installed beside it.
-            match unsafe { Library::open(Some(&path), RTLD_LAZY | RTLD_GLOBAL) } {
+            match unsafe { Library::open(Some(&path), RTLD_LAZY | RTLD_LOCAL) } {
                 // It stays for the provider.
                 Ok(library) => std::mem::forget(library),
                 Err(cause) => log::warn!("cannot load {}: {}", path.display(), libraries::reason(&cause)),

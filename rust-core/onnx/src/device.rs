@@ -1,6 +1,7 @@
 //! A model in ONNX Runtime on a GPU.
 
 use std::path::PathBuf;
+use std::slice;
 
 use ort::environment::Environment;
 use ort::value::{Shape, Tensor, TensorRefMut};
@@ -76,6 +77,14 @@ impl DeviceBackend for OnnxOnDevice {
         self.signature.batch.unwrap_or(1)
     }
 
+    /// One size alone: cuDNN's plan of a convolution is made for a size, and ONNX Runtime keeps only the last one.
+    fn run_sizes(&self, largest: usize) -> Vec<usize> {
+        match self.signature.batch {
+            Some(_) => Vec::new(),
+            None => vec![largest],
+        }
+    }
+
     fn lane(&self, images: usize) -> Result<Box<dyn Lane + '_>> {
         let lane = OnnxLane::new(self, images).map_err(|cause| Error::Inference {
             engine: ENGINE,
@@ -89,13 +98,24 @@ impl DeviceBackend for OnnxOnDevice {
 struct OnnxLane<'a> {
     model: &'a OnnxOnDevice,
     pixels: Tensor<u8>,
+    bytes: usize,
 }
 
 impl<'a> OnnxLane<'a> {
     fn new(model: &'a OnnxOnDevice, images: usize) -> ort::Result<Self> {
         let images = images.next_multiple_of(model.batch_multiple());
         let pixels = Tensor::new(&model.session.input_allocator(), model.signature.pixels_shape(images))?;
-        Ok(Self { model, pixels })
+        let bytes = images * model.signature.image_len();
+        Ok(Self { model, pixels, bytes })
+    }
+
+    #[allow(unsafe_code)]
+    fn bytes(&mut self) -> &mut [u8] {
+        // `ort` itself refuses to show page-locked memory, which belongs to the GPU for ONNX Runtime since 1.23.
+        //
+        // SAFETY: the tensor has so many bytes, in memory of this process: the allocator is that of the CPU, or that of
+        // page-locked memory. They were set when the lane was made, and nobody else uses them between two runs.
+        unsafe { slice::from_raw_parts_mut(self.pixels.data_ptr_mut().cast(), self.bytes) }
     }
 
     /// Runs the model on the first `batch` images and hands shape and content of the output to `read`.
@@ -104,11 +124,10 @@ impl<'a> OnnxLane<'a> {
         let OnnxOnDevice { session, signature, .. } = self.model;
         let shape = signature.pixels_shape(batch);
         let length = shape.iter().product::<i64>() as usize;
-        let (_, pixels) = self.pixels.extract_tensor_mut();
-        if length > pixels.len() {
+        if length > self.bytes {
             return Err(format!("{batch} images are more than the lane has memory for"));
         }
-        let start = pixels.as_mut_ptr().cast();
+        let start = self.pixels.data_ptr_mut();
         let info = self.pixels.memory_info().to_owned();
         // SAFETY: `start` is the memory of a tensor that this memory info describes and that outlives the one made here;
         // it has as many bytes as the shape says, which was checked.
@@ -121,7 +140,7 @@ impl<'a> OnnxLane<'a> {
 
 impl Lane for OnnxLane<'_> {
     fn pixels(&mut self) -> &mut [u8] {
-        self.pixels.extract_tensor_mut().1
+        self.bytes()
     }
 
     fn run(&mut self, n: usize, logits: &mut [f32]) -> Result<()> {

@@ -4,7 +4,7 @@
 //! inference session object", and to that end kernels are stateless (`docs/InferenceHighLevelDesign.md` of its sources).
 //! An execution provider that cannot do it says so (`IExecutionProvider::ConcurrentRunSupported`), and the session then
 //! takes a lock; those of the CPU and of CUDA, the ones that are registered here, can: CUDA's gives each run a stream of
-//! its own. `ort` nevertheless takes `&mut self` for every provider, because some of them broke the rule, so this file
+//! its own, and only its convolutions take turns. `ort` nevertheless takes `&mut self` for every provider, because some of them broke the rule, so this file
 //! calls `Run` itself.
 #![allow(unsafe_code)]
 
@@ -177,8 +177,8 @@ fn builder(environment: &Environment) -> ort::Result<SessionBuilder> {
         .with_inter_threads(1)?)
 }
 
-/// CUDA's provider. Its search for the fastest convolution would try all of them for each new size of a batch, and
-/// batches are of all sizes here; the heuristic asks cuDNN once. Its arena grows by what is asked for, not by doubling.
+/// CUDA's provider. Its search for the fastest convolution would try all of them for each size of a run; the heuristic asks
+/// cuDNN. Its arena grows by what is asked for, not by doubling.
 fn cuda(gpu: u32, options: GpuOptions) -> ep::ExecutionProviderDispatch {
     let provider = ep::CUDA::default()
         .with_device_id(gpu as i32)

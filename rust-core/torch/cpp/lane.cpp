@@ -13,7 +13,7 @@
 #include <ATen/Context.h>
 #include <c10/core/StreamGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
-#include <torch/csrc/jit/passes/tensorexpr_fuser.h>
+#include <torch/csrc/jit/codegen/fuser/interface.h>
 #include <torch/cuda.h>
 
 using spark_classify::guarded;
@@ -58,23 +58,31 @@ int spark_classify_torch_gpus() noexcept {
   }
 }
 
-// Whether convolutions and matrix products of float32 may use TF32, from now on and in the whole process. Called before
-// the first module is loaded on a GPU.
-bool spark_classify_torch_prepare_gpu(bool tf32) noexcept {
+// Makes sure that GPU number `gpu` can be used, and says whether matrix products of float32 may use TF32, from now on and
+// in the whole process.
+bool spark_classify_torch_prepare_gpu(int gpu, bool tf32) noexcept {
   return guarded([&] {
-    const auto precision = tf32 ? at::Float32Precision::TF32 : at::Float32Precision::IEEE;
-    for (const auto op : {at::Float32Op::CONV, at::Float32Op::RNN, at::Float32Op::MATMUL}) {
-      at::globalContext().setFloat32Precision(at::Float32Backend::CUDA, op, precision);
+    // Both of libtorch's interfaces for this agree afterwards; the newer one alone would make the older one throw.
+    at::globalContext().setAllowTF32CuDNN(tf32);
+    at::globalContext().setAllowTF32CuBLAS(tf32);
+    // Fusing would compile kernels anew for each size of a batch.
+    torch::jit::overrideCanFuseOnGPU(false);
+    if (gpu >= 0) {
+      at::empty({1}, at::TensorOptions().dtype(at::kByte).device(at::kCUDA, static_cast<at::DeviceIndex>(gpu)));
     }
-    // It would compile kernels anew for each size of a batch, and batches are of all sizes here.
-    torch::jit::setTensorExprFuserEnabled(false);
     return true;
   });
 }
 
-// Whether anything of float32 may be computed in TF32; for tests.
-bool spark_classify_torch_allows_tf32() noexcept {
-  return guarded([] { return at::globalContext().allowTF32CuDNN() || at::globalContext().allowTF32CuBLAS(); });
+// For tests: 1 where matrix products and convolutions may use TF32, 0 where none may, -1 where libtorch does not know.
+int spark_classify_torch_allows_tf32() noexcept {
+  try {
+    const auto &context = at::globalContext();
+    const bool products = context.allowTF32CuBLAS(), convolutions = context.allowTF32CuDNN();
+    return products == convolutions ? products : -1;
+  } catch (...) {
+    return -1;
+  }
 }
 
 // A lane for up to `images` images of `height` x `width` pixels. `table` has 3 x 256 float32; `kind` is the number of the
@@ -123,7 +131,7 @@ uint8_t *spark_classify_torch_lane_pixels(SparkClassifyLane *lane) noexcept { re
 // Runs the module on the first `n` images of the lane's pixels, and writes `n` x `classes` logits, or with `classes` 0
 // nothing. Returns the width of a row of logits when all is done, and 0 for an error.
 int64_t spark_classify_torch_lane_run(SparkClassifyLane *lane, int64_t n, float *logits, int64_t classes) noexcept {
-  return guarded([&]() -> int64_t {
+  const auto classes_of_run = guarded([&]() -> int64_t {
     const c10::InferenceMode inference_mode;
     const c10::OptionalStreamGuard guard(lane->stream);
     TORCH_CHECK(n > 0 && n <= lane->pixels.size(0), n, " images are not what the lane has memory for");
@@ -140,6 +148,18 @@ int64_t spark_classify_torch_lane_run(SparkClassifyLane *lane, int64_t n, float 
     std::memcpy(logits, rows.data_ptr<float>(), static_cast<size_t>(n * classes) * sizeof(float));
     return rows.size(1);
   });
+  if (classes_of_run == 0 && lane->stream) {
+    // The copy of the pixels may still be under way, and they belong to the caller again. The first error counts.
+    const auto reason = last_error;
+    const bool device = spark_classify::device_failed;
+    guarded([&] {
+      lane->stream->synchronize();
+      return true;
+    });
+    last_error = reason;
+    spark_classify::device_failed = device;
+  }
+  return classes_of_run;
 }
 
 }  // extern "C"

@@ -9,11 +9,13 @@
 
 #include <ATen/Version.h>
 #include <torch/csrc/jit/ir/alias_analysis.h>
+#include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/ir/ir.h>
 
 namespace spark_classify {
 
 thread_local std::string last_error;
+thread_local bool device_failed = false;
 
 at::Tensor logits_of(const c10::IValue &output) {
   if (output.isTensor()) {
@@ -88,9 +90,52 @@ void to_bf16(torch::jit::Module &module) {
   }
 }
 
+// Makes a frozen module that was traced on a CPU fit for a GPU. A trace fixes what was set when it was made: whether
+// convolutions may use TF32 and try all algorithms, and the device of tensors that the module makes itself.
+void fit_for_device(torch::jit::Block *block, const at::Device device, const bool tf32) {
+  // The inputs of aten::_convolution with these flags (aten/src/ATen/native/native_functions.yaml).
+  constexpr size_t kInputs = 13, kBenchmark = 9, kAllowTf32 = 12;
+  for (torch::jit::Node *node : block->nodes()) {
+    if (node->kind() == c10::aten::_convolution && node->inputs().size() == kInputs) {
+      const torch::jit::WithInsertPoint before(node);
+      node->replaceInput(kBenchmark, node->owningGraph()->insertConstant(false));
+      node->replaceInput(kAllowTf32, node->owningGraph()->insertConstant(tf32));
+    }
+    if (node->kind() == c10::prim::Constant && node->output()->type()->isSubtypeOf(*c10::DeviceObjType::get()) &&
+        node->hasAttribute(c10::attr::value)) {
+      node->s_(c10::attr::value, device.str());
+    }
+    for (torch::jit::Block *inner : node->blocks()) {
+      fit_for_device(inner, device, tf32);
+    }
+  }
+}
+
+// How many convolutions of `block` may use TF32.
+int64_t tf32_convolutions(torch::jit::Block *block) {
+  int64_t count = 0;
+  for (torch::jit::Node *node : block->nodes()) {
+    if (node->kind() == c10::aten::_convolution) {
+      count += torch::jit::constant_as<bool>(node->inputs().back()).value_or(true) ? 1 : 0;
+    }
+    for (torch::jit::Block *inner : node->blocks()) {
+      count += tf32_convolutions(inner);
+    }
+  }
+  return count;
+}
+
 }  // namespace
 
 extern "C" {
+
+// Whether the device was the cause of this thread's last failure.
+bool spark_classify_torch_device_failed() noexcept { return spark_classify::device_failed; }
+
+// For tests: how many convolutions of `module` may use TF32.
+int64_t spark_classify_torch_tf32_convolutions(const SparkClassifyModule *module) noexcept {
+  return guarded([&] { return tf32_convolutions(module->module.get_method("forward").graph()->block()); });
+}
 
 // The reason of this thread's last failure; valid until the next call of this thread.
 const char *spark_classify_torch_error() noexcept { return last_error.c_str(); }
@@ -105,9 +150,13 @@ const char *spark_classify_torch_config() noexcept {
   });
 }
 
-// Loads a TorchScript file for inference, with `bf16` in bfloat16, so that it takes and gives such numbers: on the CPU, or
-// where `gpu` is not negative into the memory of that GPU. The result is to be given to spark_classify_torch_free.
-SparkClassifyModule *spark_classify_torch_load(const char *path, int gpu, bool bf16) noexcept {
+// Loads a TorchScript file for inference, with `bf16` in bfloat16, so that it takes and gives such numbers. The result is to
+// be given to spark_classify_torch_free.
+//
+// For tensors on the CPU it is optimized for that. With `for_lanes` it is for lanes, in the memory of the GPU whose number
+// is `gpu`, or on the CPU where that is negative, and `tf32` says whether its convolutions may use TF32.
+SparkClassifyModule *spark_classify_torch_load(const char *path, bool bf16, bool for_lanes, int gpu,
+                                               bool tf32) noexcept {
   return guarded([&] {
     const at::Device device = gpu < 0 ? at::Device(at::kCPU) : at::Device(at::kCUDA, static_cast<at::DeviceIndex>(gpu));
     torch::jit::Module module = torch::jit::load(path, device);
@@ -119,8 +168,9 @@ SparkClassifyModule *spark_classify_torch_load(const char *path, int gpu, bool b
       // After freezing has folded batch norms into convolutions, so that their weights are rounded only once.
       to_bf16(module);
     }
-    if (device.is_cpu()) {
-      // What this does is made for CPUs: it reorders weights for oneDNN.
+    if (for_lanes) {
+      fit_for_device(module.get_method("forward").graph()->block(), device, tf32);
+    } else {
       module = torch::jit::optimize_for_inference(module);
     }
     return new SparkClassifyModule{module, writes, device};

@@ -21,15 +21,23 @@ struct SparkClassifyModule {
 
 namespace spark_classify {
 
-// The reason of this thread's last failure.
+// The reason of this thread's last failure, and whether the device was the cause: its memory, or its state.
 extern thread_local std::string last_error;
+extern thread_local bool device_failed;
 
 // The result of `body`, or a null pointer (or false) with the reason in `last_error`: no exception leaves a function that
 // Rust calls.
 template <typename F>
 auto guarded(F body) noexcept -> decltype(body()) {
+  device_failed = false;
   try {
     return body();
+  } catch (const c10::OutOfMemoryError &error) {
+    device_failed = true;
+    last_error = error.what_without_backtrace();
+  } catch (const c10::AcceleratorError &error) {
+    device_failed = true;
+    last_error = error.what_without_backtrace();
   } catch (const c10::Error &error) {
     // what() would add a backtrace.
     last_error = error.what_without_backtrace();

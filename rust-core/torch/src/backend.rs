@@ -7,7 +7,7 @@ use spark_classify_core::error::{Error, Result};
 use spark_classify_core::model::{DataFormat, PreprocessorConfig};
 use tch::{Device, Kind, TchError, Tensor};
 
-use crate::ffi::{Module, Reason};
+use crate::ffi::{Module, Reason, Use};
 use crate::{runtime, ENGINE};
 
 pub(crate) const CHANNELS: usize = 3;
@@ -40,7 +40,7 @@ impl TorchBackend {
     /// With `bf16` the module is converted, and takes bfloat16.
     pub(crate) fn load(path: PathBuf, preprocessor: &PreprocessorConfig, bf16: bool) -> Result<Self> {
         runtime::stay_on_this_thread();
-        let module = Module::load(&path, None, bf16).map_err(|reason| not_torch_script(&path, &reason))?;
+        let module = Module::load(&path, Use::Tensors, bf16).map_err(|reason| not_torch_script(&path, &reason))?;
         let (height, width) = preprocessor.input_size();
         let input = |kind| Input {
             height,

@@ -8,7 +8,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_LAZY};
+use libloading::os::unix::{Library, RTLD_LAZY, RTLD_LOCAL};
 use once_cell::sync::OnceCell;
 use spark_classify_core::error::{Error, Result};
 use spark_classify_core::{cuda, libraries, Device};
@@ -37,7 +37,7 @@ pub(crate) fn open() {
 /// # Errors
 /// [`Error::Device`].
 pub(crate) fn prepare(gpu: u32, tf32: bool) -> Result<()> {
-    static PREPARED: OnceCell<()> = OnceCell::new();
+    static PREPARED: OnceCell<bool> = OnceCell::new();
     let unavailable = |reason: String| Error::Device {
         device: Device::Cuda(gpu),
         reason,
@@ -52,10 +52,9 @@ pub(crate) fn prepare(gpu: u32, tf32: bool) -> Result<()> {
             "libtorch can use {gpus} GPUs; its CUDA may be newer than the driver knows (`nvidia-smi` tells the driver's)"
         )));
     }
-    PREPARED
-        .get_or_try_init(|| ffi::prepare_gpu(tf32))
-        .map_err(unavailable)?;
-    Ok(())
+    // TF32 is the first caller's choice, the check each one's own.
+    let tf32 = *PREPARED.get_or_init(|| tf32);
+    ffi::prepare_gpu(Some(gpu), tf32).map_err(unavailable)
 }
 
 /// The folder of the libtorch that this process has loaded, from its memory map.
@@ -76,7 +75,7 @@ fn load(path: &Path) -> Result<(), String> {
     }
     // SAFETY: loading a library runs its initialisers. It is the other half of the libtorch that this process has loaded,
     // and registers itself there before anyone else uses that.
-    match unsafe { Library::open(Some(path), RTLD_LAZY | RTLD_GLOBAL) } {
+    match unsafe { Library::open(Some(path), RTLD_LAZY | RTLD_LOCAL) } {
         // It stays: libtorch has pointers into it from now on.
         Ok(library) => {
             std::mem::forget(library);
@@ -126,8 +125,8 @@ mod tests {
     #[test]
     fn tf32_is_as_it_was_asked_for() {
         for tf32 in [true, false] {
-            ffi::prepare_gpu(tf32).unwrap();
-            assert_eq!(ffi::allows_tf32(), tf32);
+            ffi::prepare_gpu(None, tf32).unwrap();
+            assert_eq!(ffi::allows_tf32(), Some(tf32));
         }
     }
 }

@@ -5,12 +5,24 @@ use std::path::PathBuf;
 use spark_classify_core::backend::check_len;
 use spark_classify_core::error::{Error, Result};
 use spark_classify_core::model::{DataFormat, PreprocessorConfig};
-use spark_classify_core::{DeviceBackend, Lane, SampleTable};
+use spark_classify_core::{Device, DeviceBackend, Lane, SampleTable};
 use tch::Kind;
 
 use crate::backend::{not_torch_script, KINDS};
-use crate::ffi::{self, Images, Module, Reason};
+use crate::ffi::{self, Images, Module, Reason, Use};
 use crate::ENGINE;
+
+/// The sizes of runs. Plans for convolutions are made for each, and kept by each thread.
+const RUN_SIZES: [usize; 9] = [1, 4, 8, 16, 32, 64, 96, 128, 192];
+
+/// The numbers that a model computes with on a GPU.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct DevicePrecision {
+    /// Whether the module is converted to bfloat16.
+    pub(crate) bf16: bool,
+    /// Whether float32 may be multiplied in TF32.
+    pub(crate) tf32: bool,
+}
 
 /// A loaded model that takes pixels. All lanes share the module and so its weights.
 #[derive(Debug)]
@@ -33,9 +45,16 @@ impl TorchOnDevice {
         preprocessor: &PreprocessorConfig,
         samples: &SampleTable,
         gpu: Option<u32>,
-        bf16: bool,
+        precision: DevicePrecision,
     ) -> Result<Self> {
-        let module = Module::load(&path, gpu, bf16).map_err(|reason| not_torch_script(&path, &reason))?;
+        let DevicePrecision { bf16, tf32 } = precision;
+        let module = Module::load(&path, Use::Lanes { gpu, tf32 }, bf16).map_err(|reason| match gpu {
+            Some(gpu) if ffi::device_failed() => Error::Device {
+                device: Device::Cuda(gpu),
+                reason: format!("the model cannot be loaded: {reason}"),
+            },
+            _ => not_torch_script(&path, &reason),
+        })?;
         let (height, width) = preprocessor.input_size();
         let mut model = Self {
             module,
@@ -82,6 +101,11 @@ impl TorchOnDevice {
 impl DeviceBackend for TorchOnDevice {
     fn classes(&self) -> usize {
         self.classes
+    }
+
+    fn run_sizes(&self, largest: usize) -> Vec<usize> {
+        let smaller = RUN_SIZES.into_iter().filter(|size| *size < largest);
+        smaller.chain([largest]).collect()
     }
 
     fn lane(&self, images: usize) -> Result<Box<dyn Lane + '_>> {

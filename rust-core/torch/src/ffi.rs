@@ -30,13 +30,22 @@ struct CLane {
 extern "C" {
     fn spark_classify_torch_error() -> *const c_char;
     fn spark_classify_torch_config() -> *const c_char;
-    fn spark_classify_torch_load(path: *const c_char, gpu: c_int, bf16: bool) -> *mut CModule;
+    fn spark_classify_torch_device_failed() -> bool;
+    fn spark_classify_torch_load(
+        path: *const c_char,
+        bf16: bool,
+        for_lanes: bool,
+        gpu: c_int,
+        tf32: bool,
+    ) -> *mut CModule;
+    #[cfg(test)]
+    fn spark_classify_torch_tf32_convolutions(module: *const CModule) -> i64;
     fn spark_classify_torch_free(module: *mut CModule);
     fn spark_classify_torch_forward(module: *const CModule, input: *const C_tensor) -> *mut C_tensor;
     fn spark_classify_torch_gpus() -> c_int;
-    fn spark_classify_torch_prepare_gpu(tf32: bool) -> bool;
+    fn spark_classify_torch_prepare_gpu(gpu: c_int, tf32: bool) -> bool;
     #[cfg(test)]
-    fn spark_classify_torch_allows_tf32() -> bool;
+    fn spark_classify_torch_allows_tf32() -> c_int;
     fn spark_classify_torch_lane(
         module: *const CModule,
         images: i64,
@@ -64,7 +73,21 @@ pub(crate) fn config() -> Result<String, Reason> {
     }
 }
 
-/// A `TorchScript` module, frozen and optimized for inference.
+/// What a module is for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Use {
+    /// Tensors of the CPU, on the threads that call.
+    Tensors,
+    /// Pixels in lanes: on the GPU of this number, or on the CPU for tests.
+    Lanes {
+        /// Whose memory it is loaded into.
+        gpu: Option<u32>,
+        /// Whether its convolutions may use TF32.
+        tf32: bool,
+    },
+}
+
+/// A `TorchScript` module, frozen for inference.
 #[derive(Debug)]
 pub(crate) struct Module(NonNull<CModule>);
 
@@ -75,13 +98,24 @@ unsafe impl Send for Module {}
 unsafe impl Sync for Module {}
 
 impl Module {
-    /// Loads the `TorchScript` file at `path` on the CPU, or on the GPU of this number; with `bf16` converted to bfloat16.
-    pub(crate) fn load(path: &Path, gpu: Option<u32>, bf16: bool) -> Result<Self, Reason> {
+    /// Loads the `TorchScript` file at `path` for `use_`; with `bf16` converted to bfloat16.
+    pub(crate) fn load(path: &Path, use_: Use, bf16: bool) -> Result<Self, Reason> {
         let path = CString::new(path.as_os_str().as_encoded_bytes()).map_err(|cause| cause.to_string())?;
+        let (for_lanes, gpu, tf32) = match use_ {
+            Use::Tensors => (false, None, false),
+            Use::Lanes { gpu, tf32 } => (true, gpu, tf32),
+        };
         let gpu = gpu.map_or(-1, |gpu| gpu as c_int);
         // SAFETY: `path` is a null-terminated string that outlives the call; the function catches every exception.
-        let module = unsafe { spark_classify_torch_load(path.as_ptr(), gpu, bf16) };
+        let module = unsafe { spark_classify_torch_load(path.as_ptr(), bf16, for_lanes, gpu, tf32) };
         NonNull::new(module).map(Self).ok_or_else(last_error)
+    }
+
+    /// How many convolutions may use TF32.
+    #[cfg(test)]
+    pub(crate) fn tf32_convolutions(&self) -> i64 {
+        // SAFETY: the module is alive as long as `self`; the function only reads it and catches every exception.
+        unsafe { spark_classify_torch_tf32_convolutions(self.0.as_ptr()) }
     }
 
     /// Runs the module on one tensor and returns its logits, contiguous in memory, which they may share with the input.
@@ -110,21 +144,33 @@ pub(crate) fn gpus() -> u32 {
     unsafe { spark_classify_torch_gpus() }.try_into().unwrap_or(0)
 }
 
-/// Says once in a process how libtorch is to use GPUs.
-pub(crate) fn prepare_gpu(tf32: bool) -> Result<(), Reason> {
-    // SAFETY: takes a number, catches every exception, and changes settings that no run of a module on the CPU reads.
-    if unsafe { spark_classify_torch_prepare_gpu(tf32) } {
+/// Makes sure that a GPU can be used, and says once in a process whether matrix products on GPUs may use TF32; without a
+/// GPU, for tests, only the latter.
+pub(crate) fn prepare_gpu(gpu: Option<u32>, tf32: bool) -> Result<(), Reason> {
+    let gpu = gpu.map_or(-1, |gpu| gpu as c_int);
+    // SAFETY: takes numbers, catches every exception, and changes settings that concern work on GPUs only.
+    if unsafe { spark_classify_torch_prepare_gpu(gpu, tf32) } {
         Ok(())
     } else {
         Err(last_error())
     }
 }
 
-/// Whether [`prepare_gpu`] has allowed TF32.
+/// Whether the device was the cause of this thread's last failure: its memory, or its state.
+pub(crate) fn device_failed() -> bool {
+    // SAFETY: takes nothing and reads a number of this thread.
+    unsafe { spark_classify_torch_device_failed() }
+}
+
+/// Whether [`prepare_gpu`] has allowed TF32; `None` where libtorch's answers contradict each other.
 #[cfg(test)]
-pub(crate) fn allows_tf32() -> bool {
+pub(crate) fn allows_tf32() -> Option<bool> {
     // SAFETY: takes nothing and catches every exception.
-    unsafe { spark_classify_torch_allows_tf32() }
+    match unsafe { spark_classify_torch_allows_tf32() } {
+        0 => Some(false),
+        1 => Some(true),
+        _ => None,
+    }
 }
 
 /// The number of a kind among libtorch's scalar types (c10/core/ScalarType.h), of which these are asked for here.

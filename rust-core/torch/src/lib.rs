@@ -24,7 +24,7 @@ use spark_classify_core::model::ModelDirectory;
 use spark_classify_core::{cpu, Precision, SampleTable};
 
 use crate::backend::TorchBackend;
-use crate::device::TorchOnDevice;
+use crate::device::{DevicePrecision, TorchOnDevice};
 
 /// The engine's name in SQL, configuration and errors.
 const ENGINE: &str = "pytorch";
@@ -86,8 +86,17 @@ impl Engine for TorchEngine {
         let name = spark_classify_core::cuda::gpu(gpu)?;
         runtime::version()?;
         cuda::prepare(gpu, options.gpu.tf32)?;
-        let bf16 = options.precision == Precision::Bf16;
-        let backend = TorchOnDevice::load(model.file(MODEL_FILE)?, model.preprocessor(), samples, Some(gpu), bf16)?;
+        let precision = DevicePrecision {
+            bf16: options.precision == Precision::Bf16,
+            tf32: options.gpu.tf32,
+        };
+        let backend = TorchOnDevice::load(
+            model.file(MODEL_FILE)?,
+            model.preprocessor(),
+            samples,
+            Some(gpu),
+            precision,
+        )?;
         log::info!("libtorch uses GPU {gpu}, {name}");
         Ok(Arc::new(backend))
     }

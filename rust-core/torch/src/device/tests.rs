@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use spark_classify_core::{Backend, ModelDirectory};
-use tch::{CModule, Device, Tensor};
+use tch::{CModule, Tensor};
 
 use super::*;
 use crate::backend::TorchBackend;
@@ -27,7 +27,7 @@ fn traced(name: &str, fields: &str, kind: Kind, forward: impl Fn(&Tensor) -> Ten
     } else {
         [1, 128, 128, 3]
     };
-    let example = Tensor::zeros(example, (kind, Device::Cpu));
+    let example = Tensor::zeros(example, (kind, tch::Device::Cpu));
     CModule::create_by_tracing("Traced", "forward", &[example], &mut |inputs| vec![forward(&inputs[0])])
         .unwrap()
         .save(directory.join("model.pt"))
@@ -41,7 +41,14 @@ fn difference(directory: &Path, bf16: bool) -> f32 {
     let (file, preprocessor) = (model.file("model.pt").unwrap(), model.preprocessor());
     let samples = SampleTable::new(preprocessor);
     let of_tensors = TorchBackend::load(file.clone(), preprocessor, bf16).unwrap();
-    let of_pixels = TorchOnDevice::load(file, preprocessor, &samples, None, bf16).unwrap();
+    let of_pixels = TorchOnDevice::load(
+        file,
+        preprocessor,
+        &samples,
+        None,
+        DevicePrecision { bf16, tf32: false },
+    )
+    .unwrap();
     let classes = of_pixels.classes();
     assert_eq!(of_tensors.classes(), classes);
     let image = 3 * of_pixels.height * of_pixels.width;
@@ -89,6 +96,29 @@ fn the_projects_model_takes_pixels() {
 }
 
 #[test]
+fn tf32_is_not_what_the_trace_says() {
+    // The project's module was traced with TF32 allowed.
+    let model = ModelDirectory::open(&project_model()).unwrap();
+    let convolutions = |tf32| {
+        let use_ = Use::Lanes { gpu: None, tf32 };
+        let module = Module::load(&model.file("model.pt").unwrap(), use_, false).unwrap();
+        module.tf32_convolutions()
+    };
+    assert_eq!((convolutions(false), convolutions(true)), (0, 4));
+}
+
+#[test]
+fn runs_have_few_sizes() {
+    let model = ModelDirectory::open(&project_model()).unwrap();
+    let samples = SampleTable::new(model.preprocessor());
+    let file = model.file("model.pt").unwrap();
+    let loaded = TorchOnDevice::load(file, model.preprocessor(), &samples, None, DevicePrecision::default()).unwrap();
+    assert_eq!(loaded.run_sizes(1), [1]);
+    assert_eq!(loaded.run_sizes(10), [1, 4, 8, 10]);
+    assert_eq!(loaded.run_sizes(256).last(), Some(&256));
+}
+
+#[test]
 fn a_model_with_its_channels_last_takes_pixels() {
     let fields = r#""data_format": "channels_last", "#;
     let directory = traced("last", fields, Kind::Float, means_of_channels([1, 2], Kind::Float));
@@ -115,7 +145,8 @@ fn more_images_than_a_lane_has_room_for_are_refused() {
     let model = ModelDirectory::open(&project_model()).unwrap();
     let samples = SampleTable::new(model.preprocessor());
     let file = model.file("model.pt").unwrap();
-    let on_device = TorchOnDevice::load(file, model.preprocessor(), &samples, None, false).unwrap();
+    let on_device =
+        TorchOnDevice::load(file, model.preprocessor(), &samples, None, DevicePrecision::default()).unwrap();
     let mut lane = on_device.lane(2).unwrap();
     let error = lane.run(3, &mut [0.0; 9]).unwrap_err().to_string();
     assert!(
