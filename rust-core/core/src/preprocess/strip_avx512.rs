@@ -133,13 +133,11 @@ impl<'a> Strip<'a> {
         let inside = ((length + COLUMNS * 3).saturating_sub(16) / (COLUMNS * 3)).clamp(next, self.end);
         let turned = &mut self.turned[next - first..self.end - first];
         for (part, rows) in self.rows.as_chunks::<TURNED_ROWS>().0.iter().enumerate() {
-            let part = 2 * part;
-            for (to, four) in turned.iter_mut().zip(next..inside) {
-                [to[part], to[part + 1]] = turn(rows, four * COLUMNS * 3);
-            }
-            for (to, four) in turned.iter_mut().zip(next..).skip(inside - next) {
-                let ends = ends(rows, four * COLUMNS * 3);
-                [to[part], to[part + 1]] = turn(&ends.each_ref().map(<[u8; 16]>::as_slice), 0);
+            let (whole, ends) = turned.split_at_mut(inside - next);
+            turn(rows, next, whole, part);
+            for (to, four) in ends.chunks_mut(1).zip(inside..) {
+                let ends = padded_ends(rows, four * COLUMNS * 3);
+                turn(&ends.each_ref().map(<[u8; 16]>::as_slice), 0, to, part);
             }
         }
     }
@@ -147,7 +145,7 @@ impl<'a> Strip<'a> {
 
 /// What the rows have from byte `at` on, with zeros behind it.
 #[cold]
-fn ends(rows: &[&[u8]; TURNED_ROWS], at: usize) -> [[u8; 16]; TURNED_ROWS] {
+fn padded_ends(rows: &[&[u8]; TURNED_ROWS], at: usize) -> [[u8; 16]; TURNED_ROWS] {
     rows.map(|row| {
         let mut padded = [0; 16];
         let rest = row.get(at..).unwrap_or_default();
@@ -169,27 +167,34 @@ fn add(sums: &mut [Sums; VECTORS], turned: &[Column], [low, middle, high]: [&[[i
     }
 }
 
-/// Four columns of eight rows, of each row the 12 bytes from byte `at` on.
+/// Fours of columns from the one `first` on, of eight rows: the first or the second `part` of a strip. Beyond a row's
+/// last column that is turned, there are four bytes more.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-fn turn(rows: &[&[u8]; TURNED_ROWS], at: usize) -> [__m512i; 2] {
+fn turn(rows: &[&[u8]; TURNED_ROWS], first: usize, turned: &mut [Column], part: usize) {
     let by_channel = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11, -1, -1, -1, -1));
-    // One check does for all rows.
-    let end = rows.iter().map(|row| row.len()).min().unwrap_or(0);
-    assert!(at + 16 <= end, "rows are too short to be turned");
-    let row = |index: usize| {
-        #[allow(unsafe_code)]
-        // SAFETY: the row has the 16 bytes from `at` on that are read, checked above, and they need no alignment.
-        unsafe {
-            _mm_loadu_si128(rows[index].as_ptr().add(at).cast())
-        }
-    };
-    let four_rows = |first| {
-        let one = _mm512_castsi128_si512(row(first));
-        let two = _mm512_inserti32x4::<1>(one, row(first + 1));
-        let three = _mm512_inserti32x4::<2>(two, row(first + 2));
-        let four = _mm512_inserti32x4::<3>(three, row(first + 3));
-        _mm512_shuffle_epi8(four, by_channel)
-    };
-    [four_rows(0), four_rows(4)]
+    let end = (first + turned.len()) * COLUMNS * 3 + 4;
+    assert!(
+        turned.is_empty() || rows.iter().all(|row| end <= row.len()),
+        "rows are too short to be turned"
+    );
+    let rows = rows.each_ref().map(|row| row.as_ptr());
+    for (to, four) in turned.iter_mut().zip(first..) {
+        let row = |index: usize| {
+            #[allow(unsafe_code)]
+            // SAFETY: the row has the 16 bytes that are read, since those of the last four columns end at `end`, checked
+            // above; they need no alignment.
+            unsafe {
+                _mm_loadu_si128(rows[index].add(four * COLUMNS * 3).cast())
+            }
+        };
+        let four_rows = |first| {
+            let one = _mm512_castsi128_si512(row(first));
+            let two = _mm512_inserti32x4::<1>(one, row(first + 1));
+            let three = _mm512_inserti32x4::<2>(two, row(first + 2));
+            _mm512_shuffle_epi8(_mm512_inserti32x4::<3>(three, row(first + 3)), by_channel)
+        };
+        to[2 * part] = four_rows(0);
+        to[2 * part + 1] = four_rows(4);
+    }
 }
