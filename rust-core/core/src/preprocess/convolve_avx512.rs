@@ -37,7 +37,7 @@ pub(super) fn resize_width(view: View<'_>, weights: &Weights, origin: usize, out
             for (column, (first, bytes)) in columns.iter_mut().zip(weights.by_ref()) {
                 *column = strip.convolve(first - origin, bytes);
             }
-            let rows = Strip::pack(columns);
+            let rows = Strip::pack(&columns);
             for (row, samples) in to.chunks_exact_mut(row_length).zip(rows.as_chunks::<16>().0) {
                 if let Some(samples) = samples.first_chunk::<{ COLUMNS * 3 }>() {
                     copy_start(samples, &mut row[at..]);

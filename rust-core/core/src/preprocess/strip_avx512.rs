@@ -92,7 +92,7 @@ impl<'a> Strip<'a> {
     /// The rows of four columns that `convolve` gave, from top to bottom: 12 bytes and four of no meaning each.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-    pub(super) fn pack(columns: [Column; COLUMNS]) -> [u8; ROWS * 16] {
+    pub(super) fn pack(columns: &[Column; COLUMNS]) -> [u8; ROWS * 16] {
         let order = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
         let [a, b, c, d] = columns;
         let mut rows = [0; ROWS * 16];
