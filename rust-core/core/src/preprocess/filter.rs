@@ -18,6 +18,8 @@ pub(super) struct Weights {
     /// The same in two parts, with a zero before and after those of each output sample.
     upper: Vec<i16>,
     lower: Vec<i16>,
+    /// The same in signed bytes, the lowest first, with three zeros before and after those of each output sample.
+    bytes: [Vec<i8>; 3],
 }
 
 /// The weights of an output sample as upper * 2^[`LOWER_BITS`] + lower, with a zero before and after them.
@@ -32,6 +34,17 @@ impl<'a> Parts<'a> {
     pub(super) fn pairs(self, skip: usize) -> (&'a [[i16; 2]], &'a [[i16; 2]]) {
         let pairs = |parts: &'a [i16]| parts[skip..].as_chunks().0;
         (pairs(self.upper), pairs(self.lower))
+    }
+}
+
+/// The weights of an output sample as the sum of bytes\[n\] * 2^(8 n), with three zeros before and after them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bytes<'a>([&'a [i8]; 3]);
+
+impl<'a> Bytes<'a> {
+    /// The weights in fours, from the `skip`ped one on; the zeros count.
+    pub(super) fn fours(self, skip: usize) -> [&'a [[i8; 4]]; 3] {
+        self.0.map(|bytes| bytes[skip..].as_chunks().0)
     }
 }
 
@@ -83,12 +96,13 @@ impl Weights {
             values,
             upper: Vec::new(),
             lower: Vec::new(),
+            bytes: Default::default(),
         };
         weights.split();
         weights
     }
 
-    /// Fills the parts. The upper one fits: weights have a sum of 1, and no filter has one above 2.
+    /// Fills the parts and the bytes. The highest ones fit: weights have a sum of 1, and no filter has one above 1.9.
     fn split(&mut self) {
         let padded = self.values.len() + 2 * self.outputs();
         let (mut upper, mut lower) = (Vec::with_capacity(padded), Vec::with_capacity(padded));
@@ -99,6 +113,18 @@ impl Weights {
             }
         }
         (self.upper, self.lower) = (upper, lower);
+        let mut bytes = [const { Vec::new() }; 3];
+        for (_, weights) in self.iter() {
+            for weight in [0; 3].iter().chain(weights).chain(&[0; 3]) {
+                let mut rest = *weight;
+                for bytes in &mut bytes {
+                    let low = rest as i8;
+                    bytes.push(low);
+                    rest = (rest - i32::from(low)) >> 8;
+                }
+            }
+        }
+        self.bytes = bytes;
     }
 
     /// For every output sample: its first input sample and its weights.
@@ -117,6 +143,17 @@ impl Weights {
                 lower: &self.lower[range],
             };
             (pair[0].first, parts)
+        })
+    }
+
+    /// For every output sample: its first input sample, and its weights in bytes.
+    pub(super) fn iter_bytes(&self) -> impl ExactSizeIterator<Item = (usize, Bytes<'_>)> {
+        self.taps.windows(2).enumerate().map(|(output, pair)| {
+            let range = pair[0].start + 6 * output..pair[1].start + 6 * (output + 1);
+            (
+                pair[0].first,
+                Bytes(self.bytes.each_ref().map(|bytes| &bytes[range.clone()])),
+            )
         })
     }
 

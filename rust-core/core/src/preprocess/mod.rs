@@ -10,6 +10,8 @@ mod color;
 mod convolve;
 #[cfg(target_arch = "x86_64")]
 mod convolve_avx2;
+#[cfg(target_arch = "x86_64")]
+mod convolve_avx512;
 mod decode;
 mod exif;
 mod filter;
@@ -26,6 +28,8 @@ mod png_rows;
 mod resize;
 #[cfg(target_arch = "x86_64")]
 mod strip_avx2;
+#[cfg(target_arch = "x86_64")]
+mod strip_avx512;
 mod tiff;
 mod tiff_directory;
 mod tiff_fax;

@@ -20,7 +20,7 @@ use crate::model::Resampling;
 pub(super) struct View<'a> {
     pixels: &'a [u8],
     /// Bytes from the beginning of a row to that of the next.
-    stride: usize,
+    pub(super) stride: usize,
     /// Bytes of a row.
     pub(super) row_length: usize,
     pub(super) height: usize,

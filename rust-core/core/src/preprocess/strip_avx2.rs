@@ -4,10 +4,10 @@
 //! in, and no more than a few thousand bytes ahead, which stay in the first-level cache.
 
 use std::arch::x86_64::{
-    __m128i, __m256i, _mm256_add_epi32, _mm256_and_si256, _mm256_castsi128_si256, _mm256_inserti128_si256,
-    _mm256_packs_epi32, _mm256_packus_epi16, _mm256_set1_epi16, _mm256_setr_epi8, _mm256_setzero_si256,
-    _mm256_shuffle_epi8, _mm256_srli_epi16, _mm256_unpackhi_epi32, _mm256_unpackhi_epi64, _mm256_unpacklo_epi32,
-    _mm256_unpacklo_epi64, _mm_loadu_si128,
+    __m256i, _mm256_add_epi32, _mm256_and_si256, _mm256_castsi128_si256, _mm256_inserti128_si256, _mm256_packs_epi32,
+    _mm256_packus_epi16, _mm256_set1_epi16, _mm256_setr_epi8, _mm256_setzero_si256, _mm256_shuffle_epi8,
+    _mm256_srli_epi16, _mm256_unpackhi_epi32, _mm256_unpackhi_epi64, _mm256_unpacklo_epi32, _mm256_unpacklo_epi64,
+    _mm_loadu_si128,
 };
 
 use super::convolve_avx2::{bytes_of, round, Pair, Sums};
@@ -21,6 +21,9 @@ pub(super) const COLUMNS: usize = 4;
 
 /// Pairs of columns that are kept, an even number.
 const CAPACITY: usize = 168;
+
+/// Pairs of columns that are there for certain when the first one that is kept has to be even.
+const WIDEST: usize = CAPACITY - 1;
 
 /// For the channels red, green and blue, the samples of two columns side by side as numbers of 16 bits, of eight rows
 /// from top to bottom.
@@ -59,15 +62,20 @@ impl<'a> Strip<'a> {
         let mut sums = [_mm256_setzero_si256(); 3];
         // Where the window begins with the second column of a pair, the first one is multiplied by the leading zero.
         let (upper, lower) = parts.pairs(1 - first % 2);
-        for (upper, lower) in upper.chunks(CAPACITY).zip(lower.chunks(CAPACITY)) {
+        if upper.len() <= WIDEST {
             self.turn_to(at, upper.len());
-            let more = convolve(&self.turned[at - self.start..][..upper.len()], upper, lower);
-            sums = [
-                _mm256_add_epi32(sums[0], more[0]),
-                _mm256_add_epi32(sums[1], more[1]),
-                _mm256_add_epi32(sums[2], more[2]),
-            ];
-            at += upper.len();
+            sums = convolve(&self.turned[at - self.start..][..upper.len()], upper, lower);
+        } else {
+            for (upper, lower) in upper.chunks(WIDEST).zip(lower.chunks(WIDEST)) {
+                self.turn_to(at, upper.len());
+                let more = convolve(&self.turned[at - self.start..][..upper.len()], upper, lower);
+                sums = [
+                    _mm256_add_epi32(sums[0], more[0]),
+                    _mm256_add_epi32(sums[1], more[1]),
+                    _mm256_add_epi32(sums[2], more[2]),
+                ];
+                at += upper.len();
+            }
         }
         let blue = round(sums[2]);
         _mm256_packus_epi16(
@@ -76,34 +84,52 @@ impl<'a> Strip<'a> {
         )
     }
 
-    /// Makes sure that `count` pairs of columns from the pair `first` on are there, no more than `CAPACITY`.
+    /// Makes sure that `count` pairs of columns from the pair `first` on are there, no more than `WIDEST`.
+    #[inline]
     #[target_feature(enable = "avx2")]
     fn turn_to(&mut self, first: usize, count: usize) {
-        if first < self.start || first + count > self.start + CAPACITY {
-            (self.start, self.end) = (first, first);
-        }
-        while self.end < first + count {
-            let at = self.end * 6;
-            let four = if at + 16 <= self.rows[0].len() {
-                turn(&self.rows, at)
-            } else {
-                turn(&self.ends(at).each_ref().map(<[u8; 16]>::as_slice), 0)
-            };
-            self.turned[self.end - self.start..][..2].copy_from_slice(&four);
-            self.end += 2;
+        if first < self.start || first + count > self.end {
+            self.turn_from(first - first % 2);
         }
     }
 
-    /// What the rows have from byte `at` on, with zeros behind it.
-    #[cold]
-    fn ends(&self, at: usize) -> [[u8; 16]; ROWS] {
-        self.rows.map(|row| {
-            let mut padded = [0; 16];
-            let rest = row.get(at..).unwrap_or_default();
-            padded[..rest.len()].copy_from_slice(rest);
-            padded
-        })
+    /// Keeps the pairs of columns from the even one `first` on, and turns as many more as there is room for, or up to
+    /// the end of the rows.
+    #[inline(never)]
+    #[target_feature(enable = "avx2")]
+    fn turn_from(&mut self, first: usize) {
+        let length = self.rows[0].len();
+        let next = if (self.start..self.end).contains(&first) {
+            self.turned.copy_within(first - self.start..self.end - self.start, 0);
+            self.end
+        } else {
+            first
+        };
+        self.start = first;
+        self.end = (length.div_ceil(COLUMNS * 3) * 2).min(first + CAPACITY);
+        // Sixteen bytes are read of each row for every twelve.
+        let inside = ((length + COLUMNS * 3).saturating_sub(16) / (COLUMNS * 3) * 2).clamp(next, self.end);
+        let (whole, ends) = self.turned[next - first..self.end - first].split_at_mut(inside - next);
+        turn(&self.rows, next * 6, whole);
+        for (to, pair) in ends.chunks_mut(2).zip((inside..).step_by(2)) {
+            turn(
+                &padded_ends(&self.rows, pair * 6).each_ref().map(<[u8; 16]>::as_slice),
+                0,
+                to,
+            );
+        }
     }
+}
+
+/// What the rows have from byte `at` on, with zeros behind it.
+#[cold]
+fn padded_ends(rows: &[&[u8]; ROWS], at: usize) -> [[u8; 16]; ROWS] {
+    rows.map(|row| {
+        let mut padded = [0; 16];
+        let rest = row.get(at..).unwrap_or_default();
+        padded[..rest.len()].copy_from_slice(rest);
+        padded
+    })
 }
 
 /// The sums of samples times weights for the three channels.
@@ -119,32 +145,47 @@ fn convolve(samples: &[ColumnPair], upper: &[[i16; 2]], lower: &[[i16; 2]]) -> [
     [red.total(), green.total(), blue.total()]
 }
 
-/// Four columns, from byte `at` of the rows on, where there are 16 bytes.
+/// Fours of columns from byte `at` of the rows on. Beyond the last column that is turned, there are four bytes more.
+#[inline]
 #[target_feature(enable = "avx2")]
-fn turn(rows: &[&[u8]; ROWS], at: usize) -> [ColumnPair; 2] {
+fn turn(rows: &[&[u8]; ROWS], at: usize, turned: &mut [ColumnPair]) {
     // Of each channel the bytes of the first, third, second and fourth pixel.
     let order = _mm256_setr_epi8(
         0, 6, 3, 9, 1, 7, 4, 10, 2, 8, 5, 11, -1, -1, -1, -1, 0, 6, 3, 9, 1, 7, 4, 10, 2, 8, 5, 11, -1, -1, -1, -1,
     );
-    let row = |index: usize| load(&rows[index][at..].as_chunks().0[0]);
-    let two_rows = |index| {
-        let low = _mm256_castsi128_si256(row(index));
-        _mm256_shuffle_epi8(_mm256_inserti128_si256::<1>(low, row(index + 4)), order)
-    };
-    let [red, green, blue, _] = transpose([two_rows(0), two_rows(1), two_rows(2), two_rows(3)]);
     let first = _mm256_set1_epi16(0xff);
-    [
-        [
+    let (fours, _) = turned.as_chunks_mut::<2>();
+    let end = at + fours.len() * COLUMNS * 3 + 4;
+    assert!(
+        fours.is_empty() || rows.iter().all(|row| end <= row.len()),
+        "rows are too short to be turned"
+    );
+    let rows = rows.each_ref().map(|row| row.as_ptr());
+    for (to, at) in fours.iter_mut().zip((at..).step_by(COLUMNS * 3)) {
+        let row = |index: usize| {
+            #[allow(unsafe_code)]
+            // SAFETY: the row has the 16 bytes that are read, since those of the last four columns end at `end`, checked
+            // above; they need no alignment.
+            unsafe {
+                _mm_loadu_si128(rows[index].add(at).cast())
+            }
+        };
+        let two_rows = |index| {
+            let low = _mm256_castsi128_si256(row(index));
+            _mm256_shuffle_epi8(_mm256_inserti128_si256::<1>(low, row(index + 4)), order)
+        };
+        let [red, green, blue, _] = transpose([two_rows(0), two_rows(1), two_rows(2), two_rows(3)]);
+        to[0] = [
             _mm256_and_si256(red, first),
             _mm256_and_si256(green, first),
             _mm256_and_si256(blue, first),
-        ],
-        [
+        ];
+        to[1] = [
             _mm256_srli_epi16::<8>(red),
             _mm256_srli_epi16::<8>(green),
             _mm256_srli_epi16::<8>(blue),
-        ],
-    ]
+        ];
+    }
 }
 
 /// The rows of four columns that `Strip::convolve` gave, from top to bottom.
@@ -183,13 +224,4 @@ fn transpose([a, b, c, d]: [__m256i; 4]) -> [__m256i; 4] {
         _mm256_unpacklo_epi64(ab_high, cd_high),
         _mm256_unpackhi_epi64(ab_high, cd_high),
     ]
-}
-
-#[target_feature(enable = "avx2")]
-fn load(bytes: &[u8; 16]) -> __m128i {
-    #[allow(unsafe_code)]
-    // SAFETY: the array has the 16 bytes that are read, and they need no alignment.
-    unsafe {
-        _mm_loadu_si128(bytes.as_ptr().cast())
-    }
 }
