@@ -18,13 +18,12 @@ SECONDS = 3.0
 
 
 def torch_run(model: Path, device: str, shape: tuple[int, ...]) -> Callable[[], object]:
+    import frozen
     import torch
 
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
-    module = torch.jit.freeze(torch.jit.load(str(model / "model.pt"), map_location=device).eval())
     if device == "cpu":
         torch.set_num_threads(1)
-        module = torch.jit.optimize_for_inference(module)
+    module = frozen.load(model, device)
     batch = torch.zeros(shape, device=device)
 
     def run() -> object:
