@@ -8,7 +8,7 @@ import torch
 
 
 def load(model: Path, device: str) -> torch.jit.ScriptModule:
-    """The frozen module of a model directory. A trace fixes whether convolutions may use TF32; that is changed in it."""
+    """The frozen module of a model directory. A trace fixes whether convolutions may use TF32, so it is changed."""
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     module = torch.jit.freeze(torch.jit.load(str(model / "model.pt"), map_location=device).eval())
     if device == "cpu":
