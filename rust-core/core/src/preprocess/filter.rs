@@ -325,3 +325,44 @@ impl WeightsCache {
         Some(weights)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_and_bytes_add_up_to_the_weights() {
+        let filters = [
+            Resampling::Box,
+            Resampling::Bilinear,
+            Resampling::Hamming,
+            Resampling::Bicubic,
+            Resampling::Lanczos,
+            Resampling::Mks2013,
+            Resampling::Mks2021,
+        ];
+        for source in 1..60 {
+            for resized in (1..300).filter(|resized| *resized != source) {
+                let axis = Axis {
+                    source,
+                    resized,
+                    window: 0..resized,
+                    offset: 0,
+                    output: resized,
+                };
+                for filter in filters.into_iter().filter_map(Filter::of) {
+                    let weights = Weights::new(filter, &axis);
+                    let together = weights.iter().zip(weights.iter_parts()).zip(weights.iter_bytes());
+                    for (((_, values), (_, parts)), (_, Bytes([low, middle, high]))) in together {
+                        for (at, value) in values.iter().enumerate() {
+                            let (upper, lower) = (parts.upper[at + 1], parts.lower[at + 1]);
+                            assert_eq!(*value, (i32::from(upper) << LOWER_BITS) + i32::from(lower));
+                            let [low, middle, high] = [low, middle, high].map(|bytes| i32::from(bytes[at + 3]));
+                            assert_eq!(*value, (high << 16) + (middle << 8) + low, "{source} to {resized}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
