@@ -1,12 +1,12 @@
 package io.sparkclassify.execution
 
-import java.io.{FileNotFoundException, IOException}
+import java.io.{File, FileInputStream, FileNotFoundException, IOException}
 
 import io.sparkclassify.ClassifyErrors
 import io.sparkclassify.conf.{ClassifyConf, ImageSpec}
 import io.sparkclassify.expressions.ImageSource
 import org.apache.hadoop.conf.Configuration
-import org.apache.hadoop.fs.{FSDataInputStream, FileStatus, FileSystem, LocalFileSystem, Path}
+import org.apache.hadoop.fs.{FSDataInputStream, FileStatus, FileSystem, LocalFileSystem, Path, RawLocalFileSystem}
 import org.apache.hadoop.util.functional.FutureIO
 
 /**
@@ -57,21 +57,43 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration) {
   private def readFile(path: String): Either[BadImage, ImageBytes] =
     try {
       val file = new Path(directory, path)
-      val fileSystem = ImageReader.direct(file.getFileSystem(configuration), file)
-      val status = fileSystem.getFileStatus(file)
-      if (status.isDirectory) Left(BadImage.unreadable(path, "it is a directory"))
-      else {
-        sized(path, status.getLen).flatMap { _ =>
-          val stream = ImageReader.open(fileSystem, file, status)
-          try content(path, stream, status.getLen)
-          finally stream.close()
-        }
+      ImageReader.direct(file.getFileSystem(configuration), file) match {
+        case local: RawLocalFileSystem if local.getClass == classOf[RawLocalFileSystem] =>
+          readLocal(path, local.pathToFile(file))
+        case other => readRemote(path, other, file)
       }
     } catch {
       case e: FileNotFoundException =>
         Left(BadImage.unreadable(path, s"the file does not exist (${e.getMessage})"))
       case e @ (_: IOException | _: IllegalArgumentException | _: UnsupportedOperationException) =>
         Left(BadImage.unreadable(path, Option(e.getMessage).getOrElse(e.toString)))
+    }
+
+  private def readRemote(path: String, fileSystem: FileSystem, file: Path): Either[BadImage, ImageBytes] = {
+    val status = fileSystem.getFileStatus(file)
+    if (status.isDirectory) ImageReader.directory(path)
+    else {
+      sized(path, status.getLen).flatMap { _ =>
+        val stream = ImageReader.open(fileSystem, file, status)
+        try content(path, stream, status.getLen)
+        finally stream.close()
+      }
+    }
+  }
+
+  /** Hadoop's way to a local file, with its status and buffers, takes longer than resizing the image. */
+  private def readLocal(path: String, file: File): Either[BadImage, ImageBytes] =
+    if (file.isDirectory) ImageReader.directory(path)
+    else {
+      val stream = new FileInputStream(file)
+      try {
+        val length = stream.getChannel.size
+        sized(path, length).flatMap { _ =>
+          val content = stream.readNBytes(length.toInt)
+          if (content.length == length) Right(ImageBytes(path, content))
+          else Left(BadImage.unreadable(path, "it has become shorter while it was read"))
+        }
+      } finally stream.close()
     }
 
   /** @param length as the file system tells it; web servers may leave it open, and then it is negative */
@@ -95,6 +117,9 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration) {
 }
 
 private object ImageReader {
+
+  private def directory(path: String): Either[BadImage, ImageBytes] =
+    Left(BadImage.unreadable(path, "it is a directory"))
 
   /**
    * The file system that reads a local file without the layer of checksums, where it has none: that is half of the work
