@@ -58,7 +58,7 @@ pub trait DeviceBackend: Send + Sync {
     /// the same time: while one computes, another one can copy.
     ///
     /// # Errors
-    /// [`Error::Device`] when the device has no room for it.
+    /// [`Error::Inference`] when there is no memory for it, on the device or page-locked on the host.
     fn lane(&self, images: usize) -> Result<Box<dyn Lane + '_>, Error>;
 }
 

@@ -10,7 +10,7 @@ use tch::{Device, Kind, TchError, Tensor};
 use crate::ffi::{Module, Reason, Use};
 use crate::{runtime, ENGINE};
 
-pub(crate) const CHANNELS: usize = 3;
+const CHANNELS: usize = 3;
 
 /// A loaded model. All threads share the module and so its weights.
 #[derive(Debug)]

@@ -123,7 +123,7 @@ impl<'a> Strip<'a> {
 
 /// What the rows have from byte `at` on, with zeros behind it.
 #[cold]
-fn padded_ends(rows: &[&[u8]; ROWS], at: usize) -> [[u8; 16]; ROWS] {
+pub(super) fn padded_ends<const COUNT: usize>(rows: &[&[u8]; COUNT], at: usize) -> [[u8; 16]; COUNT] {
     rows.map(|row| {
         let mut padded = [0; 16];
         let rest = row.get(at..).unwrap_or_default();

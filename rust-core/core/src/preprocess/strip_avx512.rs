@@ -10,6 +10,7 @@ use std::arch::x86_64::{
 
 use super::convolve_avx512::{bytes_of, Four, Sums};
 use super::filter::Bytes;
+use super::strip_avx2::padded_ends;
 
 /// Rows of a strip: the more, the less often weights are loaded; the sums still fit the registers.
 pub(super) const ROWS: usize = 4 * VECTORS;
@@ -141,17 +142,6 @@ impl<'a> Strip<'a> {
             }
         }
     }
-}
-
-/// What the rows have from byte `at` on, with zeros behind it.
-#[cold]
-fn padded_ends(rows: &[&[u8]; TURNED_ROWS], at: usize) -> [[u8; 16]; TURNED_ROWS] {
-    rows.map(|row| {
-        let mut padded = [0; 16];
-        let rest = row.get(at..).unwrap_or_default();
-        padded[..rest.len()].copy_from_slice(rest);
-        padded
-    })
 }
 
 /// Adds samples times weights.
