@@ -1,5 +1,7 @@
 package io.sparkclassify.conf
 
+import java.util.concurrent.atomic.AtomicReference
+
 import scala.jdk.CollectionConverters._
 
 import org.apache.hadoop.conf.Configuration
@@ -14,11 +16,16 @@ import org.apache.spark.sql.SparkSession
  */
 final class HadoopSettings private (private val values: Map[String, String]) extends Serializable {
 
-  /** The whole configuration, for this process. */
+  /** The whole configuration, for this process; not to be changed. */
   @transient lazy val configuration: Configuration = {
-    val configuration = new Configuration(HadoopSettings.classPath)
-    values.foreach { case (key, value) => configuration.set(key, value, "spark-classify") }
-    configuration
+    val known = HadoopSettings.last.get
+    if (known != null && known._1 == values) known._2
+    else {
+      val configuration = new Configuration(HadoopSettings.classPath)
+      values.foreach { case (key, value) => configuration.set(key, value, "spark-classify") }
+      HadoopSettings.last.set((values, configuration))
+      configuration
+    }
   }
 
   override def equals(other: Any): Boolean = other match {
@@ -40,6 +47,9 @@ object HadoopSettings {
     configuration.size
     configuration
   }
+
+  /** What this process has made last: the next task is mostly one of the same query. */
+  private val last = new AtomicReference[(Map[String, String], Configuration)]
 
   /** The settings of the session that is active on this thread; only for the driver. */
   def ofSession(): HadoopSettings = {

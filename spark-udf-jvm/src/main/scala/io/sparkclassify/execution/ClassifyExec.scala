@@ -38,11 +38,12 @@ case class ClassifyExec(inferences: Seq[ImageInference], results: Seq[Attribute]
     val bound = inferences.map(BindReferences.bindReference(_, child.output))
     val batches = BatchSpec.ofSession(conf)
     val taskMetrics = new ClassifyMetrics(metrics)
-    val columns = output
+    val columns = BindReferences.bindReferences[Expression](output, output)
     child.execute().mapPartitions { rows =>
       if (rows.isEmpty) Iterator.empty
       else {
-        val toUnsafe = UnsafeProjection.create(columns, columns)
+        // Not compiled, see ClassifyIterator.
+        val toUnsafe = InterpretedUnsafeProjection.createProjection(columns)
         new ClassifyIterator(rows, bound, batches, taskMetrics, TaskContext.get()).map(toUnsafe)
       }
     }

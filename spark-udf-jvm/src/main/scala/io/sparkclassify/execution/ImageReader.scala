@@ -1,9 +1,11 @@
 package io.sparkclassify.execution
 
-import java.io.{File, FileInputStream, FileNotFoundException, IOException}
+import java.io.{EOFException, File, FileInputStream, FileNotFoundException, IOException}
+import java.nio.ByteBuffer
 
 import io.sparkclassify.ClassifyErrors
 import io.sparkclassify.conf.{ClassifyConf, ImageSpec}
+import io.sparkclassify.engine.DirectBuffers
 import io.sparkclassify.expressions.ImageSource
 import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs.{FSDataInputStream, FileStatus, FileSystem, LocalFileSystem, Path, RawLocalFileSystem}
@@ -31,12 +33,19 @@ object BadImage {
 }
 
 /**
- * The bytes of an image.
+ * The bytes of an image, which has to be released when they are no longer needed.
  *
  * @param name
  *   what errors call it
+ * @param content
+ *   one of [[DirectBuffers]]; the bytes are those between its position and its limit
  */
-final case class ImageBytes(name: String, bytes: Array[Byte])
+final class ImageBytes(val name: String, val content: ByteBuffer) {
+  def length: Int = content.remaining
+
+  /** Gives the memory back. To be called once. */
+  def release(): Unit = DirectBuffers.release(content)
+}
 
 /**
  * Gets the bytes of images, from any file system that Hadoop knows. May be used by several threads at once.
@@ -51,7 +60,7 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration) {
   def read(source: ImageSource): Either[BadImage, ImageBytes] = source match {
     case ImageSource.File(path)            => readFile(path)
     case ImageSource.Invalid(name, reason) => Left(BadImage.undecodable(name, reason))
-    case ImageSource.Content(name, bytes)  => sized(name, bytes.length).map(_ => ImageBytes(name, bytes))
+    case ImageSource.Content(name, bytes)  => copy(name, bytes)
   }
 
   private def readFile(path: String): Either[BadImage, ImageBytes] =
@@ -87,25 +96,42 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration) {
     else {
       val stream = new FileInputStream(file)
       try {
-        val length = stream.getChannel.size
-        sized(path, length).flatMap { _ =>
-          val content = stream.readNBytes(length.toInt)
-          if (content.length == length) Right(ImageBytes(path, content))
-          else Left(BadImage.unreadable(path, "it has become shorter while it was read"))
-        }
+        val channel = stream.getChannel
+        filled(path, channel.size)(channel.read(_))
       } finally stream.close()
     }
 
   /** @param length as the file system tells it; web servers may leave it open, and then it is negative */
   private def content(path: String, stream: FSDataInputStream, length: Long): Either[BadImage, ImageBytes] =
     if (length >= 0) {
-      val content = new Array[Byte](length.toInt)
+      val chunk = ImageReader.chunks.get
       // Not at a position: streams that verify checksums open the file once more for that.
-      stream.readFully(content)
-      Right(ImageBytes(path, content))
-    } else {
-      val content = stream.readNBytes((spec.maxBytes + 1).toInt)
-      sized(path, content.length).map(_ => ImageBytes(path, content))
+      filled(path, length) { buffer =>
+        val count = stream.read(chunk, 0, math.min(chunk.length, buffer.remaining))
+        if (count > 0) buffer.put(chunk, 0, count)
+        count
+      }
+    } else copy(path, stream.readNBytes((spec.maxBytes + 1).toInt))
+
+  private def copy(name: String, bytes: Array[Byte]): Either[BadImage, ImageBytes] =
+    filled(name, bytes.length) { buffer =>
+      buffer.put(bytes)
+      bytes.length
+    }
+
+  /** @param read puts the next bytes into the buffer, and tells how many; a negative number when there are no more */
+  private def filled(name: String, length: Long)(read: ByteBuffer => Int): Either[BadImage, ImageBytes] =
+    sized(name, length).map { _ =>
+      val buffer = DirectBuffers.acquire(length.toInt)
+      try {
+        while (buffer.hasRemaining)
+          if (read(buffer) < 0) throw new EOFException(s"it ended after ${buffer.position()} of $length bytes")
+        new ImageBytes(name, buffer.flip())
+      } catch {
+        case e: Throwable =>
+          DirectBuffers.release(buffer)
+          throw e
+      }
     }
 
   private def sized(name: String, bytes: Long): Either[BadImage, Unit] =
@@ -117,6 +143,14 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration) {
 }
 
 private object ImageReader {
+  private val ChunkBytes = 64 << 10
+
+  /** Streams read into arrays. One that is used again stays in a cache, and is no garbage. */
+  private val chunks = ThreadLocal.withInitial[Array[Byte]](() => new Array(ChunkBytes))
+
+  /** Hadoop's, and Hive's in its place in Spark's distribution, which renames otherwise and reads alike. */
+  private val LocalFileSystems =
+    Set(classOf[LocalFileSystem].getName, "org.apache.hadoop.hive.ql.io.ProxyLocalFileSystem")
 
   private def directory(path: String): Either[BadImage, ImageBytes] =
     Left(BadImage.unreadable(path, "it is a directory"))
@@ -127,7 +161,7 @@ private object ImageReader {
    */
   private def direct(fileSystem: FileSystem, file: Path): FileSystem = fileSystem match {
     case local: LocalFileSystem
-        if local.getClass == classOf[LocalFileSystem] && !local.pathToFile(local.getChecksumFile(file)).exists() =>
+        if LocalFileSystems(local.getClass.getName) && !local.pathToFile(local.getChecksumFile(file)).exists() =>
       local.getRaw
     case other => other
   }

@@ -1,5 +1,6 @@
 package io.sparkclassify.execution
 
+import java.util.{Collections, IdentityHashMap}
 import java.util.concurrent.{ExecutionException, Executors, ThreadFactory, TimeUnit, TimeoutException}
 import java.util.concurrent.atomic.{AtomicInteger, LongAdder}
 
@@ -27,6 +28,8 @@ final class ReadAhead(reader: ImageReader, threads: Int, maxBytes: Long, context
   private var held = 0L
   private var asked = 0L
   private var awaited = -1L
+  private var freed = false
+  private val unreleased = Collections.newSetFromMap(new IdentityHashMap[ImageBytes, java.lang.Boolean])
 
   /** Bytes read from files so far. */
   def bytesRead: Long = fileBytes.sum
@@ -55,7 +58,21 @@ final class ReadAhead(reader: ImageReader, threads: Int, maxBytes: Long, context
       new Image(result)
   }
 
+  /** Gives an image's memory back. */
+  def release(image: ImageBytes): Unit = {
+    synchronized(unreleased.remove(image))
+    image.release()
+  }
+
+  /** Stops reading. */
   override def close(): Unit = pool.shutdownNow()
+
+  /** Gives the memory of all images back, also of those that are still being read. */
+  def free(): Unit = synchronized {
+    freed = true
+    unreleased.forEach(_.release())
+    unreleased.clear()
+  }
 
   /** Reads begin in the order of their places, so the one that is awaited always gets here, and never waits. */
   private def awaitRoom(place: Long): Unit = synchronized {
@@ -66,27 +83,33 @@ final class ReadAhead(reader: ImageReader, threads: Int, maxBytes: Long, context
     val start = System.nanoTime()
     val result = reader.read(file)
     fileNanos.add(System.nanoTime() - start)
-    result.foreach(image => fileBytes.add(image.bytes.length))
+    result.foreach(image => fileBytes.add(image.length))
     hold(result)
     result
   }
 
-  private def hold(result: Either[BadImage, ImageBytes]): Unit = synchronized {
-    held += result.fold(_ => 0, _.bytes.length)
+  private def hold(result: Either[BadImage, ImageBytes]): Unit = result.foreach { image =>
+    synchronized {
+      if (freed) image.release()
+      else {
+        held += image.length
+        unreleased.add(image)
+      }
+    }
   }
 
-  private def release(result: Either[BadImage, ImageBytes]): Unit = synchronized {
-    held -= result.fold(_ => 0, _.bytes.length)
+  private def take(result: Either[BadImage, ImageBytes]): Unit = synchronized {
+    held -= result.fold(_ => 0, _.length)
     notifyAll()
   }
 
   /** An image that has been asked for. */
   sealed class Image(result: => Either[BadImage, ImageBytes]) {
 
-    /** Its bytes, once they are there; to be called once. */
+    /** Its bytes, once they are there; to be called once. They are to be released. */
     def take(): Either[BadImage, ImageBytes] = {
       val taken = result
-      release(taken)
+      ReadAhead.this.take(taken)
       taken
     }
   }

@@ -22,19 +22,22 @@ final class RowInference(spec: ClassifySpec, input: ImageInput, shape: ResultSha
    */
   def run(value: Any): InternalRow = {
     val read = reader.read(input.image(value))
-    // A read that a killed task was interrupted in says nothing of its image.
-    Option(TaskContext.get()).foreach(TaskKill.check)
-    val result = read.flatMap { image =>
-      withModel { model =>
-        val buffers = BatchBuffers.acquire()
-        try {
-          buffers.pack(Seq(image.bytes))
-          val results = model.classify(buffers)
-          results.error(0).map(BadImage.undecodable(image.name, _)).toLeft(shape.value(results, 0))
-        } finally BatchBuffers.release(buffers)
-      }
-    }
+    val result =
+      try {
+        // A read that a killed task was interrupted in says nothing of its image.
+        Option(TaskContext.get()).foreach(TaskKill.check)
+        read.flatMap(image => withModel(classify(_, image)))
+      } finally read.foreach(_.release())
     result.fold(bad => ResultShape.bad(bad.condition, bad.reason), ResultShape.good)
+  }
+
+  private def classify(model: LoadedModel, image: ImageBytes): Either[BadImage, Any] = {
+    val buffers = BatchBuffers.acquire()
+    try {
+      buffers.pack(Seq(image.content))
+      val results = model.classify(buffers)
+      results.error(0).map(BadImage.undecodable(image.name, _)).toLeft(shape.value(results, 0))
+    } finally BatchBuffers.release(buffers)
   }
 
   private def withModel[T](use: LoadedModel => T): T = Option(TaskContext.get()) match {

@@ -1,5 +1,6 @@
 package io.sparkclassify.engine
 
+import java.nio.ByteBuffer
 import java.nio.file.Files
 
 import scala.util.Random
@@ -24,7 +25,7 @@ class EvictionSuite extends SharedSession {
   private def classId(model: LoadedModel): Int = {
     val buffers = BatchBuffers.acquire()
     try {
-      buffers.pack(Seq(Files.readAllBytes(image)))
+      buffers.pack(Seq(ByteBuffer.wrap(Files.readAllBytes(image))))
       model.classify(buffers).classId(0)
     } finally BatchBuffers.release(buffers)
   }

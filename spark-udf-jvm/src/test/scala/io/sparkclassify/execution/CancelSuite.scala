@@ -7,7 +7,7 @@ import scala.concurrent.duration._
 
 import io.sparkclassify.{ColourImages, SharedSession, SlowFileSystem, TestData}
 import io.sparkclassify.conf.ClassifyConf
-import io.sparkclassify.engine.BatchBuffers
+import io.sparkclassify.engine.{BatchBuffers, DirectBuffers}
 import org.scalatest.concurrent.Eventually
 import org.scalatest.time.{Millis, Seconds, Span}
 
@@ -34,7 +34,7 @@ class CancelSuite extends SharedSession with Eventually {
     val failure = intercept[Exception](Await.result(rows, 20.seconds))
     assert(failure.getMessage.contains("cancelled"), failure)
     eventually {
-      assert(BatchBuffers.lent == 0)
+      assert(BatchBuffers.lent == 0 && DirectBuffers.lent == 0)
       assert(readers == 0)
       assert(spark.sparkContext.statusTracker.getActiveStageIds().isEmpty)
     }
@@ -72,7 +72,7 @@ class CancelSuite extends SharedSession with Eventually {
         s"SELECT classify('slow:$folder/' || IF(id < 0, '', 'a.png'), 'onnx', '${ColourImages.model}') FROM range(1000)"
       )
       assert(frame.rdd.mapPartitions(_.take(1)).count() > 0)
-      eventually(assert(BatchBuffers.lent == 0 && readers == 0))
+      eventually(assert(BatchBuffers.lent == 0 && DirectBuffers.lent == 0 && readers == 0))
     }
   }
 }

@@ -4,7 +4,7 @@ import java.util.concurrent.CountDownLatch
 
 import io.sparkclassify.{ColourImages, SharedSession}
 import io.sparkclassify.conf.{BatchSpec, ClassifySpec}
-import io.sparkclassify.engine.BatchBuffers
+import io.sparkclassify.engine.{BatchBuffers, DirectBuffers}
 import io.sparkclassify.expressions.{ImageInference, NotInOptimizer, ResultShape}
 import org.apache.spark.TaskContext
 import org.apache.spark.sql.catalyst.InternalRow
@@ -32,7 +32,7 @@ class ClassifyIteratorSuite extends SharedSession {
     assert(BatchBuffers.lent == 1, "the other thread is amid a batch")
     ClassifyIteratorSuite.go.countDown()
     ClassifyIteratorSuite.consumer.join(20000)
-    assert(BatchBuffers.lent == 0)
+    assert(BatchBuffers.lent == 0 && DirectBuffers.lent == 0)
     assert(ClassifyIteratorSuite.classIds == Seq(1, 1), "it ends after its batch")
     assert(ClassifyIteratorSuite.failure.isEmpty)
   }
