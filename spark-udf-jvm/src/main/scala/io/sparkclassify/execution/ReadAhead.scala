@@ -1,8 +1,8 @@
 package io.sparkclassify.execution
 
-import java.util.{Collections, IdentityHashMap}
-import java.util.concurrent.{ExecutionException, Executors, ThreadFactory, TimeUnit, TimeoutException}
-import java.util.concurrent.atomic.{AtomicInteger, LongAdder}
+import java.util.{ArrayDeque, Collections, HashMap, IdentityHashMap}
+import java.util.concurrent.{ExecutionException, Future, FutureTask, TimeUnit, TimeoutException}
+import java.util.concurrent.atomic.LongAdder
 
 import io.sparkclassify.expressions.ImageSource
 import org.apache.spark.TaskContext
@@ -19,12 +19,16 @@ import org.apache.spark.TaskContext
  */
 final class ReadAhead(reader: ImageReader, threads: Int, maxBytes: Long, context: TaskContext) extends AutoCloseable {
 
-  // Threads start when there are files to read.
-  private val pool = Executors.newFixedThreadPool(threads, ReadAhead.threadFactory)
+  private type Result = Either[BadImage, ImageBytes]
+
+  private val identity = ReadThreads.identity()
   private val fileBytes = new LongAdder
   private val fileNanos = new LongAdder
 
   // Guarded by this.
+  private val files = new ArrayDeque[FutureTask[Result]]
+  private val workers = new HashMap[Worker, Future[_]]
+  private var closed = false
   private var held = 0L
   private var asked = 0L
   private var awaited = -1L
@@ -42,16 +46,20 @@ final class ReadAhead(reader: ImageReader, threads: Int, maxBytes: Long, context
 
   /** Begins to get an image. */
   def ask(source: ImageSource): Image = source match {
-    case file: ImageSource.File =>
-      val place = synchronized {
+    case file: ImageSource.File => synchronized {
+        val place = asked
         asked += 1
-        asked - 1
+        val future = new FutureTask[Result](() => {
+          awaitRoom(place)
+          readFile(file)
+        })
+        files.add(future)
+        if (workers.size < threads && !closed) {
+          val worker = new Worker
+          workers.put(worker, identity.start(worker))
+        }
+        new FileImage(place, future)
       }
-      val future = pool.submit { () =>
-        awaitRoom(place)
-        readFile(file)
-      }
-      new FileImage(place, future)
     case _ =>
       val result = reader.read(source)
       hold(result)
@@ -65,7 +73,12 @@ final class ReadAhead(reader: ImageReader, threads: Int, maxBytes: Long, context
   }
 
   /** Stops reading. */
-  override def close(): Unit = pool.shutdownNow()
+  override def close(): Unit = synchronized {
+    closed = true
+    files.clear()
+    workers.values.forEach(_.cancel(true))
+    workers.clear()
+  }
 
   /** Gives the memory of all images back, also of those that are still being read. */
   def free(): Unit = synchronized {
@@ -74,12 +87,24 @@ final class ReadAhead(reader: ImageReader, threads: Int, maxBytes: Long, context
     unreleased.clear()
   }
 
+  /** The next file for a worker, which ends when there is none. */
+  private def nextFile(worker: Worker): Option[Runnable] = synchronized {
+    val next = Option(files.poll())
+    if (next.isEmpty) workers.remove(worker)
+    next
+  }
+
+  /** Reads files as long as there are any. */
+  private final class Worker extends Runnable {
+    override def run(): Unit = Iterator.continually(nextFile(this)).takeWhile(_.isDefined).foreach(_.get.run())
+  }
+
   /** Reads begin in the order of their places, so the one that is awaited always gets here, and never waits. */
   private def awaitRoom(place: Long): Unit = synchronized {
     while (held >= maxBytes && place > awaited) wait()
   }
 
-  private def readFile(file: ImageSource.File): Either[BadImage, ImageBytes] = {
+  private def readFile(file: ImageSource.File): Result = {
     val start = System.nanoTime()
     val result = reader.read(file)
     fileNanos.add(System.nanoTime() - start)
@@ -88,7 +113,7 @@ final class ReadAhead(reader: ImageReader, threads: Int, maxBytes: Long, context
     result
   }
 
-  private def hold(result: Either[BadImage, ImageBytes]): Unit = result.foreach { image =>
+  private def hold(result: Result): Unit = result.foreach { image =>
     synchronized {
       if (freed) image.release()
       else {
@@ -98,23 +123,23 @@ final class ReadAhead(reader: ImageReader, threads: Int, maxBytes: Long, context
     }
   }
 
-  private def take(result: Either[BadImage, ImageBytes]): Unit = synchronized {
+  private def take(result: Result): Unit = synchronized {
     held -= result.fold(_ => 0, _.length)
     notifyAll()
   }
 
   /** An image that has been asked for. */
-  sealed class Image(result: => Either[BadImage, ImageBytes]) {
+  sealed class Image(result: => Result) {
 
     /** Its bytes, once they are there; to be called once. They are to be released. */
-    def take(): Either[BadImage, ImageBytes] = {
+    def take(): Result = {
       val taken = result
       ReadAhead.this.take(taken)
       taken
     }
   }
 
-  private final class FileImage(place: Long, future: java.util.concurrent.Future[Either[BadImage, ImageBytes]])
+  private final class FileImage(place: Long, future: Future[Result])
       extends Image({
         ReadAhead.this.synchronized {
           awaited = place
@@ -125,19 +150,12 @@ final class ReadAhead(reader: ImageReader, threads: Int, maxBytes: Long, context
 }
 
 private object ReadAhead {
-  private val count = new AtomicInteger
 
   /** How often a task that waits looks whether it has been killed. */
   private val KillCheckMillis = 100L
 
-  private val threadFactory: ThreadFactory = task => {
-    val thread = new Thread(task, s"spark-classify-read-${count.incrementAndGet()}")
-    thread.setDaemon(true)
-    thread
-  }
-
   @scala.annotation.tailrec
-  private def get[T](future: java.util.concurrent.Future[T], context: TaskContext): T = {
+  private def get[T](future: Future[T], context: TaskContext): T = {
     val result =
       try Some(future.get(KillCheckMillis, TimeUnit.MILLISECONDS))
       catch {

@@ -16,11 +16,6 @@ class CancelSuite extends SharedSession with Eventually {
   implicit override val patienceConfig: PatienceConfig = PatienceConfig(Span(20, Seconds), Span(50, Millis))
   private implicit val executor: ExecutionContext = ExecutionContext.global
 
-  private def readers: Int = {
-    import scala.jdk.CollectionConverters._
-    Thread.getAllStackTraces.keySet.asScala.count(_.getName.startsWith("spark-classify-read-"))
-  }
-
   /** Cancels a query once it runs, and waits for the end of everything that it began. */
   private def cancel(query: String, interrupt: Boolean)(running: => Boolean): Unit = {
     val group = s"cancel-$interrupt"
@@ -35,7 +30,7 @@ class CancelSuite extends SharedSession with Eventually {
     assert(failure.getMessage.contains("cancelled"), failure)
     eventually {
       assert(BatchBuffers.lent == 0 && DirectBuffers.lent == 0)
-      assert(readers == 0)
+      assert(ReadThreads.active == 0)
       assert(spark.sparkContext.statusTracker.getActiveStageIds().isEmpty)
     }
     // The executor is as good as before.
@@ -72,7 +67,7 @@ class CancelSuite extends SharedSession with Eventually {
         s"SELECT classify('slow:$folder/' || IF(id < 0, '', 'a.png'), 'onnx', '${ColourImages.model}') FROM range(1000)"
       )
       assert(frame.rdd.mapPartitions(_.take(1)).count() > 0)
-      eventually(assert(BatchBuffers.lent == 0 && DirectBuffers.lent == 0 && readers == 0))
+      eventually(assert(BatchBuffers.lent == 0 && DirectBuffers.lent == 0 && ReadThreads.active == 0))
     }
   }
 }
