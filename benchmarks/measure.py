@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -9,6 +10,7 @@ import subprocess
 import tempfile
 import threading
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -104,7 +106,7 @@ def run(contender: Contender, task: Task, environment: dict[str, str]) -> Result
             *["--warm-passes", str(1 if contender.is_long else task.passes)],
             *["--predictions", str(predictions)],
         ]
-        with errors.open("wb") as stderr:
+        with errors.open("wb") as stderr, confined(task.cores):
             process = subprocess.Popen(
                 command,
                 stdout=subprocess.PIPE,
@@ -127,6 +129,17 @@ def run(contender: Contender, task: Task, environment: dict[str, str]) -> Result
         return Result(
             done["seconds"], max(samples), read_answers(predictions), done["versions"], growth=growth, **facts
         )
+
+
+@contextlib.contextmanager
+def confined(cores: int) -> Iterator[None]:
+    """Processes started within are kept on so many cores, whatever threads they have beside their workers."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(before)[:cores])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def settings(contender: Contender) -> dict[str, str]:

@@ -172,7 +172,7 @@ FAST = (
     ),
 )
 
-LONG = (long("spark-long", "ONNX"), long("spark-long-pytorch", "PyTorch", "--engine=pytorch"))
+LONG = (LIMIT, long("spark-long", "ONNX"), long("spark-long-pytorch", "PyTorch", "--engine=pytorch"))
 
 # How cost grows with the images, the model and the rows. The batches are a set of their own.
 SIZES = ((200, 200), (600, 375), (1500, 1000), (3000, 2000), (6000, 4000))

@@ -65,11 +65,6 @@ def parse() -> argparse.Namespace:
     return options
 
 
-def confine(cores: int) -> None:
-    """Keeps this process, and so every contender, on some cores: what takes more than its workers gains nothing."""
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
-
-
 def cpu() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
@@ -109,7 +104,6 @@ def main() -> None:
     options = parse()
     # So that a contender ends with this program, whoever ends it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    confine(options.cores)
     paths = image_files(options)
     task = Task(paths, options.model.resolve(), options.cores, options.passes)
     environment = measure.environment()

@@ -30,11 +30,10 @@ from spark_session import session  # noqa: E402
 
 BATCH_SIZE = 32
 # In the order of the work.
-STEPS = ("read", "wait", "copy", "decode", "resize", "inference", "call", "rows", "rest")
+STEPS = ("read", "wait", "decode", "resize", "inference", "call", "rows", "rest")
 TITLES = {
     "read": "reading the file",
     "wait": "waiting for files",
-    "copy": "copying into the buffer of the call",
     "decode": "decoding",
     "resize": "resizing and normalising",
     "inference": "inference and softmax",
@@ -91,7 +90,7 @@ class Spark:
             return metrics.apply(name).value() / 1e6 / len(names)
 
         costs = {
-            **{"read": cost("readTime"), "wait": cost("waitTime"), "copy": cost("copyTime")},
+            **{"read": cost("readTime"), "wait": cost("waitTime")},
             **{"decode": cost("decodeTime"), "resize": cost("preprocessTime"), "inference": cost("inferenceTime")},
             "rows": cost("rowTime"),
         }

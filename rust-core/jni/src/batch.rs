@@ -1,9 +1,5 @@
-//! The layout of a batch in the two direct buffers that cross the boundary, in native byte order.
-//!
-//! Input: `count + 1` int64 positions, counted from the start of the buffer, of the images' first bytes and of the end
-//! of the last; then the images' bytes, packed.
-//!
-//! Output, for a model with `C` classes:
+//! The layout of a batch's results in the direct buffer that crosses the boundary, in native byte order; for a model
+//! with `C` classes:
 //!
 //! | part | size | content |
 //! |---|---|---|
@@ -23,55 +19,11 @@ const HEADER_BYTES: usize = 32;
 const ROW_HEAD_BYTES: usize = 16;
 /// The room that is kept for one message; longer ones are cut.
 const MESSAGE_BYTES: usize = 512;
-const POSITION_BYTES: usize = size_of::<i64>();
 
 const STATUS_OK: i32 = 0;
 const STATUS_BAD_IMAGE: i32 = 1;
 /// Apart from the others, so that the JVM can name the key that sets this limit.
 const STATUS_TOO_MANY_PIXELS: i32 = 2;
-
-/// Finds the `count` images in the input buffer.
-///
-/// # Errors
-/// [`Error::Argument`] when the buffer is too short for its positions, or a position is before the packed bytes, before
-/// the previous one or behind the end.
-pub(crate) fn images(input: &[u8], count: usize) -> Result<Vec<&[u8]>> {
-    let refused = |reason: String| Error::Argument {
-        argument: "input",
-        reason,
-    };
-    let head = count
-        .checked_add(1)
-        .and_then(|positions| positions.checked_mul(POSITION_BYTES))
-        .filter(|&head| head <= input.len())
-        .ok_or_else(|| {
-            refused(format!(
-                "{} bytes are too few for the positions of {count} images",
-                input.len()
-            ))
-        })?;
-    let (positions, _) = input[..head].as_chunks::<POSITION_BYTES>();
-
-    let mut previous = head;
-    let mut found = Vec::with_capacity(count);
-    for (index, bytes) in positions.iter().enumerate() {
-        let position = i64::from_ne_bytes(*bytes);
-        let checked = usize::try_from(position)
-            .ok()
-            .filter(|checked| (previous..=input.len()).contains(checked))
-            .ok_or_else(|| {
-                let end = input.len();
-                refused(format!(
-                    "position {index} is {position}, which is not within {previous}..={end}"
-                ))
-            })?;
-        if index > 0 {
-            found.push(&input[previous..checked]);
-        }
-        previous = checked;
-    }
-    Ok(found)
-}
 
 /// The bytes that the output buffer must have room for.
 ///
@@ -199,49 +151,8 @@ mod tests {
 
     use super::*;
 
-    fn input(positions: &[i64], bytes: &[u8]) -> Vec<u8> {
-        positions
-            .iter()
-            .flat_map(|position| position.to_ne_bytes())
-            .chain(bytes.iter().copied())
-            .collect()
-    }
-
     fn refusal<T: std::fmt::Debug>(result: Result<T>) -> String {
         result.unwrap_err().to_string()
-    }
-
-    #[test]
-    fn images_are_found_by_their_positions() {
-        let buffer = input(&[32, 35, 35, 37], b"abcde");
-        assert_eq!(images(&buffer, 3).unwrap(), [b"abc".as_slice(), b"", b"de"]);
-        assert_eq!(images(&buffer[..8], 0).unwrap_err().to_string(), {
-            "invalid argument `input`: position 0 is 32, which is not within 8..=8"
-        });
-        assert!(images(&input(&[8], b""), 0).unwrap().is_empty());
-    }
-
-    #[test]
-    fn positions_outside_the_packed_bytes_are_refused() {
-        let cases: [(&[i64], &str); 6] = [
-            (&[-1, 16], "position 0 is -1"),
-            (&[0, 16], "position 0 is 0"),
-            (&[16, 15], "position 1 is 15"),
-            (&[16, 20], "position 1 is 20"),
-            (&[i64::MIN, i64::MAX], "position 0 is -9223372036854775808"),
-            (&[16, i64::MAX], "position 1 is 9223372036854775807"),
-        ];
-        for (positions, expected) in cases {
-            let message = refusal(images(&input(positions, b"abc"), 1));
-            assert!(message.contains(expected), "{message}");
-        }
-    }
-
-    #[test]
-    fn a_count_that_the_buffer_cannot_hold_is_refused() {
-        for count in [1, 1 << 40, usize::MAX / 8, usize::MAX] {
-            assert!(refusal(images(&[0; 8], count)).contains("too few"), "{count}");
-        }
     }
 
     #[test]

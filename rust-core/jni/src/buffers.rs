@@ -4,7 +4,7 @@
 
 use std::slice;
 
-use jni::objects::{JByteBuffer, JObject, JString};
+use jni::objects::{JByteBuffer, JObject, JObjectArray, JString};
 use jni::Env;
 use spark_classify_core::Error;
 
@@ -28,40 +28,48 @@ pub(crate) fn text(env: &Env<'_>, object: &JObject<'_>, argument: &'static str) 
     Ok(env.as_cast::<JString<'_>>(object)?.try_to_string(env)?)
 }
 
-/// The memory of the input and the output buffer of a call, whole: position and limit of a buffer play no role.
+/// The memory of the images and of the output buffer of a call, each buffer whole: position and limit play no role.
 ///
-/// The caller on the Java side must not touch either before the call returns.
+/// The caller on the Java side must not touch them before the call returns.
 ///
 /// # Errors
-/// [`Error::Argument`] for null, for a buffer that is not direct, and for two buffers that share memory.
-pub(crate) fn input_and_output<'a>(
-    env: &Env<'_>,
-    input: &'a JObject<'_>,
+/// [`Error::Argument`] for null, for a buffer that is not direct, and for an output that shares memory with an image.
+pub(crate) fn images_and_output<'a>(
+    env: &mut Env<'_>,
+    images: &'a JObject<'_>,
     output: &'a mut JObject<'_>,
-) -> Result<(&'a [u8], &'a mut [u8]), Failure> {
-    let (input_start, input_length) = direct_memory(env, input, "input")?;
-    let (output_start, output_length) = direct_memory(env, output, "output")?;
-    let before = |start: *mut u8, length: usize, other: *mut u8| start as usize + length <= other as usize;
-    if !before(input_start, input_length, output_start) && !before(output_start, output_length, input_start) {
-        return Err(refused("output", "shares memory with `input`"));
+) -> Result<(Vec<&'a [u8]>, &'a mut [u8]), Failure> {
+    if images.is_null() {
+        return Err(refused("images", "null"));
     }
-    // SAFETY: the JVM says that these ranges belong to two live direct buffers. The references in `input` and `output`
-    // keep them alive for `'a`, the ranges were found not to overlap, and the contract of `classify` forbids the Java
-    // side to touch them during the call.
-    Ok(unsafe {
-        (
-            slice::from_raw_parts(input_start, input_length),
-            slice::from_raw_parts_mut(output_start, output_length),
-        )
-    })
+    let (output_start, output_length) = direct_memory(env, output).map_err(|reason| refused("output", reason))?;
+    let array = env.as_cast::<JObjectArray<'_>>(images)?;
+    let count = array.len(env)?;
+    let mut found = Vec::with_capacity(count);
+    for index in 0..count {
+        let element = array.get_element(env, index)?;
+        let (start, length) =
+            direct_memory(env, &element).map_err(|reason| refused("images", &format!("image {index} is {reason}")))?;
+        let before = |start: *mut u8, length: usize, other: *mut u8| start as usize + length <= other as usize;
+        if !before(start, length, output_start) && !before(output_start, output_length, start) {
+            return Err(refused("output", &format!("shares memory with image {index}")));
+        }
+        // SAFETY: the JVM says that this range belongs to a live direct buffer, and `element` is a local reference to
+        // it, which keeps it alive until the native method returns, so for `'a`. It does not overlap the output, and
+        // the contract of `classify` forbids the Java side to touch it during the call.
+        found.push(unsafe { slice::from_raw_parts(start, length) });
+    }
+    // SAFETY: likewise, with the reference that the JVM passed; no image overlaps it, and `output` is borrowed mutably.
+    Ok((found, unsafe { slice::from_raw_parts_mut(output_start, output_length) }))
 }
 
-fn direct_memory(env: &Env<'_>, object: &JObject<'_>, argument: &'static str) -> Result<(*mut u8, usize), Failure> {
+/// Start and length of a direct buffer, or what the object is instead.
+fn direct_memory(env: &Env<'_>, object: &JObject<'_>) -> Result<(*mut u8, usize), &'static str> {
     if object.is_null() {
-        return Err(refused(argument, "null"));
+        return Err("null");
     }
-    let buffer = env.as_cast::<JByteBuffer<'_>>(object)?;
-    let not_direct = |_| refused(argument, "not a direct buffer");
+    let not_direct = |_| "not a direct buffer";
+    let buffer = env.as_cast::<JByteBuffer<'_>>(object).map_err(not_direct)?;
     let start = env.get_direct_buffer_address(&buffer).map_err(not_direct)?;
     let length = env.get_direct_buffer_capacity(&buffer).map_err(not_direct)?;
     Ok((start, length))

@@ -130,16 +130,12 @@ impl Library {
         })
     }
 
-    /// Classifies a batch of `count` images on `threads` threads and returns the bytes written. The objects are the
-    /// input and the output buffer; `batch.rs` has their layout.
-    pub fn classify(&self, call: NativeCall<'_, 2>, handle: i64, count: i32, threads: i32) -> i64 {
-        call.run(|env, [input, mut output]| {
+    /// Classifies a batch of images on `threads` threads and returns the bytes written. The objects are the array of the
+    /// images' buffers and the output buffer; `batch.rs` has its layout.
+    pub fn classify(&self, call: NativeCall<'_, 2>, handle: i64, threads: i32) -> i64 {
+        call.run(|env, [images, mut output]| {
             let classifier = self.models.get(handle)?;
             let classes = classifier.labels().len();
-            let count = usize::try_from(count).map_err(|_| Error::Argument {
-                argument: "count",
-                reason: format!("{count} is negative"),
-            })?;
             let threads = usize::try_from(threads)
                 .ok()
                 .and_then(NonZeroUsize::new)
@@ -147,13 +143,12 @@ impl Library {
                     argument: "threads",
                     reason: format!("{threads} is less than 1"),
                 })?;
-            let (input, output) = buffers::input_and_output(env, &input, &mut output)?;
-            batch::check_capacity(output.len(), count, classes)?;
-            let images = batch::images(input, count)?;
+            let (images, output) = buffers::images_and_output(env, &images, &mut output)?;
+            batch::check_capacity(output.len(), images.len(), classes)?;
 
             let mut predictions = Predictions::new();
             let times = classifier.classify(&images, threads, &mut predictions)?;
-            let written = batch::write(output, count, classes, &times, predictions.iter())?;
+            let written = batch::write(output, images.len(), classes, &times, predictions.iter())?;
             Ok(written as i64)
         })
     }

@@ -59,12 +59,11 @@ macro_rules! natives {
                 pub extern "jni" fn classify<'env>(
                     env: &JNIEnv<'env>,
                     handle: i64,
-                    input: JObject<'env>,
-                    count: i32,
+                    images: JObject<'env>,
                     threads: i32,
                     output: JObject<'env>,
                 ) -> i64 {
-                    super::$library.classify(call(env, [input, output]), handle, count, threads)
+                    super::$library.classify(call(env, [images, output]), handle, threads)
                 }
 
                 #[call_type(unchecked)]

@@ -10,7 +10,7 @@ import java.nio.ByteBuffer;
  */
 public interface NativeBackend {
 
-  /** Version, ABI and backend of the library: {@code {"version": "0.1.0", "abi": 5, "backend": "onnx"}}. */
+  /** Version, ABI and backend of the library: {@code {"version": "0.1.0", "abi": 6, "backend": "onnx"}}. */
   String buildInfo();
 
   /**
@@ -53,22 +53,20 @@ public interface NativeBackend {
   String describeModel(long model);
 
   /**
-   * Classifies a batch of images. Both buffers are direct, in native byte order and share no memory; position and limit
-   * play no role. Nobody may touch them before the method returns.
-   *
-   * <p>{@code input}: {@code count + 1} longs, the positions in the buffer where each image begins and where the last
-   * one ends; then the images' bytes, packed.
+   * Classifies a batch of images. All buffers are direct; each is meant whole: position and limit play no role. The output
+   * is in native byte order and shares no memory with an image. Nobody may touch them before the method returns.
    *
    * <p>{@code output}, for a model with C classes: four longs, which are the nanoseconds of decoding, of resizing and
-   * of inference, and the number of bad images; then {@code count} rows of {@code 16 + 4 * C} bytes; then the
+   * of inference, and the number of bad images; then a row for each image of {@code 16 + 4 * C} bytes; then the
    * messages of the bad images. A row is int 0, int class id, float confidence, int 0, float[C] probabilities. A bad
    * image's row is int 1 (2 for one with more than {@code max_pixels}), int position of its message in the buffer, int
-   * length of it in bytes (UTF-8, at most 512), and zeros. The buffer has room for {@code 32 + count * (16 + 4 * C + 512)} bytes.
+   * length of it in bytes (UTF-8, at most 512), and zeros. The buffer has room for {@code 32 + images * (16 + 4 * C + 512)} bytes.
    *
+   * @param images the bytes of an image in each
    * @param threads how many threads may work on the batch, at least 1: this one and helpers that end with the call
    * @return the number of bytes written to {@code output}
    */
-  long classify(long model, ByteBuffer input, int count, int threads, ByteBuffer output);
+  long classify(long model, ByteBuffer[] images, int threads, ByteBuffer output);
 
   /** Closes a handle, which is refused from now on. Calls that are using it finish undisturbed. */
   void closeModel(long model);

@@ -201,8 +201,8 @@ object ClassifyConf {
   val ReadMaxBytes = SQLConf
     .buildConf("spark.classify.read.maxBytes")
     .doc(
-      "How many bytes of images a task holds at most, both ahead of a batch and in one. An image for each reading " +
-        "thread may come on top. Large images make smaller batches."
+      "How many bytes of images a task holds at most, both ahead of a batch and in one, in direct memory. An image for each " +
+        "reading thread may come on top. Large images make smaller batches."
     )
     .version("0.1.0")
     .bytesConf(ByteUnit.BYTE)
@@ -210,7 +210,7 @@ object ClassifyConf {
       bytes => bytes > 0 && bytes <= LargestBatchBytes,
       s"It must be from 1 byte to $LargestBatchBytes bytes."
     )
-    .createWithDefault(64L << 20)
+    .createWithDefault(32L << 20)
 
   val NativeDirectory = SQLConf
     .buildStaticConf(NativeOptions.DIRECTORY_KEY)

@@ -7,7 +7,7 @@ import io.sparkclassify.conf.ClassifyConf
 import org.apache.spark.unsafe.types.UTF8String
 
 /**
- * The results of a native call, read out of its output buffer; valid until that buffer is used again.
+ * The results of a native call, read out of its output buffer, to which they have to give it back.
  *
  * The buffer opens with four int64: nanoseconds for decoding, resizing and inference, and the number of bad images.
  * Then comes a row for each image: int32 status; for a good image, whose status is 0, int32 class id, float32
@@ -28,6 +28,9 @@ final class BatchResults(output: ByteBuffer, val labels: Array[UTF8String]) {
 
   /** Time spent in the model. */
   def inferenceNanos: Long = output.getLong(16)
+
+  /** Gives the buffer back. To be called once, after everything has been read. */
+  def release(): Unit = DirectBuffers.release(output)
 
   private def start(image: Int): Int = HeaderBytes + image * rowBytes(labels.length)
 

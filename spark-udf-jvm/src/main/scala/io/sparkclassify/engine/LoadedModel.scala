@@ -1,5 +1,7 @@
 package io.sparkclassify.engine
 
+import java.nio.ByteBuffer
+
 import scala.util.control.NonFatal
 
 import io.sparkclassify.natives.NativeBackend
@@ -26,17 +28,30 @@ final class LoadedModel(
 ) {
 
   /**
-   * Classifies the images that `buffers` holds, in one native call, on the cores of the task that runs on this thread.
+   * Classifies a batch in one native call, on the cores of the task that runs on this thread.
    *
+   * @param images
+   *   direct buffers, each of which is an image, whole
    * @return
-   *   the results, valid until `buffers` is used again
+   *   the results, which have to be released
    */
-  def classify(buffers: BatchBuffers): BatchResults = {
-    val output = buffers.output(labels.length)
-    // A task owns `spark.task.cpus` cores. Where no task runs, the driver evaluates single rows.
-    val threads = Option(TaskContext.get()).fold(1)(_.cpus())
-    natives.classify(handle, buffers.input, buffers.count, threads, output)
-    new BatchResults(output, labels)
+  def classify(images: Array[ByteBuffer]): BatchResults = {
+    val size = BatchResults.capacity(images.length, labels.length)
+    if (size > Int.MaxValue)
+      throw new IllegalArgumentException(
+        s"the results of ${images.length} images have $size bytes; at most ${Int.MaxValue}"
+      )
+    val output = DirectBuffers.acquire(size.toInt)
+    try {
+      // A task owns `spark.task.cpus` cores. Where no task runs, the driver evaluates single rows.
+      val threads = Option(TaskContext.get()).fold(1)(_.cpus())
+      natives.classify(handle, images, threads, output)
+      new BatchResults(output, labels)
+    } catch {
+      case e: Throwable =>
+        DirectBuffers.release(output)
+        throw e
+    }
   }
 
   /** Frees its memory. To be called once, when nobody uses it any more. */

@@ -5,7 +5,6 @@ import java.util.ArrayDeque
 import scala.collection.mutable.ArrayBuffer
 
 import io.sparkclassify.conf.BatchSpec
-import io.sparkclassify.engine.BatchBuffers
 import io.sparkclassify.expressions.{ImageInference, ImageInput}
 import org.apache.spark.TaskContext
 import org.apache.spark.sql.catalyst.InternalRow
@@ -50,7 +49,6 @@ final class ClassifyIterator(
   /** Rows whose images have been asked for. */
   private val waiting = new ArrayDeque[WaitingRow]
   private var classified: Iterator[InternalRow] = Iterator.empty
-  private var buffers: BatchBuffers = _
 
   // What has been counted of the reading.
   private var bytesRead = 0L
@@ -102,12 +100,8 @@ final class ClassifyIterator(
     askAhead()
     val good = batch.filter(_.image.isDefined)
     if (good.nonEmpty) {
-      if (buffers == null) buffers = BatchBuffers.acquire()
-      val start = System.nanoTime()
-      buffers.pack(good.map(_.image.get.content))
+      models.foreach(_.classify(good))
       good.foreach(row => images.release(row.image.get))
-      metrics.copyTime += System.nanoTime() - start
-      models.foreach(_.classify(good, buffers))
     }
     count(batch)
     val joined = new JoinedRow
@@ -152,8 +146,6 @@ final class ClassifyIterator(
     models.foreach(_.close())
     waiting.clear()
     images.free()
-    if (buffers != null) BatchBuffers.release(buffers)
-    buffers = null
   }
 }
 

@@ -15,7 +15,6 @@ final class ClassifyMetrics(metrics: Map[String, SQLMetric]) extends Serializabl
   val bytesRead: SQLMetric = metrics("bytesRead")
   val readTime: SQLMetric = metrics("readTime")
   val waitTime: SQLMetric = metrics("waitTime")
-  val copyTime: SQLMetric = metrics("copyTime")
   val callTime: SQLMetric = metrics("callTime")
   val decodeTime: SQLMetric = metrics("decodeTime")
   val preprocessTime: SQLMetric = metrics("preprocessTime")
@@ -34,7 +33,6 @@ object ClassifyMetrics {
     "bytesRead" -> SQLMetrics.createSizeMetric(context, "size of files read"),
     "readTime" -> SQLMetrics.createNanoTimingMetric(context, "time to read files"),
     "waitTime" -> SQLMetrics.createNanoTimingMetric(context, "time waiting for files"),
-    "copyTime" -> SQLMetrics.createNanoTimingMetric(context, "time to copy images"),
     "callTime" -> SQLMetrics.createNanoTimingMetric(context, "time of native calls"),
     "decodeTime" -> SQLMetrics.createNanoTimingMetric(context, "time to decode"),
     "preprocessTime" -> SQLMetrics.createNanoTimingMetric(context, "time to preprocess"),

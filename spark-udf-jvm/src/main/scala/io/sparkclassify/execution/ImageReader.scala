@@ -37,14 +37,18 @@ object BadImage {
  *
  * @param name
  *   what errors call it
- * @param content
+ * @param buffer
  *   one of [[DirectBuffers]]; the bytes are those between its position and its limit
  */
-final class ImageBytes(val name: String, val content: ByteBuffer) {
-  def length: Int = content.remaining
+final class ImageBytes(val name: String, buffer: ByteBuffer) {
+
+  /** A direct buffer that is the image, whole. */
+  val content: ByteBuffer = buffer.slice()
+
+  def length: Int = content.capacity
 
   /** Gives the memory back. To be called once. */
-  def release(): Unit = DirectBuffers.release(content)
+  def release(): Unit = DirectBuffers.release(buffer)
 }
 
 /**

@@ -1,7 +1,7 @@
 package io.sparkclassify.execution
 
 import io.sparkclassify.conf.ClassifySpec
-import io.sparkclassify.engine.{BatchBuffers, ClassifyEngine, ModelLease}
+import io.sparkclassify.engine.{BatchResults, ClassifyEngine, ModelLease}
 import io.sparkclassify.expressions.ResultShape
 
 /** A column of results: its place, and what it shows. */
@@ -22,18 +22,24 @@ private[execution] final class ModelCall(spec: ClassifySpec, columns: Seq[Result
    *
    * @param rows
    *   all with an image
-   * @param buffers
-   *   with these images
    */
-  def classify(rows: collection.IndexedSeq[BatchRow], buffers: BatchBuffers): Unit = {
+  def classify(rows: collection.IndexedSeq[BatchRow]): Unit = {
     if (lease == null) {
       val start = System.nanoTime()
       lease = ClassifyEngine.acquire(spec)
       metrics.modelLoadTime += System.nanoTime() - start
     }
+    val images = rows.iterator.map(_.image.get.content).toArray
     val called = System.nanoTime()
-    val results = lease.model.classify(buffers)
+    val results = lease.model.classify(images)
     val returned = System.nanoTime()
+    try fill(rows, results)
+    finally results.release()
+    metrics.rowTime += System.nanoTime() - returned
+    metrics.callTime += returned - called
+  }
+
+  private def fill(rows: collection.IndexedSeq[BatchRow], results: BatchResults): Unit = {
     rows.indices.foreach { at =>
       val row = rows(at)
       results.error(at) match {
@@ -43,8 +49,6 @@ private[execution] final class ModelCall(spec: ClassifySpec, columns: Seq[Result
           columns.foreach(column => row.fail(column.index, bad))
       }
     }
-    metrics.rowTime += System.nanoTime() - returned
-    metrics.callTime += returned - called
     metrics.batches += 1
     if (lease.model.onGpu) metrics.gpuImages += rows.length
     metrics.decodeTime += results.decodeNanos

@@ -67,9 +67,8 @@ final class ReadAhead(reader: ImageReader, threads: Int, maxBytes: Long, context
   }
 
   /** Gives an image's memory back. */
-  def release(image: ImageBytes): Unit = {
-    synchronized(unreleased.remove(image))
-    image.release()
+  def release(image: ImageBytes): Unit = synchronized {
+    if (unreleased.remove(image)) image.release()
   }
 
   /** Stops reading. */

@@ -1,7 +1,7 @@
 package io.sparkclassify.execution
 
 import io.sparkclassify.conf.ClassifySpec
-import io.sparkclassify.engine.{BatchBuffers, ClassifyEngine, LoadedModel, ModelLease}
+import io.sparkclassify.engine.{ClassifyEngine, LoadedModel, ModelLease}
 import io.sparkclassify.expressions.{ImageInput, ResultShape}
 import org.apache.spark.TaskContext
 import org.apache.spark.sql.catalyst.InternalRow
@@ -32,12 +32,9 @@ final class RowInference(spec: ClassifySpec, input: ImageInput, shape: ResultSha
   }
 
   private def classify(model: LoadedModel, image: ImageBytes): Either[BadImage, Any] = {
-    val buffers = BatchBuffers.acquire()
-    try {
-      buffers.pack(Seq(image.content))
-      val results = model.classify(buffers)
-      results.error(0).map(BadImage.undecodable(image.name, _)).toLeft(shape.value(results, 0))
-    } finally BatchBuffers.release(buffers)
+    val results = model.classify(Array(image.content))
+    try results.error(0).map(BadImage.undecodable(image.name, _)).toLeft(shape.value(results, 0))
+    finally results.release()
   }
 
   private def withModel[T](use: LoadedModel => T): T = Option(TaskContext.get()) match {

@@ -23,7 +23,7 @@ final class FaultyNative implements NativeBackend {
   public native String describeModel(long model);
 
   @Override
-  public native long classify(long model, ByteBuffer input, int count, int threads, ByteBuffer output);
+  public native long classify(long model, ByteBuffer[] images, int threads, ByteBuffer output);
 
   @Override
   public native void closeModel(long model);

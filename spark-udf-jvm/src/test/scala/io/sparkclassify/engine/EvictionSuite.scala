@@ -23,11 +23,10 @@ class EvictionSuite extends SharedSession {
   }
 
   private def classId(model: LoadedModel): Int = {
-    val buffers = BatchBuffers.acquire()
-    try {
-      buffers.pack(Seq(ByteBuffer.wrap(Files.readAllBytes(image))))
-      model.classify(buffers).classId(0)
-    } finally BatchBuffers.release(buffers)
+    val bytes = Files.readAllBytes(image)
+    val results = model.classify(Array(ByteBuffer.allocateDirect(bytes.length).put(bytes)))
+    try results.classId(0)
+    finally results.release()
   }
 
   test("an evicted model is closed in the native library, and loads again") {

@@ -7,7 +7,7 @@ import scala.concurrent.duration._
 
 import io.sparkclassify.{ColourImages, SharedSession, SlowFileSystem, TestData}
 import io.sparkclassify.conf.ClassifyConf
-import io.sparkclassify.engine.{BatchBuffers, DirectBuffers}
+import io.sparkclassify.engine.DirectBuffers
 import org.scalatest.concurrent.Eventually
 import org.scalatest.time.{Millis, Seconds, Span}
 
@@ -29,7 +29,7 @@ class CancelSuite extends SharedSession with Eventually {
     val failure = intercept[Exception](Await.result(rows, 20.seconds))
     assert(failure.getMessage.contains("cancelled"), failure)
     eventually {
-      assert(BatchBuffers.lent == 0 && DirectBuffers.lent == 0)
+      assert(DirectBuffers.lent == 0)
       assert(ReadThreads.active == 0)
       assert(spark.sparkContext.statusTracker.getActiveStageIds().isEmpty)
     }
@@ -56,7 +56,7 @@ class CancelSuite extends SharedSession with Eventually {
       val query =
         "SELECT c.class, count(*) FROM (SELECT classify(IF(id < 0, NULL, content), 'onnx') AS c FROM one, range(0, 100000, 1, 2)) " +
           "GROUP BY 1"
-      withConf(ClassifyConf.BatchSize.key -> "4")(cancel(query, interrupt)(BatchBuffers.lent > 0))
+      withConf(ClassifyConf.BatchSize.key -> "4")(cancel(query, interrupt)(DirectBuffers.lent > 0))
     }
   }
 
@@ -67,7 +67,7 @@ class CancelSuite extends SharedSession with Eventually {
         s"SELECT classify('slow:$folder/' || IF(id < 0, '', 'a.png'), 'onnx', '${ColourImages.model}') FROM range(1000)"
       )
       assert(frame.rdd.mapPartitions(_.take(1)).count() > 0)
-      eventually(assert(BatchBuffers.lent == 0 && DirectBuffers.lent == 0 && ReadThreads.active == 0))
+      eventually(assert(DirectBuffers.lent == 0 && ReadThreads.active == 0))
     }
   }
 }

@@ -20,19 +20,12 @@ object NativeBatch {
 
   def direct(size: Int): ByteBuffer = ByteBuffer.allocateDirect(size).order(ByteOrder.nativeOrder)
 
-  /** An input buffer that has these positions and then these bytes. */
-  def input(positions: Seq[Long], bytes: Array[Byte] = Array.empty): ByteBuffer = {
-    val buffer = direct(8 * positions.length + bytes.length)
-    positions.foreach(buffer.putLong)
-    buffer.put(bytes)
-  }
-
-  def pack(images: Seq[Array[Byte]]): ByteBuffer =
-    input(images.scanLeft(8L * (images.length + 1))(_ + _.length), images.toArray.flatten)
+  def pack(images: Seq[Array[Byte]]): Array[ByteBuffer] =
+    images.map(image => direct(image.length).put(image)).toArray
 
   def classify(natives: NativeBackend, model: Long, images: Seq[Array[Byte]], threads: Int = 1): Results = {
     val output = direct(capacity(images.length))
-    val written = natives.classify(model, pack(images), images.length, threads, output)
+    val written = natives.classify(model, pack(images), threads, output)
     val rows = images.indices.map { image =>
       val row = 32 + image * (16 + 4 * classes)
       if (output.getInt(row) == 0) {
