@@ -11,8 +11,8 @@ from pathlib import Path
 from contender import Pass, Prediction, contend, options
 
 ROOT = Path(__file__).resolve().parents[2]
-# Larger batches bring a bare loop nothing but cache misses.
-LIMIT_BATCH_SIZE = 16
+# Larger batches bring a bare loop nothing but cache misses, with libtorch many.
+LIMIT_BATCH_SIZE = 8
 
 
 def main() -> None:
