@@ -25,6 +25,7 @@ import images
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "benchmarks/contenders"))
+from core import LIMIT_BATCH_SIZE  # noqa: E402
 from spark_session import images as paths_frame  # noqa: E402
 from spark_session import session  # noqa: E402
 
@@ -52,7 +53,7 @@ def bench(options: argparse.Namespace, paths: list[Path], *, limit: bool) -> Cos
         command = [
             *[str(ROOT / "target/release/classify-bench"), "--json", "--backend", options.engine],
             *["--images", str(table), "--model", str(options.model), "--tasks", str(options.cores)],
-            *["--batch-size", str(BATCH_SIZE), "--repeat", str(options.passes)],
+            *["--batch-size", str(LIMIT_BATCH_SIZE if limit else BATCH_SIZE), "--repeat", str(options.passes)],
             *(["--limit"] if limit else []),
         ]
         report = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
