@@ -7,7 +7,7 @@ import io.sparkclassify.conf.ClassifyConf
 import org.apache.spark.unsafe.types.UTF8String
 
 /**
- * The results of a native call, read out of its output buffer, to which they have to give it back.
+ * The results of a native call, read out of its output buffer, which they give back when they are released.
  *
  * The buffer opens with four int64: nanoseconds for decoding, resizing and inference, and the number of bad images.
  * Then comes a row for each image: int32 status; for a good image, whose status is 0, int32 class id, float32
