@@ -3,8 +3,8 @@ package io.sparkclassify.engine
 import java.io.{FileNotFoundException, IOException}
 import java.nio.file.{Files, Path => LocalPath, Paths}
 
-import io.sparkclassify.ClassifyErrors
-import io.sparkclassify.conf.ModelSpec
+import io.sparkclassify.{ClassifyErrors, Printable}
+import io.sparkclassify.conf.{ModelSpec, Schemes}
 import org.apache.commons.io.FileUtils
 import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs.{FileStatus, FileSystem, Path}
@@ -42,7 +42,7 @@ private[sparkclassify] object ModelFiles {
    * @throws ClassifyException
    *   CLASSIFY_BAD_MODEL when it cannot be read, or changes meanwhile
    */
-  def withLocal[T](uri: String, configuration: Configuration)(load: LocalPath => T): T = {
+  def withLocal[T](uri: String, configuration: Configuration, schemes: Schemes)(load: LocalPath => T): T = {
     val directory = new Path(uri)
     if (directory.toUri.getScheme == "file") load(Paths.get(directory.toUri.getPath))
     else {
@@ -77,7 +77,7 @@ private[sparkclassify] object ModelFiles {
       val names = changed.toSeq.sorted.mkString(", ")
       throw ClassifyErrors.badModel(directory.toString, s"while it was copied, a file changed: $names", null)
     }
-    log.info("Copied the model {} with {} bytes", directory, copied.values.map(_.length).sum)
+    log.info("Copied the model {} with {} bytes", Printable.escape(directory.toString), copied.values.map(_.length).sum)
   }
 
   /** The files in and below the directory, by their paths relative to it. */

@@ -70,7 +70,7 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration) {
   private def readFile(path: String): Either[BadImage, ImageBytes] =
     try {
       val file = new Path(directory, path)
-      ImageReader.direct(file.getFileSystem(configuration), file) match {
+      ImageReader.direct(spec.schemes.fileSystem(file, configuration), file) match {
         case local: RawLocalFileSystem if local.getClass == classOf[RawLocalFileSystem] =>
           readLocal(path, local.pathToFile(file))
         case other => readRemote(path, other, file)
@@ -141,8 +141,11 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration) {
   private def sized(name: String, bytes: Long): Either[BadImage, Unit] =
     if (bytes <= spec.maxBytes) Right(())
     else {
-      val limit = s"the limit of ${spec.maxBytes} (${ClassifyConf.ImageMaxBytes.key})"
-      Left(BadImage.unreadable(name, s"it has $bytes bytes, over $limit"))
+      // Not how many: a session sets the limit, and would learn the size of any file that executors can read.
+      val enough = java.lang.Long.highestOneBit(bytes - 1) * 2
+      val way = if (enough <= ClassifyConf.LargestImageBytes) s"$enough would do" else "which cannot be set so high"
+      val reason = s"it has more bytes than the limit of ${spec.maxBytes} (${ClassifyConf.ImageMaxBytes.key}; $way)"
+      Left(BadImage.unreadable(name, reason))
     }
 }
 

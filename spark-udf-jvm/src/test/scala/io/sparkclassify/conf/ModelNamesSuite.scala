@@ -15,9 +15,10 @@ class ModelNamesSuite extends SharedSession {
 
   /** What a call finds in a session with these settings. */
   private def directory(argument: Option[String], settings: (String, String)*): String = {
+    val allowPaths = settings.contains(allowed)
     val conf = new SQLConf
     settings.foreach { case (key, value) => conf.setConfString(key, value) }
-    ModelNames.directory(argument, conf, new Path("file:/work"))
+    new ModelNames(conf, new Path("file:/work")).directory(argument, allowPaths)
   }
 
   private def refusal(argument: Option[String], settings: (String, String)*): AnalysisException =

@@ -6,11 +6,14 @@ import java.nio.file.attribute.FileTime
 import scala.jdk.CollectionConverters._
 
 import io.sparkclassify.{ClassifyException, CountedFileSystem, TestData}
+import io.sparkclassify.conf.Schemes
 import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs.{FSDataInputStream, Path => HadoopPath}
 import org.scalatest.funsuite.AnyFunSuite
 
 class ModelFilesSuite extends AnyFunSuite {
+
+  private val all = Schemes(Set(Schemes.All))
 
   private val configuration = {
     val configuration = new Configuration
@@ -37,13 +40,13 @@ class ModelFilesSuite extends AnyFunSuite {
 
   test("a remote directory is copied whole, and the copy is gone afterwards, even when the load fails") {
     withModel { model =>
-      val copied = ModelFiles.withLocal(s"changing:$model", configuration) { copy =>
+      val copied = ModelFiles.withLocal(s"changing:$model", configuration, all) { copy =>
         assert(copy != model)
         contents(copy)
       }
       assert(copied == contents(model) && copied.size == 3)
       intercept[IllegalStateException] {
-        ModelFiles.withLocal(s"changing:$model", configuration)(_ => throw new IllegalStateException("no load"))
+        ModelFiles.withLocal(s"changing:$model", configuration, all)(_ => throw new IllegalStateException("no load"))
       }
       assert(copies.isEmpty)
     }
@@ -51,15 +54,15 @@ class ModelFilesSuite extends AnyFunSuite {
 
   test("loads at once have copies of their own") {
     withModel { model =>
-      ModelFiles.withLocal(s"changing:$model", configuration) { first =>
-        ModelFiles.withLocal(s"changing:$model", configuration)(second => assert(second != first))
+      ModelFiles.withLocal(s"changing:$model", configuration, all) { first =>
+        ModelFiles.withLocal(s"changing:$model", configuration, all)(second => assert(second != first))
         assert(contents(first) == contents(model))
       }
     }
   }
 
   test("a local directory is used where it is") {
-    withModel(model => ModelFiles.withLocal(s"file:$model", configuration)(local => assert(local == model)))
+    withModel(model => ModelFiles.withLocal(s"file:$model", configuration, all)(local => assert(local == model)))
   }
 
   Seq[(String, Path => Any, String)](
@@ -77,7 +80,7 @@ class ModelFilesSuite extends AnyFunSuite {
         // What happens before the last file is opened may or may not be in the copy.
         ChangingFileSystem.change(opens = 3, () => change(model)) {
           val error = intercept[ClassifyException] {
-            ModelFiles.withLocal(s"changing:$model", configuration)(_ => fail("a half copied model was loaded"))
+            ModelFiles.withLocal(s"changing:$model", configuration, all)(_ => fail("a half copied model was loaded"))
           }
           assert(error.getCondition == "CLASSIFY_BAD_MODEL")
           assert(error.getReason.contains(name) && error.getReason.contains(s"changing:$model"), error.getReason)
@@ -95,7 +98,7 @@ class ModelFilesSuite extends AnyFunSuite {
         "nowhere:/m" -> "nowhere"
       )
         .foreach { case (uri, reason) =>
-          val error = intercept[ClassifyException](ModelFiles.withLocal(uri, configuration)(_ => ()))
+          val error = intercept[ClassifyException](ModelFiles.withLocal(uri, configuration, all)(_ => ()))
           assert(error.getCondition == "CLASSIFY_BAD_MODEL" && error.getReason.contains(reason), error)
         }
     }
