@@ -28,7 +28,18 @@ object ClassifyConf {
   private val SmallestLimit = 64L << 10
 
   /** What data lakes use, and so do their clouds. */
-  private val DataLakes = Seq("file", "sparkfiles", "hdfs", "viewfs", "har", "o3fs", "ofs", "maprfs", "alluxio", "dbfs") ++
+  private val DataLakes = Seq(
+    "file",
+    "sparkfiles",
+    "hdfs",
+    "viewfs",
+    "har",
+    "o3fs",
+    "ofs",
+    "maprfs",
+    "alluxio",
+    "dbfs"
+  ) ++
     Seq("s3", "s3a", "s3n", "gs", "abfs", "abfss", "wasb", "wasbs", "adl", "oss", "cosn", "obs", "tos", "oci", "lakefs")
 
   private val ExactDecode = "exact"
@@ -336,7 +347,15 @@ object ClassifyConf {
     val subjects = Seq(
       "The model" -> Seq(Model, Backend, PrecisionName, MaxLoadedModels.entry),
       "Models by name" -> Seq(AllowPaths.entry, ModelsLocked.entry),
-      "Images" -> Seq(ImageMaxBytes, ImageMaxPixels, ImageExifTranspose, Decode, ReadThreads, ReadMaxBytes, ReadSchemes.entry),
+      "Images" -> Seq(
+        ImageMaxBytes,
+        ImageMaxPixels,
+        ImageExifTranspose,
+        Decode,
+        ReadThreads,
+        ReadMaxBytes,
+        ReadSchemes.entry
+      ),
       "Batches" -> Seq(BatchSize),
       "GPUs" -> Seq(Device, GpuBatchSize, GpuMaxBytes, GpuTf32.entry),
       "Native libraries" -> Seq(NativeDirectory.entry, TorchHome.entry, OnnxRuntimeLibrary.entry, OnnxRuntimeHome.entry)

@@ -47,14 +47,18 @@ private[conf] final class ModelNames(conf: SQLConf, workingDirectory: Path) {
     def refuse(reason: String) = throw ClassifyErrors.configuration(s"$source = '$directory' $reason")
     if (text.startsWith(ModelSpec.SparkFiles)) text
     else if (text.startsWith("//"))
-      refuse(s"begins with two slashes, so that its first folder would be taken for a server: write ${text.dropWhile(_ == '/').prependedAll("/")}")
+      refuse(
+        s"begins with two slashes, so that its first folder would be taken for a server: write ${text.dropWhile(_ == '/').prependedAll("/")}"
+      )
     else {
       val path =
         try new Path(workingDirectory, text)
         catch { case e: IllegalArgumentException => refuse(s"is no path or URI: ${e.getMessage}") }
       val uri = path.toUri
       if (uri.getScheme == "file" && uri.getAuthority != null)
-        refuse(s"names the server '${uri.getAuthority}', and local files have none: write file:///${uri.getAuthority}${uri.getPath}")
+        refuse(
+          s"names the server '${uri.getAuthority}', and local files have none: write file:///${uri.getAuthority}${uri.getPath}"
+        )
       path.toString
     }
   }

