@@ -36,7 +36,7 @@ class ModelFilesSuite extends AnyFunSuite {
   }
 
   private def copies: Seq[String] =
-    Paths.get(System.getProperty("java.io.tmpdir")).toFile.list.filter(_.startsWith("spark-classify-model-")).toSeq
+    Paths.get(System.getProperty("java.io.tmpdir")).toFile.list.filter(_.matches("spark-classify-.*-model-.*")).toSeq
 
   test("a remote directory is copied whole, and the copy is gone afterwards, even when the load fails") {
     withModel { model =>
