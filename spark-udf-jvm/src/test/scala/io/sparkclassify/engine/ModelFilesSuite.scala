@@ -8,7 +8,7 @@ import scala.jdk.CollectionConverters._
 import io.sparkclassify.{ClassifyException, CountedFileSystem, TestData}
 import io.sparkclassify.conf.Schemes
 import org.apache.hadoop.conf.Configuration
-import org.apache.hadoop.fs.{FSDataInputStream, Path => HadoopPath}
+import org.apache.hadoop.fs.{FSDataInputStream, FileStatus, Path => HadoopPath}
 import org.scalatest.funsuite.AnyFunSuite
 
 class ModelFilesSuite extends AnyFunSuite {
@@ -18,6 +18,7 @@ class ModelFilesSuite extends AnyFunSuite {
   private val configuration = {
     val configuration = new Configuration
     configuration.set("fs.changing.impl", classOf[ChangingFileSystem].getName)
+    configuration.set("fs.crafted.impl", classOf[CraftedFileSystem].getName)
     configuration
   }
 
@@ -90,6 +91,46 @@ class ModelFilesSuite extends AnyFunSuite {
     }
   }
 
+  test("a file that is listed outside of the directory is refused, and nothing is written") {
+    TestData.withFolder { folder =>
+      val model = Files.createDirectories(folder.resolve("a/b/model"))
+      Files.writeString(model.resolve("config.json"), "{}")
+      Seq("../escaped", "/escaped", "deep/../../escaped", "deep\\escaped", "line\nbreak", "nul\u0000", "deep//double").foreach {
+        name =>
+          CraftedFileSystem.name = s"$model/$name"
+          if (name.startsWith("/")) CraftedFileSystem.name = s"$folder$name"
+          val error = intercept[ClassifyException] {
+            ModelFiles.withLocal(s"crafted:$model", configuration, all)(_ => fail("a crafted model was loaded"))
+          }
+          assert(error.getCondition == "CLASSIFY_BAD_MODEL" && error.getReason.contains("no name of a file in it"), error)
+          assert(!error.getMessage.exists(_ < ' '))
+          assert(copies.isEmpty)
+          assert(Files.walk(folder).iterator.asScala.count(Files.isRegularFile(_)) == 1)
+      }
+    }
+  }
+
+  test("a folder for copies that cannot be written to is a bad model, which names it") {
+    withModel { model =>
+      val before = System.setProperty("java.io.tmpdir", s"$model/a.json")
+      try {
+        val error = intercept[ClassifyException](ModelFiles.withLocal(s"changing:$model", configuration, all)(_ => ()))
+        assert(error.getCondition == "CLASSIFY_BAD_MODEL" && error.getReason.contains(s"$model/a.json"), error)
+      } finally System.setProperty("java.io.tmpdir", before)
+    }
+  }
+
+  test("a scheme that may not be read is refused, for models as for images") {
+    withModel { model =>
+      Seq("http://127.0.0.1:1/m", s"changing:$model", s"file:$model").foreach { uri =>
+        val error = intercept[ClassifyException](
+          ModelFiles.withLocal(uri, configuration, Schemes(Set("hdfs")))(_ => fail("it was read"))
+        )
+        assert(error.getCondition == "CLASSIFY_BAD_MODEL" && error.getReason.contains("spark.classify.read.schemes"), error)
+      }
+    }
+  }
+
   test("what is no directory, and a scheme that Hadoop does not know, are errors") {
     withModel { model =>
       Seq(
@@ -133,4 +174,23 @@ object ChangingFileSystem {
     try body
     finally this.action = () => ()
   }
+}
+
+/** A file system that lists whatever name it is told to. */
+class CraftedFileSystem extends CountedFileSystem {
+  override def getUri: java.net.URI = java.net.URI.create("crafted:///")
+  override def getScheme: String = "crafted"
+
+  override def listStatus(folder: HadoopPath): Array[FileStatus] = {
+    val uri = new java.net.URI("crafted", null, CraftedFileSystem.name, null)
+    val path = new HadoopPath("crafted:/x") { override def toUri: java.net.URI = uri }
+    Array(new FileStatus(6, false, 1, 4096, 0, path))
+  }
+
+  override def open(file: HadoopPath, bufferSize: Int): FSDataInputStream =
+    super.open(new HadoopPath(TestData.list.toString), bufferSize)
+}
+
+object CraftedFileSystem {
+  var name = ""
 }
