@@ -170,7 +170,7 @@ def test_connect(jar, golden, tmp_path):
         assert not (tmp_path / "evil/natives").exists(), "libraries were unpacked where a user said"
     assert any("answered 1" in outcome for outcome in outcomes), outcomes
     refused = outcomes[-len(STATIC) :]
-    assert all("set" != outcome for outcome in refused), refused
+    assert all(outcome != "set" for outcome in refused), refused
     for at in [1, 4, 6]:
         outcome = outcomes[len(outcomes) - len(STATIC) - len(locked) + at]
         assert "spark.classify.models.locked" in outcome, (locked[at], outcome)

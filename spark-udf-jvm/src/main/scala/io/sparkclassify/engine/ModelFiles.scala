@@ -63,7 +63,7 @@ private[sparkclassify] object ModelFiles {
   private def guarded[T](uri: String, problem: String)(action: => T): T =
     try action
     catch {
-      case e: ClassifyException                => throw e
+      case e: ClassifyException => throw e
       case e @ (NonFatal(_) | _: LinkageError) =>
         throw ClassifyErrors.badModel(uri, s"$problem: ${Option(e.getMessage).getOrElse(e)}", e)
     }
@@ -101,9 +101,15 @@ private[sparkclassify] object ModelFiles {
    * and such that lead out of the directory.
    */
   private def inside(directory: Path, copy: LocalPath, name: String): LocalPath = {
-    FileNames.unnameable(name).ifPresent(reason => throw ClassifyErrors.badModel(directory.toString, s"$name: $reason", null))
+    FileNames.unnameable(name).ifPresent(reason =>
+      throw ClassifyErrors.badModel(directory.toString, s"$name: $reason", null)
+    )
     val parts = name.split("/", -1)
-    if (parts.exists(part => part.isEmpty || part == "." || part == ".." || part.exists(char => char == '\\' || char < ' ')))
+    if (
+      parts.exists(part =>
+        part.isEmpty || part == "." || part == ".." || part.exists(char => char == '\\' || char < ' ')
+      )
+    )
       throw ClassifyErrors.badModel(directory.toString, s"it lists '$name', which is no name of a file in it", null)
     copy.resolve(name)
   }

@@ -7,6 +7,7 @@ import io.sparkclassify.ClassifyErrors
 import io.sparkclassify.conf.{ClassifyConf, ImageSpec}
 import io.sparkclassify.engine.DirectBuffers
 import io.sparkclassify.expressions.ImageSource
+import io.sparkclassify.natives.FileNames
 import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs.{FSDataInputStream, FileStatus, FileSystem, LocalFileSystem, Path, RawLocalFileSystem}
 import org.apache.hadoop.util.functional.FutureIO
@@ -77,7 +78,8 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration) {
       }
     } catch {
       case e: FileNotFoundException =>
-        Left(BadImage.unreadable(path, s"the file does not exist (${e.getMessage})"))
+        val reason = FileNames.unnameable(path).orElse(s"the file does not exist (${e.getMessage})")
+        Left(BadImage.unreadable(path, reason))
       case e @ (_: IOException | _: IllegalArgumentException | _: UnsupportedOperationException) =>
         Left(BadImage.unreadable(path, Option(e.getMessage).getOrElse(e.toString)))
     }

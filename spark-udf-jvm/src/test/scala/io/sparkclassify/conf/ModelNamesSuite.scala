@@ -74,10 +74,19 @@ class ModelNamesSuite extends SharedSession {
 
   test("a server in a local path would lose its first folder, and is refused with the way out") {
     val key = ClassifyConf.Model.key
-    Seq("//data/dir" -> "/data/dir", "///data/dir" -> "/data/dir", "file://server/dir" -> "file:///server/dir").foreach {
+    Seq(
+      "//data/dir" -> "/data/dir",
+      "///data/dir" -> "/data/dir",
+      "file://server/dir" -> "file:///server/dir"
+    ).foreach {
       case (text, way) =>
         assertError(refusal(None, key -> text), "CLASSIFY_BAD_CONFIGURATION", key, s"'$text'", way)
-        assertError(refusal(Some("m"), "spark.classify.models.m" -> text), "CLASSIFY_BAD_CONFIGURATION", "models.m", way)
+        assertError(
+          refusal(Some("m"), "spark.classify.models.m" -> text),
+          "CLASSIFY_BAD_CONFIGURATION",
+          "models.m",
+          way
+        )
         assertError(refusal(Some(text), allowed), "CLASSIFY_BAD_CONFIGURATION", "argument `model`", way)
     }
     assert(directory(None, key -> "file:///data/dir") == "file:/data/dir")

@@ -20,7 +20,18 @@ class SchemesSuite extends SharedSession {
     Seq("/a", "a", "file:/a", "hdfs://h/a", "S3A://b/a", "gs://b/a", "abfss://c@a.net/a", "viewfs:/a").foreach { uri =>
       assert(refused(uri).isEmpty, uri)
     }
-    Seq("http", "https", "ftp", "sftp", "webhdfs", "swebhdfs", "HTTP", "jar", "har://http-h:80", "har://webhdfs-h:80").foreach {
+    Seq(
+      "http",
+      "https",
+      "ftp",
+      "sftp",
+      "webhdfs",
+      "swebhdfs",
+      "HTTP",
+      "jar",
+      "har://http-h:80",
+      "har://webhdfs-h:80"
+    ).foreach {
       scheme =>
         val reason = refused(if (scheme.contains(":")) s"$scheme/a.har/x" else s"$scheme://h/a").getOrElse(fail(scheme))
         Seq(ClassifyConf.ReadSchemes.key, "start the application").foreach(part => assert(reason.contains(part)))
@@ -35,9 +46,10 @@ class SchemesSuite extends SharedSession {
     configuration.set("fs.s3a.impl", "org.apache.hadoop.fs.http.HttpFileSystem")
     configuration.set("fs.gs.impl", "org.apache.hadoop.hdfs.web.WebHdfsFileSystem")
     configuration.set("fs.viewfs.mounttable.table.link./http", "http://127.0.0.1:1/x")
-    Seq("s3a://b/a" -> "http", "gs://b/a" -> "webhdfs", "viewfs://table/http/a" -> "http").foreach { case (path, scheme) =>
-      val error = intercept[IOException](default.fileSystem(new Path(path), configuration))
-      assert(error.getMessage.contains(s"'$scheme'"), error)
+    Seq("s3a://b/a" -> "http", "gs://127.0.0.1:1/a" -> "webhdfs", "viewfs://table/http/a" -> "http").foreach {
+      case (path, scheme) =>
+        val error = intercept[IOException](default.fileSystem(new Path(path), configuration))
+        assert(error.getMessage.contains(s"'$scheme'"), error)
     }
     configuration.set("fs.defaultFS", "http://127.0.0.1:1")
     assert(intercept[IOException](default.fileSystem(new Path("/a"), configuration)).getMessage.contains("'http'"))
@@ -47,7 +59,9 @@ class SchemesSuite extends SharedSession {
     val reader = new ImageReader(ImageSpec("file:/", 1 << 20, default), new Configuration)
     val bad = reader.read(ImageSource.File("http://127.0.0.1:1/a.jpg")).left.toOption.get
     assert(bad.condition == "CLASSIFY_UNREADABLE_IMAGE")
-    Seq("http://127.0.0.1:1/a.jpg", "'http'", ClassifyConf.ReadSchemes.key).foreach(part => assert(bad.reason.contains(part)))
+    Seq("http://127.0.0.1:1/a.jpg", "'http'", ClassifyConf.ReadSchemes.key).foreach(part =>
+      assert(bad.reason.contains(part))
+    )
     val good = reader.read(ImageSource.File(TestData.image(".png").toString))
     assert(good.isRight)
     good.foreach(_.release())

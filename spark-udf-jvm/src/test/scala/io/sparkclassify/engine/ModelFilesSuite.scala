@@ -95,14 +95,25 @@ class ModelFilesSuite extends AnyFunSuite {
     TestData.withFolder { folder =>
       val model = Files.createDirectories(folder.resolve("a/b/model"))
       Files.writeString(model.resolve("config.json"), "{}")
-      Seq("../escaped", "/escaped", "deep/../../escaped", "deep\\escaped", "line\nbreak", "nul\u0000", "deep//double").foreach {
+      Seq(
+        "../escaped",
+        "/escaped",
+        "deep/../../escaped",
+        "deep\\escaped",
+        "line\nbreak",
+        "nul\u0000",
+        "deep//double"
+      ).foreach {
         name =>
           CraftedFileSystem.name = s"$model/$name"
           if (name.startsWith("/")) CraftedFileSystem.name = s"$folder$name"
           val error = intercept[ClassifyException] {
             ModelFiles.withLocal(s"crafted:$model", configuration, all)(_ => fail("a crafted model was loaded"))
           }
-          assert(error.getCondition == "CLASSIFY_BAD_MODEL" && error.getReason.contains("no name of a file in it"), error)
+          assert(
+            error.getCondition == "CLASSIFY_BAD_MODEL" && error.getReason.contains("no name of a file in it"),
+            error
+          )
           assert(!error.getMessage.exists(_ < ' '))
           assert(copies.isEmpty)
           assert(Files.walk(folder).iterator.asScala.count(Files.isRegularFile(_)) == 1)
@@ -126,7 +137,10 @@ class ModelFilesSuite extends AnyFunSuite {
         val error = intercept[ClassifyException](
           ModelFiles.withLocal(uri, configuration, Schemes(Set("hdfs")))(_ => fail("it was read"))
         )
-        assert(error.getCondition == "CLASSIFY_BAD_MODEL" && error.getReason.contains("spark.classify.read.schemes"), error)
+        assert(
+          error.getCondition == "CLASSIFY_BAD_MODEL" && error.getReason.contains("spark.classify.read.schemes"),
+          error
+        )
       }
     }
   }
