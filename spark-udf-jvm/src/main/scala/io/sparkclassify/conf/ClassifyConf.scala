@@ -279,7 +279,7 @@ object ClassifyConf {
       .buildStaticConf(NativeOptions.DIRECTORY_KEY)
       .doc(
         "The folder into which executors and driver unpack the native libraries of the jar. It must allow execution. " +
-          "Without it, a folder of the user's own in java.io.tmpdir is taken."
+          "Without it, java.io.tmpdir is taken. A folder of the user's own is made in it, and nobody else may be able to replace that."
       )
       .version("0.1.0")
       .stringConf
@@ -291,7 +291,7 @@ object ClassifyConf {
       .buildStaticConf(NativeOptions.TORCH_HOME_KEY)
       .doc(
         "The libtorch or Python torch folder of every executor, the one with lib/libtorch_cpu.so. Without it, the " +
-          "environment variable LIBTORCH counts, then the torch of the Python that PySpark uses."
+          "environment variable LIBTORCH counts, then the torch of the Python that PySpark uses, where packages in PYTHONPATH do not count."
       )
       .version("0.1.0")
       .stringConf
