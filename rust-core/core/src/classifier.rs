@@ -10,7 +10,7 @@ use crate::backend::{Backend, Engine, LoadOptions};
 use crate::batcher::Batcher;
 use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::model::{Labels, ModelDirectory, OutputKind};
+use crate::model::{Labels, ModelDirectory};
 use crate::predictions::Predictions;
 use crate::preprocess::{DecodeOptions, ImageLimits, Preprocessor, SampleTable, Scratch, StageTimes};
 use crate::probe::{check_output, Sample};
@@ -183,12 +183,12 @@ impl Classifier {
     /// The work is done on this thread and `threads - 1` helpers, which live as long as the call. For preprocessing they
     /// take one image after the other; then each runs the model on parts of the batch.
     ///
-    /// A bad image does not disturb the others: its result is an [`ImageError`](crate::ImageError). When no image is good, the model
+    /// A bad image does not disturb the others: its result is an [`ImageError`](crate::ImageError). So is one for which
+    /// the model gives numbers that have no probabilities, NaN for example. When no image is good, the model
     /// does not run.
     ///
     /// # Errors
-    /// [`Error::Inference`] when the engine fails or returns logits that have no probabilities;
-    /// [`Error::Internal`] when one of the threads panicked. `predictions` is of no use then.
+    /// [`Error::Inference`] when the engine fails; [`Error::Internal`] when one of the threads panicked. `predictions` is of no use then.
     pub fn classify(
         &self,
         images: &[&[u8]],
@@ -202,16 +202,7 @@ impl Classifier {
         };
         if predictions.outcomes.iter().any(Result::is_ok) {
             let start = Instant::now();
-            let kind = self.model.output_kind();
-            predictions.finish(kind).map_err(|index| Error::Inference {
-                engine: self.engine,
-                reason: match kind {
-                    OutputKind::Logits => format!("the logits of image {index} of the batch are not finite numbers"),
-                    OutputKind::Probabilities => {
-                        format!("the outputs for image {index} of the batch are no probabilities with the sum 1")
-                    }
-                },
-            })?;
+            predictions.finish(self.model.output_kind());
             times.inference += start.elapsed();
         }
         Ok(times)

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use crate::device::Device;
 use crate::error::Error;
-use crate::libraries;
+use crate::{environment, libraries};
 
 /// The library of the driver, which comes with it and never with CUDA.
 const LIBRARY: &str = "libcuda.so.1";
@@ -62,12 +62,7 @@ pub fn gpu(index: u32) -> Result<&'static str, Error> {
 }
 
 fn ask() -> Result<Driver, String> {
-    if std::env::var_os(ORDER.0).is_none() {
-        // SAFETY: changing the environment is a race against threads that read it in C at the same moment. It happens
-        // once in the life of the process, before the driver is used for the first time; the JVM reads its environment
-        // when it starts, and keeps a copy.
-        unsafe { std::env::set_var(ORDER.0, ORDER.1) };
-    }
+    environment::set_default(ORDER.0, ORDER.1);
     // SAFETY: loading the driver's library runs its initialisers, which have no preconditions. The loader finds it
     // where it finds those of the system.
     let library = unsafe { libloading::Library::new(LIBRARY) }.map_err(|cause| {

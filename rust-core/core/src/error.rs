@@ -135,6 +135,13 @@ pub enum ImageError {
         bytes: usize,
     },
 
+    /// What the model gives for the image says nothing about its class.
+    #[error("the model gives no prediction for this image: {reason}")]
+    NoPrediction {
+        /// What it gives.
+        reason: &'static str,
+    },
+
     /// A limit was exceeded; checked from the header, before anything is allocated.
     #[error("{what} is {actual}, over the limit of {limit}")]
     Limit {

@@ -33,6 +33,7 @@ pub mod classifier;
 pub mod cpu;
 pub mod cuda;
 pub mod device;
+pub mod environment;
 pub mod error;
 pub mod libraries;
 pub mod model;

@@ -84,24 +84,26 @@ impl Predictions {
         self.outcomes.resize(images, Ok(()));
     }
 
-    /// Makes probabilities of what the model gave for all good images. Returns the index of the first good image whose
-    /// logits have none (NaN, or plus infinity), or whose probabilities are none.
-    pub(crate) fn finish(&mut self, kind: OutputKind) -> Result<(), usize> {
+    /// Makes probabilities of what the model gave for all good images. One whose logits have none (NaN, or plus infinity), or
+    /// whose probabilities are none, becomes a bad image; that concerns no other.
+    pub(crate) fn finish(&mut self, kind: OutputKind) {
         if self.classes == 0 {
-            return Ok(());
+            return;
         }
         let rows = self.values.chunks_exact_mut(self.classes);
-        for (index, (row, outcome)) in rows.zip(&self.outcomes).enumerate() {
-            let usable = match kind {
-                _ if outcome.is_err() => true,
-                OutputKind::Logits => softmax(ArrayViewMut1::from(row)),
-                OutputKind::Probabilities => are_probabilities(row),
+        for (row, outcome) in rows.zip(&mut self.outcomes) {
+            let (usable, reason) = match kind {
+                _ if outcome.is_err() => continue,
+                OutputKind::Logits => (softmax(ArrayViewMut1::from(row)), "its logits are not finite numbers"),
+                OutputKind::Probabilities => (
+                    are_probabilities(row),
+                    "its outputs are no probabilities, which are positive and have the sum 1",
+                ),
             };
             if !usable {
-                return Err(index);
+                *outcome = Err(ImageError::NoPrediction { reason });
             }
         }
-        Ok(())
     }
 }
 
@@ -144,7 +146,7 @@ mod tests {
         // torch.softmax(torch.tensor(logits), 0)
         let expected = [0.011_230_854, 0.225_577_68, 0.000_068_867_4, 0.763_122_56];
         let mut predictions = predictions(&[-1.5, 1.5, -6.594_237, 2.718_754]);
-        predictions.finish(OutputKind::Logits).unwrap();
+        predictions.finish(OutputKind::Logits);
         let prediction = predictions.get(0).unwrap();
         for (actual, expected) in prediction.probabilities.iter().zip(expected) {
             assert!((actual - expected).abs() < 1e-6, "{actual} is not {expected}");
@@ -156,14 +158,14 @@ mod tests {
     #[test]
     fn large_logits_do_not_overflow_and_masked_classes_get_zero() {
         let mut predictions = predictions(&[1000.0, 1000.0, f32::NEG_INFINITY]);
-        predictions.finish(OutputKind::Logits).unwrap();
+        predictions.finish(OutputKind::Logits);
         assert_eq!(predictions.get(0).unwrap().probabilities, [0.5, 0.5, 0.0]);
     }
 
     #[test]
     fn the_first_of_equals_wins() {
         let mut predictions = predictions(&[0.0, 3.0, 3.0]);
-        predictions.finish(OutputKind::Logits).unwrap();
+        predictions.finish(OutputKind::Logits);
         assert_eq!(predictions.get(0).unwrap().class_id, 1);
     }
 
@@ -171,7 +173,7 @@ mod tests {
     fn a_thousand_classes_sum_to_one() {
         let logits: Vec<f32> = (0_u16..1000).map(|class| f32::from(class % 37) * 0.3 - 5.0).collect();
         let mut predictions = predictions(&logits);
-        predictions.finish(OutputKind::Logits).unwrap();
+        predictions.finish(OutputKind::Logits);
         let sum: f64 = predictions
             .get(0)
             .unwrap()
@@ -182,21 +184,38 @@ mod tests {
         assert!((sum - 1.0).abs() < 1e-6, "{sum}");
     }
 
+    /// The error of an image for which the model gives `values`.
+    fn refusal(values: &[f32], kind: OutputKind) -> String {
+        let mut predictions = predictions(values);
+        predictions.finish(kind);
+        predictions.get(0).unwrap_err().to_string()
+    }
+
     #[test]
-    fn logits_without_probabilities_are_found() {
+    fn logits_without_probabilities_are_an_error_of_their_image() {
+        let expected = "the model gives no prediction for this image: its logits are not finite numbers";
         for broken in [f32::NAN, f32::INFINITY] {
-            assert_eq!(predictions(&[0.0, broken]).finish(OutputKind::Logits), Err(0));
+            assert_eq!(refusal(&[0.0, broken], OutputKind::Logits), expected);
         }
-        assert_eq!(predictions(&[f32::NEG_INFINITY; 2]).finish(OutputKind::Logits), Err(0));
+        assert_eq!(refusal(&[f32::NEG_INFINITY; 2], OutputKind::Logits), expected);
+
+        let mut batch = Predictions::new();
+        batch.reset(3, 2);
+        batch.values.copy_from_slice(&[0.0, 0.0, f32::NAN, 0.0, 1.0, 1.0]);
+        batch.finish(OutputKind::Logits);
+        let rows: Vec<_> = batch.iter().map(|row| row.map(|row| row.confidence).ok()).collect();
+        assert_eq!(rows, [Some(0.5), None, Some(0.5)]);
+        assert_eq!(batch.bad_images(), 1);
     }
 
     #[test]
     fn probabilities_stay_as_they_are_and_are_checked() {
         let mut given = predictions(&[0.25, 0.75]);
-        given.finish(OutputKind::Probabilities).unwrap();
+        given.finish(OutputKind::Probabilities);
         assert_eq!(given.get(0).unwrap().probabilities, [0.25, 0.75]);
         for broken in [[0.25, 0.25], [1.5, -0.5], [f32::NAN, 1.0]] {
-            assert_eq!(predictions(&broken).finish(OutputKind::Probabilities), Err(0));
+            let message = refusal(&broken, OutputKind::Probabilities);
+            assert!(message.contains("no probabilities"), "{message}");
         }
     }
 }

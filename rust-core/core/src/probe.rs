@@ -53,14 +53,19 @@ pub(crate) fn check_output(
     classes: usize,
     run: impl Fn(Sample) -> Result<Vec<f32>>,
 ) -> Result<()> {
-    let mut probabilities = 0;
+    let (mut tried, mut probabilities) = (0, 0);
     let mut last = Vec::new();
     for sample in [Sample::Empty, Sample::Noise] {
-        last = run(sample)?;
-        probabilities += usize::from(are_probabilities(&last));
+        let output = run(sample)?;
+        // NaN says nothing of what the numbers for other images mean.
+        if output.iter().all(|value| value.is_finite()) {
+            tried += 1;
+            probabilities += usize::from(are_probabilities(&output));
+            last = output;
+        }
     }
     match (model.output_kind(), probabilities) {
-        (OutputKind::Probabilities, 0 | 1) => Err(model.config_error(
+        (OutputKind::Probabilities, fitting) if fitting < tried => Err(model.config_error(
             OUTPUT_KIND_FIELD,
             format!(
                 "is `none`, but the model gives no probabilities: those of one image are {} to {} and their sum is {}; \

@@ -264,24 +264,36 @@ fn a_model_with_other_classes_than_config_json_is_refused() {
 #[test]
 fn failures_of_the_engine_fail_the_call() {
     let image = plain_png(4, 6, [1, 2, 3]);
-    for (logits, reason) in [
-        (Logits::Failing, "mean: inference failed: on demand"),
-        (
-            Logits::NotANumber,
-            "mean: inference failed: the logits of image 1 of the batch are not finite numbers",
-        ),
-    ] {
-        let engine = MeanEngine {
-            logits,
-            ..MeanEngine::default()
-        };
-        let classifier = load(&engine).unwrap();
-        let error = classifier
-            .classify(&[b"bad", &image], ONE, &mut Predictions::new())
-            .unwrap_err();
-        assert_eq!(error.to_string(), reason);
-        assert_eq!(error.condition(), "CLASSIFY_INFERENCE_FAILED");
-    }
+    let engine = MeanEngine {
+        logits: Logits::Failing,
+        ..MeanEngine::default()
+    };
+    let classifier = load(&engine).unwrap();
+    let error = classifier
+        .classify(&[b"bad", &image], ONE, &mut Predictions::new())
+        .unwrap_err();
+    assert_eq!(error.to_string(), "mean: inference failed: on demand");
+    assert_eq!(error.condition(), "CLASSIFY_INFERENCE_FAILED");
+}
+
+#[test]
+fn an_image_without_a_prediction_is_its_own_error() {
+    let engine = MeanEngine {
+        logits: Logits::NotANumber,
+        ..MeanEngine::default()
+    };
+    let image = plain_png(4, 6, [1, 2, 3]);
+    let mut predictions = Predictions::new();
+    load(&engine)
+        .unwrap()
+        .classify(&[b"bad", &image], ONE, &mut predictions)
+        .unwrap();
+    let errors: Vec<_> = predictions.iter().map(|row| row.unwrap_err().to_string()).collect();
+    assert!(errors[0].contains("not an image"), "{errors:?}");
+    assert_eq!(
+        errors[1],
+        "the model gives no prediction for this image: its logits are not finite numbers"
+    );
 }
 
 /// Loads an engine from a directory whose `config.json` has these fields beside the labels.

@@ -69,11 +69,38 @@ fn broken_json_is_located() {
     fs::write(&config, "[1]").unwrap();
     assert!(refusal(directory.path()).1.contains("is not a JSON object"));
     fs::write(&config, [0xFF, 0xFE]).unwrap();
-    assert!(refusal(directory.path()).1.contains("cannot be read: "));
+    assert!(refusal(directory.path()).1.contains("must be UTF-8"));
 }
 
 #[test]
 fn errors_carry_the_condition_that_the_jvm_reports() {
     let directory = model_directory(r#"{"do_resize": false}"#);
     assert_eq!(refusal(directory.path()).0.condition(), "CLASSIFY_BAD_MODEL");
+}
+
+#[test]
+fn configuration_is_read_as_python_reads_it() {
+    let open = |name: &str| ModelDirectory::open(&repository("tests/cases/models").join(name));
+    let plain = open("plain").unwrap();
+    let bom = open("bom").unwrap();
+    assert_eq!(bom.labels(), plain.labels());
+    assert_eq!(bom.preprocessor(), plain.preprocessor());
+
+    let message = open("utf16").unwrap_err().to_string();
+    assert!(message.contains("is UTF-16 or UTF-32, and must be UTF-8"), "{message}");
+    assert!(message.contains("utf16/"), "{message}");
+
+    // Its `Infinity` and `NaN` stand in fields that concern training.
+    assert_eq!(open("nan_json").unwrap().labels(), plain.labels());
+
+    let directory = model_directory(PREPROCESSOR);
+    let config = directory.path().join("config.json");
+    fs::write(&config, r#"{"id2label": {"0": "a"}, "attention_window": Infinity}"#).unwrap();
+    assert_eq!(ModelDirectory::open(directory.path()).unwrap().labels().len(), 1);
+    fs::write(&config, b"{\"id2label\": {\"0\": \"caf\xe9\"}}").unwrap();
+    let (_, message) = refusal(directory.path());
+    assert!(
+        message.contains("config.json: is not UTF-8 text: ") && message.contains("index 23"),
+        "{message}"
+    );
 }

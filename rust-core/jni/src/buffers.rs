@@ -10,6 +10,9 @@ use spark_classify_core::Error;
 
 use crate::exceptions::Failure;
 
+/// The local references that a call has beside those of the images: its arguments, and those that errors and the log need.
+const OTHER_REFERENCES: usize = 32;
+
 fn refused(argument: &'static str, reason: &str) -> Failure {
     Failure::Core(Error::Argument {
         argument,
@@ -45,6 +48,9 @@ pub(crate) fn images_and_output<'a>(
     let (output_start, output_length) = direct_memory(env, output).map_err(|reason| refused("output", reason))?;
     let array = env.as_cast::<JObjectArray<'_>>(images)?;
     let count = array.len(env)?;
+    // A native method may have 16 local references without saying so. These go when it returns, and with them whatever
+    // keeps a buffer alive that the caller has taken out of the array meanwhile.
+    env.ensure_local_capacity(count + OTHER_REFERENCES)?;
     let mut found = Vec::with_capacity(count);
     for index in 0..count {
         let element = array.get_element(env, index)?;

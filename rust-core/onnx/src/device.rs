@@ -59,7 +59,6 @@ impl OnnxOnDevice {
     fn count_classes(&self) -> Result<usize, Reason> {
         let batch = self.signature.batch.unwrap_or(1);
         let mut lane = OnnxLane::new(self, batch).map_err(reason)?;
-        lane.pixels().fill(0);
         lane.infer(batch, |shape, _| match *shape {
             [n, classes] if n == batch as i64 && classes > 0 => Ok(classes as usize),
             _ => Err(format!("the output has shape {shape:?}, expected [{batch}, classes]")),
@@ -102,10 +101,16 @@ struct OnnxLane<'a> {
 }
 
 impl<'a> OnnxLane<'a> {
+    #[allow(unsafe_code)]
     fn new(model: &'a OnnxOnDevice, images: usize) -> ort::Result<Self> {
         let images = images.next_multiple_of(model.batch_multiple());
-        let pixels = Tensor::new(&model.session.input_allocator(), model.signature.pixels_shape(images))?;
+        let mut pixels = Tensor::<u8>::new(&model.session.input_allocator(), model.signature.pixels_shape(images))?;
         let bytes = images * model.signature.image_len();
+        // ONNX Runtime gives memory as it finds it, and a reference needs bytes that have been written.
+        //
+        // SAFETY: the tensor has so many bytes (its shape says so), in memory of this process, see `bytes`; nobody else
+        // knows them yet.
+        unsafe { pixels.data_ptr_mut().cast::<u8>().write_bytes(0, bytes) };
         Ok(Self { model, pixels, bytes })
     }
 

@@ -47,7 +47,7 @@ pub struct OnnxEngine {
 }
 
 impl OnnxEngine {
-    /// An engine on the ONNX Runtime library at `library` (`libonnxruntime.so`, 1.22 or later).
+    /// An engine on the ONNX Runtime library at `library` (`libonnxruntime.so`, 1.24 or later).
     ///
     /// The library is loaded at first use and stays loaded until the process ends. A process holds one ONNX Runtime:
     /// once a library is loaded, an engine on another one fails.

@@ -9,9 +9,16 @@ use once_cell::sync::OnceCell;
 use ort::environment::Environment;
 use ort::logging::LogLevel;
 use spark_classify_core::error::{Error, Result};
-use spark_classify_core::libraries;
+use spark_classify_core::{environment, libraries};
 
 use crate::ENGINE;
+
+/// The first release, as `(major, minor)`, that is used: 1.22 ends the process at the first call, since it has not all that
+/// it announces, and 1.23 reads weights from outside a model's directory when the model says so.
+const MINIMUM: (u32, u32) = (1, 24);
+
+/// The first release with telemetry for Linux.
+const TELEMETRY: (u32, u32) = (1, 29);
 
 /// The library that was loaded first.
 #[derive(Debug)]
@@ -76,10 +83,9 @@ pub(crate) fn environment(path: &Path) -> Result<&'static Environment> {
 }
 
 /// Opens the library and asks it for its version, so that everything `ort` would panic about is found out before `ort`
-/// sees the library.
+/// sees the library, and a release that cannot serve runs no further.
 #[allow(unsafe_code)]
 fn open(path: &Path) -> Result<Library> {
-    disable_telemetry();
     let not_onnx_runtime = |what: &str| unavailable(format!("{} is not an ONNX Runtime: {what}", path.display()));
 
     // SAFETY: loading a library runs its initialisers. The caller names the library to run inference with, and so
@@ -93,17 +99,32 @@ fn open(path: &Path) -> Result<Library> {
         // SAFETY: OrtGetApiBase takes nothing and returns null or a pointer to a static of the library, which `handle`
         // keeps loaded.
         let base = unsafe { base().as_ref() }.ok_or_else(|| not_onnx_runtime("OrtGetApiBase returned null"))?;
-        // SAFETY: GetVersionString takes nothing and returns a static, null-terminated string.
-        let version = unsafe { CStr::from_ptr((base.GetVersionString)()) }
-            .to_string_lossy()
-            .into_owned();
+        // SAFETY: GetVersionString takes nothing and returns a static, null-terminated string, or null.
+        let version = unsafe { (base.GetVersionString)().as_ref() }
+            .ok_or_else(|| not_onnx_runtime("it does not tell its version"))?;
+        // SAFETY: null-terminated, see above.
+        let version = unsafe { CStr::from_ptr(version) }.to_string_lossy().into_owned();
+        let release = release(&version)
+            .ok_or_else(|| not_onnx_runtime(&format!("it calls its version `{}`", version.escape_debug())))?;
+        let needed = format!("version {}.{} or later is needed", MINIMUM.0, MINIMUM.1);
+        if release < MINIMUM {
+            return Err(unavailable(format!(
+                "{} is ONNX Runtime {version}; {needed}",
+                path.display()
+            )));
+        }
         // SAFETY: GetApi accepts any number and returns null for a version it does not know.
         if unsafe { (base.GetApi)(ort::MINOR_VERSION) }.is_null() {
-            return Err(unavailable(format!(
-                "{} is ONNX Runtime {version}; version 1.{} or later is needed",
-                path.display(),
+            let lacks = format!(
+                "it says that it is {version}, but lacks the interface of 1.{}",
                 ort::MINOR_VERSION
-            )));
+            );
+            return Err(not_onnx_runtime(&format!("{lacks}; {needed}")));
+        }
+        if release >= TELEMETRY {
+            // Its start matches a recursive regular expression against the process's command line, which overflows the
+            // stack of a JVM with a long class path. The variable is read when the environment is made.
+            environment::set_default("ORT_DISABLE_TELEMETRY", "1");
         }
         version
     };
@@ -114,18 +135,10 @@ fn open(path: &Path) -> Result<Library> {
     })
 }
 
-/// Turns ONNX Runtime's telemetry off before it can start: from 1.29 on it is on by default on Linux, and its start-up
-/// matches a recursive regular expression against the process's command line, which overflows the stack of a JVM with
-/// a long class path.
-#[allow(unsafe_code)]
-fn disable_telemetry() {
-    const SWITCH: &str = "ORT_DISABLE_TELEMETRY";
-    if std::env::var_os(SWITCH).is_none() {
-        // SAFETY: changing the environment is a race against threads that read it in C at the same moment. It happens
-        // once in the life of the process, and glibc leaves the block of variables that such a reader may hold
-        // untouched: a new variable goes to a new block.
-        unsafe { std::env::set_var(SWITCH, "1") };
-    }
+/// Major and minor number of a version, for example of `1.28.0` or `1.24.1-dev`.
+fn release(version: &str) -> Option<(u32, u32)> {
+    let mut numbers = version.split('.').map(|number| number.parse().ok());
+    Some((numbers.next()??, numbers.next()??))
 }
 
 /// ONNX Runtime's messages, on their way to the log of whoever runs this process.
@@ -144,4 +157,20 @@ fn forward_to_log(level: LogLevel, _category: &str, _id: &str, location: &str, m
 
 fn unavailable(reason: String) -> Error {
     Error::EngineLibrary { engine: ENGINE, reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn releases_are_compared_as_numbers() {
+        assert_eq!(release("1.28.0"), Some((1, 28)));
+        assert_eq!(release("1.24.1-dev+cuda"), Some((1, 24)));
+        assert_eq!(release("1.9"), Some((1, 9)));
+        assert!(release("1.9.0") < Some(MINIMUM) && release("2.0.0") > Some(MINIMUM));
+        for text in ["", "1", "one.two", "1.x.0", "-1.30"] {
+            assert_eq!(release(text), None, "{text}");
+        }
+    }
 }

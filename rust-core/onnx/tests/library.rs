@@ -60,19 +60,49 @@ fn a_process_loads_one_library_and_says_why_it_loads_no_other() {
     let null = compile(&dir, "null.so", "const void *OrtGetApiBase(void) { return 0; }");
     assert!(refusal(&null).contains("OrtGetApiBase returned null"));
 
-    let old = compile(
-        &dir,
-        "old.so",
-        "static const void *api(unsigned version) { return version > 17 ? 0 : \"api\"; }
-         static const char *version(void) { return \"1.17.3\"; }
-         static const struct { const void *(*api)(unsigned); const char *(*version)(void); } base = {api, version};
-         const void *OrtGetApiBase(void) { return &base; }",
-    );
-    let reason = refusal(&old);
+    let library_of = |name: &str, version: &str| {
+        compile(
+            &dir,
+            name,
+            &format!(
+                "static const void *api(unsigned version) {{ return version > 21 ? 0 : \"api\"; }}
+                 static const char *version(void) {{ return {version}; }}
+                 static const struct {{ const void *(*api)(unsigned); const char *(*version)(void); }} base = {{api, version}};
+                 const void *OrtGetApiBase(void) {{ return &base; }}"
+            ),
+        )
+    };
+    let old = library_of("old.so", "\"1.17.3\"");
+    for (version, expected) in [
+        ("\"1.17.3\"", "is ONNX Runtime 1.17.3; version 1.24 or later is needed"),
+        ("\"1.22.1\"", "is ONNX Runtime 1.22.1; version 1.24 or later is needed"),
+        ("\"1.23.2\"", "is ONNX Runtime 1.23.2; version 1.24 or later is needed"),
+        (
+            "\"1.28.0\"",
+            "it says that it is 1.28.0, but lacks the interface of 1.22",
+        ),
+        ("\"new\\n\"", "it calls its version `new\\n`"),
+        ("\"\"", "it calls its version ``"),
+        ("0", "it does not tell its version"),
+    ] {
+        let reason = refusal(&library_of("version.so", version));
+        assert!(reason.contains(expected), "{version}: {reason}");
+        fs::remove_file(dir.join("version.so")).unwrap();
+    }
+
+    // One for another kind of machine: the number of it is the 18th and 19th byte of an ELF file.
+    let mut elf = fs::read(&old).unwrap();
+    elf[18..20].copy_from_slice(&0xf3_u16.to_le_bytes());
+    let foreign = dir.join("foreign.so");
+    fs::write(&foreign, &elf).unwrap();
+    let reason = refusal(&foreign);
     assert!(
-        reason.contains("is ONNX Runtime 1.17.3; version 1.22 or later is needed"),
+        reason.contains("cannot load") && reason.contains("foreign.so"),
         "{reason}"
     );
+    fs::write(&foreign, &elf[..elf.len() / 2]).unwrap();
+    assert!(refusal(&foreign).contains("cannot load"));
+    assert!(refusal(&dir).contains("cannot load"));
 
     // None of these failures stands in the way of the right library, whoever comes first.
     let version = OnnxEngine::new(&library).version().unwrap();
@@ -81,7 +111,9 @@ fn a_process_loads_one_library_and_says_why_it_loads_no_other() {
             scope.spawn(|| assert_eq!(OnnxEngine::new(&library).version().unwrap(), version));
         }
     });
-    assert!(std::env::var_os("ORT_DISABLE_TELEMETRY").is_some());
+    // Releases before 1.29 have no telemetry, and the environment stays as it is.
+    let minor: u32 = version.split('.').nth(1).unwrap().parse().unwrap();
+    assert_eq!(std::env::var_os("ORT_DISABLE_TELEMETRY").is_some(), minor >= 29);
 
     let link = dir.join("link.so");
     symlink(&library, &link).unwrap();

@@ -106,7 +106,8 @@ SparkClassifyLane *spark_classify_torch_lane(const SparkClassifyModule *module, 
     return new SparkClassifyLane{
         module,
         stream,
-        at::empty({images, 3, height, width}, bytes),
+        // Not empty: Rust sees this memory through a reference, which needs bytes that have been written.
+        at::zeros({images, 3, height, width}, bytes),
         values.to(device, static_cast<at::ScalarType>(kind), /*non_blocking=*/false, /*copy=*/true),
         at::tensor({0, 256, 512}, at::kInt).view({3, 1, 1}).to(device),
         channels_last,

@@ -28,8 +28,11 @@ pub(super) fn work(shared: &Shared, capacity: usize, started: &Sender<Result<()>
     let _ = started.send(outcome);
     let Some(mut lane) = lane else { return };
     loop {
-        let largest = shared.largest_batch();
-        let requests = shared.queue.take(largest);
+        let mut largest = 0;
+        let requests = shared.queue.take(|| {
+            largest = shared.largest_batch();
+            largest
+        });
         if requests.is_empty() {
             return;
         }

@@ -143,7 +143,7 @@ impl Shared {
             fn drop(&mut self) {
                 if self.0.lanes.fetch_sub(1, Ordering::SeqCst) == 1 {
                     self.0.queue.close();
-                    drop(self.0.queue.take(usize::MAX));
+                    drop(self.0.queue.take(|| usize::MAX));
                 }
             }
         }

@@ -84,15 +84,18 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// Takes what is there, at most `max` items, one of each caller in turn. Waits until there is one; nothing comes of a
+    /// Takes what is there, at most `max()` items, one of each caller in turn. Waits until there is one; nothing comes of a
     /// queue that is closed and empty.
-    pub(super) fn take(&self, max: usize) -> Vec<T> {
+    ///
+    /// `max` is asked after the wait, which may be long: what was true before it need not be true any more.
+    pub(super) fn take(&self, max: impl FnOnce() -> usize) -> Vec<T> {
         let state = lock(&self.state);
         let nothing = |state: &mut State<T>| state.turns.is_empty() && !state.closed;
         let mut state = self
             .filled
             .wait_while(state, nothing)
             .unwrap_or_else(PoisonError::into_inner);
+        let max = max();
         let mut taken = Vec::new();
         while taken.len() < max {
             let Some(item) = state.next() else { break };
@@ -155,10 +158,10 @@ mod tests {
         queue.put(modest, (modest, 0)).unwrap();
         queue.put(modest, (modest, 1)).unwrap();
         assert_eq!(
-            queue.take(5),
+            queue.take(|| 5),
             [(greedy, 0), (modest, 0), (greedy, 1), (modest, 1), (greedy, 2)]
         );
-        assert_eq!(queue.take(5), [(greedy, 3), (greedy, 4)]);
+        assert_eq!(queue.take(|| 5), [(greedy, 3), (greedy, 4)]);
     }
 
     #[test]
@@ -176,9 +179,9 @@ mod tests {
             });
             thread::sleep(Duration::from_millis(50));
             assert_eq!(put.load(Ordering::SeqCst), 0);
-            assert_eq!(queue.take(1), [1]);
+            assert_eq!(queue.take(|| 1), [1]);
         });
-        assert_eq!(queue.take(9), [10, 2, 3]);
+        assert_eq!(queue.take(|| 9), [10, 2, 3]);
     }
 
     #[test]
@@ -189,9 +192,9 @@ mod tests {
             queue.put(goes, 100 + item).unwrap();
             queue.put(stays, item).unwrap();
         }
-        assert_eq!(queue.take(2), [100, 0]);
+        assert_eq!(queue.take(|| 2), [100, 0]);
         assert_eq!((queue.cancel(goes), queue.cancel(goes)), (2, 0));
-        assert_eq!(queue.take(9), [1, 2]);
+        assert_eq!(queue.take(|| 9), [1, 2]);
     }
 
     #[test]
@@ -206,15 +209,30 @@ mod tests {
             assert_eq!(blocked.join().unwrap(), Err(2));
         });
         assert_eq!(queue.put(caller, 3), Err(3));
-        assert_eq!(queue.take(9), [1]);
-        assert!(queue.take(9).is_empty());
+        assert_eq!(queue.take(|| 9), [1]);
+        assert!(queue.take(|| 9).is_empty());
+    }
+
+    #[test]
+    fn who_waits_takes_no_more_than_may_be_taken_when_the_wait_is_over() {
+        let queue = Queue::new(9);
+        let caller = queue.caller();
+        let max = AtomicUsize::new(9);
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| queue.take(|| max.load(Ordering::SeqCst)));
+            thread::sleep(Duration::from_millis(20));
+            max.store(0, Ordering::SeqCst);
+            queue.put(caller, 1).unwrap();
+            assert!(waiting.join().unwrap().is_empty());
+        });
+        assert_eq!(queue.take(|| 9), [1]);
     }
 
     #[test]
     fn who_waits_for_items_ends_when_the_queue_is_closed() {
         let queue = Queue::<u8>::new(1);
         thread::scope(|scope| {
-            let waiting = scope.spawn(|| queue.take(1));
+            let waiting = scope.spawn(|| queue.take(|| 1));
             thread::sleep(Duration::from_millis(20));
             queue.close();
             assert!(waiting.join().unwrap().is_empty());

@@ -18,13 +18,10 @@ pub struct Labels {
 impl Labels {
     /// Takes `id2label`, whose ids must be 0 to n-1, each once.
     pub(super) fn take(config: &mut Object) -> Result<Self> {
-        config.require::<serde_json::Value>(
+        let Pairs(pairs) = config.require(
             FIELD,
             "write the class names as {\"0\": \"first\", \"1\": \"second\", ...}",
         )?;
-        // A second look at the text, because a parsed object has forgotten that a key came twice.
-        let Id2Label { id2label: Pairs(pairs) } =
-            serde_json::from_str(config.text()).map_err(|error| config.error(FIELD, error.to_string()))?;
         let mut names = vec![None; pairs.len()];
         for (id, name) in pairs {
             let slot = id.parse::<usize>().ok().and_then(|id| names.get_mut(id));
@@ -70,12 +67,7 @@ impl Labels {
     }
 }
 
-#[derive(serde::Deserialize)]
-struct Id2Label {
-    id2label: Pairs,
-}
-
-/// A JSON object of strings that keeps repeated keys.
+/// A JSON object of strings.
 struct Pairs(Vec<(String, String)>);
 
 impl<'de> Deserialize<'de> for Pairs {
@@ -111,7 +103,7 @@ mod tests {
     use super::*;
 
     fn labels(text: &str) -> Result<Labels> {
-        Labels::take(&mut Object::parse(Path::new("config.json"), text.to_owned()).unwrap())
+        Labels::take(&mut Object::parse(Path::new("config.json"), text).unwrap())
     }
 
     fn error(text: &str) -> String {
@@ -136,7 +128,7 @@ mod tests {
         assert!(
             error(r#"{"id2label": {"0": "a", "2": "b"}}"#).contains("field `id2label`: id `2` is not one of 0 to 1")
         );
-        assert!(error(r#"{"id2label": {"0": "a", "0": "b"}}"#).contains("id `0` stands there twice"));
+        assert!(error(r#"{"id2label": {"0": "a", "0": "b"}}"#).contains("field `id2label.0`: stands there twice"));
         assert!(error(r#"{"id2label": {"0": "a", "00": "b"}}"#).contains("id `00` stands there twice"));
         assert!(error(r#"{"id2label": {"first": "a"}}"#).contains("id `first` is not one of 0 to 0"));
         assert!(error(r#"{"id2label": {"-1": "a"}}"#).contains("id `-1`"));

@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     fn output_kind(text: &str) -> Result<OutputKind> {
-        OutputKind::take(&mut Object::parse(Path::new("config.json"), text.to_owned()).unwrap())
+        OutputKind::take(&mut Object::parse(Path::new("config.json"), text).unwrap())
     }
 
     #[test]

@@ -6,15 +6,18 @@ use std::path::Path;
 use super::*;
 
 fn parse(text: &str) -> Result<PreprocessorConfig> {
-    let mut file = Object::parse(Path::new("preprocessor_config.json"), text.to_owned()).unwrap();
+    let mut file = Object::parse(Path::new("preprocessor_config.json"), text).unwrap();
     PreprocessorConfig::take(&mut file)
 }
 
-/// Parses the given fields beside a size, a filter, mean and standard deviation.
+/// Parses the given fields and, where they are not among these, a size, a filter, mean and standard deviation.
 fn with(fields: &str) -> Result<PreprocessorConfig> {
-    parse(&format!(
-        r#"{{"size": {{"height": 4, "width": 6}}, "resample": 2, "image_mean": [0, 0, 0], "image_std": [1, 1, 1], {fields}}}"#
-    ))
+    let given: serde_json::Map<_, _> = serde_json::from_str(&format!("{{{fields}}}")).unwrap();
+    let mut all = serde_json::json!({
+        "size": {"height": 4, "width": 6}, "resample": 2, "image_mean": [0, 0, 0], "image_std": [1, 1, 1]
+    });
+    all.as_object_mut().unwrap().extend(given);
+    parse(&all.to_string())
 }
 
 /// The message, which must name the file and the field.
