@@ -46,7 +46,7 @@ fn difference(directory: &Path, bf16: bool) -> f32 {
         preprocessor,
         &samples,
         None,
-        DevicePrecision { bf16, tf32: false },
+        DeviceOptions { bf16, tf32: false },
     )
     .unwrap();
     let classes = of_pixels.classes();
@@ -112,7 +112,7 @@ fn runs_have_few_sizes() {
     let model = ModelDirectory::open(&project_model()).unwrap();
     let samples = SampleTable::new(model.preprocessor());
     let file = model.file("model.pt").unwrap();
-    let loaded = TorchOnDevice::load(file, model.preprocessor(), &samples, None, DevicePrecision::default()).unwrap();
+    let loaded = TorchOnDevice::load(file, model.preprocessor(), &samples, None, DeviceOptions::default()).unwrap();
     assert_eq!(loaded.run_sizes(1), [1]);
     assert_eq!(loaded.run_sizes(10), [1, 4, 8, 10]);
     assert_eq!(loaded.run_sizes(256).last(), Some(&256));
@@ -146,7 +146,7 @@ fn more_images_than_a_lane_has_room_for_are_refused() {
     let samples = SampleTable::new(model.preprocessor());
     let file = model.file("model.pt").unwrap();
     let on_device =
-        TorchOnDevice::load(file, model.preprocessor(), &samples, None, DevicePrecision::default()).unwrap();
+        TorchOnDevice::load(file, model.preprocessor(), &samples, None, DeviceOptions::default()).unwrap();
     let mut lane = on_device.lane(2).unwrap();
     let error = lane.run(3, &mut [0.0; 9]).unwrap_err().to_string();
     assert!(
