@@ -86,14 +86,15 @@ void check_state(torch::jit::Module &module) {
   constexpr const char *kWhy =
       " while it runs; tasks share a module, so that they would get each other's values or crash. Take that out of "
       "forward, and export the module again";
-  const auto attribute = first_attribute(*module._ivalue());
-  if (!attribute.empty()) {
-    throw Refused("the module changes its attribute `" + attribute + "`" + kWhy);
-  }
   if (const auto name = training_operator(graph->block())) {
     throw Refused("the module is in train mode: its operator `" + *name +
                   "` works as in training, so that a result depends on chance or on the other images of the batch; call "
-                  "model.eval() before it is traced or scripted, and export it again");
+                  "model.eval() before it is traced or scripted, and export it again (a batch norm without running averages "
+                  "works like that always)");
+  }
+  const auto attribute = first_attribute(*module._ivalue());
+  if (!attribute.empty()) {
+    throw Refused("the module changes its attribute `" + attribute + "`" + kWhy);
   }
   if (writes_to_constants(torch::jit::AliasDb(graph), graph->block())) {
     throw Refused(std::string("the module changes a tensor that it was traced with") + kWhy);

@@ -54,13 +54,14 @@ impl TorchOnDevice {
             tf32,
             all_operators,
         } = options;
-        let module = Module::load(&path, Use::Lanes { gpu, tf32 }, bf16, all_operators).map_err(|reason| match gpu {
-            Some(gpu) if ffi::device_failed() => Error::Device {
-                device: Device::Cuda(gpu),
-                reason: format!("the model cannot be loaded: {reason}"),
-            },
-            _ => not_loaded(&path, reason),
-        })?;
+        let module =
+            Module::load(&path, Use::Lanes { gpu, tf32 }, bf16, all_operators).map_err(|reason| match gpu {
+                Some(gpu) if ffi::device_failed() => Error::Device {
+                    device: Device::Cuda(gpu),
+                    reason: format!("the model cannot be loaded: {reason}"),
+                },
+                _ => not_loaded(&path, reason),
+            })?;
         let (height, width) = preprocessor.input_size();
         let mut model = Self {
             module,

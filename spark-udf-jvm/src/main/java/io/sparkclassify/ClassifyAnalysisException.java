@@ -28,12 +28,12 @@ public final class ClassifyAnalysisException extends AnalysisException {
         origin.startPosition(),
         Option.empty(),
         Option.apply(condition),
-        new Map.Map1<>("message", reason),
+        new Map.Map1<>("message", Printable.escape(reason)),
         // With a context, PySpark would look the condition up in Spark's own table, and its failure to find it there would
         // hide this error. Line and position are in the message.
         new QueryContext[0]);
     this.condition = condition;
-    this.reason = reason;
+    this.reason = Printable.escape(reason);
   }
 
   @Override

@@ -17,7 +17,7 @@ public final class ClassifyException extends RuntimeException implements SparkTh
 
   /**
    * @param condition one of {@code error-conditions.json}
-   * @param reason what went wrong with which thing, and the way out
+   * @param reason what went wrong with which thing, and the way out; it is made {@link Printable}
    */
   public ClassifyException(String condition, String reason) {
     this(condition, reason, null);
@@ -29,12 +29,12 @@ public final class ClassifyException extends RuntimeException implements SparkTh
         "["
             + condition
             + "] "
-            + ErrorConditions.messageTemplate(condition).replace("<" + PARAMETER + ">", reason)
+            + ErrorConditions.messageTemplate(condition).replace("<" + PARAMETER + ">", Printable.escape(reason))
             + " SQLSTATE: "
             + ErrorConditions.sqlState(condition),
-        cause);
+        Printable.cause(cause));
     this.condition = condition;
-    this.reason = reason;
+    this.reason = Printable.escape(reason);
   }
 
   /** What went wrong, without condition and SQLSTATE. */

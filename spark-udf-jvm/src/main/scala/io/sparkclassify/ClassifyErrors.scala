@@ -29,6 +29,17 @@ private[sparkclassify] object ClassifyErrors {
       s"${ClassifyConf.AllowPaths.key}=true"
   )
 
+  def modelLocked(uri: String): AnalysisException = configuration(
+    s"the model $uri is none that the application was started with, and ${ClassifyConf.ModelsLocked.key} is true: use one of " +
+      s"those, or start the application with ${ClassifyConf.NamedModel.name} set to it"
+  )
+
+  /** A session's limit that is above what the application was started with. */
+  def limitRefused(key: String, value: Long, most: Long): AnalysisException = configuration(
+    s"$key is $value, and the application was started with $most, which is the most that a session may set: set a smaller " +
+      s"value, or start the application with a larger one (--conf $key=…)"
+  )
+
   def unknownBackend(name: String): AnalysisException = configuration(
     s"unknown backend '$name' (its default is spark.classify.backend): use one of " +
       Engine.all.map(engine => s"'${engine.name}'").mkString(", ")
@@ -91,12 +102,13 @@ private[sparkclassify] object ClassifyErrors {
   )
 
   /**
-   * Why an image cannot be classified: the text of both functions' errors.
+   * Why an image cannot be classified: the text of both functions' errors. It is escaped for `try_classify` too, whose rows
+   * are written to files of one line a row and shown on terminals.
    *
    * @param name
    *   the path, or what else the user knows the image by
    */
-  def badImage(name: String, reason: String): String = s"cannot classify $name: $reason"
+  def badImage(name: String, reason: String): String = Printable.escape(s"cannot classify $name: $reason")
 
   /** The failure of a query by a bad image. */
   def failedImage(condition: String, reason: String): ClassifyException =

@@ -52,7 +52,7 @@ class BadInputSuite extends SharedSession {
   }
 
   test("an image over the limit is refused, as a file before it is read") {
-    val image = TestData.image(".png")
+    val image = TestData.golden("onnx").keys.map(TestData.images.resolve(_)).maxBy(Files.size(_))
     val size = Files.size(image)
     withConf(ClassifyConf.ImageMaxBytes.key -> (size - 1).toString) {
       val opened = CountedFileSystem.opens {
@@ -60,7 +60,7 @@ class BadInputSuite extends SharedSession {
           failure(inTask(s"counted:$image")),
           "CLASSIFY_UNREADABLE_IMAGE",
           image.toString,
-          s"$size bytes",
+          s"more bytes than the limit of ${size - 1}",
           ClassifyConf.ImageMaxBytes.key
         )
       }

@@ -90,7 +90,7 @@ class ClassifySuite extends SharedSession {
   }
 
   test("a web server is a file system too, even one that tells no sizes") {
-    val image = TestData.image(".jpg")
+    val image = TestData.golden("onnx").keys.map(TestData.images.resolve(_)).maxBy(Files.size(_))
     val server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress, 0), 0)
     server.createContext(
       "/",
@@ -105,8 +105,8 @@ class ClassifySuite extends SharedSession {
       val url = s"http://localhost:${server.getAddress.getPort}/image.jpg"
       val query = s"SELECT classify(path, 'onnx') FROM VALUES ('$url') AS t(path)"
       assert(sql(query).head() == sql(s"SELECT classify('$image', 'onnx')").head())
-      withConf(ClassifyConf.ImageMaxBytes.key -> "100") {
-        assertError(failure(query), "CLASSIFY_UNREADABLE_IMAGE", url, "101 bytes")
+      withConf(ClassifyConf.ImageMaxBytes.key -> "64k") {
+        assertError(failure(query), "CLASSIFY_UNREADABLE_IMAGE", url, "more bytes than the limit of 65536")
       }
     } finally server.stop(0)
   }

@@ -1,6 +1,6 @@
 package io.sparkclassify
 
-import io.sparkclassify.conf.ClassifyConf
+import io.sparkclassify.conf.{ClassifyConf, Schemes}
 import org.apache.spark.SparkThrowable
 import org.apache.spark.sql.{DataFrame, Row, SparkSession}
 import org.scalatest.funsuite.AnyFunSuite
@@ -62,5 +62,7 @@ object SharedSession {
     .config("spark.hadoop.fs.slow.impl", classOf[SlowFileSystem].getName)
     .config(ClassifyConf.Model.key, TestData.model.toString)
     .config(ClassifyConf.AllowPaths.key, "true")
+    // Suites have file systems of their own.
+    .config(ClassifyConf.ReadSchemes.key, Schemes.All)
     .getOrCreate()
 }

@@ -32,33 +32,43 @@ final class LibraryFolder {
   /** Of a whole hash, in hexadecimal digits. */
   private static final int HASH_LENGTH = 64;
 
+  private static final int STICKY = 01000;
+  private static final int OTHERS_MAY_WRITE = 02;
+
   private static final FileAttribute<Set<PosixFilePermission>> OWNER_ONLY =
       PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
 
   private final Path folder;
+  private final Scratch scratch;
 
-  private LibraryFolder(Path folder) {
+  private LibraryFolder(Path folder, Scratch scratch) {
     this.folder = folder;
+    this.scratch = scratch;
   }
 
   /**
-   * The folder to use, made when it is not there.
+   * The folder to use, made when it is not there: one that belongs to the user alone, since whoever can write to it can run
+   * code in this process.
    *
-   * @param configured {@code spark.classify.native.dir}, or null for the default: a folder in {@code java.io.tmpdir}
-   *     that belongs to the user alone, since whoever can write to it can run code in this process
+   * @param configured {@code spark.classify.native.dir}, in which that folder is, or null for {@code java.io.tmpdir}
    */
   static LibraryFolder open(String configured) {
-    boolean isDefault = configured == null;
-    Path folder = isDefault ? defaultFolder() : Path.of(configured).toAbsolutePath();
+    Path parent =
+        configured == null
+            ? Path.of(System.getProperty("java.io.tmpdir")).toAbsolutePath()
+            : FileNames.path(NativeOptions.DIRECTORY_KEY, configured);
+    Path folder = parent.resolve(name());
     try {
+      Files.createDirectories(parent, OWNER_ONLY);
+      requireSafeParents(parent.toRealPath());
+      folder = parent.toRealPath().resolve(name());
       Files.createDirectories(folder, OWNER_ONLY);
-      if (isDefault) {
-        requireOwnFolder(folder);
-      }
+      Scratch scratch = Scratch.in(folder);
+      requireOwnFolder(folder, scratch);
+      return new LibraryFolder(folder, scratch);
     } catch (IOException failure) {
       throw unusable(folder, failure);
     }
-    return new LibraryFolder(folder);
   }
 
   /** Unpacks a library of the jar, unless that has been done, and returns its path. */
@@ -123,7 +133,7 @@ final class LibraryFolder {
   }
 
   private void write(String resource, Path target) throws IOException {
-    Path unfinished = Files.createTempFile(folder, target.getFileName().toString(), ".tmp", OWNER_ONLY);
+    Path unfinished = scratch.file("library");
     try (InputStream content = resourceStream(resource)) {
       Files.copy(content, unfinished, StandardCopyOption.REPLACE_EXISTING);
       Files.move(unfinished, target, StandardCopyOption.ATOMIC_MOVE);
@@ -151,22 +161,34 @@ final class LibraryFolder {
     }
   }
 
-  private static Path defaultFolder() {
-    String user = System.getProperty("user.name").replaceAll("[^A-Za-z0-9._-]", "_");
-    return Path.of(System.getProperty("java.io.tmpdir"), "spark-classify-" + user).toAbsolutePath();
+  /** The folder's name has the user's, so that several users can share its parent. */
+  private static String name() {
+    return "spark-classify-" + System.getProperty("user.name").replaceAll("[^A-Za-z0-9._-]", "_");
   }
 
   /** Refuses a folder that someone else has put there, or that others may write to. */
-  private static void requireOwnFolder(Path folder) throws IOException {
-    Path probe = Files.createTempFile(folder, "owner", ".tmp", OWNER_ONLY);
-    boolean isOwn = Files.getOwner(probe).equals(Files.getOwner(folder, LinkOption.NOFOLLOW_LINKS));
-    Files.delete(probe);
+  private static void requireOwnFolder(Path folder, Scratch scratch) throws IOException {
+    boolean isOwn = scratch.user().equals(Files.getOwner(folder, LinkOption.NOFOLLOW_LINKS));
     Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(folder, LinkOption.NOFOLLOW_LINKS);
     boolean isPrivate =
         !permissions.contains(PosixFilePermission.GROUP_WRITE)
             && !permissions.contains(PosixFilePermission.OTHERS_WRITE);
     if (!isOwn || !isPrivate || !Files.isDirectory(folder, LinkOption.NOFOLLOW_LINKS)) {
       throw new IOException("it does not belong to this user alone (expected owner's own folder, mode 0700)");
+    }
+  }
+
+  /**
+   * Refuses a place where others may rename folders, and so put another one there between the check and the loading: one
+   * that all may write to without the sticky bit, which keeps each to their own. A group that may write is trusted.
+   */
+  private static void requireSafeParents(Path parent) throws IOException {
+    for (Path each = parent; each != null; each = each.getParent()) {
+      int mode = (Integer) Files.getAttribute(each, "unix:mode");
+      if ((mode & OTHERS_MAY_WRITE) != 0 && (mode & STICKY) == 0) {
+        throw new IOException(
+            "all users may write to " + each + " and rename what is in it (chmod o-w or chmod +t mends that)");
+      }
     }
   }
 

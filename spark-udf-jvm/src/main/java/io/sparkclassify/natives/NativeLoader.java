@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.sparkclassify.ClassifyException;
+import io.sparkclassify.Printable;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.function.Function;
@@ -63,7 +64,7 @@ public final class NativeLoader {
     LibraryFolder folder = LibraryFolder.open(options.directory());
     NativeBackend natives =
         start(new TorchNative(), folder.unpack(resources, "libspark_classify_torch.so"), null);
-    log().info("libtorch {} from {}", torch.version(), torch.folder());
+    log().info("libtorch {} from {}", torch.version(), Printable.escape(torch.folder().toString()));
     return natives;
   }
 

@@ -1,5 +1,6 @@
 package io.sparkclassify.natives;
 
+import io.sparkclassify.Printable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -31,7 +32,8 @@ final class NativeLog {
    * @param level 1 (error) to 5 (trace)
    * @param target the Rust module that the message comes from, {@code spark_classify_jni::library}
    */
-  static void log(int level, String target, String message) {
+  static void log(int level, String target, String text) {
+    String message = Printable.escape(text);
     Logger log = LoggerFactory.getLogger(PREFIX + "." + target.replace("::", "."));
     switch (level) {
       case ERROR -> log.error(message);

@@ -32,10 +32,10 @@ final class OnnxRuntime {
    */
   static Path find(NativeOptions options, LibraryFolder folder, String resources) {
     if (options.onnxRuntimeLibrary() != null) {
-      return Path.of(options.onnxRuntimeLibrary()).toAbsolutePath();
+      return FileNames.path(NativeOptions.ONNX_RUNTIME_KEY, options.onnxRuntimeLibrary());
     }
     if (options.onnxRuntimeHome() != null) {
-      return in(Path.of(options.onnxRuntimeHome()).toAbsolutePath());
+      return in(FileNames.path(NativeOptions.ONNX_RUNTIME_HOME_KEY, options.onnxRuntimeHome()));
     }
     if (LibraryFolder.hasResource(GPU_RESOURCES, GPU_LIBRARIES.get(2))) {
       return folder.unpackTogether(GPU_RESOURCES, GPU_LIBRARIES).resolve(LIBRARY);

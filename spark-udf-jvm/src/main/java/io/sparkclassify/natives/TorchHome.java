@@ -37,7 +37,7 @@ record TorchHome(Path folder, String version) {
     List<String> tried = new ArrayList<>();
     Optional<TorchHome> found;
     if (configured != null) {
-      found = at(Path.of(configured), NativeOptions.TORCH_HOME_KEY + "=" + configured, wanted, tried);
+      found = at(FileNames.path(NativeOptions.TORCH_HOME_KEY, configured), NativeOptions.TORCH_HOME_KEY + "=" + configured, wanted, tried);
     } else {
       found =
           fromEnvironment(environment, wanted, tried).or(() -> fromPython(environment, wanted, tried));
@@ -96,12 +96,13 @@ record TorchHome(Path folder, String version) {
       tried.add(ENVIRONMENT_KEY + ", which is not set");
       return Optional.empty();
     }
-    return at(Path.of(value), ENVIRONMENT_KEY + "=" + value, wanted, tried);
+    return at(FileNames.path(ENVIRONMENT_KEY, value), ENVIRONMENT_KEY + "=" + value, wanted, tried);
   }
 
   private static Optional<TorchHome> fromPython(Map<String, String> environment, String wanted, List<String> tried) {
     String python = environment.getOrDefault("PYSPARK_PYTHON", "python3");
-    return PythonTorch.locate(python, tried).flatMap(folder -> at(folder, "the torch of " + python, wanted, tried));
+    return PythonTorch.locate(python, environment.getOrDefault("PATH", ""), tried)
+        .flatMap(folder -> at(folder, "the torch of " + python, wanted, tried));
   }
 
   /** The installation at a folder that is torch's own, or the {@code site-packages} that torch is in. */

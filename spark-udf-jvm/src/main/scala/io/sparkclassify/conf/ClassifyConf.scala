@@ -10,15 +10,37 @@ import org.apache.spark.sql.internal.SQLConf
  * The configuration keys, `spark.classify.*`: one typed table, registered with Spark.
  *
  * Registered keys are checked by Spark itself where they are set (`SET`, `--conf`, `spark.conf.set`), so a wrong value
- * is refused at once and by name. Keys about the native libraries are static: a process loads a library only once.
+ * is refused at once and by name. Keys are static where a process obeys them only once, as those about native libraries, and
+ * where they say what users may do; each of these is a [[StaticEntry]].
  */
 object ClassifyConf {
 
+  /** What all keys begin with. */
+  val Prefix = "spark.classify."
+
   /** Above this, an image and its header no longer fit the one buffer that carries it to the native library. */
-  private val LargestImageBytes = 1L << 30
+  private[sparkclassify] val LargestImageBytes = 1L << 30
 
   /** With one image more than this, a batch still fits the buffer. */
   private val LargestBatchBytes = 512L << 20
+
+  /** A session's limit below this would serve no image, and tell the size of any file that executors can read. */
+  private val SmallestLimit = 64L << 10
+
+  /** What data lakes use, and so do their clouds. */
+  private val DataLakes = Seq(
+    "file",
+    "sparkfiles",
+    "hdfs",
+    "viewfs",
+    "har",
+    "o3fs",
+    "ofs",
+    "maprfs",
+    "alluxio",
+    "dbfs"
+  ) ++
+    Seq("s3", "s3a", "s3n", "gs", "abfs", "abfss", "wasb", "wasbs", "adl", "oss", "cosn", "obs", "tos", "oci", "lakefs")
 
   private val ExactDecode = "exact"
 
@@ -39,15 +61,47 @@ object ClassifyConf {
     .checkValue(_.trim.nonEmpty, "The model directory must not be empty.")
     .createOptional
 
-  val AllowPaths = SQLConf
-    .buildStaticConf("spark.classify.model.allowPaths")
-    .doc(
-      "Whether the argument `model` of the SQL functions may also be a path or URI. Without it, a query can name only " +
-        "models that the configuration knows. It does not bind those who may set keys in the session."
-    )
-    .version("0.1.0")
-    .booleanConf
-    .createWithDefault(false)
+  val AllowPaths = new StaticEntry(
+    SQLConf
+      .buildStaticConf("spark.classify.model.allowPaths")
+      .doc(
+        "Whether the argument `model` of the SQL functions may also be a path or URI. Without it, a query can name only " +
+          "models that the configuration knows. It does not bind those who may set keys in the session, which " +
+          "`spark.classify.models.locked` does."
+      )
+      .version("0.1.0")
+      .booleanConf
+      .createWithDefault(false)
+  )
+
+  val ModelsLocked = new StaticEntry(
+    SQLConf
+      .buildStaticConf("spark.classify.models.locked")
+      .doc(
+        "Whether only those models can be used that the application was started with, as `spark.classify.model` or " +
+          "`spark.classify.models.<name>`: whatever a session sets, a view says or a call names, another directory is an error. " +
+          "The files are then found with the application's Hadoop settings, and not with the session's. For servers that users " +
+          "share: a model is a program that runs with the rights of the executors."
+      )
+      .version("0.1.0")
+      .booleanConf
+      .createWithDefault(false)
+  )
+
+  val ReadSchemes = new StaticEntry(
+    SQLConf
+      .buildStaticConf("spark.classify.read.schemes")
+      .doc(
+        "The schemes that paths of images and models may have, with commas between them; `*` allows all. Not among the default " +
+          "are `http`, `https`, `ftp`, `sftp`, `webhdfs` and `swebhdfs`: with them, whoever writes a path chooses a server that " +
+          "executors send requests to, and the server where they go from there. What is mounted in a `viewfs` counts too."
+      )
+      .version("0.1.0")
+      .stringConf
+      .transform(_.toLowerCase(Locale.ROOT).stripSuffix(":"))
+      .toSequence
+      .createWithDefault(DataLakes)
+  )
 
   val Backend = SQLConf
     .buildConf("spark.classify.backend")
@@ -111,37 +165,44 @@ object ClassifyConf {
     .checkValue(_ >= 0, "It must not be negative.")
     .createWithDefault(0L)
 
-  val GpuTf32 = SQLConf
-    .buildStaticConf("spark.classify.gpu.tf32")
-    .doc(
-      "Whether a GPU may multiply matrices of float32 in TF32, which keeps 10 bits of precision: faster, and probabilities " +
-        "change slightly."
-    )
-    .version("0.1.0")
-    .booleanConf
-    .createWithDefault(false)
+  val GpuTf32 = new StaticEntry(
+    SQLConf
+      .buildStaticConf("spark.classify.gpu.tf32")
+      .doc(
+        "Whether a GPU may multiply matrices of float32 in TF32, which keeps 10 bits of precision: faster, and probabilities " +
+          "change slightly."
+      )
+      .version("0.1.0")
+      .booleanConf
+      .createWithDefault(false)
+  )
 
-  val MaxLoadedModels = SQLConf
-    .buildStaticConf("spark.classify.models.maxLoaded")
-    .doc(
-      "How many models an executor keeps loaded; one directory on two backends or devices, in two precisions, or " +
-        "with two ways to decode images (`spark.classify.image.*`, `spark.classify.decode`), is two models. Beyond that, those that no " +
-        "task uses are closed, the least recently used one first. A model in use is never closed, so tasks that use more " +
-        "models at once have them all."
-    )
-    .version("0.1.0")
-    .intConf
-    .checkValue(models => models > 0, "It must be 1 or more.")
-    .createWithDefault(8)
+  val MaxLoadedModels = new StaticEntry(
+    SQLConf
+      .buildStaticConf("spark.classify.models.maxLoaded")
+      .doc(
+        "How many models an executor keeps loaded; one directory on two backends or devices, in two precisions, or " +
+          "with two ways to decode images (`spark.classify.image.*`, `spark.classify.decode`), is two models. Beyond that, those that no " +
+          "task uses are closed, the least recently used one first. A model in use is never closed, so tasks that use more " +
+          "models at once have them all."
+      )
+      .version("0.1.0")
+      .intConf
+      .checkValue(models => models > 0, "It must be 1 or more.")
+      .createWithDefault(8)
+  )
 
   val ImageMaxBytes = SQLConf
     .buildConf("spark.classify.image.maxBytes")
-    .doc("An image file or BINARY value with more bytes than this is an error; a file is then not read.")
+    .doc(
+      "An image file or BINARY value with more bytes than this is an error; a file is then not read. At least 64k. What the " +
+        "application was started with is the most that a session may set."
+    )
     .version("0.1.0")
     .bytesConf(ByteUnit.BYTE)
     .checkValue(
-      bytes => bytes > 0 && bytes <= LargestImageBytes,
-      s"It must be from 1 byte to $LargestImageBytes bytes."
+      bytes => bytes >= SmallestLimit && bytes <= LargestImageBytes,
+      s"It must be from $SmallestLimit bytes to $LargestImageBytes bytes."
     )
     .createWithDefault(256L << 20)
 
@@ -149,11 +210,12 @@ object ClassifyConf {
     .buildConf("spark.classify.image.maxPixels")
     .doc(
       "An image with more pixels (width times height) than this is an error, told from its header before memory is taken. " +
-        "The default is where Pillow warns of a decompression bomb. Decoding takes about 6 bytes a pixel for each core."
+        "The default is where Pillow warns of a decompression bomb. Decoding takes about 6 bytes a pixel for each core. At least " +
+        "65536. What the application was started with is the most that a session may set."
     )
     .version("0.1.0")
     .longConf
-    .checkValue(pixels => pixels > 0, "It must be 1 or more.")
+    .checkValue(_ >= SmallestLimit, s"It must be $SmallestLimit or more.")
     .createWithDefault(178956970L)
 
   val ImageExifTranspose = SQLConf
@@ -212,43 +274,51 @@ object ClassifyConf {
     )
     .createWithDefault(32L << 20)
 
-  val NativeDirectory = SQLConf
-    .buildStaticConf(NativeOptions.DIRECTORY_KEY)
-    .doc(
-      "The folder into which executors and driver unpack the native libraries of the jar. It must allow execution. " +
-        "Without it, a folder of the user's own in java.io.tmpdir is taken."
-    )
-    .version("0.1.0")
-    .stringConf
-    .createOptional
+  val NativeDirectory = new StaticEntry(
+    SQLConf
+      .buildStaticConf(NativeOptions.DIRECTORY_KEY)
+      .doc(
+        "The folder into which executors and driver unpack the native libraries of the jar. It must allow execution. " +
+          "Without it, a folder of the user's own in java.io.tmpdir is taken."
+      )
+      .version("0.1.0")
+      .stringConf
+      .createOptional
+  )
 
-  val TorchHome = SQLConf
-    .buildStaticConf(NativeOptions.TORCH_HOME_KEY)
-    .doc(
-      "The libtorch or Python torch folder of every executor, the one with lib/libtorch_cpu.so. Without it, the " +
-        "environment variable LIBTORCH counts, then the torch of the Python that PySpark uses."
-    )
-    .version("0.1.0")
-    .stringConf
-    .createOptional
+  val TorchHome = new StaticEntry(
+    SQLConf
+      .buildStaticConf(NativeOptions.TORCH_HOME_KEY)
+      .doc(
+        "The libtorch or Python torch folder of every executor, the one with lib/libtorch_cpu.so. Without it, the " +
+          "environment variable LIBTORCH counts, then the torch of the Python that PySpark uses."
+      )
+      .version("0.1.0")
+      .stringConf
+      .createOptional
+  )
 
-  val OnnxRuntimeLibrary = SQLConf
-    .buildStaticConf(NativeOptions.ONNX_RUNTIME_KEY)
-    .doc("A libonnxruntime.so on every executor, to be used in the place of the one in the jar.")
-    .version("0.1.0")
-    .stringConf
-    .createOptional
+  val OnnxRuntimeLibrary = new StaticEntry(
+    SQLConf
+      .buildStaticConf(NativeOptions.ONNX_RUNTIME_KEY)
+      .doc("A libonnxruntime.so on every executor, to be used in the place of the one in the jar.")
+      .version("0.1.0")
+      .stringConf
+      .createOptional
+  )
 
-  val OnnxRuntimeHome = SQLConf
-    .buildStaticConf(NativeOptions.ONNX_RUNTIME_HOME_KEY)
-    .doc(
-      "The folder of an ONNX Runtime on every executor, to be used in the place of the one in the jar: after `pip install " +
-        "onnxruntime-gpu`, site-packages/onnxruntime. Without it, the Maven artifact `onnxruntime_gpu` on the class path " +
-        "counts, then the one in the jar."
-    )
-    .version("0.1.0")
-    .stringConf
-    .createOptional
+  val OnnxRuntimeHome = new StaticEntry(
+    SQLConf
+      .buildStaticConf(NativeOptions.ONNX_RUNTIME_HOME_KEY)
+      .doc(
+        "The folder of an ONNX Runtime on every executor, to be used in the place of the one in the jar: after `pip install " +
+          "onnxruntime-gpu`, site-packages/onnxruntime. Without it, the Maven artifact `onnxruntime_gpu` on the class path " +
+          "counts, then the one in the jar."
+      )
+      .version("0.1.0")
+      .stringConf
+      .createOptional
+  )
 
   /**
    * What is known about a key.
@@ -275,18 +345,27 @@ object ClassifyConf {
   /** Every key, grouped by subject, in the order of the documentation. */
   val documentation: Seq[(String, Seq[Key])] = {
     val subjects = Seq(
-      "The model" -> Seq(Model, Backend, PrecisionName, MaxLoadedModels),
-      "Models by name" -> Seq(AllowPaths),
-      "Images" -> Seq(ImageMaxBytes, ImageMaxPixels, ImageExifTranspose, Decode, ReadThreads, ReadMaxBytes),
+      "The model" -> Seq(Model, Backend, PrecisionName, MaxLoadedModels.entry),
+      "Models by name" -> Seq(AllowPaths.entry, ModelsLocked.entry),
+      "Images" -> Seq(
+        ImageMaxBytes,
+        ImageMaxPixels,
+        ImageExifTranspose,
+        Decode,
+        ReadThreads,
+        ReadMaxBytes,
+        ReadSchemes.entry
+      ),
       "Batches" -> Seq(BatchSize),
-      "GPUs" -> Seq(Device, GpuBatchSize, GpuMaxBytes, GpuTf32),
-      "Native libraries" -> Seq(NativeDirectory, TorchHome, OnnxRuntimeLibrary, OnnxRuntimeHome)
+      "GPUs" -> Seq(Device, GpuBatchSize, GpuMaxBytes, GpuTf32.entry),
+      "Native libraries" -> Seq(NativeDirectory.entry, TorchHome.entry, OnnxRuntimeLibrary.entry, OnnxRuntimeHome.entry)
     )
     val families = Map("Models by name" -> NamedModel)
     subjects.map { case (subject, entries) =>
       subject -> (families.get(subject).toSeq ++ entries.map { entry =>
         val default = entry.defaultValue.map {
           case bytes: Long if bytes % (1 << 20) == 0 => s"${bytes >> 20}m"
+          case several: Seq[_]                       => several.mkString(",")
           case other                                 => other.toString
         }
         Key(entry.key, default, SQLConf.isStaticConfigKey(entry.key), entry.doc, entry.version)

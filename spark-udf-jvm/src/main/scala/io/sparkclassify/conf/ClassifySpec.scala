@@ -2,7 +2,7 @@ package io.sparkclassify.conf
 
 import io.sparkclassify.ClassifyErrors
 import io.sparkclassify.natives.NativeOptions
-import org.apache.hadoop.fs.FileSystem
+import org.apache.hadoop.fs.{FileSystem, Path}
 import org.apache.spark.sql.internal.SQLConf
 
 /**
@@ -10,13 +10,18 @@ import org.apache.spark.sql.internal.SQLConf
  *
  * @param maxLoadedModels
  *   `spark.classify.models.maxLoaded`
+ * @param hadoop
+ *   the settings that images are read with
+ * @param modelHadoop
+ *   those that the model is read with
  */
 final case class ClassifySpec(
     model: ModelSpec,
     maxLoadedModels: Int,
     images: ImageSpec,
     natives: NativeSpec,
-    hadoop: HadoopSettings
+    hadoop: HadoopSettings,
+    modelHadoop: HadoopSettings
 )
 
 /**
@@ -61,7 +66,7 @@ final case class DecodeSpec(maxPixels: Long, exifTranspose: Boolean, fast: Boole
 
 object DecodeSpec {
   def ofSession(conf: SQLConf): DecodeSpec = DecodeSpec(
-    conf.getConf(ClassifyConf.ImageMaxPixels),
+    ApplicationConf.limit(ClassifyConf.ImageMaxPixels.key, conf)(_.getConf(ClassifyConf.ImageMaxPixels)),
     conf.getConf(ClassifyConf.ImageExifTranspose),
     conf.getConf(ClassifyConf.Decode) == ClassifyConf.FastDecode
   )
@@ -74,8 +79,10 @@ object DecodeSpec {
  *   the URI that relative paths belong to: the driver's working directory in the default file system
  * @param maxBytes
  *   `spark.classify.image.maxBytes`
+ * @param schemes
+ *   `spark.classify.read.schemes`, which count for models too
  */
-final case class ImageSpec(directory: String, maxBytes: Long)
+final case class ImageSpec(directory: String, maxBytes: Long, schemes: Schemes)
 
 /**
  * How the operator forms batches.
@@ -109,11 +116,11 @@ final case class NativeSpec(
 }
 
 object NativeSpec {
-  def ofSession(conf: SQLConf): NativeSpec = NativeSpec(
-    conf.getConf(ClassifyConf.NativeDirectory),
-    conf.getConf(ClassifyConf.TorchHome),
-    conf.getConf(ClassifyConf.OnnxRuntimeLibrary),
-    conf.getConf(ClassifyConf.OnnxRuntimeHome)
+  def ofApplication(): NativeSpec = NativeSpec(
+    ApplicationConf.get(ClassifyConf.NativeDirectory),
+    ApplicationConf.get(ClassifyConf.TorchHome),
+    ApplicationConf.get(ClassifyConf.OnnxRuntimeLibrary),
+    ApplicationConf.get(ClassifyConf.OnnxRuntimeHome)
   )
 }
 
@@ -133,19 +140,31 @@ object ClassifySpec {
     val precision = Precision.all.find(_.name == precisionName).get
     if (!precision.engines.contains(engine)) throw ClassifyErrors.precisionRefused(precision, engine)
     val hadoop = HadoopSettings.ofSession()
-    val workingDirectory = FileSystem.get(hadoop.configuration).getWorkingDirectory
+    val (directory, modelHadoop) = locateModel(model, conf, hadoop)
     ClassifySpec(
-      ModelSpec(
-        engine,
-        ModelNames.directory(model, conf, workingDirectory),
-        precision,
-        DecodeSpec.ofSession(conf),
-        DeviceSpec.ofSession(conf)
+      ModelSpec(engine, directory, precision, DecodeSpec.ofSession(conf), DeviceSpec.ofSession(conf)),
+      ApplicationConf.get(ClassifyConf.MaxLoadedModels),
+      ImageSpec(
+        workingDirectory(hadoop).toString,
+        ApplicationConf.limit(ClassifyConf.ImageMaxBytes.key, conf)(_.getConf(ClassifyConf.ImageMaxBytes)),
+        Schemes.ofApplication()
       ),
-      conf.getConf(ClassifyConf.MaxLoadedModels),
-      ImageSpec(workingDirectory.toString, conf.getConf(ClassifyConf.ImageMaxBytes)),
-      NativeSpec.ofSession(conf),
-      hadoop
+      NativeSpec.ofApplication(),
+      hadoop,
+      modelHadoop
     )
   }
+
+  /** The model directory that a call means, and the Hadoop settings that its files are found with. */
+  private def locateModel(name: Option[String], conf: SQLConf, session: HadoopSettings): (String, HadoopSettings) = {
+    val locked = ApplicationConf.get(ClassifyConf.ModelsLocked)
+    // With a session's settings, an allowed URI could lead to other files.
+    val hadoop = if (locked) HadoopSettings.ofApplication() else session
+    val home = workingDirectory(hadoop)
+    val uri = new ModelNames(conf, home).directory(name, ApplicationConf.get(ClassifyConf.AllowPaths))
+    if (locked && !new ModelNames(ApplicationConf.runtime, home).directories(uri)) throw ClassifyErrors.modelLocked(uri)
+    (uri, hadoop)
+  }
+
+  private def workingDirectory(hadoop: HadoopSettings): Path = FileSystem.get(hadoop.configuration).getWorkingDirectory
 }

@@ -40,7 +40,7 @@ object DeviceSpec {
     val gpu = GpuSpec(
       conf.getConf(ClassifyConf.GpuBatchSize),
       conf.getConf(ClassifyConf.GpuMaxBytes),
-      conf.getConf(ClassifyConf.GpuTf32)
+      ApplicationConf.get(ClassifyConf.GpuTf32)
     )
     of(conf.getConf(ClassifyConf.Device), gpu)
   }

@@ -51,12 +51,22 @@ object HadoopSettings {
   /** What this process has made last: the next task is mostly one of the same query. */
   private val last = new AtomicReference[(Map[String, String], Configuration)]
 
-  /** The settings of the session that is active on this thread; only for the driver. */
+  /** The settings that the application was started with; only for the driver. */
+  def ofApplication(): HadoopSettings = new HadoopSettings(application)
+
+  /**
+   * The settings of the session that is active on this thread; only for the driver.
+   *
+   * They are those of the session itself, and not of a view, which Spark's own readers do not ask either: its author could
+   * send the reader's credentials to a server of their own.
+   */
   def ofSession(): HadoopSettings = {
-    val application = SparkSession.active.sparkContext.hadoopConfiguration.iterator.asScala
-      .collect { case entry if classPath.getRaw(entry.getKey) != entry.getValue => entry.getKey -> entry.getValue }
     // The rest of the session's keys are Spark's own and mean nothing to Hadoop.
-    val session = SessionConf.current().getAllConfs.filter { case (key, _) => !key.startsWith("spark.") }
-    new HadoopSettings(application.toMap ++ session)
+    val session = SparkSession.active.conf.getAll.filter { case (key, _) => !key.startsWith("spark.") }
+    new HadoopSettings(application ++ session)
   }
+
+  private def application: Map[String, String] = SparkSession.active.sparkContext.hadoopConfiguration.iterator.asScala
+    .collect { case entry if classPath.getRaw(entry.getKey) != entry.getValue => entry.getKey -> entry.getValue }
+    .toMap
 }

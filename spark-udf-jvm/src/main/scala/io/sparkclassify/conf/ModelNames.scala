@@ -4,50 +4,73 @@ import io.sparkclassify.ClassifyErrors
 import org.apache.hadoop.fs.Path
 import org.apache.spark.sql.internal.SQLConf
 
-/** Finds the model directory that a query or its session names. */
+/**
+ * Finds the model directories that a configuration names, as URIs, see [[ModelSpec]].
+ *
+ * @param conf
+ *   a session's, or the application's
+ * @param workingDirectory
+ *   that relative paths belong to
+ */
+private[conf] final class ModelNames(conf: SQLConf, workingDirectory: Path) {
+  import ModelNames._
+
+  private val models = conf.getAllConfs.collect { case (key, value) if isKey(key) => key.drop(prefix.length) -> value }
+
+  /**
+   * The directory that a call means.
+   *
+   * @param argument
+   *   of the SQL function: a configured name, or, where `allowPaths`, a path or URI
+   */
+  def directory(argument: Option[String], allowPaths: Boolean): String = argument.map(_.trim) match {
+    case Some(text) =>
+      named(text).getOrElse {
+        if (!text.exists("/:".contains(_))) throw ClassifyErrors.unknownModel(text, models.keys.toSeq.sorted)
+        if (!allowPaths) throw ClassifyErrors.modelPathRefused(text)
+        absolute("the argument `model`", text)
+      }
+    case None => default().getOrElse(throw ClassifyErrors.missingModel())
+  }
+
+  /** All directories that the configuration names. */
+  def directories: Set[String] = models.keySet.flatMap(named) ++ default()
+
+  private def default(): Option[String] = conf.getConf(ClassifyConf.Model).map { text =>
+    named(text.trim).getOrElse(absolute(ClassifyConf.Model.key, text))
+  }
+
+  private def named(name: String): Option[String] = models.get(name).map(absolute(prefix + name, _))
+
+  private def absolute(source: String, directory: String): String = {
+    val text = directory.trim
+    def refuse(reason: String) = throw ClassifyErrors.configuration(s"$source = '$directory' $reason")
+    if (text.startsWith(ModelSpec.SparkFiles)) text
+    else if (text.startsWith("//"))
+      refuse(
+        s"begins with two slashes, so that its first folder would be taken for a server: write ${text.dropWhile(_ == '/').prependedAll("/")}"
+      )
+    else {
+      val path =
+        try new Path(workingDirectory, text)
+        catch { case e: IllegalArgumentException => refuse(s"is no path or URI: ${e.getMessage}") }
+      val uri = path.toUri
+      if (uri.getScheme == "file" && uri.getAuthority != null)
+        refuse(
+          s"names the server '${uri.getAuthority}', and local files have none: write file:///${uri.getAuthority}${uri.getPath}"
+        )
+      path.toString
+    }
+  }
+}
+
 private[conf] object ModelNames {
 
   private val prefix = ClassifyConf.NamedModel.name.stripSuffix("<name>")
 
   private val pattern = "[A-Za-z0-9._-]+"
 
-  /** Whether `key` has the form `spark.classify.models.NAME`. One name is a key of the table. */
+  /** Whether `key` has the form `spark.classify.models.NAME`. Some names are keys of the table. */
   def isKey(key: String): Boolean =
-    key.startsWith(prefix) && key.drop(prefix.length).matches(pattern) && key != ClassifyConf.MaxLoadedModels.key
-
-  /**
-   * The model directory as a URI, see [[ModelSpec]].
-   *
-   * @param argument
-   *   of the SQL function: a configured name, or, where the configuration allows it, a path or URI
-   * @param workingDirectory
-   *   that relative paths belong to
-   */
-  def directory(argument: Option[String], conf: SQLConf, workingDirectory: Path): String = {
-    val models = conf.getAllConfs.collect { case (key, value) if isKey(key) => key.drop(prefix.length) -> value }
-    def named(name: String) = models.get(name).map(absolute(prefix + name, _, workingDirectory))
-    argument.map(_.trim) match {
-      case Some(text) =>
-        named(text).getOrElse {
-          if (!text.exists("/:".contains(_))) throw ClassifyErrors.unknownModel(text, models.keys.toSeq.sorted)
-          if (!conf.getConf(ClassifyConf.AllowPaths)) throw ClassifyErrors.modelPathRefused(text)
-          absolute("the argument `model`", text, workingDirectory)
-        }
-      case None =>
-        val text = conf.getConf(ClassifyConf.Model).getOrElse(throw ClassifyErrors.missingModel()).trim
-        named(text).getOrElse(absolute(ClassifyConf.Model.key, text, workingDirectory))
-    }
-  }
-
-  private def absolute(source: String, directory: String, workingDirectory: Path): String = {
-    val text = directory.trim
-    if (text.startsWith(ModelSpec.SparkFiles)) text
-    else {
-      try new Path(workingDirectory, text).toString
-      catch {
-        case e: IllegalArgumentException =>
-          throw ClassifyErrors.configuration(s"$source = '$directory' is no path or URI: ${e.getMessage}")
-      }
-    }
-  }
+    key.startsWith(prefix) && key.drop(prefix.length).matches(pattern) && !SQLConf.isStaticConfigKey(key)
 }

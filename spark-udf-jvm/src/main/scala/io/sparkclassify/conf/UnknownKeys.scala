@@ -2,21 +2,21 @@ package io.sparkclassify.conf
 
 import java.util.concurrent.ConcurrentHashMap
 
+import io.sparkclassify.Printable
 import org.apache.spark.unsafe.types.UTF8String
 import org.slf4j.LoggerFactory
 
 /** Finds misspelt keys, which Spark takes and nobody reads. */
 private[conf] object UnknownKeys {
 
-  private val prefix = "spark.classify."
   private val log = LoggerFactory.getLogger("io.sparkclassify.ClassifyConf")
   private val known = ClassifyConf.keys.map(_.name).toSet
   private val warned = ConcurrentHashMap.newKeySet[String]
 
   /** Warns of every key under `spark.classify.` that means nothing, once in the life of the JVM. */
   def warn(keys: Iterable[String]): Unit = keys.foreach { key =>
-    if (key.startsWith(prefix) && !known(key) && !ModelNames.isKey(key) && warned.add(key)) {
-      log.warn("The configuration key {} means nothing; did you mean {}?", key, nearest(key): Any)
+    if (key.startsWith(ClassifyConf.Prefix) && !known(key) && !ModelNames.isKey(key) && warned.add(key)) {
+      log.warn("The configuration key {} means nothing; did you mean {}?", Printable.escape(key), nearest(key): Any)
     }
   }
 

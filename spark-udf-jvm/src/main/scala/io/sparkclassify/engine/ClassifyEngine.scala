@@ -3,7 +3,7 @@ package io.sparkclassify.engine
 import java.util.concurrent.atomic.LongAdder
 
 import com.fasterxml.jackson.databind.ObjectMapper
-import io.sparkclassify.{ClassifyErrors, ClassifyException}
+import io.sparkclassify.{ClassifyErrors, ClassifyException, Printable}
 import io.sparkclassify.conf.{ClassifySpec, ModelSpec}
 import io.sparkclassify.natives.NativeLoader
 import org.apache.spark.unsafe.types.UTF8String
@@ -38,7 +38,7 @@ object ClassifyEngine {
 
   private def load(located: ModelSpec, spec: ClassifySpec): LoadedModel = {
     val natives = NativeLoader.load(located.engine.name, spec.natives.options)
-    ModelFiles.withLocal(located.uri, spec.hadoop.configuration) { directory =>
+    ModelFiles.withLocal(located.uri, spec.modelHadoop.configuration, spec.images.schemes) { directory =>
       val request = json.createObjectNode()
       request.put("directory", directory.toString)
       request.put("device", located.device.name)
@@ -72,7 +72,12 @@ object ClassifyEngine {
         UTF8String.fromString(description.get("labels").get(id).asText)
       }
       loads.increment()
-      log.info("The model {} runs on {} ({})", located.uri, located.device.name, spec.model.device.name)
+      log.info(
+        "The model {} runs on {} ({})",
+        Printable.escape(located.uri),
+        located.device.name,
+        spec.model.device.name
+      )
       new LoadedModel(natives, handle, labels, description.get("load_millis").asLong, onGpu = !located.device.isCpu)
     }
   }

@@ -1,10 +1,13 @@
 package io.sparkclassify.engine
 
-import java.io.{FileNotFoundException, IOException}
+import java.io.FileNotFoundException
 import java.nio.file.{Files, Path => LocalPath, Paths}
 
-import io.sparkclassify.ClassifyErrors
-import io.sparkclassify.conf.ModelSpec
+import scala.util.control.NonFatal
+
+import io.sparkclassify.{ClassifyErrors, ClassifyException, Printable}
+import io.sparkclassify.conf.{ModelSpec, Schemes}
+import io.sparkclassify.natives.{FileNames, Scratch}
 import org.apache.commons.io.FileUtils
 import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs.{FileStatus, FileSystem, Path}
@@ -42,28 +45,41 @@ private[sparkclassify] object ModelFiles {
    * @throws ClassifyException
    *   CLASSIFY_BAD_MODEL when it cannot be read, or changes meanwhile
    */
-  def withLocal[T](uri: String, configuration: Configuration)(load: LocalPath => T): T = {
-    val directory = new Path(uri)
-    if (directory.toUri.getScheme == "file") load(Paths.get(directory.toUri.getPath))
+  def withLocal[T](uri: String, configuration: Configuration, schemes: Schemes)(load: LocalPath => T): T = {
+    val directory = guarded(uri, "it cannot be read")(new Path(uri))
+    if (directory.toUri.getScheme == "file") load(guarded(uri, "it cannot be read")(local(uri, directory, schemes)))
     else {
-      val copy = Files.createTempDirectory("spark-classify-model-")
+      val copy = guarded(uri, s"there is no room for its copy in ${System.getProperty("java.io.tmpdir")}") {
+        Scratch.in(Paths.get(System.getProperty("java.io.tmpdir")).toAbsolutePath).directory("model")
+      }
       try {
-        try fetch(directory, copy, configuration)
-        catch {
-          case e @ (_: IOException | _: UnsupportedOperationException) =>
-            throw ClassifyErrors.badModel(uri, s"it cannot be copied: ${Option(e.getMessage).getOrElse(e)}", e)
-        }
+        guarded(uri, "it cannot be copied")(fetch(directory, schemes.fileSystem(directory, configuration), copy))
         load(copy)
       } finally FileUtils.deleteQuietly(copy.toFile)
     }
   }
 
+  /** Makes a bad model of whatever goes wrong with its files; file systems throw more than they say. */
+  private def guarded[T](uri: String, problem: String)(action: => T): T =
+    try action
+    catch {
+      case e: ClassifyException => throw e
+      case e @ (NonFatal(_) | _: LinkageError) =>
+        throw ClassifyErrors.badModel(uri, s"$problem: ${Option(e.getMessage).getOrElse(e)}", e)
+    }
+
+  private def local(uri: String, directory: Path, schemes: Schemes): LocalPath = {
+    schemes.refusal(directory.toUri, "file").foreach(reason => throw ClassifyErrors.badModel(uri, reason, null))
+    val path = directory.toUri.getPath
+    FileNames.unnameable(path).ifPresent(reason => throw ClassifyErrors.badModel(uri, reason, null))
+    Paths.get(path)
+  }
+
   // File systems that keep checksums verify them while we read; theirs are not of the form that a local file has.
-  private def fetch(directory: Path, copy: LocalPath, configuration: Configuration): Unit = {
-    val fileSystem = directory.getFileSystem(configuration)
+  private def fetch(directory: Path, fileSystem: FileSystem, copy: LocalPath): Unit = {
     val before = list(fileSystem, directory)
     val copied = before.map { case (name, version) =>
-      val target = copy.resolve(name)
+      val target = inside(directory, copy, name)
       Files.createDirectories(target.getParent)
       val stream = fileSystem.open(new Path(directory, name))
       val length =
@@ -77,7 +93,25 @@ private[sparkclassify] object ModelFiles {
       val names = changed.toSeq.sorted.mkString(", ")
       throw ClassifyErrors.badModel(directory.toString, s"while it was copied, a file changed: $names", null)
     }
-    log.info("Copied the model {} with {} bytes", directory, copied.values.map(_.length).sum)
+    log.info("Copied the model {} with {} bytes", Printable.escape(directory.toString), copied.values.map(_.length).sum)
+  }
+
+  /**
+   * The place of a file in the copy. Archives and object stores list names that no local file system would: absolute ones,
+   * and such that lead out of the directory.
+   */
+  private def inside(directory: Path, copy: LocalPath, name: String): LocalPath = {
+    FileNames.unnameable(name).ifPresent(reason =>
+      throw ClassifyErrors.badModel(directory.toString, s"$name: $reason", null)
+    )
+    val parts = name.split("/", -1)
+    if (
+      parts.exists(part =>
+        part.isEmpty || part == "." || part == ".." || part.exists(char => char == '\\' || char < ' ')
+      )
+    )
+      throw ClassifyErrors.badModel(directory.toString, s"it lists '$name', which is no name of a file in it", null)
+    copy.resolve(name)
   }
 
   /** The files in and below the directory, by their paths relative to it. */
@@ -92,7 +126,9 @@ private[sparkclassify] object ModelFiles {
     def files(folder: Path): Seq[FileStatus] =
       fileSystem.listStatus(folder).toSeq.flatMap(entry => if (entry.isDirectory) files(entry.getPath) else Seq(entry))
     files(directory).map { file =>
-      file.getPath.toUri.getPath.stripPrefix(root) -> Version(file.getLen, file.getModificationTime)
+      val path = file.getPath.toUri.getPath
+      // What is not below the directory stays absolute, and is refused.
+      path.stripPrefix(root) -> Version(file.getLen, file.getModificationTime)
     }.toMap
   }
 }

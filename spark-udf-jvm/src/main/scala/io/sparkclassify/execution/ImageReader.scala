@@ -7,6 +7,7 @@ import io.sparkclassify.ClassifyErrors
 import io.sparkclassify.conf.{ClassifyConf, ImageSpec}
 import io.sparkclassify.engine.DirectBuffers
 import io.sparkclassify.expressions.ImageSource
+import io.sparkclassify.natives.FileNames
 import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs.{FSDataInputStream, FileStatus, FileSystem, LocalFileSystem, Path, RawLocalFileSystem}
 import org.apache.hadoop.util.functional.FutureIO
@@ -70,14 +71,15 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration) {
   private def readFile(path: String): Either[BadImage, ImageBytes] =
     try {
       val file = new Path(directory, path)
-      ImageReader.direct(file.getFileSystem(configuration), file) match {
+      ImageReader.direct(spec.schemes.fileSystem(file, configuration), file) match {
         case local: RawLocalFileSystem if local.getClass == classOf[RawLocalFileSystem] =>
           readLocal(path, local.pathToFile(file))
         case other => readRemote(path, other, file)
       }
     } catch {
       case e: FileNotFoundException =>
-        Left(BadImage.unreadable(path, s"the file does not exist (${e.getMessage})"))
+        val reason = FileNames.unnameable(path).orElse(s"the file does not exist (${e.getMessage})")
+        Left(BadImage.unreadable(path, reason))
       case e @ (_: IOException | _: IllegalArgumentException | _: UnsupportedOperationException) =>
         Left(BadImage.unreadable(path, Option(e.getMessage).getOrElse(e.toString)))
     }
@@ -141,8 +143,11 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration) {
   private def sized(name: String, bytes: Long): Either[BadImage, Unit] =
     if (bytes <= spec.maxBytes) Right(())
     else {
-      val limit = s"the limit of ${spec.maxBytes} (${ClassifyConf.ImageMaxBytes.key})"
-      Left(BadImage.unreadable(name, s"it has $bytes bytes, over $limit"))
+      // Not how many: a session sets the limit, and would learn the size of any file that executors can read.
+      val enough = java.lang.Long.highestOneBit(bytes - 1) * 2
+      val way = if (enough <= ClassifyConf.LargestImageBytes) s"$enough would do" else "which cannot be set so high"
+      val reason = s"it has more bytes than the limit of ${spec.maxBytes} (${ClassifyConf.ImageMaxBytes.key}; $way)"
+      Left(BadImage.unreadable(name, reason))
     }
 }
 

@@ -1,7 +1,7 @@
 package io.sparkclassify.info
 
 import io.sparkclassify.ClassifyErrors
-import io.sparkclassify.conf.{NativeSpec, SessionConf}
+import io.sparkclassify.conf.NativeSpec
 import org.apache.spark.sql.catalyst.analysis.MultiInstanceRelation
 import org.apache.spark.sql.catalyst.expressions.{Attribute, Expression, ExpressionInfo}
 import org.apache.spark.sql.catalyst.plans.logical.{LeafNode, LogicalPlan, Statistics}
@@ -40,7 +40,7 @@ object ClassifyInfo {
   /** Analyses a call. */
   def call(arguments: Seq[Expression]): LogicalPlan = {
     if (arguments.nonEmpty) throw ClassifyErrors.wrongArgumentCount(Name, 0 to 0, arguments.length)
-    ClassifyInfo(DataTypeUtils.toAttributes(schema), NativeSpec.ofSession(SessionConf.current()))
+    ClassifyInfo(DataTypeUtils.toAttributes(schema), NativeSpec.ofApplication())
   }
 
   /** What `DESCRIBE FUNCTION EXTENDED` prints. */

@@ -15,9 +15,10 @@ class ModelNamesSuite extends SharedSession {
 
   /** What a call finds in a session with these settings. */
   private def directory(argument: Option[String], settings: (String, String)*): String = {
+    val allowPaths = settings.contains(allowed)
     val conf = new SQLConf
     settings.foreach { case (key, value) => conf.setConfString(key, value) }
-    ModelNames.directory(argument, conf, new Path("file:/work"))
+    new ModelNames(conf, new Path("file:/work")).directory(argument, allowPaths)
   }
 
   private def refusal(argument: Option[String], settings: (String, String)*): AnalysisException =
@@ -69,6 +70,34 @@ class ModelNamesSuite extends SharedSession {
     assert(directory(Some("packed"), models :+ (key -> "model"): _*) == "sparkfiles:packed/model")
     assertError(refusal(None), "CLASSIFY_BAD_CONFIGURATION", key)
     assertError(refusal(None, key -> "a:b:/c"), "CLASSIFY_BAD_CONFIGURATION", key, "no path or URI")
+  }
+
+  test("a server in a local path would lose its first folder, and is refused with the way out") {
+    val key = ClassifyConf.Model.key
+    Seq(
+      "//data/dir" -> "/data/dir",
+      "///data/dir" -> "/data/dir",
+      "file://server/dir" -> "file:///server/dir"
+    ).foreach {
+      case (text, way) =>
+        assertError(refusal(None, key -> text), "CLASSIFY_BAD_CONFIGURATION", key, s"'$text'", way)
+        assertError(
+          refusal(Some("m"), "spark.classify.models.m" -> text),
+          "CLASSIFY_BAD_CONFIGURATION",
+          "models.m",
+          way
+        )
+        assertError(refusal(Some(text), allowed), "CLASSIFY_BAD_CONFIGURATION", "argument `model`", way)
+    }
+    assert(directory(None, key -> "file:///data/dir") == "file:/data/dir")
+    assert(directory(None, key -> "hdfs://server/dir") == "hdfs://server/dir")
+  }
+
+  test("all directories of a configuration are known") {
+    val conf = new SQLConf
+    (models :+ (ClassifyConf.Model.key -> "x")).foreach { case (key, value) => conf.setConfString(key, value) }
+    val known = Set("file:/models/id-card", "hdfs://host/resnet", "sparkfiles:packed/model", "file:/work/x")
+    assert(new ModelNames(conf, new Path("file:/work")).directories == known)
   }
 
   test("SQL classifies with a model by its name") {

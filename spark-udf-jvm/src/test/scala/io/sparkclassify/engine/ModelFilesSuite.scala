@@ -6,15 +6,19 @@ import java.nio.file.attribute.FileTime
 import scala.jdk.CollectionConverters._
 
 import io.sparkclassify.{ClassifyException, CountedFileSystem, TestData}
+import io.sparkclassify.conf.Schemes
 import org.apache.hadoop.conf.Configuration
-import org.apache.hadoop.fs.{FSDataInputStream, Path => HadoopPath}
+import org.apache.hadoop.fs.{FSDataInputStream, FileStatus, Path => HadoopPath}
 import org.scalatest.funsuite.AnyFunSuite
 
 class ModelFilesSuite extends AnyFunSuite {
 
+  private val all = Schemes(Set(Schemes.All))
+
   private val configuration = {
     val configuration = new Configuration
     configuration.set("fs.changing.impl", classOf[ChangingFileSystem].getName)
+    configuration.set("fs.crafted.impl", classOf[CraftedFileSystem].getName)
     configuration
   }
 
@@ -33,17 +37,17 @@ class ModelFilesSuite extends AnyFunSuite {
   }
 
   private def copies: Seq[String] =
-    Paths.get(System.getProperty("java.io.tmpdir")).toFile.list.filter(_.startsWith("spark-classify-model-")).toSeq
+    Paths.get(System.getProperty("java.io.tmpdir")).toFile.list.filter(_.matches("spark-classify-.*-model-.*")).toSeq
 
   test("a remote directory is copied whole, and the copy is gone afterwards, even when the load fails") {
     withModel { model =>
-      val copied = ModelFiles.withLocal(s"changing:$model", configuration) { copy =>
+      val copied = ModelFiles.withLocal(s"changing:$model", configuration, all) { copy =>
         assert(copy != model)
         contents(copy)
       }
       assert(copied == contents(model) && copied.size == 3)
       intercept[IllegalStateException] {
-        ModelFiles.withLocal(s"changing:$model", configuration)(_ => throw new IllegalStateException("no load"))
+        ModelFiles.withLocal(s"changing:$model", configuration, all)(_ => throw new IllegalStateException("no load"))
       }
       assert(copies.isEmpty)
     }
@@ -51,15 +55,15 @@ class ModelFilesSuite extends AnyFunSuite {
 
   test("loads at once have copies of their own") {
     withModel { model =>
-      ModelFiles.withLocal(s"changing:$model", configuration) { first =>
-        ModelFiles.withLocal(s"changing:$model", configuration)(second => assert(second != first))
+      ModelFiles.withLocal(s"changing:$model", configuration, all) { first =>
+        ModelFiles.withLocal(s"changing:$model", configuration, all)(second => assert(second != first))
         assert(contents(first) == contents(model))
       }
     }
   }
 
   test("a local directory is used where it is") {
-    withModel(model => ModelFiles.withLocal(s"file:$model", configuration)(local => assert(local == model)))
+    withModel(model => ModelFiles.withLocal(s"file:$model", configuration, all)(local => assert(local == model)))
   }
 
   Seq[(String, Path => Any, String)](
@@ -77,12 +81,66 @@ class ModelFilesSuite extends AnyFunSuite {
         // What happens before the last file is opened may or may not be in the copy.
         ChangingFileSystem.change(opens = 3, () => change(model)) {
           val error = intercept[ClassifyException] {
-            ModelFiles.withLocal(s"changing:$model", configuration)(_ => fail("a half copied model was loaded"))
+            ModelFiles.withLocal(s"changing:$model", configuration, all)(_ => fail("a half copied model was loaded"))
           }
           assert(error.getCondition == "CLASSIFY_BAD_MODEL")
           assert(error.getReason.contains(name) && error.getReason.contains(s"changing:$model"), error.getReason)
         }
         assert(copies.isEmpty)
+      }
+    }
+  }
+
+  test("a file that is listed outside of the directory is refused, and nothing is written") {
+    TestData.withFolder { folder =>
+      val model = Files.createDirectories(folder.resolve("a/b/model"))
+      Files.writeString(model.resolve("config.json"), "{}")
+      Seq(
+        "../escaped",
+        "/escaped",
+        "deep/../../escaped",
+        "deep\\escaped",
+        "line\nbreak",
+        "nul\u0000",
+        "deep//double"
+      ).foreach {
+        name =>
+          CraftedFileSystem.name = s"$model/$name"
+          if (name.startsWith("/")) CraftedFileSystem.name = s"$folder$name"
+          val error = intercept[ClassifyException] {
+            ModelFiles.withLocal(s"crafted:$model", configuration, all)(_ => fail("a crafted model was loaded"))
+          }
+          assert(
+            error.getCondition == "CLASSIFY_BAD_MODEL" && error.getReason.contains("no name of a file in it"),
+            error
+          )
+          assert(!error.getMessage.exists(_ < ' '))
+          assert(copies.isEmpty)
+          assert(Files.walk(folder).iterator.asScala.count(Files.isRegularFile(_)) == 1)
+      }
+    }
+  }
+
+  test("a folder for copies that cannot be written to is a bad model, which names it") {
+    withModel { model =>
+      val before = System.setProperty("java.io.tmpdir", s"$model/a.json")
+      try {
+        val error = intercept[ClassifyException](ModelFiles.withLocal(s"changing:$model", configuration, all)(_ => ()))
+        assert(error.getCondition == "CLASSIFY_BAD_MODEL" && error.getReason.contains(s"$model/a.json"), error)
+      } finally System.setProperty("java.io.tmpdir", before)
+    }
+  }
+
+  test("a scheme that may not be read is refused, for models as for images") {
+    withModel { model =>
+      Seq("http://127.0.0.1:1/m", s"changing:$model", s"file:$model").foreach { uri =>
+        val error = intercept[ClassifyException](
+          ModelFiles.withLocal(uri, configuration, Schemes(Set("hdfs")))(_ => fail("it was read"))
+        )
+        assert(
+          error.getCondition == "CLASSIFY_BAD_MODEL" && error.getReason.contains("spark.classify.read.schemes"),
+          error
+        )
       }
     }
   }
@@ -95,7 +153,7 @@ class ModelFilesSuite extends AnyFunSuite {
         "nowhere:/m" -> "nowhere"
       )
         .foreach { case (uri, reason) =>
-          val error = intercept[ClassifyException](ModelFiles.withLocal(uri, configuration)(_ => ()))
+          val error = intercept[ClassifyException](ModelFiles.withLocal(uri, configuration, all)(_ => ()))
           assert(error.getCondition == "CLASSIFY_BAD_MODEL" && error.getReason.contains(reason), error)
         }
     }
@@ -130,4 +188,23 @@ object ChangingFileSystem {
     try body
     finally this.action = () => ()
   }
+}
+
+/** A file system that lists whatever name it is told to. */
+class CraftedFileSystem extends CountedFileSystem {
+  override def getUri: java.net.URI = java.net.URI.create("crafted:///")
+  override def getScheme: String = "crafted"
+
+  override def listStatus(folder: HadoopPath): Array[FileStatus] = {
+    val uri = new java.net.URI("crafted", null, CraftedFileSystem.name, null)
+    val path = new HadoopPath("crafted:/x") { override def toUri: java.net.URI = uri }
+    Array(new FileStatus(6, false, 1, 4096, 0, path))
+  }
+
+  override def open(file: HadoopPath, bufferSize: Int): FSDataInputStream =
+    super.open(new HadoopPath(TestData.list.toString), bufferSize)
+}
+
+object CraftedFileSystem {
+  var name = ""
 }

@@ -16,7 +16,7 @@ import org.apache.spark.sql.functions.{call_function, col, lit, monotonically_in
 /** `try_classify` against one-by-one inference, on random mixtures of good and bad images. */
 class TryClassifySuite extends SharedSession {
 
-  private val limit = 6000
+  private val limit = 64 << 10
 
   /** Files of every kind, and whether they can be classified. */
   private def writeFiles(folder: Path): Seq[(String, Boolean)] = {

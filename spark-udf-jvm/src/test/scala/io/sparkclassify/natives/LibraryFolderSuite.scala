@@ -11,7 +11,11 @@ import org.scalatest.funsuite.AnyFunSuite
 class LibraryFolderSuite extends AnyFunSuite {
   private val library = "libspark_classify_onnx.so"
 
-  private def names(folder: Path): Seq[String] = folder.toFile.list().toSeq.sorted
+  private val own = s"spark-classify-${System.getProperty("user.name")}"
+
+  /** What is in the user's own folder there, but for this JVM's lock. */
+  private def names(folder: Path): Seq[String] =
+    folder.resolve(own).toFile.list().toSeq.filterNot(_.endsWith(".lock")).sorted
 
   private def unavailable(parts: String*)(action: => Any): Unit = {
     val failure = intercept[ClassifyException](action)
@@ -68,7 +72,7 @@ class LibraryFolderSuite extends AnyFunSuite {
     TestData.withFolder { temporary =>
       withTemporaryFolder(temporary) {
         LibraryFolder.open(null)
-        val folder = temporary.resolve(s"spark-classify-${System.getProperty("user.name")}")
+        val folder = temporary.resolve(own)
         assert(PosixFilePermissions.toString(Files.getPosixFilePermissions(folder)) == "rwx------")
 
         Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxrwxrwx"))
@@ -76,11 +80,71 @@ class LibraryFolderSuite extends AnyFunSuite {
           LibraryFolder.open(null)
         )
 
-        Files.delete(folder)
+        Scratch.delete(folder)
         Files.createSymbolicLink(folder, Files.createDirectory(temporary.resolve("elsewhere")))
         unavailable(folder.toString, "does not belong to this user alone")(LibraryFolder.open(null))
       }
     }
+  }
+
+  test("in a shared folder, the user has one of their own") {
+    TestData.withFolder { shared =>
+      Files.setPosixFilePermissions(shared, PosixFilePermissions.fromString("rwxrwxrwx"))
+      unavailable(shared.toString, NativeOptions.DIRECTORY_KEY, "chmod +t")(LibraryFolder.open(shared.toString))
+      val deep = Files.createDirectory(shared.resolve("deep"))
+      unavailable(shared.toString, "chmod +t")(LibraryFolder.open(deep.toString))
+
+      Files.setAttribute(shared, "unix:mode", Integer.valueOf(0x3ff)) // 1777
+      val path = LibraryFolder.open(shared.toString).unpack(Platform.resourceFolder, library)
+      assert(path.getParent == shared.toRealPath().resolve(own))
+      assert(PosixFilePermissions.toString(Files.getPosixFilePermissions(path.getParent)) == "rwx------")
+
+      Files.setPosixFilePermissions(path.getParent, PosixFilePermissions.fromString("rwxrwx---"))
+      unavailable(path.getParent.toString, "does not belong to this user alone")(LibraryFolder.open(shared.toString))
+    }
+  }
+
+  test("a folder that is deleted while it is used is made again") {
+    TestData.withFolder { folder =>
+      val first = LibraryFolder.open(folder.toString).unpack(Platform.resourceFolder, library)
+      Scratch.delete(folder.resolve(own))
+      assert(LibraryFolder.open(folder.toString).unpack(Platform.resourceFolder, library) == first)
+      assert(Files.isRegularFile(first))
+    }
+  }
+
+  test("what killed JVMs leave goes with the next one, and what living ones have stays") {
+    TestData.withFolder { folder =>
+      def start(): Process = {
+        val command = Seq(s"${System.getProperty("java.home")}/bin/java", "-cp", System.getProperty("java.class.path"))
+        val process = new ProcessBuilder(command ++ Seq("io.sparkclassify.natives.Unpacking", folder.toString): _*)
+          .redirectErrorStream(true)
+          .start()
+        assert(process.getInputStream.read() == '.')
+        process
+      }
+      def left = folder.toFile.list().toSeq.filterNot(_.endsWith(".lock"))
+      val (killed, living) = (start(), start())
+      try {
+        assert(left.length == 4)
+        killed.destroyForcibly().waitFor()
+        Scratch.in(folder)
+        assert(left.length == 2 && left.forall(_.contains(s"-${living.pid}-")), left)
+        val locks = folder.toFile.list().filter(_.endsWith(".lock"))
+        assert(locks.length == 2 && !locks.exists(_.contains(s"-${killed.pid}-")))
+      } finally {
+        killed.destroyForcibly().waitFor()
+        living.destroyForcibly().waitFor()
+      }
+    }
+  }
+
+  test("a path that is none, or a URI, is told by the key") {
+    unavailable(NativeOptions.DIRECTORY_KEY, "is a URI")(LibraryFolder.open("file:/tmp/natives"))
+    unavailable(NativeOptions.DIRECTORY_KEY, "is no path")(LibraryFolder.open("/tmp/a\u0000b"))
+    assert(FileNames.unnameable("modèle", "ANSI_X3.4-1968").get.contains("LC_ALL=C.UTF-8"))
+    assert(!FileNames.unnameable("modèle", "UTF-8").isPresent && !FileNames.unnameable("model", "US-ASCII").isPresent)
+    assert(!FileNames.unnameable("modèle", null).isPresent)
   }
 
   test("a folder that cannot be made names itself and the key") {
@@ -120,5 +184,17 @@ class LibraryFolderSuite extends AnyFunSuite {
     assert(!forbids("/tmp/with space/lib.so"))
     assert(!forbids("/tmp/covered/lib.so"))
     assert(!Mounts.forbidExecution(TestData.model))
+  }
+}
+
+/** A program that is killed with temporary files of its own. */
+object Unpacking {
+  def main(arguments: Array[String]): Unit = {
+    val scratch = Scratch.in(Paths.get(arguments.head))
+    scratch.file("library")
+    Files.writeString(scratch.directory("model").resolve("config.json"), "{}")
+    System.out.print('.')
+    System.out.flush()
+    Thread.sleep(600000)
   }
 }

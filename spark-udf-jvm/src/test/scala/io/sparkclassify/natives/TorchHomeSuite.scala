@@ -93,6 +93,36 @@ class TorchHomeSuite extends AnyFunSuite {
     }
   }
 
+  test("Python is asked from the root folder, and runs nothing of the working directory or PYTHONPATH") {
+    TestData.withFolder { folder =>
+      // What Python itself imports first, should it look there.
+      Seq("contextlib.py", "importlib/__init__.py", "importlib/util.py", "sitecustomize.py").foreach { name =>
+        val file = folder.resolve(name)
+        Files.createDirectories(file.getParent)
+        Files.writeString(file, s"open('$folder/ran', 'w')\n")
+      }
+      val python = System.getenv("PYSPARK_PYTHON")
+      assume(python != null)
+      val command = Seq(s"${System.getProperty("java.home")}/bin/java", "-cp", System.getProperty("java.class.path")) ++
+        Seq("io.sparkclassify.natives.AskPython", python)
+      val builder = new ProcessBuilder(command: _*).directory(folder.toFile).redirectErrorStream(true)
+      builder.environment.put("PYTHONPATH", folder.toString)
+      val process = builder.start()
+      val output = new String(process.getInputStream.readAllBytes())
+      assert(process.waitFor() == 0 && output.contains("/torch"), output)
+      assert(!Files.exists(folder.resolve("ran")))
+
+      val pwd = folder.resolve("pwd")
+      Files.writeString(pwd, s"#!/bin/sh\npwd > '$folder/where'; echo \"$$@\" >> '$folder/where'\n")
+      assert(pwd.toFile.setExecutable(true))
+      PythonTorch.locate(pwd.toString, "", new java.util.ArrayList)
+      assert(Files.readString(folder.resolve("where")).startsWith("/\n-I -c "))
+      // A program of the working directory is none that a name finds.
+      val tried = new java.util.ArrayList[String]
+      assert(!PythonTorch.locate("pwd-of-nobody", s".::bin:$folder", tried).isPresent && tried.get(0).contains("PATH"))
+    }
+  }
+
   test("libraries of the CUDA runtime that are missing are named with their package") {
     TestData.withFolder { folder =>
       val home = find(python(folder.resolve("torch"), "2.11.0+cu130"))
@@ -107,5 +137,13 @@ class TorchHomeSuite extends AnyFunSuite {
       assert(home.missingCudaLibraries.isEmpty)
       assert(find(distribution(folder.resolve("cpu"), "2.11.0+cpu")).missingCudaLibraries.isEmpty)
     }
+  }
+}
+
+/** A program that says where a Python's torch is, or why there is none. */
+object AskPython {
+  def main(arguments: Array[String]): Unit = {
+    val tried = new java.util.ArrayList[String]
+    println(s"${PythonTorch.locate(arguments.head, System.getenv("PATH"), tried)} $tried")
   }
 }
