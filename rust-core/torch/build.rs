@@ -42,6 +42,8 @@ fn compile() -> Result<(), String> {
         .warnings(false)
         .file("cpp/module.cpp")
         .file("cpp/lane.cpp")
+        .file("cpp/operators.cpp")
+        .file("cpp/state.cpp")
         .try_compile("spark_classify_torch")
         .map_err(|cause| format!("cpp: {cause}"))?;
 

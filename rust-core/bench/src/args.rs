@@ -45,6 +45,10 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t = Precision::Fp32)]
     pub(crate) precision: Precision,
 
+    /// Let the code in a `TorchScript` file do more than compute: read and write files, reach other processes
+    #[arg(long)]
+    pub(crate) allow_all_operators: bool,
+
     /// Compare `--precision` with fp32: take turns in classifying all images `--repeat` times with each, and tell what
     /// each costs and where their results differ
     #[arg(long, conflicts_with_all = ["output", "limit", "compare_decode"])]
@@ -108,6 +112,7 @@ impl Args {
                 tf32: self.tf32,
                 ..GpuOptions::default()
             },
+            all_operators: self.allow_all_operators,
         }
     }
 

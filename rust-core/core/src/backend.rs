@@ -147,6 +147,9 @@ pub struct LoadOptions {
     pub precision: Precision,
     /// How it uses a GPU.
     pub gpu: GpuOptions,
+    /// Whether the code in a model file may do more than compute: read and write files, reach other processes. Only
+    /// `TorchScript` files have such code.
+    pub all_operators: bool,
 }
 
 impl LoadOptions {
@@ -172,6 +175,7 @@ impl Default for LoadOptions {
             device: "cpu".to_owned(),
             precision: Precision::default(),
             gpu: GpuOptions::default(),
+            all_operators: false,
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::model::{Labels, ModelDirectory};
 use crate::predictions::Predictions;
 use crate::preprocess::{DecodeOptions, ImageLimits, Preprocessor, SampleTable, Scratch, StageTimes};
-use crate::probe::{check_output, Sample};
+use crate::probe::{check_batch, check_output, Batches, OneByOne, Sample};
 use crate::threads::{lock, on_threads};
 
 /// The images of one run of the model are at most so many. More gain no time with ONNX Runtime, and their activations
@@ -55,17 +55,20 @@ impl Runner {
         }
     }
 
-    /// The model's outputs for one image.
-    fn try_on(&self, sample: Sample, length: usize) -> Result<Vec<f32>> {
+    /// The model's outputs for some images of `length` values, in one run.
+    fn try_on(&self, samples: &[Sample], length: usize) -> Result<Vec<f32>> {
         match self {
             Self::Threads(backend) => {
-                let mut output = vec![0.0; backend.classes()];
-                backend.run(1, &sample.tensor(length), &mut output)?;
+                let mut output = vec![0.0; samples.len() * backend.classes()];
+                let tensor: Vec<f32> = samples.iter().flat_map(|sample| sample.tensor(length)).collect();
+                backend.run(samples.len(), &tensor, &mut output)?;
                 Ok(output)
             }
             Self::Device(batcher) => {
-                let call = batcher.call(1);
-                call.submit(0, sample.pixels(length));
+                let call = batcher.call(samples.len());
+                for (place, sample) in samples.iter().enumerate() {
+                    call.submit(place, sample.pixels(length));
+                }
                 call.finish().map(|(output, _)| output)
             }
         }
@@ -92,7 +95,7 @@ impl Classifier {
     pub fn load(engine: &dyn Engine, dir: &Path, options: &LoadOptions) -> Result<Self> {
         let start = Instant::now();
         let model = ModelDirectory::open(dir)?;
-        let runner = match options.device.parse() {
+        let mut runner = match options.device.parse() {
             Ok(Device::Cuda(gpu)) => {
                 let samples = SampleTable::new(model.preprocessor());
                 let batch_size = NonZeroUsize::new(options.gpu.batch_size).unwrap_or(NonZeroUsize::MIN);
@@ -115,7 +118,17 @@ impl Classifier {
             ));
         }
         let (height, width) = model.input_size();
-        check_output(&model, given, |sample| runner.try_on(sample, 3 * height * width))?;
+        let length = 3 * height * width;
+        let singles = check_output(&model, given, |sample| runner.try_on(&[sample], length))?;
+        let both = || runner.try_on(&[Sample::Empty, Sample::Noise], length);
+        let batches = check_batch(&model, &singles, both, |sample| runner.try_on(&[sample], length))?;
+        if batches == Batches::OneImage {
+            runner = match runner {
+                Runner::Threads(backend) => Runner::Threads(Box::new(OneByOne(backend))),
+                // It tries what fails in halves, down to one image.
+                device @ Runner::Device(_) => device,
+            };
+        }
         let load_time = start.elapsed();
         log::info!(
             "loaded {} with {} on {}: {named} classes, {} ms",

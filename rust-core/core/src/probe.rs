@@ -1,6 +1,7 @@
 //! Whether a model gives what its directory says.
 
-use crate::error::Result;
+use crate::backend::Backend;
+use crate::error::{Error, Result};
 use crate::model::{ModelDirectory, OutputKind, OUTPUT_KIND_FIELD};
 
 /// How far the sum of probabilities may be from 1: those of a thousand classes in half precision are within half of it.
@@ -42,8 +43,8 @@ impl Sample {
     }
 }
 
-/// Runs the model on two images and compares the results with `function_to_apply`. `run` gives its outputs for one of
-/// them, of which there are `classes`.
+/// Runs the model on two images, compares the results with `function_to_apply`, and returns them. `run` gives its outputs
+/// for one of them, of which there are `classes`.
 ///
 /// # Errors
 /// `Error::ModelField` when probabilities are announced and the model gives other numbers, and what `run` returns. The
@@ -52,18 +53,12 @@ pub(crate) fn check_output(
     model: &ModelDirectory,
     classes: usize,
     run: impl Fn(Sample) -> Result<Vec<f32>>,
-) -> Result<()> {
-    let (mut tried, mut probabilities) = (0, 0);
-    let mut last = Vec::new();
-    for sample in [Sample::Empty, Sample::Noise] {
-        let output = run(sample)?;
-        // NaN says nothing of what the numbers for other images mean.
-        if output.iter().all(|value| value.is_finite()) {
-            tried += 1;
-            probabilities += usize::from(are_probabilities(&output));
-            last = output;
-        }
-    }
+) -> Result<[Vec<f32>; 2]> {
+    let outputs = [run(Sample::Empty)?, run(Sample::Noise)?];
+    // NaN says nothing of what the numbers for other images mean.
+    let finite = || outputs.iter().filter(|output| output.iter().all(|value| value.is_finite()));
+    let (tried, last) = (finite().count(), finite().next_back().map_or(&[][..], Vec::as_slice));
+    let probabilities = finite().filter(|output| are_probabilities(output)).count();
     match (model.output_kind(), probabilities) {
         (OutputKind::Probabilities, fitting) if fitting < tried => Err(model.config_error(
             OUTPUT_KIND_FIELD,
@@ -82,9 +77,105 @@ pub(crate) fn check_output(
                  \"{OUTPUT_KIND_FIELD}\": \"none\" into config.json",
                 model.path().display()
             );
-            Ok(())
+            Ok(outputs)
         }
-        _ => Ok(()),
+        _ => Ok(outputs),
+    }
+}
+
+/// Which batches a model can be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Batches {
+    /// Any.
+    Any,
+    /// One image each.
+    OneImage,
+}
+
+/// Runs the model on both samples at once, which `run_both` does in their order, and compares the results with those of
+/// `singles`. `run` gives the outputs for one sample.
+///
+/// # Errors
+/// `Error::ModelFile` when the results of one image change from run to run, or depend on the other images of its batch; and
+/// what `run` returns.
+pub(crate) fn check_batch(
+    model: &ModelDirectory,
+    singles: &[Vec<f32>; 2],
+    run_both: impl Fn() -> Result<Vec<f32>>,
+    run: impl Fn(Sample) -> Result<Vec<f32>>,
+) -> Result<Batches> {
+    let both = match run_both() {
+        Ok(both) => both,
+        Err(Error::Inference { engine, reason }) => {
+            log::warn!(
+                "{}: the {engine} model takes one image at a time, and is run image by image, which is slower; export it \
+                 without a fixed size of its batch inside: {reason}",
+                model.path().display()
+            );
+            return Ok(Batches::OneImage);
+        }
+        Err(other) => return Err(other),
+    };
+    let [_, noise] = singles;
+    let singles = singles.concat();
+    let finite = || singles.iter().copied().filter(|value| value.is_finite());
+    let spread = finite().fold(f32::NEG_INFINITY, f32::max) - finite().fold(f32::INFINITY, f32::min);
+    let refused = |reason: &str| {
+        Err(Error::ModelFile {
+            path: model.path().to_owned(),
+            reason: format!("{reason}: call model.eval() before it is exported, and leave out what is random"),
+        })
+    };
+    let difference = largest_difference(&both, &singles);
+    if difference > SAME_RUN * spread && largest_difference(&run(Sample::Noise)?, noise) > SAME_RUN * spread {
+        return refused(
+            "the model gives other numbers for the same image in each run; it is random, changes itself while it runs, or is \
+             in train mode",
+        );
+    }
+    if difference > SAME_BATCH * spread {
+        return refused(
+            "the model's numbers for an image depend on the other images of its batch; it is in train mode, or mixes the \
+             images",
+        );
+    }
+    Ok(Batches::Any)
+}
+
+/// How far two runs of a model on one image may be apart, as a share of the spread of all its outputs.
+const SAME_RUN: f32 = 1e-3;
+
+/// How far an image's outputs in a batch may be from those of the image alone. Models that quantize as they run take one
+/// scale for a whole batch, and are some hundredths apart; batch norm in train mode is beyond all measure.
+const SAME_BATCH: f32 = 0.25;
+
+/// Values that are no finite numbers are equal to each other.
+fn largest_difference(left: &[f32], right: &[f32]) -> f32 {
+    let differences = left
+        .iter()
+        .zip(right)
+        .map(|(left, right)| match (left.is_finite(), right.is_finite()) {
+            (true, true) => (left - right).abs(),
+            (false, false) => 0.0,
+            _ => f32::INFINITY,
+        });
+    differences.fold(0.0, f32::max)
+}
+
+/// A model that takes one image at a time, for whoever has several.
+pub(crate) struct OneByOne(pub(crate) Box<dyn Backend>);
+
+impl Backend for OneByOne {
+    fn classes(&self) -> usize {
+        self.0.classes()
+    }
+
+    fn run(&self, n: usize, nchw: &[f32], logits: &mut [f32]) -> Result<()> {
+        let images = nchw.chunks(nchw.len() / n.max(1));
+        for (image, logits) in images.zip(logits.chunks_mut(self.classes())) {
+            self.0.run(1, image, logits)?;
+        }
+        Ok(())
     }
 }
 

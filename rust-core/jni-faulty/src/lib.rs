@@ -118,7 +118,7 @@ impl Engine for FaultyEngine {
 }
 
 /// How often `Classifier::load` runs a model to see what it gives.
-const PROBES: usize = 2;
+const PROBES: usize = 3;
 
 struct FaultyBackend {
     behaviour: Behaviour,

@@ -14,6 +14,7 @@ mod batch;
 mod buffers;
 mod entry;
 mod exceptions;
+mod exit;
 mod java;
 mod library;
 mod logging;

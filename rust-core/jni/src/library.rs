@@ -12,6 +12,7 @@ use once_cell::sync::OnceCell;
 use spark_classify_core::{cpu, cuda, panics, Classifier, Engine, Error, Predictions, Result};
 
 use crate::exceptions::Failure;
+use crate::exit::{self, Running};
 use crate::java::Java;
 use crate::registry::Registry;
 use crate::requests::{self, BuildInfo, EngineInfo, Initialize, ModelDescription, OpenModel, OpenedModel};
@@ -61,11 +62,13 @@ impl Library {
             panics::remember_places();
             let level = Java::get(env)?.log_level(env)?;
             logging::install(level);
+            let _running = Running::begin()?;
             let request: Initialize = requests::parse("request", &buffers::text(env, &request, "request")?)?;
             let engine = self
                 .engine
                 .get_or_try_init(|| (self.open_engine)(request.engine_library.as_deref()))?;
             info!("{} {} is ready", engine.name(), engine.version()?);
+            exit::guard();
             Ok(())
         });
     }
@@ -109,8 +112,10 @@ impl Library {
         call.run(|env, [request]| {
             let request: OpenModel = requests::parse("request", &buffers::text(env, &request, "request")?)?;
             let engine = self.engine()?;
+            let _running = Running::begin()?;
             Ok(self.models.open(&request, || {
                 let classifier = Classifier::load(engine, &request.directory, &request.load_options())?;
+                exit::guard();
                 Ok(classifier.with_decode_options(request.decode.into()))
             })?)
         })
@@ -134,6 +139,7 @@ impl Library {
     /// images' buffers and the output buffer; `batch.rs` has its layout.
     pub fn classify(&self, call: NativeCall<'_, 2>, handle: i64, threads: i32) -> i64 {
         call.run(|env, [images, mut output]| {
+            let _running = Running::begin()?;
             let classifier = self.models.get(handle)?;
             let classes = classifier.labels().len();
             let threads = usize::try_from(threads)
@@ -155,7 +161,10 @@ impl Library {
 
     /// Forgets a handle, and with its last handle the model. Calls that are using it finish undisturbed.
     pub fn close_model(&self, call: NativeCall<'_, 0>, handle: i64) {
-        call.run(|_, []| Ok(self.models.close(handle)?));
+        call.run(|_, []| {
+            let _running = Running::begin()?;
+            Ok(self.models.close(handle)?)
+        });
     }
 
     fn engine(&self) -> Result<&dyn Engine> {

@@ -43,6 +43,9 @@ pub(crate) struct OpenModel {
     /// How it uses a GPU.
     #[serde(default)]
     pub(crate) gpu: GpuOptions,
+    /// Whether the code in a model file may do more than compute; it may not when left out.
+    #[serde(default)]
+    pub(crate) all_operators: bool,
 }
 
 /// [`DecodeOptions`] as they cross the boundary. What is left out has its default.
@@ -100,6 +103,7 @@ impl OpenModel {
             device: self.device.clone(),
             precision: self.precision,
             gpu: self.gpu,
+            all_operators: self.all_operators,
         }
     }
 }

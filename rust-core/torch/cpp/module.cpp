@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <ATen/Version.h>
+#include <caffe2/serialize/file_adapter.h>
 #include <torch/csrc/jit/ir/alias_analysis.h>
 #include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/ir/ir.h>
@@ -16,6 +17,7 @@ namespace spark_classify {
 
 thread_local std::string last_error;
 thread_local bool device_failed = false;
+thread_local bool refused = false;
 
 at::Tensor logits_of(const c10::IValue &output) {
   if (output.isTensor()) {
@@ -77,19 +79,6 @@ void constants_to_bf16(torch::jit::Block *block) {
   }
 }
 
-// Makes a frozen module compute in bfloat16.
-void to_bf16(torch::jit::Module &module) {
-  constants_to_bf16(module.get_method("forward").graph()->block());
-  // What freezing leaves of these is what the module changes while it runs.
-  const at::NoGradGuard no_grad;
-  for (at::Tensor parameter : module.parameters()) {
-    parameter.set_data(to_bf16(parameter));
-  }
-  for (at::Tensor buffer : module.buffers()) {
-    buffer.set_data(to_bf16(buffer));
-  }
-}
-
 // Makes a frozen module that was traced on a CPU fit for a GPU. A trace fixes what was set when it was made: whether
 // convolutions may use TF32 and try all algorithms, and the device of tensors that the module makes itself.
 void fit_for_device(torch::jit::Block *block, const at::Device device, const bool tf32) {
@@ -132,6 +121,9 @@ extern "C" {
 // Whether the device was the cause of this thread's last failure.
 bool spark_classify_torch_device_failed() noexcept { return spark_classify::device_failed; }
 
+// Whether this thread's last failure was a module that must not be used.
+bool spark_classify_torch_refused() noexcept { return spark_classify::refused; }
+
 // For tests: how many convolutions of `module` may use TF32.
 int64_t spark_classify_torch_tf32_convolutions(const SparkClassifyModule *module) noexcept {
   return guarded([&] { return tf32_convolutions(module->module.get_method("forward").graph()->block()); });
@@ -151,22 +143,28 @@ const char *spark_classify_torch_config() noexcept {
 }
 
 // Loads a TorchScript file for inference, with `bf16` in bfloat16, so that it takes and gives such numbers. The result is to
-// be given to spark_classify_torch_free.
+// be given to spark_classify_torch_free. Unless `all_operators`, the file's code is looked through before any of it runs.
 //
 // For tensors on the CPU it is optimized for that. With `for_lanes` it is for lanes, in the memory of the GPU whose number
 // is `gpu`, or on the CPU where that is negative, and `tf32` says whether its convolutions may use TF32.
-SparkClassifyModule *spark_classify_torch_load(const char *path, bool bf16, bool for_lanes, int gpu,
-                                               bool tf32) noexcept {
+SparkClassifyModule *spark_classify_torch_load(const char *path, bool bf16, bool all_operators, bool for_lanes,
+                                               int gpu, bool tf32) noexcept {
   return guarded([&] {
     const at::Device device = gpu < 0 ? at::Device(at::kCPU) : at::Device(at::kCUDA, static_cast<at::DeviceIndex>(gpu));
-    torch::jit::Module module = torch::jit::load(path, device);
+    // One open file for both, so that what is looked through is what is loaded.
+    const auto file = std::make_shared<caffe2::serialize::FileAdapter>(path);
+    if (!all_operators) {
+      spark_classify::check_operators(file);
+    }
+    torch::jit::Module module = torch::jit::load(file, device);
     module.eval();
     module = torch::jit::freeze(module);
+    spark_classify::check_state(module);
     // Freezing has inlined all calls, so that the graph shows every write; optimizing would hide some.
     const bool writes = writes_to_input(module);
     if (bf16) {
       // After freezing has folded batch norms into convolutions, so that their weights are rounded only once.
-      to_bf16(module);
+      constants_to_bf16(module.get_method("forward").graph()->block());
     }
     if (for_lanes) {
       fit_for_device(module.get_method("forward").graph()->block(), device, tf32);
@@ -180,7 +178,7 @@ SparkClassifyModule *spark_classify_torch_load(const char *path, bool bf16, bool
 void spark_classify_torch_free(SparkClassifyModule *module) noexcept { delete module; }
 
 // Runs `module` on `input`, which stays as it is; the result is contiguous and may share the memory of `input`.
-// Safe to call from several threads at once.
+// Safe to call from several threads at once: check_state has seen that nothing of the module changes.
 at::Tensor *spark_classify_torch_forward(const SparkClassifyModule *module, const at::Tensor *input) noexcept {
   return guarded([&] {
     const c10::InferenceMode inference_mode;

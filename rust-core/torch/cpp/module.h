@@ -2,7 +2,11 @@
 #pragma once
 
 #include <exception>
+#include <memory>
+#include <stdexcept>
 #include <string>
+
+#include <caffe2/serialize/read_adapter_interface.h>
 
 #include <torch/csrc/jit/api/module.h>
 #include <torch/script.h>
@@ -24,14 +28,25 @@ namespace spark_classify {
 // The reason of this thread's last failure, and whether the device was the cause: its memory, or its state.
 extern thread_local std::string last_error;
 extern thread_local bool device_failed;
+// Whether this thread's last failure was a module that could be loaded, but must not be used.
+extern thread_local bool refused;
+
+// Says why a module must not be used, and the way out.
+struct Refused : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 
 // The result of `body`, or a null pointer (or false) with the reason in `last_error`: no exception leaves a function that
 // Rust calls.
 template <typename F>
 auto guarded(F body) noexcept -> decltype(body()) {
   device_failed = false;
+  refused = false;
   try {
     return body();
+  } catch (const Refused &error) {
+    refused = true;
+    last_error = error.what();
   } catch (const c10::OutOfMemoryError &error) {
     device_failed = true;
     last_error = error.what_without_backtrace();
@@ -52,5 +67,11 @@ auto guarded(F body) noexcept -> decltype(body()) {
 // The logits in what a model returns: a tensor, a tuple of one tensor, or the entry "logits" of a dictionary; the last
 // two are what models of the transformers library return when traced.
 at::Tensor logits_of(const c10::IValue &output);
+
+// Throws Refused for a TorchScript file whose code does more than compute. Runs nothing of it.
+void check_operators(const std::shared_ptr<caffe2::serialize::ReadAdapterInterface> &file);
+
+// Throws Refused for a frozen module that changes itself while it runs, or works as in training.
+void check_state(torch::jit::Module &module);
 
 }  // namespace spark_classify

@@ -7,7 +7,7 @@ use spark_classify_core::error::{Error, Result};
 use spark_classify_core::model::{DataFormat, PreprocessorConfig};
 use tch::{Device, Kind, TchError, Tensor};
 
-use crate::ffi::{Module, Reason, Use};
+use crate::ffi::{self, Module, Reason, Use};
 use crate::{runtime, ENGINE};
 
 const CHANNELS: usize = 3;
@@ -37,10 +37,16 @@ impl TorchBackend {
     /// tells the number of classes and the kind of numbers it takes, which the file itself does not say, and finds a
     /// model that cannot run before a query does.
     ///
-    /// With `bf16` the module is converted, and takes bfloat16.
-    pub(crate) fn load(path: PathBuf, preprocessor: &PreprocessorConfig, bf16: bool) -> Result<Self> {
+    /// With `bf16` the module is converted, and takes bfloat16. With `all_operators` the file's code may do anything.
+    pub(crate) fn load(
+        path: PathBuf,
+        preprocessor: &PreprocessorConfig,
+        bf16: bool,
+        all_operators: bool,
+    ) -> Result<Self> {
         runtime::stay_on_this_thread();
-        let module = Module::load(&path, Use::Tensors, bf16).map_err(|reason| not_torch_script(&path, &reason))?;
+        let module =
+            Module::load(&path, Use::Tensors, bf16, all_operators).map_err(|reason| not_loaded(&path, reason))?;
         let (height, width) = preprocessor.input_size();
         let input = |kind| Input {
             height,
@@ -149,12 +155,18 @@ fn infer<T>(
     }
 }
 
-pub(crate) fn not_torch_script(path: &Path, reason: &str) -> Error {
-    Error::ModelFile {
-        path: path.to_owned(),
-        reason: format!(
+/// The error for a file that [`Module::load`] has just refused on this thread.
+pub(crate) fn not_loaded(path: &Path, reason: Reason) -> Error {
+    let reason = if ffi::refused() {
+        reason
+    } else {
+        format!(
             "not a TorchScript module that can be loaded, frozen and optimized; make one with \
              scripts/export_model.py or torch.jit.script(model).save(...): {reason}"
-        ),
+        )
+    };
+    Error::ModelFile {
+        path: path.to_owned(),
+        reason,
     }
 }

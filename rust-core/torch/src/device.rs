@@ -8,20 +8,22 @@ use spark_classify_core::model::{DataFormat, PreprocessorConfig};
 use spark_classify_core::{Device, DeviceBackend, Lane, SampleTable};
 use tch::Kind;
 
-use crate::backend::{not_torch_script, KINDS};
+use crate::backend::{not_loaded, KINDS};
 use crate::ffi::{self, Images, Module, Reason, Use};
 use crate::ENGINE;
 
 /// The sizes of runs. Plans for convolutions are made for each, and kept by each thread.
 const RUN_SIZES: [usize; 9] = [1, 4, 8, 16, 32, 64, 96, 128, 192];
 
-/// The numbers that a model computes with on a GPU.
+/// How a model is loaded for a GPU: which numbers it computes with, and what its code may do.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct DevicePrecision {
+pub(crate) struct DeviceOptions {
     /// Whether the module is converted to bfloat16.
     pub(crate) bf16: bool,
     /// Whether float32 may be multiplied in TF32.
     pub(crate) tf32: bool,
+    /// Whether the file's code may do anything.
+    pub(crate) all_operators: bool,
 }
 
 /// A loaded model that takes pixels. All lanes share the module and so its weights.
@@ -45,16 +47,21 @@ impl TorchOnDevice {
         preprocessor: &PreprocessorConfig,
         samples: &SampleTable,
         gpu: Option<u32>,
-        precision: DevicePrecision,
+        options: DeviceOptions,
     ) -> Result<Self> {
-        let DevicePrecision { bf16, tf32 } = precision;
-        let module = Module::load(&path, Use::Lanes { gpu, tf32 }, bf16).map_err(|reason| match gpu {
-            Some(gpu) if ffi::device_failed() => Error::Device {
-                device: Device::Cuda(gpu),
-                reason: format!("the model cannot be loaded: {reason}"),
-            },
-            _ => not_torch_script(&path, &reason),
-        })?;
+        let DeviceOptions {
+            bf16,
+            tf32,
+            all_operators,
+        } = options;
+        let module =
+            Module::load(&path, Use::Lanes { gpu, tf32 }, bf16, all_operators).map_err(|reason| match gpu {
+                Some(gpu) if ffi::device_failed() => Error::Device {
+                    device: Device::Cuda(gpu),
+                    reason: format!("the model cannot be loaded: {reason}"),
+                },
+                _ => not_loaded(&path, reason),
+            })?;
         let (height, width) = preprocessor.input_size();
         let mut model = Self {
             module,

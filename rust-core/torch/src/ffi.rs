@@ -31,9 +31,11 @@ extern "C" {
     fn spark_classify_torch_error() -> *const c_char;
     fn spark_classify_torch_config() -> *const c_char;
     fn spark_classify_torch_device_failed() -> bool;
+    fn spark_classify_torch_refused() -> bool;
     fn spark_classify_torch_load(
         path: *const c_char,
         bf16: bool,
+        all_operators: bool,
         for_lanes: bool,
         gpu: c_int,
         tf32: bool,
@@ -93,13 +95,16 @@ pub(crate) struct Module(NonNull<CModule>);
 
 // SAFETY: a module is reference-counted memory without ties to the thread that made it.
 unsafe impl Send for Module {}
-// SAFETY: forward is the only use of a shared module, and libtorch lets several threads run one module at once: its
-// parameters are constants after freezing, and its executor locks what it caches.
+// SAFETY: forward is the only use of a shared module. Loading has refused modules that have attributes after freezing, which
+// is what they change, or that change their constants (cpp/state.cpp), so threads that run one module only read it; and
+// libtorch's executor locks what it caches.
 unsafe impl Sync for Module {}
 
 impl Module {
-    /// Loads the `TorchScript` file at `path` for `use_`; with `bf16` converted to bfloat16.
-    pub(crate) fn load(path: &Path, use_: Use, bf16: bool) -> Result<Self, Reason> {
+    /// Loads the `TorchScript` file at `path` for `use_`; with `bf16` converted to bfloat16. A module that changes itself
+    /// while it runs is refused; so is, unless `all_operators`, a file whose code does more than compute, before any of that
+    /// code runs.
+    pub(crate) fn load(path: &Path, use_: Use, bf16: bool, all_operators: bool) -> Result<Self, Reason> {
         let path = CString::new(path.as_os_str().as_encoded_bytes()).map_err(|cause| cause.to_string())?;
         let (for_lanes, gpu, tf32) = match use_ {
             Use::Tensors => (false, None, false),
@@ -107,7 +112,7 @@ impl Module {
         };
         let gpu = gpu.map_or(-1, |gpu| gpu as c_int);
         // SAFETY: `path` is a null-terminated string that outlives the call; the function catches every exception.
-        let module = unsafe { spark_classify_torch_load(path.as_ptr(), bf16, for_lanes, gpu, tf32) };
+        let module = unsafe { spark_classify_torch_load(path.as_ptr(), bf16, all_operators, for_lanes, gpu, tf32) };
         NonNull::new(module).map(Self).ok_or_else(last_error)
     }
 
@@ -160,6 +165,12 @@ pub(crate) fn prepare_gpu(gpu: Option<u32>, tf32: bool) -> Result<(), Reason> {
 pub(crate) fn device_failed() -> bool {
     // SAFETY: takes nothing and reads a number of this thread.
     unsafe { spark_classify_torch_device_failed() }
+}
+
+/// Whether this thread's last failure was a module that could be loaded, but must not be used.
+pub(crate) fn refused() -> bool {
+    // SAFETY: takes nothing and reads a number of this thread.
+    unsafe { spark_classify_torch_refused() }
 }
 
 /// Whether [`prepare_gpu`] has allowed TF32; `None` where libtorch's answers contradict each other.

@@ -24,7 +24,7 @@ use spark_classify_core::model::ModelDirectory;
 use spark_classify_core::{cpu, Precision, SampleTable};
 
 use crate::backend::TorchBackend;
-use crate::device::{DevicePrecision, TorchOnDevice};
+use crate::device::{DeviceOptions, TorchOnDevice};
 
 /// The engine's name in SQL, configuration and errors.
 const ENGINE: &str = "pytorch";
@@ -66,7 +66,8 @@ impl Engine for TorchEngine {
         precision::check(options.precision, self.any_cpu || cpu::computes_bf16())?;
         runtime::version()?;
         let bf16 = options.precision == Precision::Bf16;
-        let backend = TorchBackend::load(model.file(MODEL_FILE)?, model.preprocessor(), bf16)?;
+        let file = model.file(MODEL_FILE)?;
+        let backend = TorchBackend::load(file, model.preprocessor(), bf16, options.all_operators)?;
         Ok(Box::new(backend))
     }
 
@@ -86,16 +87,17 @@ impl Engine for TorchEngine {
         let name = spark_classify_core::cuda::gpu(gpu)?;
         runtime::version()?;
         cuda::prepare(gpu, options.gpu.tf32)?;
-        let precision = DevicePrecision {
+        let device_options = DeviceOptions {
             bf16: options.precision == Precision::Bf16,
             tf32: options.gpu.tf32,
+            all_operators: options.all_operators,
         };
         let backend = TorchOnDevice::load(
             model.file(MODEL_FILE)?,
             model.preprocessor(),
             samples,
             Some(gpu),
-            precision,
+            device_options,
         )?;
         log::info!("libtorch uses GPU {gpu}, {name}");
         Ok(Arc::new(backend))

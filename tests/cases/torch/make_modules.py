@@ -1,7 +1,8 @@
-"""TorchScript modules that change themselves while they run. usage: python make_modules.py OUT (needs torch 2.11).
+"""TorchScript modules that must not be run as they are. usage: python make_modules.py OUT (needs torch 2.11).
 
-Each goes into a model directory of its own (12 classes, 32 x 32, no normalisation). `plain` changes nothing
-and is the control.
+Some change themselves while they run, some work as in training, some use files. Each goes into a model directory of its own
+(12 classes, 32 x 32, no normalisation). `plain` changes nothing and is the control; so do `forked` and `helper`, which only
+look as if they did. `one_image` and `batch_norm_alone` cannot be run on several images at once, or not with the same result.
 """
 
 import json
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 out, size = pathlib.Path(sys.argv[1]), 32
 
 
-def put(name, module):
+def put(name, module, trace=False):
     folder = out / name
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps({"id2label": {str(i): f"c{i}" for i in range(12)}}))
@@ -31,7 +32,8 @@ def put(name, module):
             }
         )
     )
-    torch.jit.script(module.eval()).save(str(folder / "model.pt"))
+    scripted = torch.jit.trace(module, torch.rand(2, 3, size, size), check_trace=False) if trace else torch.jit.script(module)
+    scripted.save(str(folder / "model.pt"))
 
 
 class Plain(nn.Module):
@@ -104,5 +106,151 @@ class Dropping(nn.Module):
         return nn.functional.dropout(nn.functional.avg_pool2d(x, 16).flatten(1) * 6, 0.5, training=True)
 
 
-for module in (Plain, Counter, Assign, Feature, Memory, Dropping):
-    put(module.__name__.lower(), module())
+class Writes(nn.Module):
+    """Writes its input to a file."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        torch.save(x, "/tmp/spark-classify-written-by-forward")
+        return nn.functional.avg_pool2d(x, 16).flatten(1) * 6
+
+
+class Reads(nn.Module):
+    """Looks into a file, which also makes it longer."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        secret = torch.from_file("/etc/hostname", False, 4, dtype=torch.uint8)
+        return nn.functional.avg_pool2d(x, 16).flatten(1) * 6 + secret.sum() * 0
+
+
+class WritesAtLoad(nn.Module):
+    """Writes a file when it is loaded, before anybody runs it."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = 6.0
+
+    @torch.jit.export
+    def __getstate__(self) -> tuple[float, bool]:
+        return (self.scale, self.training)
+
+    @torch.jit.export
+    def __setstate__(self, state: tuple[float, bool]) -> None:
+        self.scale = state[0]
+        self.training = state[1]
+        torch.save(torch.zeros(1), "/tmp/spark-classify-written-at-load")
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.avg_pool2d(x, 16).flatten(1) * self.scale
+
+
+def save_all(x: Tensor) -> Tensor:
+    torch.save(x, "/tmp/spark-classify-written-by-fork")
+    return x
+
+
+class WritesInFork(nn.Module):
+    """The same in a function that is called at the same time."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        future = torch.jit.fork(save_all, x)
+        return nn.functional.avg_pool2d(torch.jit.wait(future), 16).flatten(1) * 6
+
+
+class Forked(nn.Module):
+    """Calls itself at the same time, harmlessly."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 12, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        future = torch.jit.fork(self.conv, x)
+        return torch.jit.wait(future).mean((2, 3)) * 6
+
+
+@torch.jit.script
+class Total:
+    def __init__(self):
+        self.sum = 0
+
+    def add(self, number: int) -> None:
+        self.sum += number
+
+
+class Helper(nn.Module):
+    """Makes an object in each run, and changes only that."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        total = Total()
+        total.add(6)
+        return nn.functional.avg_pool2d(x, 16).flatten(1) * total.sum
+
+
+class Holder(nn.Module):
+    """Keeps an object of a class of its own, and changes it."""
+
+    def __init__(self):
+        super().__init__()
+        self.total = Total()
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.total.add(1)
+        return nn.functional.avg_pool2d(x, 16).flatten(1) * 6 + self.total.sum * 1e-6
+
+
+class Inner(nn.Module):
+    """Has a module that changes itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.counter = Counter()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.counter(x)
+
+
+class BatchNorm(nn.Module):
+    """With weights, so that it is the same in train mode and out of it but for the batch norm."""
+
+    def __init__(self, average=True):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 12, 3)
+        self.norm = nn.BatchNorm2d(12, track_running_stats=average)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(self.conv(x)).relu().mean((2, 3)) * 6
+
+
+class Dropout(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.dropout = nn.Dropout(0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.dropout(nn.functional.avg_pool2d(x, 16).flatten(1) * 6)
+
+
+class Random(nn.Module):
+    """Adds noise, by an operator that is random always."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.avg_pool2d(x, 16).flatten(1) * 6 + torch.randn(12)
+
+
+class OneImage(nn.Module):
+    """Flattens as if there were one image."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.avg_pool2d(x, 16).view(1, 12) * 6
+
+
+torch.manual_seed(16)
+for module in (Plain, Counter, Assign, Feature, Memory, Dropping, Writes, Reads, Forked, Helper, Holder, Inner, Random):
+    put(module.__name__.lower(), module().eval())
+put("writes_at_load", WritesAtLoad().eval())
+put("writes_in_fork", WritesInFork().eval())
+put("one_image", OneImage().eval())
+put("traced_batch_norm", BatchNorm().train(), trace=True)
+put("traced_dropout", Dropout().train(), trace=True)
+put("batch_norm_alone", BatchNorm(average=False).eval())
+put("batch_norm_script", BatchNorm().train())

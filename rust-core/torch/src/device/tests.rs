@@ -46,7 +46,10 @@ fn difference(directory: &Path, bf16: bool) -> f32 {
         preprocessor,
         &samples,
         None,
-        DevicePrecision { bf16, tf32: false },
+        DeviceOptions {
+            bf16,
+            ..DeviceOptions::default()
+        },
     )
     .unwrap();
     let classes = of_pixels.classes();
@@ -101,7 +104,7 @@ fn tf32_is_not_what_the_trace_says() {
     let model = ModelDirectory::open(&project_model()).unwrap();
     let convolutions = |tf32| {
         let use_ = Use::Lanes { gpu: None, tf32 };
-        let module = Module::load(&model.file("model.pt").unwrap(), use_, false).unwrap();
+        let module = Module::load(&model.file("model.pt").unwrap(), use_, false, false).unwrap();
         module.tf32_convolutions()
     };
     assert_eq!((convolutions(false), convolutions(true)), (0, 4));
@@ -112,7 +115,7 @@ fn runs_have_few_sizes() {
     let model = ModelDirectory::open(&project_model()).unwrap();
     let samples = SampleTable::new(model.preprocessor());
     let file = model.file("model.pt").unwrap();
-    let loaded = TorchOnDevice::load(file, model.preprocessor(), &samples, None, DevicePrecision::default()).unwrap();
+    let loaded = TorchOnDevice::load(file, model.preprocessor(), &samples, None, DeviceOptions::default()).unwrap();
     assert_eq!(loaded.run_sizes(1), [1]);
     assert_eq!(loaded.run_sizes(10), [1, 4, 8, 10]);
     assert_eq!(loaded.run_sizes(256).last(), Some(&256));
@@ -145,8 +148,7 @@ fn more_images_than_a_lane_has_room_for_are_refused() {
     let model = ModelDirectory::open(&project_model()).unwrap();
     let samples = SampleTable::new(model.preprocessor());
     let file = model.file("model.pt").unwrap();
-    let on_device =
-        TorchOnDevice::load(file, model.preprocessor(), &samples, None, DevicePrecision::default()).unwrap();
+    let on_device = TorchOnDevice::load(file, model.preprocessor(), &samples, None, DeviceOptions::default()).unwrap();
     let mut lane = on_device.lane(2).unwrap();
     let error = lane.run(3, &mut [0.0; 9]).unwrap_err().to_string();
     assert!(

@@ -298,6 +298,18 @@ object ClassifyConf {
       .createOptional
   )
 
+  val TorchAllowAllOperators = new StaticEntry(
+    SQLConf
+      .buildStaticConf("spark.classify.torch.allowAllOperators")
+      .doc(
+        "Whether a TorchScript model may use operators that do more than compute: read and write files, or reach other " +
+          "processes. Such a model runs as the executor's user; set this only where all models are trusted."
+      )
+      .version("0.1.0")
+      .booleanConf
+      .createWithDefault(false)
+  )
+
   val OnnxRuntimeLibrary = new StaticEntry(
     SQLConf
       .buildStaticConf(NativeOptions.ONNX_RUNTIME_KEY)
@@ -358,7 +370,13 @@ object ClassifyConf {
       ),
       "Batches" -> Seq(BatchSize),
       "GPUs" -> Seq(Device, GpuBatchSize, GpuMaxBytes, GpuTf32.entry),
-      "Native libraries" -> Seq(NativeDirectory.entry, TorchHome.entry, OnnxRuntimeLibrary.entry, OnnxRuntimeHome.entry)
+      "Native libraries" -> Seq(
+        NativeDirectory.entry,
+        TorchHome.entry,
+        TorchAllowAllOperators.entry,
+        OnnxRuntimeLibrary.entry,
+        OnnxRuntimeHome.entry
+      )
     )
     val families = Map("Models by name" -> NamedModel)
     subjects.map { case (subject, entries) =>

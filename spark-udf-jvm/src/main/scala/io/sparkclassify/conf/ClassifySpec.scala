@@ -109,7 +109,8 @@ final case class NativeSpec(
     directory: Option[String],
     torchHome: Option[String],
     onnxRuntimeLibrary: Option[String],
-    onnxRuntimeHome: Option[String]
+    onnxRuntimeHome: Option[String],
+    torchAllowAllOperators: Boolean
 ) {
   def options: NativeOptions =
     new NativeOptions(directory.orNull, torchHome.orNull, onnxRuntimeLibrary.orNull, onnxRuntimeHome.orNull)
@@ -120,7 +121,8 @@ object NativeSpec {
     ApplicationConf.get(ClassifyConf.NativeDirectory),
     ApplicationConf.get(ClassifyConf.TorchHome),
     ApplicationConf.get(ClassifyConf.OnnxRuntimeLibrary),
-    ApplicationConf.get(ClassifyConf.OnnxRuntimeHome)
+    ApplicationConf.get(ClassifyConf.OnnxRuntimeHome),
+    ApplicationConf.get(ClassifyConf.TorchAllowAllOperators)
   )
 }
 

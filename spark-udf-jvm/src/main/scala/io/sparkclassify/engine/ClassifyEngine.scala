@@ -50,6 +50,7 @@ object ClassifyEngine {
           .put("max_bytes", gpu.maxBytes)
       }
       request.put("precision", located.precision.name)
+      request.put("all_operators", spec.natives.torchAllowAllOperators)
       val decode = request.putObject("decode")
       // ImageReader keeps to spark.classify.image.maxBytes, which so may change while the model stays loaded.
       decode.put("max_bytes", Int.MaxValue)
