@@ -158,6 +158,8 @@ pub enum Measure {
     Height,
     /// Its width times its height.
     Pixels,
+    /// The bytes that decoding and resizing it take, beyond its compressed ones.
+    Memory,
 }
 
 impl fmt::Display for Measure {
@@ -167,6 +169,7 @@ impl fmt::Display for Measure {
             Self::Width => "width in pixels",
             Self::Height => "height in pixels",
             Self::Pixels => "size in pixels",
+            Self::Memory => "memory for decoding in bytes",
         })
     }
 }

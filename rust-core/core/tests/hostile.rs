@@ -17,6 +17,7 @@ const LIMITS: ImageLimits = ImageLimits {
     max_bytes: 1 << 20,
     max_pixels: 1 << 20,
     max_dimension: 8192,
+    max_memory: 64 << 20,
 };
 /// No allocation may be larger, and all that live at a time not together: bytes.
 const MAX_ALLOCATION: usize = 64 << 20;

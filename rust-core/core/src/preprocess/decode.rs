@@ -141,6 +141,11 @@ pub(super) fn check_size(width: u64, height: u64, limits: ImageLimits) -> Result
     check(Measure::Pixels, width * height, limits.max_pixels)
 }
 
+/// Checks what decoding or resizing will take at its peak, in bytes beyond the compressed ones, before it is taken.
+pub(super) fn check_memory(bytes: u64, limits: ImageLimits) -> Result<(), ImageError> {
+    check(Measure::Memory, bytes, limits.max_memory)
+}
+
 fn check(what: Measure, actual: u64, limit: u64) -> Result<(), ImageError> {
     if actual > limit {
         return Err(ImageError::Limit { what, actual, limit });

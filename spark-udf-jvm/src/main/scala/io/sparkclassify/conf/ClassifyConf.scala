@@ -149,12 +149,24 @@ object ClassifyConf {
     .buildConf("spark.classify.image.maxPixels")
     .doc(
       "An image with more pixels (width times height) than this is an error, told from its header before memory is taken. " +
-        "The default is where Pillow warns of a decompression bomb. Decoding takes about 6 bytes a pixel for each core."
+        "The default is where Pillow warns of a decompression bomb."
     )
     .version("0.1.0")
     .longConf
     .checkValue(pixels => pixels > 0, "It must be 1 or more.")
     .createWithDefault(178956970L)
+
+  val ImageMaxMemory = SQLConf
+    .buildConf("spark.classify.image.maxMemory")
+    .doc(
+      "An image that takes more bytes of native memory than this to be decoded and resized is an error, told before they " +
+        "are taken. It is 3 bytes a pixel for most images, 6 to 15 for progressive JPEGs and some others. Each core that " +
+        "classifies may take so much, beside 64 MiB that it keeps: `spark.executor.memoryOverhead` has to have room for that."
+    )
+    .version("0.1.0")
+    .bytesConf(ByteUnit.BYTE)
+    .checkValue(bytes => bytes > 0, "It must be 1 byte or more.")
+    .createWithDefault(256L << 20)
 
   val ImageExifTranspose = SQLConf
     .buildConf("spark.classify.image.exifTranspose")
@@ -277,7 +289,7 @@ object ClassifyConf {
     val subjects = Seq(
       "The model" -> Seq(Model, Backend, PrecisionName, MaxLoadedModels),
       "Models by name" -> Seq(AllowPaths),
-      "Images" -> Seq(ImageMaxBytes, ImageMaxPixels, ImageExifTranspose, Decode, ReadThreads, ReadMaxBytes),
+      "Images" -> Seq(ImageMaxBytes, ImageMaxPixels, ImageMaxMemory, ImageExifTranspose, Decode, ReadThreads, ReadMaxBytes),
       "Batches" -> Seq(BatchSize),
       "GPUs" -> Seq(Device, GpuBatchSize, GpuMaxBytes, GpuTf32),
       "Native libraries" -> Seq(NativeDirectory, TorchHome, OnnxRuntimeLibrary, OnnxRuntimeHome)

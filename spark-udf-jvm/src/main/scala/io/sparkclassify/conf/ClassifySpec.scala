@@ -52,16 +52,19 @@ object ModelSpec {
  *
  * @param maxPixels
  *   `spark.classify.image.maxPixels`
+ * @param maxMemory
+ *   `spark.classify.image.maxMemory`
  * @param exifTranspose
  *   `spark.classify.image.exifTranspose`
  * @param fast
  *   whether `spark.classify.decode` is `fast`
  */
-final case class DecodeSpec(maxPixels: Long, exifTranspose: Boolean, fast: Boolean)
+final case class DecodeSpec(maxPixels: Long, maxMemory: Long, exifTranspose: Boolean, fast: Boolean)
 
 object DecodeSpec {
   def ofSession(conf: SQLConf): DecodeSpec = DecodeSpec(
     conf.getConf(ClassifyConf.ImageMaxPixels),
+    conf.getConf(ClassifyConf.ImageMaxMemory),
     conf.getConf(ClassifyConf.ImageExifTranspose),
     conf.getConf(ClassifyConf.Decode) == ClassifyConf.FastDecode
   )

@@ -56,6 +56,7 @@ class ConfSuite extends SharedSession {
       ClassifyConf.ImageMaxBytes.key -> "0",
       ClassifyConf.ImageMaxBytes.key -> "2g",
       ClassifyConf.ImageMaxPixels.key -> "0",
+      ClassifyConf.ImageMaxMemory.key -> "0",
       ClassifyConf.ImageExifTranspose.key -> "6",
       ClassifyConf.Decode.key -> "draft",
       ClassifyConf.PrecisionName.key -> "fp16",
