@@ -171,7 +171,7 @@ fn decoding_takes_no_more_than_was_checked() {
 fn a_tiny_file_of_a_giant_takes_nothing() {
     // 16383 x 16383 lossless pixels in 34 bytes.
     let mut file = b"RIFF\x1a\0\0\0WEBPVP8L\x0d\0\0\0\x2f".to_vec();
-    file.extend_from_slice(&(16_382_u32 | 16_382 << 14).to_le_bytes());
+    file.extend_from_slice(&(0x3FFE_u32 | 0x3FFE << 14).to_le_bytes());
     file.resize(34, 0);
     let limits = ImageLimits {
         max_pixels: 1 << 30,
