@@ -21,6 +21,7 @@ struct classify_jpeg_header {
     int reducible;
     int color;
     unsigned int reduction;
+    uint64_t memory;
 };
 int classify_jpeg(const unsigned char *data, size_t length, struct classify_jpeg_header *header,
                   unsigned char *pixels, char *message);

@@ -165,6 +165,8 @@ pub enum Measure {
     Height,
     /// Its width times its height.
     Pixels,
+    /// The bytes that decoding and resizing it take, beyond its compressed ones.
+    Memory,
 }
 
 impl fmt::Display for Measure {
@@ -174,6 +176,7 @@ impl fmt::Display for Measure {
             Self::Width => "width in pixels",
             Self::Height => "height in pixels",
             Self::Pixels => "size in pixels",
+            Self::Memory => "memory for decoding in bytes",
         })
     }
 }

@@ -216,6 +216,7 @@ fn limits_are_checked_before_decoding() {
             max_pixels: area,
             max_dimension: width as u32,
             max_bytes: image.len() as u64,
+            ..default
         };
         assert!(samples(crop, limits, &image).is_ok());
     }

@@ -11,6 +11,7 @@ fuzz_target!(|bytes: &[u8]| {
             max_bytes: 1 << 20,
             max_pixels: 1 << 20,
             max_dimension: 8192,
+            max_memory: 64 << 20,
         },
         exif_transpose: true,
         fast: false,

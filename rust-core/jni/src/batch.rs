@@ -24,6 +24,7 @@ const STATUS_OK: i32 = 0;
 const STATUS_BAD_IMAGE: i32 = 1;
 /// Apart from the others, so that the JVM can name the key that sets this limit.
 const STATUS_TOO_MANY_PIXELS: i32 = 2;
+const STATUS_TOO_MUCH_MEMORY: i32 = 3;
 
 /// The bytes that the output buffer must have room for.
 ///
@@ -131,6 +132,9 @@ fn status(error: &ImageError) -> i32 {
         ImageError::Limit {
             what: Measure::Pixels, ..
         } => STATUS_TOO_MANY_PIXELS,
+        ImageError::Limit {
+            what: Measure::Memory, ..
+        } => STATUS_TOO_MUCH_MEMORY,
         _ => STATUS_BAD_IMAGE,
     }
 }
@@ -222,14 +226,20 @@ mod tests {
     }
 
     #[test]
-    fn only_too_many_pixels_have_a_status_of_their_own() {
+    fn limits_that_have_a_key_have_a_status_of_their_own() {
         let limit = |what| ImageError::Limit {
             what,
             actual: 2,
             limit: 1,
         };
-        let measures = [Measure::Bytes, Measure::Width, Measure::Height, Measure::Pixels];
-        assert_eq!(measures.map(|what| status(&limit(what))), [1, 1, 1, 2]);
+        let measures = [
+            Measure::Bytes,
+            Measure::Width,
+            Measure::Height,
+            Measure::Pixels,
+            Measure::Memory,
+        ];
+        assert_eq!(measures.map(|what| status(&limit(what))), [1, 1, 1, 2, 3]);
         assert_eq!(status(&ImageError::Empty), 1);
     }
 

@@ -56,6 +56,8 @@ pub(crate) struct Decode {
     pub(crate) max_bytes: u64,
     /// The largest width times height.
     pub(crate) max_pixels: u64,
+    /// The most bytes that decoding an image may take.
+    pub(crate) max_memory: u64,
     /// Whether images are turned upright as their EXIF orientation says.
     pub(crate) exif_transpose: bool,
     /// Whether JPEGs may be decoded at a fraction of their size.
@@ -72,6 +74,7 @@ impl Default for Decode {
         Self {
             max_bytes: limits.max_bytes,
             max_pixels: limits.max_pixels,
+            max_memory: limits.max_memory,
             exif_transpose,
             fast,
         }
@@ -84,6 +87,7 @@ impl From<Decode> for DecodeOptions {
             limits: ImageLimits {
                 max_bytes: decode.max_bytes,
                 max_pixels: decode.max_pixels,
+                max_memory: decode.max_memory,
                 ..ImageLimits::default()
             },
             exif_transpose: decode.exif_transpose,
@@ -193,11 +197,14 @@ mod tests {
     fn options_for_decoding_are_part_of_the_request() {
         let open =
             |decode: &str| parse::<OpenModel>("request", &format!(r#"{{"directory": "/m", "decode": {decode}}}"#));
-        let all = open(r#"{"max_bytes": 1000, "max_pixels": 99, "exif_transpose": true, "fast": true}"#).unwrap();
+        let all =
+            open(r#"{"max_bytes": 1000, "max_pixels": 99, "max_memory": 500, "exif_transpose": true, "fast": true}"#)
+                .unwrap();
         let expected = DecodeOptions {
             limits: ImageLimits {
                 max_bytes: 1000,
                 max_pixels: 99,
+                max_memory: 500,
                 ..ImageLimits::default()
             },
             exif_transpose: true,

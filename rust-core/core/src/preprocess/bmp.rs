@@ -4,7 +4,7 @@
 //! broken run lengths are its own.
 
 use super::color::{unpack_bits, Palette};
-use super::decode::{check_size, grow, RgbImage};
+use super::decode::{check_memory, check_size, grow, RgbImage};
 use super::options::ImageLimits;
 use crate::error::ImageError;
 
@@ -36,6 +36,12 @@ pub(super) fn decode(
     if data.is_empty() {
         return Err(truncated());
     }
+    let indices = if matches!(pixels, Pixels::Runs { .. }) {
+        width * height
+    } else {
+        width
+    };
+    check_memory((width * height * 3 + indices) as u64, limits)?;
     image.reset(width, height)?;
     let row = |y: usize| if header.top_down { y } else { height - 1 - y };
     if let Pixels::Runs { four_bits, palette } = &pixels {

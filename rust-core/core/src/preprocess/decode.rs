@@ -30,6 +30,34 @@ impl RgbImage {
         (self.width, self.height) = (width, height);
         Ok(())
     }
+
+    /// Makes room for an image of this size whose pixels have `channels` bytes at first, 1 or at least 3; returns the room.
+    /// [`made_rgb`](Self::made_rgb) is to follow.
+    pub(super) fn reset_channels(
+        &mut self,
+        width: usize,
+        height: usize,
+        channels: usize,
+    ) -> Result<&mut [u8], ImageError> {
+        let pixels = width * height;
+        grow(&mut self.pixels, pixels * channels.max(3))?;
+        (self.width, self.height) = (width, height);
+        // A grey image lies at the end, so that no pixel is written over before it is read.
+        let start = if channels == 1 { pixels * 2 } else { 0 };
+        Ok(&mut self.pixels[start..start + pixels * channels])
+    }
+
+    /// Makes RGB of the pixels that were put into the room of [`reset_channels`](Self::reset_channels), where they are.
+    pub(super) fn made_rgb<const CHANNELS: usize>(&mut self, convert: impl Fn([u8; CHANNELS]) -> [u8; 3]) {
+        let count = self.width * self.height;
+        let start = if CHANNELS == 1 { count * 2 } else { 0 };
+        for index in 0..count {
+            let mut from = [0; CHANNELS];
+            from.copy_from_slice(&self.pixels[start + index * CHANNELS..][..CHANNELS]);
+            self.pixels[index * 3..][..3].copy_from_slice(&convert(from));
+        }
+        self.pixels.truncate(count * 3);
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -114,16 +142,16 @@ pub(super) fn decode(
                     let (width, height) = swap((width, height));
                     target.map(|target| swap(target(width, height)))
                 };
-                let size = jpeg::decode(bytes, limits, &|w, h| turned(w, h).filter(|_| options.fast), raw, image)?;
+                let size = jpeg::decode(bytes, limits, &|w, h| turned(w, h).filter(|_| options.fast), image)?;
                 full = Some(swap(size));
             }
             Format::Png => png::decode(bytes, limits, raw, image)?,
-            Format::WebP => webp::decode(bytes, limits, raw, image)?,
+            Format::WebP => webp::decode(bytes, limits, image)?,
             Format::Gif => gif::decode(bytes, limits, raw, image)?,
             Format::Bmp => bmp::decode(bytes, limits, raw, image)?,
             Format::Tiff => orientation = tiff::decode(bytes, limits, raw, image)?,
         }
-        turn(image, orientation, raw)?;
+        turn(image, orientation, limits, raw)?;
         Ok(full.unwrap_or((image.width, image.height)))
     }))
     .unwrap_or_else(|_| {
@@ -141,6 +169,11 @@ pub(super) fn check_size(width: u64, height: u64, limits: ImageLimits) -> Result
     check(Measure::Pixels, width * height, limits.max_pixels)
 }
 
+/// Checks what decoding or resizing will take at its peak, in bytes beyond the compressed ones, before it is taken.
+pub(super) fn check_memory(bytes: u64, limits: ImageLimits) -> Result<(), ImageError> {
+    check(Measure::Memory, bytes, limits.max_memory)
+}
+
 fn check(what: Measure, actual: u64, limit: u64) -> Result<(), ImageError> {
     if actual > limit {
         return Err(ImageError::Limit { what, actual, limit });
@@ -148,9 +181,13 @@ fn check(what: Measure, actual: u64, limit: u64) -> Result<(), ImageError> {
     Ok(())
 }
 
-/// The first `length` bytes of `buffer`, which grows where it must. Memory that is not there is an error: an abort
+/// The first `length` bytes of `buffer`, whatever they are; it grows where it must. Memory that is not there is an error: an abort
 /// would end the JVM.
 pub(super) fn grow(buffer: &mut Vec<u8>, length: usize) -> Result<&mut [u8], ImageError> {
+    if buffer.capacity() < length {
+        // What it held is not needed, so a move must not keep it beside the new one.
+        *buffer = Vec::new();
+    }
     if buffer.len() < length {
         buffer
             .try_reserve_exact(length - buffer.len())

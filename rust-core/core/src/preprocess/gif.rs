@@ -5,7 +5,7 @@
 //! beyond it. The `gif` crate insists on a palette and on blocks that Pillow does without, so the file is read here.
 
 use super::color::Palette;
-use super::decode::{check_size, grow, RgbImage};
+use super::decode::{check_memory, check_size, grow, RgbImage};
 use super::gif_lzw::unpack;
 use super::options::ImageLimits;
 use crate::error::ImageError;
@@ -43,6 +43,7 @@ pub(super) fn decode(
         return Err(broken("it has no pixels"));
     }
     check_size(width as u64, height as u64, limits)?;
+    check_memory((width * height * 3 + frame_width * frame_height) as u64, limits)?;
     let of_frame = file.palette(frame[8])?;
     let palette = of_frame.or(of_screen).unwrap_or_else(Palette::grey);
     let code_size = file.take(1)?[0];

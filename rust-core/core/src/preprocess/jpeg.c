@@ -11,6 +11,7 @@
  */
 #include <setjmp.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -48,6 +49,8 @@ struct classify_jpeg_header {
     enum color color;
     /* 1, 2, 4 or 8: the image comes out with so many times fewer columns and rows. */
     unsigned int reduction;
+    /* The bytes that libjpeg takes at most to decode the image. */
+    uint64_t memory;
 };
 
 struct decoder {
@@ -98,6 +101,26 @@ static void skip(j_decompress_ptr jpeg, long count) {
     source->bytes_in_buffer -= (size_t)count;
 }
 
+/*
+ * The coefficients of the whole image (or its samples, which take less, where it is lossless) if it comes in several
+ * scans, and for each component the rows that libjpeg works on (jdmainct.c, jdcoefct.c, jdsample.c, jddiffct.c): no
+ * more than 18 for each of its rows in a row of blocks, of up to 4 bytes a sample in two of them.
+ */
+static uint64_t memory(struct jpeg_decompress_struct *jpeg) {
+    uint64_t bytes = 1 << 18;
+    for (int index = 0; index < jpeg->num_components; index++) {
+        const jpeg_component_info *component = &jpeg->comp_info[index];
+        uint64_t columns = component->width_in_blocks + (uint64_t)component->h_samp_factor;
+        uint64_t rows = component->height_in_blocks + (uint64_t)component->v_samp_factor;
+        uint64_t across = (uint64_t)jpeg->image_width + 8 * (uint64_t)jpeg->max_h_samp_factor;
+        if (jpeg_has_multiple_scans(jpeg)) {
+            bytes += columns * rows * sizeof(JBLOCK) + rows * 8 * sizeof(void *);
+        }
+        bytes += columns * DCTSIZE * (uint64_t)component->v_samp_factor * 28 + across * (uint64_t)jpeg->max_v_samp_factor * 4;
+    }
+    return bytes;
+}
+
 static int run(struct decoder *decoder, const unsigned char *data, size_t length, struct classify_jpeg_header *header,
                unsigned char *pixels) {
     struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
@@ -134,6 +157,7 @@ static int run(struct decoder *decoder, const unsigned char *data, size_t length
         header->components = jpeg->num_components;
         header->precision = jpeg->data_precision;
         header->subsampled = 0;
+        header->memory = memory(jpeg);
         for (int index = 0; index < jpeg->num_components; index++) {
             const jpeg_component_info *component = &jpeg->comp_info[index];
             header->subsampled |= component->h_samp_factor != 1 || component->v_samp_factor != 1;

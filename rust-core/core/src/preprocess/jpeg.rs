@@ -8,7 +8,7 @@ use std::ptr;
 use turbojpeg_sys as _;
 
 use super::color::cmyk_to_rgb;
-use super::decode::{check_size, grow, RgbImage};
+use super::decode::{check_memory, check_size, grow, RgbImage};
 use super::options::ImageLimits;
 use crate::error::ImageError;
 
@@ -33,6 +33,8 @@ struct Header {
     reducible: c_int,
     color: Color,
     reduction: c_uint,
+    /// The bytes that libjpeg takes at most.
+    memory: u64,
 }
 
 /// What the channels are taken for: mirrors `enum color` in jpeg.c.
@@ -58,13 +60,12 @@ extern "C" {
     ) -> c_int;
 }
 
-/// Decodes into `image`; `raw` is a buffer for pixels that are not RGB. Where `target` gives a size for that of the
+/// Decodes into `image`. Where `target` gives a size for that of the
 /// image, the image may come out smaller, but no less than twice as large as that. Returns the full width and height.
 pub(super) fn decode(
     bytes: &[u8],
     limits: ImageLimits,
     target: &dyn Fn(usize, usize) -> Option<(usize, usize)>,
-    raw: &mut Vec<u8>,
     image: &mut RgbImage,
 ) -> Result<(usize, usize), ImageError> {
     let mut header = Header::default();
@@ -83,35 +84,29 @@ pub(super) fn decode(
     header.width = header.width.div_ceil(header.reduction);
     header.height = header.height.div_ceil(header.reduction);
     let (width, height) = (header.width as usize, header.height as usize);
-    image.reset(width, height)?;
-    match header.components {
-        1 => {
-            // Asked for grey, as by Pillow: there is no other way to read a lossless one.
-            let grey = grow(raw, width * height)?;
-            call(bytes, &mut header, Some(grey))?;
-            for (from, to) in grey.iter().zip(image.pixels.chunks_exact_mut(3)) {
-                to.fill(*from);
-            }
-        }
-        3 => call(bytes, &mut header, Some(&mut image.pixels))?,
-        4 => {
-            let cmyk = grow(raw, width * height * 4)?;
-            call(bytes, &mut header, Some(cmyk))?;
-            // Pillow takes every such file as inverted, as Adobe writes them.
-            for (from, to) in cmyk.chunks_exact(4).zip(image.pixels.chunks_exact_mut(3)) {
-                to.copy_from_slice(&cmyk_to_rgb([0, 1, 2, 3].map(|index| 255 - from[index])));
-            }
-        }
+    let channels = match header.components {
+        1 | 3 | 4 => header.components.unsigned_abs() as usize,
         other => return Err(unsupported(format!("{other} channels, only 1, 3 and 4 are supported"))),
+    };
+    check_memory((width * height * channels.max(3)) as u64 + header.memory, limits)?;
+    let pixels = image.reset_channels(width, height, channels)?;
+    call(bytes, &mut header, Some(pixels))?;
+    match channels {
+        // Asked for grey, as by Pillow: there is no other way to read a lossless one.
+        1 => image.made_rgb(|[grey]| [grey; 3]),
+        // Pillow takes every such file as inverted, as Adobe writes them.
+        4 => image.made_rgb(|inks: [u8; 4]| cmyk_to_rgb(inks.map(|ink| 255 - ink))),
+        _ => image.pixels.truncate(width * height * 3),
     }
     Ok(full)
 }
 
 /// Decodes a strip or a tile of a TIFF, with the rules of libtiff: it has `columns` and at least the rows that `pixels`
-/// has room for; the last strip may have any number more. `bytes` are the TIFF's tables and the strip, a JPEG each.
+/// has room for; the last strip may have any number more. `bytes` are the TIFF's tables and the strip, a JPEG each; what
+/// is `taken` for the TIFF counts against the limit, too.
 pub(super) fn decode_part(
     bytes: &[u8],
-    limits: ImageLimits,
+    (limits, taken): (ImageLimits, u64),
     color: Color,
     (columns, channels): (usize, usize),
     last_strip: bool,
@@ -133,6 +128,11 @@ pub(super) fn decode_part(
     }
     header.color = color;
     header.reduction = 1;
+    let surplus = if length == pixels.len() { 0 } else { length };
+    check_memory(taken + header.memory + surplus as u64, limits)?;
+    if length == pixels.len() {
+        return call(bytes, &mut header, Some(pixels));
+    }
     let mut part = Vec::new();
     let part = grow(&mut part, length)?;
     call(bytes, &mut header, Some(part))?;

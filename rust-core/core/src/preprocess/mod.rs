@@ -49,7 +49,7 @@ use self::resize::{Resizer, View};
 use crate::error::ImageError;
 use crate::model::{PreprocessorConfig, Resampling};
 
-/// A buffer that grew beyond this for one image is given back afterwards, in bytes.
+/// What the buffers of a thread keep from image to image, all together, in bytes.
 const MAX_KEPT_BYTES: usize = 64 << 20;
 
 /// How long the stages took for one image.
@@ -72,12 +72,16 @@ pub struct Scratch {
 
 impl Scratch {
     fn shrink(&mut self) {
-        for buffer in [&mut self.image.pixels, &mut self.raw] {
-            if buffer.capacity() > MAX_KEPT_BYTES {
+        let mut left = MAX_KEPT_BYTES;
+        for buffer in [&mut self.image.pixels, &mut self.raw]
+            .into_iter()
+            .chain(self.resizer.buffers())
+        {
+            if buffer.capacity() > left {
                 *buffer = Vec::new();
             }
+            left -= buffer.capacity();
         }
-        self.resizer.shrink(MAX_KEPT_BYTES);
     }
 }
 
@@ -206,6 +210,11 @@ impl Preprocessor {
             .config
             .resize
             .map_or(Resampling::Nearest, |resize| resize.resampling);
+        let memory = image.pixels.len() as u64 + Resizer::memory(&y, &x);
+        decode::check_memory(memory, self.options.limits)?;
+        if memory + raw.capacity() as u64 > self.options.limits.max_memory {
+            *raw = Vec::new();
+        }
         let view = resizer.resize(image, resampling, &y, &x)?;
         write(&self.normalizer, view, &y, &x, chw);
         Ok(StageTimes {

@@ -1,6 +1,6 @@
 //! What a caller can choose about decoding.
 
-/// The largest images that are decoded. All three are checked before memory for the pixels is taken.
+/// The largest images that are decoded. All are checked before the memory is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImageLimits {
     /// Compressed size in bytes; 256 MiB by default.
@@ -9,6 +9,9 @@ pub struct ImageLimits {
     pub max_pixels: u64,
     /// Width and height in pixels; 65,500 by default, which is JPEG's own limit in libjpeg.
     pub max_dimension: u32,
+    /// Bytes that decoding and resizing an image may take at a time, beyond its compressed bytes; 256 MiB by default, which
+    /// one core has room for in what Spark adds to an executor's heap (384 MiB at least).
+    pub max_memory: u64,
 }
 
 impl Default for ImageLimits {
@@ -17,6 +20,7 @@ impl Default for ImageLimits {
             max_bytes: 256 << 20,
             max_pixels: 178_956_970,
             max_dimension: 65_500,
+            max_memory: 256 << 20,
         }
     }
 }

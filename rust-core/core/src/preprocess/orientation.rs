@@ -1,11 +1,17 @@
 //! Turning an image upright, as Pillow's `ImageOps.exif_transpose` does.
 
-use super::decode::{grow, RgbImage};
+use super::decode::{check_memory, grow, RgbImage};
+use super::options::ImageLimits;
 use crate::error::ImageError;
 
 /// Turns `image` by a value of the orientation tag (EXIF 2.3, 4.6.4); values other than 2 to 8 leave it as it is.
 /// `raw` is a buffer for the turned pixels.
-pub(super) fn turn(image: &mut RgbImage, orientation: u8, raw: &mut Vec<u8>) -> Result<(), ImageError> {
+pub(super) fn turn(
+    image: &mut RgbImage,
+    orientation: u8,
+    limits: ImageLimits,
+    raw: &mut Vec<u8>,
+) -> Result<(), ImageError> {
     let (width, height) = (image.width, image.height);
     let (right, bottom) = (width - 1, height - 1);
     // Where the pixel at a column and a row of the result comes from.
@@ -24,6 +30,7 @@ pub(super) fn turn(image: &mut RgbImage, orientation: u8, raw: &mut Vec<u8>) -> 
     } else {
         (width, height)
     };
+    check_memory(image.pixels.len() as u64 * 2, limits)?;
     let pixels = grow(raw, width * height * 3)?;
     for (y, row) in pixels.chunks_exact_mut(turned.0 * 3).enumerate() {
         for (x, pixel) in row.chunks_exact_mut(3).enumerate() {

@@ -6,10 +6,13 @@
 
 use std::io::Cursor;
 
-use png::{BitDepth, ColorType, DecodeOptions, Decoder, DecodingError, Limits, Reader, Transformations};
+use png::{
+    expand_interlaced_row, BitDepth, ColorType, DecodeOptions, Decoder, DecodingError, InterlaceInfo, Limits, Reader,
+    Transformations,
+};
 
 use super::color::clip_16;
-use super::decode::{check_size, grow, RgbImage};
+use super::decode::{check_memory, check_size, grow, RgbImage};
 use super::options::ImageLimits;
 use super::png_rgb;
 use super::png_rows;
@@ -21,8 +24,11 @@ pub(super) const MAGIC: &[u8] = b"\x89PNG\r\n\x1a\n";
 const FORMAT: &str = "PNG";
 /// Memory for ancillary chunks and for a row; the pixels have a limit of their own.
 const MAX_SIDE_BYTES: usize = 64 << 20;
+/// The rows of 8 bytes a pixel, and other memory, that a decoder has beside the pixels at most.
+const ROWS: u64 = 16;
+const OTHER: u64 = 1 << 20;
 
-/// Decodes into `image`; `raw` is a buffer for pixels that need a conversion.
+/// Decodes into `image`; `raw` is a buffer for rows.
 pub(super) fn decode(
     bytes: &[u8],
     limits: ImageLimits,
@@ -31,11 +37,14 @@ pub(super) fn decode(
 ) -> Result<(), ImageError> {
     let (width, height) = size(bytes)?;
     check_size(u64::from(width), u64::from(height), limits)?;
+    let rgb = u64::from(width) * u64::from(height) * 3;
+    let memory = rgb + u64::from(width) * 8 * ROWS + OTHER;
+    check_memory(memory, limits)?;
     check_sums(bytes)?;
     let size = (width as usize, height as usize);
     let odd_palette = chunk(bytes, *b"PLTE", b"").is_some_and(|palette| palette.len() % 3 != 0);
     // The crate would panic.
-    if odd_palette || decode_regular(bytes, (width, height), raw, image).is_err() {
+    if odd_palette || decode_regular(bytes, (width, height), limits, raw, image).is_err() {
         return png_rows::decode(bytes, size, image);
     }
     Ok(())
@@ -45,12 +54,18 @@ pub(super) fn decode(
 fn decode_regular(
     bytes: &[u8],
     (width, height): (u32, u32),
+    limits: ImageLimits,
     raw: &mut Vec<u8>,
     image: &mut RgbImage,
 ) -> Result<(), ImageError> {
-    if png_rgb::decode(bytes, (width as usize, height as usize), raw, image)? {
+    // It wants all filtered rows at once; where there is no room for them, row by row takes longer and gives the same.
+    let pixels = u64::from(width) * u64::from(height);
+    let roomy = check_memory(pixels * 7 + u64::from(height) + OTHER, limits).is_ok();
+    if roomy && png_rgb::decode(bytes, (width as usize, height as usize), raw, image)? {
         return Ok(());
     }
+    // Of an image before this one, or of the try above.
+    *raw = Vec::new();
     let mut reader = open(bytes)?;
     if reader.info().size() != (width, height) {
         return Err(broken("the image does not match its header".to_owned()));
@@ -61,15 +76,27 @@ fn decode_regular(
     let (color, depth) = reader.output_color_type();
     image.reset(width, height)?;
     let pixel = color.samples() * if depth == BitDepth::Sixteen { 2 } else { 1 };
-    let plain = (color, depth) == (ColorType::Rgb, BitDepth::Eight);
-    let pixels = if plain {
-        &mut image.pixels[..]
-    } else {
-        grow(raw, width * height * pixel)?
-    };
-    reader.next_frame(pixels).map_err(|error| failed(&error))?;
-    if !plain {
-        convert(raw, pixel, (color, depth), stored_color, &mut image.pixels);
+    if (color, depth) == (ColorType::Rgb, BitDepth::Eight) {
+        return reader
+            .next_frame(&mut image.pixels)
+            .map(|_| ())
+            .map_err(|error| failed(&error));
+    }
+    let rgb = grow(raw, width * 3)?;
+    let mut top = 0;
+    while let Some(row) = reader.next_interlaced_row().map_err(|error| failed(&error))? {
+        let length = row.data().len() / pixel * 3;
+        match row.interlace() {
+            InterlaceInfo::Null(_) => {
+                let to = &mut image.pixels[top * width * 3..][..length];
+                convert(row.data(), pixel, (color, depth), stored_color, to);
+                top += 1;
+            }
+            InterlaceInfo::Adam7(pass) => {
+                convert(row.data(), pixel, (color, depth), stored_color, &mut rgb[..length]);
+                expand_interlaced_row(&mut image.pixels, width * 3, &rgb[..length], pass, 24);
+            }
+        }
     }
     Ok(())
 }

@@ -73,6 +73,14 @@ pub(super) struct Resizer {
 }
 
 impl Resizer {
+    /// The bytes that [`resize`](Self::resize) takes at most for these axes: the first pass keeps one side of the image,
+    /// the second has the size of the window.
+    pub(super) fn memory(y: &Axis, x: &Axis) -> u64 {
+        let (window_y, window_x) = (y.window.len() as u64, x.window.len() as u64);
+        let first = (y.source as u64 * window_x).max(window_y * x.source as u64);
+        (first + window_y * window_x) * 3
+    }
+
     /// Resizes `image` and keeps the windows of both axes.
     pub(super) fn resize<'a>(
         &'a mut self,
@@ -108,13 +116,9 @@ impl Resizer {
         Ok(view)
     }
 
-    /// Gives back buffers that one large image has blown up.
-    pub(super) fn shrink(&mut self, max_bytes: usize) {
-        for buffer in [&mut self.first_pass, &mut self.second_pass] {
-            if buffer.capacity() > max_bytes {
-                *buffer = Vec::new();
-            }
-        }
+    /// The buffers, which may be emptied between two images.
+    pub(super) fn buffers(&mut self) -> [&mut Vec<u8>; 2] {
+        [&mut self.first_pass, &mut self.second_pass]
     }
 }
 

@@ -10,7 +10,7 @@ use std::io::Read;
 
 use weezl::BitOrder;
 
-use super::decode::{check_size, grow, RgbImage};
+use super::decode::{check_memory, check_size, grow, RgbImage};
 use super::jpeg;
 use super::options::ImageLimits;
 use super::tiff_directory::{
@@ -53,10 +53,12 @@ pub(super) fn decode(
     let layout = Layout::read(&tags, width as usize, height as usize, limits)?;
     let orientation = tags.number(ORIENTATION).unwrap_or(1);
 
-    image.reset(layout.width, layout.height)?;
     let row_length = (layout.width * layout.samples.bits_per_pixel()).div_ceil(8);
+    let memory = layout.memory(bytes.len(), row_length);
+    check_memory(memory, limits)?;
+    image.reset(layout.width, layout.height)?;
     let raw = grow(raw, row_length * layout.height)?;
-    layout.read_chunks(bytes, raw, row_length)?;
+    layout.read_chunks(bytes, memory, raw, row_length)?;
     let rows = image.pixels.chunks_exact_mut(layout.width * 3);
     for (from, to) in raw.chunks_exact(row_length).zip(rows) {
         layout.samples.to_rgb(from, to);
@@ -164,8 +166,24 @@ impl<'a> Layout<'a> {
         })
     }
 
-    /// Puts the chunks together into rows of `row_length` bytes, with the samples of a pixel side by side.
-    fn read_chunks(&self, bytes: &[u8], raw: &mut [u8], row_length: usize) -> Result<(), ImageError> {
+    /// What decoding takes beside libjpeg: the image, its rows of `row_length` bytes, a chunk, a changed copy of what the
+    /// file has of it, the tables of offsets, and 1 MiB for a decompressor.
+    fn memory(&self, file_length: usize, row_length: usize) -> u64 {
+        let pixel_bits = self.samples.bits_per_pixel() / self.planes;
+        let chunk = (self.chunk_width * pixel_bits).div_ceil(8) * self.chunk_height;
+        let copied = if self.reversed_bits || self.compression == JPEG {
+            file_length * 2
+        } else {
+            0
+        };
+        let tables = (self.offsets.len() + self.lengths.len()) * size_of::<u64>();
+        let pixels = self.width * self.height * 3 + row_length * self.height;
+        (pixels + chunk + copied + tables + (1 << 20)) as u64
+    }
+
+    /// Puts the chunks together into rows of `row_length` bytes, with the samples of a pixel side by side. `memory` is what
+    /// is taken for that.
+    fn read_chunks(&self, bytes: &[u8], memory: u64, raw: &mut [u8], row_length: usize) -> Result<(), ImageError> {
         let pixel_bits = self.samples.bits_per_pixel() / self.planes;
         let chunk_row = (self.chunk_width * pixel_bits).div_ceil(8);
         let across = self.width.div_ceil(self.chunk_width);
@@ -183,7 +201,7 @@ impl<'a> Layout<'a> {
                 rows
             };
             let chunk = grow(&mut buffer, chunk_row * stored_rows)?;
-            self.read_chunk(bytes, index, chunk)?;
+            self.read_chunk(bytes, memory, index, chunk)?;
             for (y, from) in chunk.chunks_exact_mut(chunk_row).take(rows).enumerate() {
                 if self.predictor {
                     self.samples
@@ -206,7 +224,7 @@ impl<'a> Layout<'a> {
     }
 
     /// Decompresses one chunk.
-    fn read_chunk(&self, bytes: &[u8], index: usize, chunk: &mut [u8]) -> Result<(), ImageError> {
+    fn read_chunk(&self, bytes: &[u8], memory: u64, index: usize, chunk: &mut [u8]) -> Result<(), ImageError> {
         let offset = *self.offsets.get(index).ok_or_else(truncated)?;
         let stored = usize::try_from(offset)
             .ok()
@@ -238,7 +256,7 @@ impl<'a> Layout<'a> {
                 let shape = (self.chunk_width, self.samples.per_pixel() / self.planes);
                 let strips = self.height.div_ceil(self.chunk_height);
                 let last_strip = !self.tiled && (index + 1).is_multiple_of(strips);
-                return jpeg::decode_part(&both, self.limits, color, shape, last_strip, chunk);
+                return jpeg::decode_part(&both, (self.limits, memory), color, shape, last_strip, chunk);
             }
             DEFLATE | OLD_DEFLATE => {
                 let mut decoder = flate2::read::ZlibDecoder::new(stored);

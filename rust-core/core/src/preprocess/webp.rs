@@ -8,7 +8,7 @@ use std::io::{Cursor, ErrorKind};
 use image::codecs::webp::WebPDecoder;
 use image::{ColorType, ImageDecoder};
 
-use super::decode::{check_size, grow, RgbImage};
+use super::decode::{check_memory, check_size, RgbImage};
 use super::options::ImageLimits;
 use crate::error::ImageError;
 
@@ -23,6 +23,9 @@ const ANIMATED: u8 = 2;
 /// The flag in a VP8X chunk of an image with alpha.
 const ALPHA: u8 = 16;
 
+/// Tables, and rows of blocks with what predicts the next ones, in bytes.
+const OTHER: u64 = 4 << 20;
+
 /// Whether these are the first bytes of a WebP that Pillow knows.
 pub(super) fn accepts(bytes: &[u8]) -> bool {
     bytes.starts_with(b"RIFF")
@@ -30,13 +33,8 @@ pub(super) fn accepts(bytes: &[u8]) -> bool {
         && matches!(bytes.get(12..16), Some(b"VP8 " | b"VP8L" | b"VP8X"))
 }
 
-/// Decodes into `image`; `raw` is a buffer for pixels with alpha.
-pub(super) fn decode(
-    bytes: &[u8],
-    limits: ImageLimits,
-    raw: &mut Vec<u8>,
-    image: &mut RgbImage,
-) -> Result<(), ImageError> {
+/// Decodes into `image`.
+pub(super) fn decode(bytes: &[u8], limits: ImageLimits, image: &mut RgbImage) -> Result<(), ImageError> {
     // Pillow refuses a file that is shorter than it says, whatever is missing, or has a chunk that is.
     let length = bytes.get(4..8).ok_or_else(truncated)?;
     let length = u64::from(u32::from_le_bytes([length[0], length[1], length[2], length[3]]));
@@ -51,16 +49,26 @@ pub(super) fn decode(
     let canvas = canvas(bytes)?;
     check_size(u64::from(canvas.width), u64::from(canvas.height), limits)?;
     if !canvas.animated {
-        return decode_still(bytes, (canvas.width, canvas.height), raw, image);
+        return decode_still(bytes, (canvas.width, canvas.height), (limits, 0), image);
     }
     let frame = chunk(bytes, *b"ANMF").and_then(Frame::read).ok_or_else(truncated)?;
     let (right, bottom) = (frame.left + frame.width, frame.top + frame.height);
     if right > canvas.width || bottom > canvas.height {
         return Err(broken("a frame reaches beyond the canvas".to_owned()));
     }
+    let same_size = (frame.width, frame.height) == (canvas.width, canvas.height);
+    let on_canvas = if same_size {
+        0
+    } else {
+        u64::from(canvas.width) * u64::from(canvas.height) * 3
+    };
+    // Of an image before this one; the frame takes its place.
+    image.pixels = Vec::new();
     let mut decoded = RgbImage::default();
-    decode_still(&frame.as_still(), (frame.width, frame.height), raw, &mut decoded)?;
-    if (frame.width, frame.height) == (canvas.width, canvas.height) {
+    let size = (frame.width, frame.height);
+    let taken = on_canvas + frame.chunks.len() as u64;
+    decode_still(&frame.as_still(), size, (limits, taken), &mut decoded)?;
+    if same_size {
         std::mem::swap(&mut image.pixels, &mut decoded.pixels);
         (image.width, image.height) = (decoded.width, decoded.height);
         return Ok(());
@@ -81,7 +89,13 @@ pub(super) fn chunk(bytes: &[u8], name: [u8; 4]) -> Option<&[u8]> {
         .map(|chunk| chunk.content)
 }
 
-fn decode_still(bytes: &[u8], size: (u32, u32), raw: &mut Vec<u8>, image: &mut RgbImage) -> Result<(), ImageError> {
+/// Decodes a file of one image of this size, beside so many bytes that are taken already.
+fn decode_still(
+    bytes: &[u8],
+    size: (u32, u32),
+    (limits, taken): (ImageLimits, u64),
+    image: &mut RgbImage,
+) -> Result<(), ImageError> {
     // The decoder takes memory by what these say, and compares afterwards.
     let mismatch = || broken("the image does not match its header".to_owned());
     if chunks(bytes)
@@ -94,16 +108,33 @@ fn decode_still(bytes: &[u8], size: (u32, u32), raw: &mut Vec<u8>, image: &mut R
     if decoder.dimensions() != size {
         return Err(mismatch());
     }
-    image.reset(size.0 as usize, size.1 as usize)?;
-    if decoder.color_type() == ColorType::Rgb8 {
-        return decoder.read_image(&mut image.pixels).map_err(|error| failed(&error));
-    }
-    let rgba = grow(raw, image.width * image.height * 4)?;
-    decoder.read_image(rgba).map_err(|error| failed(&error))?;
-    for (from, to) in rgba.chunks_exact(4).zip(image.pixels.chunks_exact_mut(3)) {
-        to.copy_from_slice(&from[..3]);
+    let alpha = decoder.color_type() != ColorType::Rgb8;
+    check_memory(taken + memory(bytes, size, alpha), limits)?;
+    let channels = if alpha { 4 } else { 3 };
+    let pixels = image.reset_channels(size.0 as usize, size.1 as usize, channels)?;
+    decoder.read_image(pixels).map_err(|error| failed(&error))?;
+    if alpha {
+        image.made_rgb(|[red, green, blue, _]| [red, green, blue]);
+    } else {
+        image.pixels.truncate(image.width * image.height * 3);
     }
     Ok(())
+}
+
+/// What `image_webp` takes for a file of one image, with the result: copies of compressed parts; of a lossless image (and
+/// of alpha, which is one) 4 bytes a pixel and up to 1 for what its transforms need; of a lossy one its planes, which end
+/// with whole blocks.
+fn memory(bytes: &[u8], (width, height): (u32, u32), alpha: bool) -> u64 {
+    let pixels = u64::from(width) * u64::from(height);
+    let lossy = chunks(bytes).any(|chunk| chunk.name == *b"VP8 ");
+    let planes = u64::from(width).next_multiple_of(16) * u64::from(height).next_multiple_of(16) * 3 / 2;
+    let decoding = match (lossy, alpha) {
+        (true, false) => planes + pixels * 3,
+        (true, true) => planes + pixels * 4 + pixels * 6,
+        (false, true) => pixels * 5,
+        (false, false) => pixels * 3 + pixels * 5,
+    };
+    decoding + bytes.len() as u64 + OTHER
 }
 
 /// Whether the chunks are whole: the only one of a plain file, all of an extended one.

@@ -151,7 +151,7 @@ class ClassifySuite extends SharedSession {
     assert(specOf(s"SELECT classify('$image', 'onnx', 's3a://bucket/model')").model.uri == "s3a://bucket/model")
     withConf(ClassifyConf.Backend.key -> "ONNX", ClassifyConf.Model.key -> "model") {
       val spec = specOf(s"SELECT classify('$image')")
-      val decode = DecodeSpec(maxPixels = 178956970L, exifTranspose = false, fast = false)
+      val decode = DecodeSpec(maxPixels = 178956970L, maxMemory = 256L << 20, exifTranspose = false, fast = false)
       val cpu = DeviceSpec("cpu", None)
       assert(spec.model == ModelSpec(Engine.Onnx, s"file:${TestData.model}", Precision.Fp32, decode, cpu))
       assert(specOf(s"SELECT classify('$image', 'pytorch')").model.engine == Engine.PyTorch)

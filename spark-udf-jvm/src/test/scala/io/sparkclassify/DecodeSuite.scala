@@ -94,6 +94,16 @@ class DecodeSuite extends SharedSession {
       withConf(ClassifyConf.ImageMaxPixels.key -> s"$pixels")(assert(sql(query).count() == 1))
     }
 
+    test(s"$engine: an image that takes more memory than allowed is refused, and the error names the key") {
+      val image = TestData.image(".jpg")
+      val query = s"SELECT classify(path, '$engine') FROM VALUES ('$image') AS t(path)"
+      withConf(ClassifyConf.ImageMaxMemory.key -> "1k") {
+        val limit = s"over the limit of 1024 (${ClassifyConf.ImageMaxMemory.key})"
+        assertError(failure(query), "CLASSIFY_BAD_IMAGE", image.toString, "memory for decoding in bytes is ", limit)
+      }
+      withConf(ClassifyConf.ImageMaxMemory.key -> "64m")(assert(sql(query).count() == 1))
+    }
+
     test(s"$engine: fast decoding of large JPEGs gives other probabilities and the same classes") {
       TestData.withFolder { folder =>
         val images = TestData.golden(engine).keys.filter(_.endsWith(".jpg")).toSeq.sorted.take(6).map { name =>

@@ -38,8 +38,8 @@ public interface NativeBackend {
    * failure the next one tries again.
    *
    * @param request {@code {"directory": "/models/id-card", "device": "cpu", "precision": "fp32", "decode": {"max_bytes":
-   *     268435456, "max_pixels": 178956970, "exif_transpose": false, "fast": false}, "gpu": {"batch_size": 256, "tf32": false,
-   *     "max_bytes": 0}}}; all but the directory have these defaults. On the device {@code cuda:N} the images of all callers
+   *     268435456, "max_pixels": 178956970, "max_memory": 268435456, "exif_transpose": false, "fast": false}, "gpu": {"batch_size":
+   *     256, "tf32": false, "max_bytes": 0}}}; all but the directory have these defaults. On the device {@code cuda:N} the images of all callers
    *     are classified together, up to {@code batch_size} in one run; {@code max_bytes} of 0 is no limit.
    * @return a handle of the caller's own, which is never used for another one; the model is freed when its last handle is
    *     closed
@@ -59,7 +59,8 @@ public interface NativeBackend {
    * <p>{@code output}, for a model with C classes: four longs, which are the nanoseconds of decoding, of resizing and
    * of inference, and the number of bad images; then a row for each image of {@code 16 + 4 * C} bytes; then the
    * messages of the bad images. A row is int 0, int class id, float confidence, int 0, float[C] probabilities. A bad
-   * image's row is int 1 (2 for one with more than {@code max_pixels}), int position of its message in the buffer, int
+   * image's row is int 1 (2 for one with more than {@code max_pixels}, 3 for one that
+   * would take more than {@code max_memory}), int position of its message in the buffer, int
    * length of it in bytes (UTF-8, at most 512), and zeros. The buffer has room for {@code 32 + images * (16 + 4 * C + 512)} bytes.
    *
    * @param images the bytes of an image in each

@@ -210,13 +210,26 @@ object ClassifyConf {
     .buildConf("spark.classify.image.maxPixels")
     .doc(
       "An image with more pixels (width times height) than this is an error, told from its header before memory is taken. " +
-        "The default is where Pillow warns of a decompression bomb. Decoding takes about 6 bytes a pixel for each core. At least " +
-        "65536. What the application was started with is the most that a session may set."
+        "The default is where Pillow warns of a decompression bomb. At least 65536. What the application was started with is the " +
+        "most that a session may set."
     )
     .version("0.1.0")
     .longConf
     .checkValue(_ >= SmallestLimit, s"It must be $SmallestLimit or more.")
     .createWithDefault(178956970L)
+
+  val ImageMaxMemory = SQLConf
+    .buildConf("spark.classify.image.maxMemory")
+    .doc(
+      "An image that takes more bytes of native memory than this to be decoded and resized is an error, told before they " +
+        "are taken. It is 3 bytes a pixel for most images, 6 to 15 for progressive JPEGs and some others. Each core that " +
+        "classifies may take so much, beside 64 MiB that it keeps: `spark.executor.memoryOverhead` has to have room for that. At " +
+        "least 64 KiB. What the application was started with is the most that a session may set."
+    )
+    .version("0.1.0")
+    .bytesConf(ByteUnit.BYTE)
+    .checkValue(_ >= SmallestLimit, s"It must be $SmallestLimit bytes or more.")
+    .createWithDefault(256L << 20)
 
   val ImageExifTranspose = SQLConf
     .buildConf("spark.classify.image.exifTranspose")
@@ -362,6 +375,7 @@ object ClassifyConf {
       "Images" -> Seq(
         ImageMaxBytes,
         ImageMaxPixels,
+        ImageMaxMemory,
         ImageExifTranspose,
         Decode,
         ReadThreads,

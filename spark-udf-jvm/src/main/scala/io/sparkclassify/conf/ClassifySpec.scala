@@ -57,16 +57,19 @@ object ModelSpec {
  *
  * @param maxPixels
  *   `spark.classify.image.maxPixels`
+ * @param maxMemory
+ *   `spark.classify.image.maxMemory`
  * @param exifTranspose
  *   `spark.classify.image.exifTranspose`
  * @param fast
  *   whether `spark.classify.decode` is `fast`
  */
-final case class DecodeSpec(maxPixels: Long, exifTranspose: Boolean, fast: Boolean)
+final case class DecodeSpec(maxPixels: Long, maxMemory: Long, exifTranspose: Boolean, fast: Boolean)
 
 object DecodeSpec {
   def ofSession(conf: SQLConf): DecodeSpec = DecodeSpec(
     ApplicationConf.limit(ClassifyConf.ImageMaxPixels.key, conf)(_.getConf(ClassifyConf.ImageMaxPixels)),
+    ApplicationConf.limit(ClassifyConf.ImageMaxMemory.key, conf)(_.getConf(ClassifyConf.ImageMaxMemory)),
     conf.getConf(ClassifyConf.ImageExifTranspose),
     conf.getConf(ClassifyConf.Decode) == ClassifyConf.FastDecode
   )

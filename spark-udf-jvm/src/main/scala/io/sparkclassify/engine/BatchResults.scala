@@ -12,7 +12,8 @@ import org.apache.spark.unsafe.types.UTF8String
  * The buffer opens with four int64: nanoseconds for decoding, resizing and inference, and the number of bad images.
  * Then comes a row for each image: int32 status; for a good image, whose status is 0, int32 class id, float32
  * confidence, int32 0 and a float32 for each class; for a bad one int32 offset and int32 length of its message, in bytes
- * from the buffer's start. Status 2 is that of an image with too many pixels, 1 that of any other bad one.
+ * from the buffer's start. Status 2 is that of an image with too many pixels, 3 that of one that takes too much
+ * memory, 1 that of any other bad one.
  *
  * @param labels
  *   the names of the classes, in class-id order
@@ -43,7 +44,7 @@ final class BatchResults(output: ByteBuffer, val labels: Array[UTF8String]) {
       val message = new Array[Byte](output.getInt(at + 8))
       output.duplicate().position(output.getInt(at + 4)).get(message)
       val reason = new String(message, UTF_8)
-      Some(if (status == TooManyPixels) s"$reason (${ClassifyConf.ImageMaxPixels.key})" else reason)
+      Some(limits.get(status).fold(reason)(key => s"$reason ($key)"))
     }
   }
 
@@ -59,7 +60,9 @@ final class BatchResults(output: ByteBuffer, val labels: Array[UTF8String]) {
 
 object BatchResults {
   private val Good = 0
-  private val TooManyPixels = 2
+
+  /** The keys of the limits by the statuses of images beyond them. */
+  private val limits = Map(2 -> ClassifyConf.ImageMaxPixels.key, 3 -> ClassifyConf.ImageMaxMemory.key)
 
   private val HeaderBytes = 32
   private val MessageBytes = 512

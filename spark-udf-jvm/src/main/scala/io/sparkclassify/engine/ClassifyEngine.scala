@@ -55,6 +55,7 @@ object ClassifyEngine {
       // ImageReader keeps to spark.classify.image.maxBytes, which so may change while the model stays loaded.
       decode.put("max_bytes", Int.MaxValue)
       decode.put("max_pixels", located.decode.maxPixels)
+      decode.put("max_memory", located.decode.maxMemory)
       decode.put("exif_transpose", located.decode.exifTranspose)
       decode.put("fast", located.decode.fast)
       val handle =

@@ -60,6 +60,7 @@ class ConfSuite extends SharedSession {
       ClassifyConf.ImageMaxBytes.key -> "65535",
       ClassifyConf.ImageMaxBytes.key -> "2g",
       ClassifyConf.ImageMaxPixels.key -> "65535",
+      ClassifyConf.ImageMaxMemory.key -> "65535",
       ClassifyConf.ImageExifTranspose.key -> "6",
       ClassifyConf.Decode.key -> "draft",
       ClassifyConf.PrecisionName.key -> "fp16",
