@@ -25,6 +25,7 @@ mod orientation;
 mod png;
 mod png_rgb;
 mod png_rows;
+mod png_text;
 mod resize;
 #[cfg(target_arch = "x86_64")]
 mod strip_avx2;

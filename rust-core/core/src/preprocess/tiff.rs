@@ -4,17 +4,17 @@
 //! file's tags say, so the tags, strips and tiles are read here. Uncompressed, LZW, Deflate and `PackBits` are supported, with
 //! the horizontal predictor, JPEG, and faxes of group 4. Faxes of group 3, Lab, and YCbCr other than in JPEG are refused,
 //! which Pillow reads through libtiff.
-//! Pillow turns a TIFF upright by its orientation tag whether asked to or not; so does this module's caller.
+//! Pillow turns a TIFF upright by its orientation tag, or XMP, whether asked to or not; so does this module's caller.
 
 use std::io::Read;
 
 use weezl::BitOrder;
 
 use super::decode::{check_size, grow, RgbImage};
-use super::jpeg;
+use super::{exif, jpeg};
 use super::options::ImageLimits;
 use super::tiff_directory::{
-    Directory, COMPRESSION, FILL_ORDER, IMAGE_LENGTH, IMAGE_WIDTH, JPEG_TABLES, ORIENTATION, PLANAR_CONFIGURATION,
+    Directory, COMPRESSION, FILL_ORDER, IMAGE_LENGTH, IMAGE_WIDTH, JPEG_TABLES, PLANAR_CONFIGURATION,
     PREDICTOR, ROWS_PER_STRIP, STRIP_BYTE_COUNTS, STRIP_OFFSETS, TILE_BYTE_COUNTS, TILE_LENGTH, TILE_OFFSETS,
     TILE_WIDTH,
 };
@@ -22,8 +22,8 @@ use super::tiff_fax;
 use super::tiff_samples::{Samples, Storage};
 use crate::error::ImageError;
 
-/// The first bytes of a TIFF and of a `BigTIFF`, in both byte orders.
-pub(super) const MAGICS: [&[u8]; 4] = [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"];
+/// The first bytes of a TIFF, also with its number in the wrong byte order, as Pillow takes it, and of a `BigTIFF`.
+pub(super) const MAGICS: [&[u8]; 6] = [b"II*\0", b"MM\0*", b"II\0*", b"MM*\0", b"II+\0", b"MM\0+"];
 
 const FORMAT: &str = "TIFF";
 pub(super) const RAW: u64 = 1;
@@ -37,7 +37,7 @@ const HORIZONTAL: u64 = 2;
 const SEPARATE_PLANES: u64 = 2;
 const REVERSED_BITS: u64 = 2;
 
-/// Decodes into `image`; `raw` is a buffer for samples as the file has them. Returns the orientation tag's value.
+/// Decodes into `image`; `raw` is a buffer for samples as the file has them. Returns its orientation.
 pub(super) fn decode(
     bytes: &[u8],
     limits: ImageLimits,
@@ -51,8 +51,6 @@ pub(super) fn decode(
     };
     check_size(width, height, limits)?;
     let layout = Layout::read(&tags, width as usize, height as usize, limits)?;
-    let orientation = tags.number(ORIENTATION).unwrap_or(1);
-
     image.reset(layout.width, layout.height)?;
     let row_length = (layout.width * layout.samples.bits_per_pixel()).div_ceil(8);
     let raw = grow(raw, row_length * layout.height)?;
@@ -61,7 +59,7 @@ pub(super) fn decode(
     for (from, to) in raw.chunks_exact(row_length).zip(rows) {
         layout.samples.to_rgb(from, to);
     }
-    Ok(u8::try_from(orientation).unwrap_or(1))
+    Ok(exif::of_tiff(&tags))
 }
 
 /// How the pixels lie in the file, in strips or tiles.
