@@ -32,7 +32,11 @@ pub(super) fn orientation(format: Format, bytes: &[u8]) -> u8 {
 
 /// The orientation of a TIFF.
 pub(super) fn of_tiff(tags: &Directory<'_>) -> u8 {
-    let xmp = || tags.tag(XMP).filter(|tag| tag.is_bytes()).and_then(|tag| of_xmp(tag.value));
+    let xmp = || {
+        tags.tag(XMP)
+            .filter(|tag| tag.is_bytes())
+            .and_then(|tag| of_xmp(tag.value))
+    };
     of_tags(tags).or_else(xmp).unwrap_or(1)
 }
 
@@ -45,9 +49,7 @@ impl Metadata<'_> {
             }
             of_tags(&Directory::of_exif(exif)?)
         });
-        by_exif
-            .or_else(|| self.xmp.as_deref().and_then(of_xmp))
-            .unwrap_or(1)
+        by_exif.or_else(|| self.xmp.as_deref().and_then(of_xmp)).unwrap_or(1)
     }
 }
 
@@ -58,7 +60,7 @@ fn of_jpeg(bytes: &[u8]) -> Metadata<'_> {
         if let Some(part) = content.strip_prefix(IN_JPEG) {
             match &mut metadata.exif {
                 Some(exif) => exif.to_mut().extend_from_slice(part),
-                None => metadata.exif = Some(part.into()),
+                None => metadata.exif = Some(content.into()),
             }
         } else if let Some(xmp) = content.strip_prefix(XMP_IN_JPEG) {
             metadata.xmp = Some(xmp.into());

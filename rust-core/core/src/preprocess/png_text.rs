@@ -51,12 +51,11 @@ pub(super) fn metadata(bytes: &[u8]) -> Metadata<'_> {
                 break;
             }
         }
-        let international = chunk.name == *b"iTXt";
         match keyword {
             EXIF if chunk.name == *b"tEXt" => exif = Some(text),
-            // Which must be UTF-8 to be text, but for XMP, that counts where there is no other.
-            XMP if international && std::str::from_utf8(&text).is_err() => odd_xmp = Some(text),
-            EXIF_PROFILE if !international || std::str::from_utf8(&text).is_ok() => profile = Some(text),
+            // What is no UTF-8 is no text, but for XMP, that counts where there is no other.
+            XMP if chunk.name == *b"iTXt" && !is_utf8(content, &text) => odd_xmp = Some(text),
+            EXIF_PROFILE if chunk.name != *b"iTXt" || is_utf8(content, &text) => profile = Some(text),
             XMP => xmp = Some(text),
             _ => {}
         }
@@ -106,6 +105,17 @@ fn international(content: &[u8]) -> Text<'_> {
     }
 }
 
+/// Whether an iTXt chunk's `text`, its language and its translated keyword are UTF-8.
+fn is_utf8(content: &[u8], text: &[u8]) -> bool {
+    let fields = split(content).and_then(|(_keyword, rest)| rest.get(2..));
+    let mut fields = fields
+        .unwrap_or_default()
+        .splitn(3, |byte| *byte == 0)
+        .take(2)
+        .chain([text]);
+    fields.all(|field| std::str::from_utf8(field).is_ok())
+}
+
 /// What comes before the first 0 and after it.
 fn split(content: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = content.iter().position(|byte| *byte == 0)?;
@@ -121,7 +131,9 @@ enum Unpacked {
 /// Unpacks zlib's data, of which the end may be missing.
 fn unpack(text: &[u8]) -> Unpacked {
     let mut unpacked = Vec::new();
-    let result = ZlibDecoder::new(text).take(MAX_TEXT as u64 + 1).read_to_end(&mut unpacked);
+    let result = ZlibDecoder::new(text)
+        .take(MAX_TEXT as u64 + 1)
+        .read_to_end(&mut unpacked);
     match result {
         _ if unpacked.len() > MAX_TEXT => Unpacked::TooLong,
         Err(error) if error.kind() != ErrorKind::UnexpectedEof => Unpacked::Broken,

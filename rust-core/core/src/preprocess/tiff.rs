@@ -11,15 +11,14 @@ use std::io::Read;
 use weezl::BitOrder;
 
 use super::decode::{check_size, grow, RgbImage};
-use super::{exif, jpeg};
 use super::options::ImageLimits;
 use super::tiff_directory::{
-    Directory, COMPRESSION, FILL_ORDER, IMAGE_LENGTH, IMAGE_WIDTH, JPEG_TABLES, PLANAR_CONFIGURATION,
-    PREDICTOR, ROWS_PER_STRIP, STRIP_BYTE_COUNTS, STRIP_OFFSETS, TILE_BYTE_COUNTS, TILE_LENGTH, TILE_OFFSETS,
-    TILE_WIDTH,
+    Directory, COMPRESSION, FILL_ORDER, IMAGE_LENGTH, IMAGE_WIDTH, JPEG_TABLES, PLANAR_CONFIGURATION, PREDICTOR,
+    ROWS_PER_STRIP, STRIP_BYTE_COUNTS, STRIP_OFFSETS, TILE_BYTE_COUNTS, TILE_LENGTH, TILE_OFFSETS, TILE_WIDTH,
 };
 use super::tiff_fax;
 use super::tiff_samples::{Samples, Storage};
+use super::{exif, jpeg};
 use crate::error::ImageError;
 
 /// The first bytes of a TIFF, also with its number in the wrong byte order, as Pillow takes it, and of a `BigTIFF`.

@@ -150,7 +150,10 @@ impl<'a> Directory<'a> {
                 if offset >= 1 << 63 || stored_elsewhere > self.bytes.len() as u64 {
                     continue;
                 }
-                value = self.bytes.get(usize::try_from(offset).ok()?..)?.get(..length as usize)?;
+                value = self
+                    .bytes
+                    .get(usize::try_from(offset).ok()?..)?
+                    .get(..length as usize)?;
             } else {
                 value = &value[..length as usize];
             }
