@@ -1,4 +1,4 @@
-"""Writes `tests/golden/orientation.json`: small images that say in many ways which way is up, and how Pillow turns them.
+"""Writes `tests/golden/orientation.json`: small images that say in many ways which way is up, and what Pillow does.
 
     python scripts/orientation_cases.py
 

@@ -15,6 +15,7 @@ mod convolve_avx512;
 mod decode;
 mod exif;
 mod filter;
+mod foreign;
 mod geometry;
 mod gif;
 mod gif_lzw;
