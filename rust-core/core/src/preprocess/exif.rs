@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::decode::Format;
-use super::tiff_directory::{Directory, ORIENTATION, XMP};
+use super::tiff_directory::{Directory, Tag, ORIENTATION, XMP};
 use super::{jpeg, png_text, webp};
 
 /// What EXIF data begins with in a JPEG.
@@ -32,11 +32,7 @@ pub(super) fn orientation(format: Format, bytes: &[u8]) -> u8 {
 
 /// The orientation of a TIFF.
 pub(super) fn of_tiff(tags: &Directory<'_>) -> u8 {
-    let xmp = || {
-        tags.tag(XMP)
-            .filter(|tag| tag.is_bytes())
-            .and_then(|tag| of_xmp(tag.value))
-    };
+    let xmp = || tags.tag(XMP).filter(Tag::is_bytes).and_then(|tag| of_xmp(tag.value));
     of_tags(tags).or_else(xmp).unwrap_or(1)
 }
 

@@ -32,7 +32,7 @@ const SIGNATURES: &[Signature] = &[
     (0, b"\0\0\x01\0", "a Windows icon (ICO); convert it, for example to PNG"),
     (
         0,
-        b"\0\0\x02\0",
+        b"\0\0\x02\0\x01\0",
         "a Windows cursor (CUR); convert it, for example to PNG",
     ),
     (0, b"qoif", "a QOI image; convert it, for example to PNG"),

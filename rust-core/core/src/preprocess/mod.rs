@@ -35,6 +35,7 @@ mod strip_avx512;
 mod tiff;
 mod tiff_directory;
 mod tiff_fax;
+mod tiff_fax_3;
 mod tiff_samples;
 #[cfg(target_arch = "x86_64")]
 mod unfilter_avx2;
