@@ -43,6 +43,7 @@ pub(super) fn unpack(stored: &[u8], rows: Rows, width: usize, chunk: &mut [u8]) 
         if one_dimensional {
             let mut at = 0;
             while at < width {
+                check_count(&changes, width)?;
                 at += run(&mut reader, changes.len() % 2 == 1)?;
                 changes.push(at.min(width));
             }
@@ -73,6 +74,7 @@ fn two_dimensional(
     let (mut at, mut passed) = (0, 0);
     let mut begun = false;
     while at < width {
+        check_count(changes, width)?;
         while begun && above.get(passed).is_some_and(|change| *change <= at) {
             passed += 1;
         }
@@ -95,10 +97,14 @@ fn two_dimensional(
             Mode::Extension | Mode::EOF => return Err(unknown_code()),
         }
         begun = true;
-        // A change to the left may lie before those that were passed.
-        while passed > 0 && above.get(passed - 1).is_some_and(|change| *change > at) {
-            passed -= 1;
-        }
+    }
+    Ok(())
+}
+
+/// Runs of no length must not add up to more memory than a row can need.
+fn check_count(changes: &[usize], width: usize) -> Result<(), ImageError> {
+    if changes.len() > 2 * width {
+        return Err(broken("its fax has a row of more runs than columns".to_owned()));
     }
     Ok(())
 }
