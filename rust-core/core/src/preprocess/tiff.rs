@@ -77,8 +77,8 @@ struct Layout<'a> {
     compression: u64,
     /// What the JPEGs of all chunks have in common.
     jpeg_tables: &'a [u8],
-    /// Whether a fax of group 3 has rows that are coded by the one above.
-    two_dimensional: bool,
+    /// How the rows of a fax of group 3 are coded.
+    fax_rows: Rows,
     predictor: bool,
     reversed_bits: bool,
     /// The number of planes: 1 where the samples of a pixel lie together.
@@ -168,6 +168,11 @@ impl<'a> Layout<'a> {
         if tiled && chunk_width * samples.bits_per_pixel() % 8 != 0 {
             return Err(unsupported(format!("tiles of {chunk_width} columns")));
         }
+        let fax_rows = if tags.number(T4_OPTIONS).unwrap_or(0) & TWO_DIMENSIONAL == 0 {
+            Rows::Marked
+        } else {
+            Rows::TwoDimensional
+        };
         Ok(Self {
             width,
             height,
@@ -175,7 +180,7 @@ impl<'a> Layout<'a> {
             samples,
             compression,
             jpeg_tables: tags.content(JPEG_TABLES).unwrap_or_default(),
-            two_dimensional: tags.number(T4_OPTIONS).unwrap_or(0) & TWO_DIMENSIONAL != 0,
+            fax_rows,
             predictor,
             reversed_bits,
             planes,
@@ -251,14 +256,7 @@ impl<'a> Layout<'a> {
         let written = match self.compression {
             FAX_4 => return tiff_fax::unpack(stored, self.chunk_width, chunk),
             FAX_RUNS => return tiff_fax_3::unpack(stored, Rows::Aligned, self.chunk_width, chunk),
-            FAX_3 => {
-                let rows = if self.two_dimensional {
-                    Rows::TwoDimensional
-                } else {
-                    Rows::Marked
-                };
-                return tiff_fax_3::unpack(stored, rows, self.chunk_width, chunk);
-            }
+            FAX_3 => return tiff_fax_3::unpack(stored, self.fax_rows, self.chunk_width, chunk),
             LZW => unpack_lzw(stored, chunk)?,
             JPEG => {
                 let color = if self.samples.are_ycbcr() {
