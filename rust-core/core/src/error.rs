@@ -104,8 +104,10 @@ pub enum ImageError {
     Empty,
 
     /// The first bytes belong to no supported image format.
-    #[error("not an image of a supported format ({supported})")]
+    #[error("not an image of a supported format ({supported}){}{}", what.map_or("", |_| ": it is "), what.unwrap_or(""))]
     UnknownFormat {
+        /// What the file is, with the way out, where its first bytes tell: `a HEIC image; convert it, ...`.
+        what: Option<&'static str>,
         /// The formats that are supported, for the message.
         supported: &'static str,
     },

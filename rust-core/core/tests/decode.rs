@@ -18,7 +18,7 @@ fn refusals_name_the_format_and_the_reason() {
     assert_eq!(refusal(b""), "the file is empty");
     assert_eq!(
         refusal(&odd_image("text.png")),
-        "not an image of a supported format (JPEG, PNG, WebP, GIF, BMP, TIFF)"
+        "not an image of a supported format (JPEG, PNG, WebP, GIF, BMP, TIFF): it is text"
     );
     assert_eq!(
         refusal(&odd_image("truncated.jpg")),
@@ -275,6 +275,9 @@ fn compressions_that_only_libtiff_knows_are_refused() {
     let mut bytes = odd_image("rgb.tiff");
     let compression = [3, 1, 3, 0, 1, 0, 0, 0, 1, 0];
     let at = bytes.windows(10).position(|entry| entry == compression).unwrap();
-    bytes[at + 8] = 3;
-    assert_eq!(refusal(&bytes), "unsupported TIFF image: compression 3");
+    bytes[at + 8] = 6;
+    assert_eq!(
+        refusal(&bytes),
+        "unsupported TIFF image: compression 6 (JPEG of the old kind); convert it, for example to Deflate"
+    );
 }

@@ -3,12 +3,16 @@
 //! `HOSTILE_IMAGES` says how many are made, 200,000 unless told. They are the same in every run.
 #![allow(clippy::unwrap_used, clippy::print_stderr, unsafe_code)]
 
+mod common;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use std::{env, fs};
 
+use base64::prelude::{Engine, BASE64_STANDARD};
+use common::golden;
 use spark_classify_core::preprocess::{decode, DecodeOptions, Scratch};
 use spark_classify_core::ImageLimits;
 
@@ -96,7 +100,7 @@ impl Random {
     }
 }
 
-/// The odd images, sorted by name.
+/// The odd images, sorted by name, and some with faxes and metadata.
 fn seeds() -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/images");
     let mut paths: Vec<_> = fs::read_dir(folder)
@@ -104,9 +108,15 @@ fn seeds() -> Vec<Vec<u8>> {
         .map(|entry| entry.unwrap().path())
         .collect();
     paths.sort();
+    let kept = ["faxes.json", "orientation.json"].map(golden);
+    let kept = kept.iter().flat_map(|golden| {
+        let cases = golden["cases"].as_object().unwrap().values().step_by(9);
+        cases.map(|case| BASE64_STANDARD.decode(case["file"].as_str().unwrap()).unwrap())
+    });
     let seeds: Vec<_> = paths
         .iter()
         .map(|path| fs::read(path).unwrap())
+        .chain(kept)
         .filter(|bytes| bytes.len() > 32)
         .collect();
     assert!(seeds.len() >= 60, "only {} images to break", seeds.len());

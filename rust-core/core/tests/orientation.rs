@@ -3,6 +3,7 @@
 
 mod common;
 
+use base64::prelude::{Engine, BASE64_STANDARD};
 use common::{golden, odd_image, sha256};
 use image::{imageops, RgbImage};
 use spark_classify_core::preprocess::{decode, Scratch};
@@ -59,6 +60,29 @@ fn every_golden_image_turns_as_in_pillow() {
         assert_eq!(sha256(&actual), upright["rgb_sha256"], "{name}");
     }
     assert_eq!(turned, 5, "JPEG, PNG, WebP, XMP and compressed XMP");
+}
+
+#[test]
+fn metadata_of_every_kind_turns_as_in_pillow() {
+    let golden = golden("orientation.json");
+    let mut wrong = Vec::new();
+    let cases = golden["cases"].as_object().unwrap();
+    for (name, case) in cases {
+        let file = BASE64_STANDARD.decode(case["file"].as_str().unwrap()).unwrap();
+        for (upright, expected) in [(false, &case["plain"]), (true, &case["upright"])] {
+            let image = decoded(&file, upright);
+            let size = (u64::from(image.width()), u64::from(image.height()));
+            let as_in_pillow = (
+                expected["width"].as_u64().unwrap(),
+                expected["height"].as_u64().unwrap(),
+            );
+            if size != as_in_pillow || expected["sha256"] != sha256(&image) {
+                wrong.push(format!("{name}, upright: {upright}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(cases.len() > 300, "only {} cases", cases.len());
 }
 
 #[test]

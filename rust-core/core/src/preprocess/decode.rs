@@ -4,7 +4,7 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 
 use super::options::{DecodeOptions, ImageLimits};
 use super::orientation::{swaps_axes, turn};
-use super::{bmp, exif, gif, jpeg, png, tiff, webp};
+use super::{bmp, exif, foreign, gif, jpeg, png, tiff, webp};
 use crate::error::{ImageError, Measure};
 
 /// For the message about anything else.
@@ -120,7 +120,10 @@ pub(super) fn decode(
     }
     let limits = options.limits;
     check(Measure::Bytes, bytes.len() as u64, limits.max_bytes)?;
-    let format = Format::of(bytes).ok_or(ImageError::UnknownFormat { supported: SUPPORTED })?;
+    let format = Format::of(bytes).ok_or_else(|| ImageError::UnknownFormat {
+        what: foreign::name(bytes),
+        supported: SUPPORTED,
+    })?;
     // A file must not be able to end more than itself, should it find a bug in a decoder. The buffers are plain
     // bytes, valid whatever was written.
     catch_unwind(AssertUnwindSafe(|| {

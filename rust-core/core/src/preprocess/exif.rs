@@ -1,67 +1,78 @@
-//! Where files say which way is up.
+//! Where files say which way is up, found where Pillow's `ImageOps.exif_transpose` finds it (`Image.getexif`).
 
 use std::borrow::Cow;
-use std::io::Read;
-
-use flate2::read::ZlibDecoder;
-use image::metadata::Orientation;
 
 use super::decode::Format;
-use super::tiff_directory::{Directory, ORIENTATION};
-use super::{jpeg, png, webp};
+use super::tiff_directory::{Directory, Tag, ORIENTATION, XMP};
+use super::{jpeg, png_text, webp};
 
-/// What the names of EXIF data begin with in a JPEG, and of XMP.
-const EXIF: &[u8] = b"Exif\0\0";
-const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
-/// The keyword of XMP in a PNG.
-const PNG_XMP: &[u8] = b"XML:com.adobe.xmp\0";
-/// How much of compressed XMP is looked at, in bytes; Pillow has the same limit.
-const MAX_XMP: u64 = 1 << 20;
+/// What EXIF data begins with in a JPEG.
+const IN_JPEG: &[u8] = b"Exif\0\0";
+/// What XMP begins with in a JPEG. Its extended parts have another name, and Pillow does not look at them.
+const XMP_IN_JPEG: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 
-/// The orientation that a file tells (EXIF 2.3, 4.6.4), 1 where it tells none: from its EXIF data or, as Pillow does,
-/// from its XMP. EXIF data in a PNG's text chunks is not looked at.
+/// What a file says of itself, as far as it is there.
+#[derive(Default)]
+pub(super) struct Metadata<'a> {
+    pub(super) exif: Option<Cow<'a, [u8]>>,
+    pub(super) xmp: Option<Cow<'a, [u8]>>,
+}
+
+/// The orientation that a file tells (EXIF 2.3, 4.6.4), 1 to 8, or 1 where it tells none. A TIFF tells it elsewhere.
 pub(super) fn orientation(format: Format, bytes: &[u8]) -> u8 {
-    let unpacked;
-    let (exif, xmp) = match format {
-        Format::Jpeg => {
-            let find = |name: &'static [u8]| jpeg::app1(bytes).find_map(move |content| content.strip_prefix(name));
-            (find(EXIF), find(XMP))
-        }
-        Format::Png => {
-            unpacked = png::chunk(bytes, *b"iTXt", PNG_XMP).and_then(text);
-            (png::chunk(bytes, *b"eXIf", b""), unpacked.as_deref())
-        }
-        Format::WebP => (webp::chunk(bytes, *b"EXIF"), webp::chunk(bytes, *b"XMP ")),
-        Format::Gif | Format::Bmp | Format::Tiff => (None, None),
+    let metadata = match format {
+        Format::Jpeg => of_jpeg(bytes),
+        Format::Png => png_text::metadata(bytes),
+        Format::WebP => webp::metadata(bytes),
+        // Pillow looks at no metadata of these.
+        Format::Gif | Format::Bmp | Format::Tiff => Metadata::default(),
     };
-    exif.map(|exif| exif.strip_prefix(EXIF).unwrap_or(exif))
-        .and_then(of_exif)
-        .or_else(|| xmp.and_then(of_xmp))
-        .unwrap_or(1)
+    metadata.orientation()
 }
 
-/// Whatever number the tag has: XMP counts only where there is none.
-fn of_exif(exif: &[u8]) -> Option<u8> {
-    Directory::read(exif)
-        .and_then(|tags| tags.number(ORIENTATION))
-        .map(|value| u8::try_from(value).unwrap_or(1))
-        .or_else(|| Orientation::from_exif_chunk(exif).map(Orientation::to_exif))
+/// The orientation of a TIFF.
+pub(super) fn of_tiff(tags: &Directory<'_>) -> u8 {
+    let xmp = || tags.tag(XMP).filter(Tag::is_bytes).and_then(|tag| of_xmp(tag.value));
+    of_tags(tags).or_else(xmp).unwrap_or(1)
 }
 
-/// The text of an iTXt chunk behind its keyword: whether it is compressed and how, a language and a translated
-/// keyword, each with a 0 at its end, and the text itself.
-fn text(content: &[u8]) -> Option<Cow<'_, [u8]>> {
-    let (&[compressed, _], rest) = content.split_first_chunk()?;
-    let text = rest.splitn(3, |byte| *byte == 0).nth(2)?;
-    if compressed == 0 {
-        return Some(text.into());
+impl Metadata<'_> {
+    /// The orientation by EXIF data or, where that has no such tag, by XMP.
+    pub(super) fn orientation(&self) -> u8 {
+        let by_exif = self.exif.as_deref().and_then(|mut exif| {
+            for _ in 0..2 {
+                exif = exif.strip_prefix(IN_JPEG).unwrap_or(exif);
+            }
+            of_tags(&Directory::of_exif(exif)?)
+        });
+        by_exif.or_else(|| self.xmp.as_deref().and_then(of_xmp)).unwrap_or(1)
     }
-    let mut unpacked = Vec::new();
-    ZlibDecoder::new(text).take(MAX_XMP).read_to_end(&mut unpacked).ok()?;
-    Some(unpacked.into())
 }
 
-/// The first `tiff:Orientation="6"` or `<tiff:Orientation>6<`.
+/// EXIF data that is longer than a segment goes on in the next one; of several pieces of XMP the last counts.
+fn of_jpeg(bytes: &[u8]) -> Metadata<'_> {
+    let mut metadata = Metadata::default();
+    for content in jpeg::app1(bytes) {
+        if let Some(part) = content.strip_prefix(IN_JPEG) {
+            match &mut metadata.exif {
+                Some(exif) => exif.to_mut().extend_from_slice(part),
+                None => metadata.exif = Some(content.into()),
+            }
+        } else if let Some(xmp) = content.strip_prefix(XMP_IN_JPEG) {
+            metadata.xmp = Some(xmp.into());
+        }
+    }
+    metadata
+}
+
+/// Whatever value the tag has, so that XMP counts only where there is no tag; 1 for what is no orientation.
+fn of_tags(tags: &Directory<'_>) -> Option<u8> {
+    let number = tags.tag(ORIENTATION)?.first_number();
+    let known = (1..=8).find(|orientation| number == Some(f64::from(*orientation)));
+    Some(known.unwrap_or(1))
+}
+
+/// The first `tiff:Orientation="6"` or `tiff:Orientation>6`, which is Pillow's regular expression.
 fn of_xmp(xmp: &[u8]) -> Option<u8> {
     const NAME: &[u8] = b"tiff:Orientation";
     xmp.windows(NAME.len()).enumerate().find_map(|(at, name)| {

@@ -151,19 +151,25 @@ fn reduction(full: (usize, usize), target: (usize, usize)) -> c_uint {
     }
 }
 
-/// The contents of the APP1 segments, which hold EXIF and XMP, up to the first scan.
+/// The contents of the APP1 segments, which hold EXIF and XMP, up to the first scan. As in Pillow, stray bytes between
+/// segments are skipped.
 pub(super) fn app1(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = bytes.get(2..).unwrap_or_default();
     std::iter::from_fn(move || loop {
-        let start = rest.iter().position(|byte| *byte != 0xFF)?;
-        let (marker, after) = rest[start..].split_first()?;
-        if start == 0 || *marker == 0xDA {
-            return None;
-        }
-        let length = usize::from(u16::from_be_bytes(*after.first_chunk()?));
-        rest = after.get(length..)?;
-        if *marker == 0xE1 {
-            return after.get(2..length);
+        let start = rest.iter().position(|byte| *byte == 0xFF)?;
+        let (marker, after) = rest[start + 1..].split_first()?;
+        match marker {
+            0xFF => rest = &rest[start + 1..],
+            // These have no content.
+            0 | 0xC8 | 0xD0..=0xD9 | 0xF0..=0xFD => rest = after,
+            0x01..=0xBF | 0xDA => return None,
+            _ => {
+                let length = usize::from(u16::from_be_bytes(*after.first_chunk()?)).max(2);
+                rest = after.get(length..)?;
+                if *marker == 0xE1 {
+                    return after.get(2..length);
+                }
+            }
         }
     })
 }

@@ -15,6 +15,7 @@ mod convolve_avx512;
 mod decode;
 mod exif;
 mod filter;
+mod foreign;
 mod geometry;
 mod gif;
 mod gif_lzw;
@@ -25,6 +26,7 @@ mod orientation;
 mod png;
 mod png_rgb;
 mod png_rows;
+mod png_text;
 mod resize;
 #[cfg(target_arch = "x86_64")]
 mod strip_avx2;
@@ -33,6 +35,7 @@ mod strip_avx512;
 mod tiff;
 mod tiff_directory;
 mod tiff_fax;
+mod tiff_fax_3;
 mod tiff_samples;
 #[cfg(target_arch = "x86_64")]
 mod unfilter_avx2;

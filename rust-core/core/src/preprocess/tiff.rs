@@ -2,32 +2,38 @@
 //!
 //! The `tiff` crate has no palettes, other ideas of inverted and deep greys than Pillow, and takes memory by what a
 //! file's tags say, so the tags, strips and tiles are read here. Uncompressed, LZW, Deflate and `PackBits` are supported, with
-//! the horizontal predictor, JPEG, and faxes of group 4. Faxes of group 3, Lab, and YCbCr other than in JPEG are refused,
+//! the horizontal predictor, JPEG, and faxes of groups 3 and 4. Lab, and YCbCr other than in JPEG are refused,
 //! which Pillow reads through libtiff.
-//! Pillow turns a TIFF upright by its orientation tag whether asked to or not; so does this module's caller.
+//! Pillow turns a TIFF upright by its orientation tag, or XMP, whether asked to or not; so does this module's caller.
 
 use std::io::Read;
 
 use weezl::BitOrder;
 
 use super::decode::{check_memory, check_size, grow, RgbImage};
-use super::jpeg;
 use super::options::ImageLimits;
 use super::tiff_directory::{
-    Directory, COMPRESSION, FILL_ORDER, IMAGE_LENGTH, IMAGE_WIDTH, JPEG_TABLES, ORIENTATION, PLANAR_CONFIGURATION,
-    PREDICTOR, ROWS_PER_STRIP, STRIP_BYTE_COUNTS, STRIP_OFFSETS, TILE_BYTE_COUNTS, TILE_LENGTH, TILE_OFFSETS,
+    Directory, COMPRESSION, FILL_ORDER, IMAGE_LENGTH, IMAGE_WIDTH, JPEG_TABLES, PLANAR_CONFIGURATION, PREDICTOR,
+    ROWS_PER_STRIP, STRIP_BYTE_COUNTS, STRIP_OFFSETS, T4_OPTIONS, TILE_BYTE_COUNTS, TILE_LENGTH, TILE_OFFSETS,
     TILE_WIDTH,
 };
 use super::tiff_fax;
+use super::tiff_fax_3::{self, Rows};
 use super::tiff_samples::{Samples, Storage};
+use super::{exif, jpeg};
 use crate::error::ImageError;
 
-/// The first bytes of a TIFF and of a `BigTIFF`, in both byte orders.
-pub(super) const MAGICS: [&[u8]; 4] = [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"];
+/// The first bytes of a TIFF, also with its number in the wrong byte order, as Pillow takes it, and of a `BigTIFF`.
+pub(super) const MAGICS: [&[u8]; 6] = [b"II*\0", b"MM\0*", b"II\0*", b"MM*\0", b"II+\0", b"MM\0+"];
 
 const FORMAT: &str = "TIFF";
 pub(super) const RAW: u64 = 1;
+const FAX_RUNS: u64 = 2;
+const FAX_3: u64 = 3;
 const FAX_4: u64 = 4;
+const FAXES: [u64; 3] = [FAX_RUNS, FAX_3, FAX_4];
+/// In `T4Options`.
+const TWO_DIMENSIONAL: u64 = 1;
 const LZW: u64 = 5;
 pub(super) const JPEG: u64 = 7;
 const DEFLATE: u64 = 8;
@@ -37,7 +43,7 @@ const HORIZONTAL: u64 = 2;
 const SEPARATE_PLANES: u64 = 2;
 const REVERSED_BITS: u64 = 2;
 
-/// Decodes into `image`; `raw` is a buffer for samples as the file has them. Returns the orientation tag's value.
+/// Decodes into `image`; `raw` is a buffer for samples as the file has them. Returns its orientation.
 pub(super) fn decode(
     bytes: &[u8],
     limits: ImageLimits,
@@ -51,8 +57,6 @@ pub(super) fn decode(
     };
     check_size(width, height, limits)?;
     let layout = Layout::read(&tags, width as usize, height as usize, limits)?;
-    let orientation = tags.number(ORIENTATION).unwrap_or(1);
-
     let row_length = (layout.width * layout.samples.bits_per_pixel()).div_ceil(8);
     let memory = layout.memory(bytes.len(), row_length);
     check_memory(memory, limits)?;
@@ -63,7 +67,7 @@ pub(super) fn decode(
     for (from, to) in raw.chunks_exact(row_length).zip(rows) {
         layout.samples.to_rgb(from, to);
     }
-    Ok(u8::try_from(orientation).unwrap_or(1))
+    Ok(exif::of_tiff(&tags))
 }
 
 /// How the pixels lie in the file, in strips or tiles.
@@ -75,6 +79,8 @@ struct Layout<'a> {
     compression: u64,
     /// What the JPEGs of all chunks have in common.
     jpeg_tables: &'a [u8],
+    /// How the rows of a fax of group 3 are coded.
+    fax_rows: Rows,
     predictor: bool,
     reversed_bits: bool,
     /// The number of planes: 1 where the samples of a pixel lie together.
@@ -90,11 +96,27 @@ struct Layout<'a> {
 impl<'a> Layout<'a> {
     fn read(tags: &Directory<'a>, width: usize, height: usize, limits: ImageLimits) -> Result<Self, ImageError> {
         let compression = tags.number(COMPRESSION).unwrap_or(RAW);
-        if ![RAW, FAX_4, LZW, JPEG, DEFLATE, PACK_BITS, OLD_DEFLATE].contains(&compression) {
-            return Err(unsupported(format!("compression {compression}")));
+        if ![RAW, FAX_RUNS, FAX_3, FAX_4, LZW, JPEG, DEFLATE, PACK_BITS, OLD_DEFLATE].contains(&compression) {
+            let name = match compression {
+                6 => "JPEG of the old kind",
+                32_771 => "rows padded to 16 bits",
+                32_809 => "ThunderScan",
+                34_676 | 34_677 => "SGI LogLuv",
+                34_712 | 33_003 | 33_005 => "JPEG 2000",
+                34_887 => "LERC",
+                34_892 => "lossy DNG JPEG",
+                34_925 => "LZMA",
+                50_000 => "Zstandard",
+                50_001 => "WebP",
+                50_002 | 52_546 => "JPEG XL",
+                _ => "of an unknown kind",
+            };
+            return Err(unsupported(format!(
+                "compression {compression} ({name}); convert it, for example to Deflate"
+            )));
         }
         let predictor = match tags.number(PREDICTOR).unwrap_or(1) {
-            _ if matches!(compression, RAW | FAX_4 | JPEG | PACK_BITS) => false,
+            _ if matches!(compression, RAW | FAX_RUNS | FAX_3 | FAX_4 | JPEG | PACK_BITS) => false,
             1 => false,
             HORIZONTAL => true,
             other => return Err(unsupported(format!("predictor {other}"))),
@@ -111,7 +133,7 @@ impl<'a> Layout<'a> {
         };
         let samples = Samples::read(tags, storage)?;
         let sample_bits = samples.bits_per_sample();
-        if compression == FAX_4 && (sample_bits, samples.per_pixel()) != (1, 1) {
+        if FAXES.contains(&compression) && (sample_bits, samples.per_pixel()) != (1, 1) {
             return Err(unsupported(
                 "fax compression of other pixels than black and white".to_owned(),
             ));
@@ -148,6 +170,11 @@ impl<'a> Layout<'a> {
         if tiled && chunk_width * samples.bits_per_pixel() % 8 != 0 {
             return Err(unsupported(format!("tiles of {chunk_width} columns")));
         }
+        let fax_rows = if tags.number(T4_OPTIONS).unwrap_or(0) & TWO_DIMENSIONAL == 0 {
+            Rows::Marked
+        } else {
+            Rows::TwoDimensional
+        };
         Ok(Self {
             width,
             height,
@@ -155,6 +182,7 @@ impl<'a> Layout<'a> {
             samples,
             compression,
             jpeg_tables: tags.content(JPEG_TABLES).unwrap_or_default(),
+            fax_rows,
             predictor,
             reversed_bits,
             planes,
@@ -245,6 +273,8 @@ impl<'a> Layout<'a> {
         };
         let written = match self.compression {
             FAX_4 => return tiff_fax::unpack(stored, self.chunk_width, chunk),
+            FAX_RUNS => return tiff_fax_3::unpack(stored, Rows::Aligned, self.chunk_width, chunk),
+            FAX_3 => return tiff_fax_3::unpack(stored, self.fax_rows, self.chunk_width, chunk),
             LZW => unpack_lzw(stored, chunk)?,
             JPEG => {
                 let color = if self.samples.are_ycbcr() {

@@ -3,12 +3,14 @@
 //! Alpha is dropped; the colours under it stay as they are stored. Of an animation the first frame counts, laid on a
 //! black canvas.
 
+use std::borrow::Cow;
 use std::io::{Cursor, ErrorKind};
 
 use image::codecs::webp::WebPDecoder;
 use image::{ColorType, ImageDecoder};
 
 use super::decode::{check_memory, check_size, RgbImage};
+use super::exif::Metadata;
 use super::options::ImageLimits;
 use crate::error::ImageError;
 
@@ -20,8 +22,10 @@ const CHUNK_HEADER: usize = 8;
 const FRAME_HEADER: usize = 16;
 /// The flag in a VP8X chunk of an animation.
 const ANIMATED: u8 = 2;
-/// The flag in a VP8X chunk of an image with alpha.
+/// The flags in a VP8X chunk of an image with alpha, with EXIF data and with XMP.
 const ALPHA: u8 = 16;
+const EXIF: u8 = 8;
+const XMP: u8 = 4;
 
 /// Tables, and rows of blocks with what predicts the next ones, in bytes.
 const OTHER: u64 = 4 << 20;
@@ -82,8 +86,22 @@ pub(super) fn decode(bytes: &[u8], limits: ImageLimits, image: &mut RgbImage) ->
     Ok(())
 }
 
+/// What the file's header says to be there, as libwebp finds it.
+pub(super) fn metadata(bytes: &[u8]) -> Metadata<'_> {
+    let flags = chunks(bytes).next().filter(|chunk| chunk.name == *b"VP8X");
+    let flags = flags.and_then(|chunk| chunk.content.first().copied()).unwrap_or(0);
+    let content = |name, flag| {
+        let content = (flags & flag != 0).then(|| chunk(bytes, name)).flatten();
+        content.map(Cow::Borrowed)
+    };
+    Metadata {
+        exif: content(*b"EXIF", EXIF),
+        xmp: content(*b"XMP ", XMP),
+    }
+}
+
 /// The content of the first chunk of this name.
-pub(super) fn chunk(bytes: &[u8], name: [u8; 4]) -> Option<&[u8]> {
+fn chunk(bytes: &[u8], name: [u8; 4]) -> Option<&[u8]> {
     chunks(bytes)
         .find(|chunk| chunk.name == name)
         .map(|chunk| chunk.content)
