@@ -32,7 +32,7 @@ pub(super) fn orientation(format: Format, bytes: &[u8]) -> u8 {
             (png::chunk(bytes, *b"eXIf", b""), unpacked.as_deref())
         }
         Format::WebP => (webp::chunk(bytes, *b"EXIF"), webp::chunk(bytes, *b"XMP ")),
-        Format::Gif | Format::Bmp | Format::Tiff => (None, None),
+        _ => (None, None),
     };
     exif.map(|exif| exif.strip_prefix(EXIF).unwrap_or(exif))
         .and_then(of_exif)

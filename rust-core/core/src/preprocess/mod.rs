@@ -18,6 +18,8 @@ mod filter;
 mod geometry;
 mod gif;
 mod gif_lzw;
+#[cfg(feature = "ico")]
+mod ico;
 mod jpeg;
 mod normalize;
 mod options;
@@ -25,6 +27,10 @@ mod orientation;
 mod png;
 mod png_rgb;
 mod png_rows;
+#[cfg(feature = "pnm")]
+mod pnm;
+#[cfg(feature = "qoi")]
+mod qoi;
 mod resize;
 #[cfg(target_arch = "x86_64")]
 mod strip_avx2;
