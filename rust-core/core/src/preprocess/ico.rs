@@ -36,15 +36,16 @@ pub(super) fn decode(
         return png::decode(content, limits, raw, image);
     }
     let start = bmp::decode_dib(bytes, entry.offset, bmp::Rows::AboveMask, limits, raw, image)?;
-    let mask = if entry.bits == 32 {
-        let length = image.width * image.height * 4;
-        start..start + length
+    let (mask, needed) = if entry.bits == 32 {
+        (start, image.width * image.height * 4)
     } else {
-        let length = image.width.next_multiple_of(32) * image.height / 8;
+        // Rows are padded to four bytes; the padding of the last one may be missing.
+        let row = image.width.div_ceil(32) * 4;
         let end = entry.offset + entry.size;
-        end.checked_sub(length).ok_or_else(truncated)?..end
+        let mask = end.checked_sub(row * image.height).ok_or_else(truncated)?;
+        (mask, row * (image.height - 1) + image.width.div_ceil(8))
     };
-    if mask.end > bytes.len() {
+    if mask + needed > bytes.len() {
         return Err(truncated());
     }
     Ok(())
