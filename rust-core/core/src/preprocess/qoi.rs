@@ -55,7 +55,7 @@ pub(super) fn decode(bytes: &[u8], limits: ImageLimits, image: &mut RgbImage) ->
             }
             _ => run = usize::from(argument) + 1,
         }
-        if operation < 0xC0 || operation >= 254 {
+        if !(0xC0..254).contains(&operation) {
             let [red, green, blue, alpha] = pixel.map(usize::from);
             seen[(red * 3 + green * 5 + blue * 7 + alpha * 11) % 64] = pixel;
         }
