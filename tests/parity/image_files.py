@@ -261,6 +261,36 @@ def laid_tiff(chance: random.Random) -> bytes:
     return tiff(fields, chunks, big_endian, tiled)
 
 
+def saved(file_format: str, *modes: str, **options: object) -> Callable[[random.Random], bytes]:
+    """As Pillow writes it."""
+    return lambda chance: encode(picture(chance, chance.choice(modes)), file_format, **options)
+
+
+def ico(chance: random.Random) -> bytes:
+    """Several images, as PNG or as bitmaps with a mask."""
+    sides = chance.sample(range(1, 60), chance.randint(1, 4))
+    image = picture(chance, chance.choice(("1", "L", "P", "RGB", "RGBA"))).resize((64, 64))
+    chosen = {"bitmap_format": chance.choice(("bmp", "png")), "sizes": [(side, side) for side in sides]}
+    return encode(image, "ICO", **chosen)
+
+
+def pnm(chance: random.Random) -> bytes:
+    """Text or bytes, of any largest value, with comments."""
+    kind = chance.randint(1, 6)
+    samples = 3 if kind in (3, 6) else 1
+    largest = 1 if kind in (1, 4) else chance.choice((1, 7, 100, 255, 256, 1000, 65535))
+    values = (pixels(chance, samples, 16).astype(np.uint32) * largest // 65535).astype(np.uint16)
+    height, width = values.shape[:2]
+    header = f"P{kind}\n# a comment\n{width} {height}{chance.choice((' ', chr(10)))}"
+    header += "" if kind in (1, 4) else f"{largest}\n"
+    if kind <= 3:
+        rows = ("".join(f"{value} " for value in row) for row in values.reshape(height, -1))
+        return (header + "\n".join(rows)).encode()
+    if kind == 4:
+        return header.strip().encode() + b"\n" + b"".join(packed(values[:, :, 0], 1))
+    return header.encode() + values.astype(">u2" if largest > 255 else "u1").tobytes()
+
+
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 SUBSAMPLINGS = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
 KINDS: dict[tuple[str, str], Callable[[random.Random], bytes]] = {
@@ -296,4 +326,9 @@ KINDS: dict[tuple[str, str], Callable[[random.Random], bytes]] = {
     ("TIFF", "JPEG"): jpeg_tiff,
     ("TIFF", "fax, group 4"): saved_tiff("1", compression="group4"),
     ("TIFF", "strips, tiles, planes, both byte orders"): laid_tiff,
+    ("DIB", "every mode of Pillow's"): saved("DIB", "1", "L", "P", "RGB", "RGBA"),
+    ("ICO", "bitmaps with masks, PNG, several sizes"): ico,
+    ("PNM", "P1 to P6, every largest value"): pnm,
+    ("PNM", "floating point"): saved("PPM", "F"),
+    ("QOI", "with and without alpha"): saved("QOI", "RGB", "RGBA"),
 }

@@ -18,7 +18,7 @@ fn refusals_name_the_format_and_the_reason() {
     assert_eq!(refusal(b""), "the file is empty");
     assert_eq!(
         refusal(&odd_image("text.png")),
-        "not an image of a supported format (JPEG, PNG, WebP, GIF, BMP, TIFF): it is text"
+        "not an image of a supported format (JPEG, PNG, WebP, GIF, BMP, TIFF, ICO, PNM, QOI): it is text"
     );
     assert_eq!(
         refusal(&odd_image("truncated.jpg")),
@@ -280,4 +280,53 @@ fn compressions_that_only_libtiff_knows_are_refused() {
         refusal(&bytes),
         "unsupported TIFF image: compression 6 (JPEG of the old kind); convert it, for example to Deflate"
     );
+}
+
+#[test]
+fn formats_of_few_users_are_decoded_by_their_content() {
+    let read = |path: &str| std::fs::read(common::repository("tests/cases/images").join(path)).unwrap();
+    // The same picture as a PNG; an icon is a smaller one.
+    let probe = decoded(90, 60, &read("probe.png")).unwrap();
+    for name in ["cgbi.png", "dib.bmp", "ppm.jpg", "qoi.jpg"] {
+        assert_eq!(decoded(90, 60, &read(name)).unwrap(), probe, "{name}");
+    }
+    // hashlib.sha256(Image.open(...).convert("RGB").tobytes())
+    assert_eq!(
+        sha256(&decoded(48, 32, &read("ico.jpg")).unwrap()),
+        "ab318f1dcc93c82e17bc9ae2a1fb317a8ad2c3d208ed704da54cdd7067a380bd"
+    );
+}
+
+#[test]
+fn a_small_file_of_a_huge_image_takes_no_memory() {
+    let huge = [12_000_u32.to_be_bytes(), 12_000_u32.to_be_bytes()].concat();
+    let qoi = [&b"qoif"[..], &huge, &[3, 0, 0xFD, 0xFD]].concat();
+    assert_eq!(refusal(&qoi), "broken QOI image: the file is truncated");
+    for kind in 1..=6 {
+        let pnm = format!("P{kind}\n12000 12000\n255\n0 0 0");
+        assert_eq!(
+            refusal(pnm.as_bytes()),
+            "broken PNM image: the file is truncated",
+            "P{kind}"
+        );
+    }
+}
+
+#[test]
+fn limits_hold_for_the_formats_of_few_users() {
+    let limits = ImageLimits {
+        max_dimension: 89,
+        ..ImageLimits::default()
+    };
+    for name in ["dib.bmp", "ppm.jpg", "qoi.jpg"] {
+        let bytes = std::fs::read(common::repository("tests/cases/images").join(name)).unwrap();
+        let error = samples(
+            r#""do_resize": false, "do_center_crop": true, "crop_size": 4"#,
+            limits,
+            &bytes,
+        )
+        .unwrap_err();
+        let (what, actual, limit) = (Measure::Width, 90, 89);
+        assert_eq!(error, ImageError::Limit { what, actual, limit }, "{name}");
+    }
 }

@@ -100,11 +100,12 @@ impl Random {
     }
 }
 
-/// The odd images, sorted by name, and some with faxes and metadata.
+/// The odd images and the cases from the field, sorted by name, and some with faxes and metadata.
 fn seeds() -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/images");
-    let mut paths: Vec<_> = fs::read_dir(folder)
-        .unwrap()
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests");
+    let mut paths: Vec<_> = ["golden/images", "cases/images"]
+        .iter()
+        .flat_map(|folder| fs::read_dir(tests.join(folder)).unwrap())
         .map(|entry| entry.unwrap().path())
         .collect();
     paths.sort();

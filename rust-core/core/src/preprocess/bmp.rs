@@ -15,10 +15,24 @@ const FORMAT: &str = "BMP";
 const FILE_HEADER: usize = 14;
 /// The size of the oldest header (OS/2 1.x), whose numbers are narrower.
 const CORE_HEADER: usize = 12;
+const HEADER_SIZES: [usize; 7] = [CORE_HEADER, 40, 52, 56, 64, 108, 124];
 const RAW: u32 = 0;
 const RLE8: u32 = 1;
 const RLE4: u32 = 2;
 const BITFIELDS: u32 = 3;
+
+/// Whether these are the first bytes of a BMP without its file header, a DIB: the size of the header that follows.
+pub(super) fn accepts_dib(bytes: &[u8]) -> bool {
+    number(bytes, 0).is_ok_and(|size| HEADER_SIZES.contains(&(size as usize)))
+}
+
+/// What the height of a header counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rows {
+    Image,
+    /// The image's rows, and as many of a mask behind them.
+    AboveMask,
+}
 
 /// Decodes into `image`; `raw` is a buffer for palette indices.
 pub(super) fn decode(
@@ -27,10 +41,40 @@ pub(super) fn decode(
     raw: &mut Vec<u8>,
     image: &mut RgbImage,
 ) -> Result<(), ImageError> {
-    let header = Header::read(bytes)?;
+    let header = Header::read(bytes, FILE_HEADER, number(bytes, 10)?)?;
+    decode_pixels(bytes, &header, limits, raw, image)
+}
+
+/// Decodes a DIB that begins at `start`. Returns where its pixels begin.
+pub(super) fn decode_dib(
+    bytes: &[u8],
+    start: usize,
+    rows: Rows,
+    limits: ImageLimits,
+    raw: &mut Vec<u8>,
+    image: &mut RgbImage,
+) -> Result<usize, ImageError> {
+    let mut header = Header::read(bytes, start, 0)?;
+    if rows == Rows::AboveMask {
+        header.height /= 2;
+        if header.height == 0 {
+            return Err(broken("it has no pixels".to_owned()));
+        }
+    }
+    decode_pixels(bytes, &header, limits, raw, image)?;
+    Ok(header.offset)
+}
+
+fn decode_pixels(
+    bytes: &[u8],
+    header: &Header,
+    limits: ImageLimits,
+    raw: &mut Vec<u8>,
+    image: &mut RgbImage,
+) -> Result<(), ImageError> {
     check_size(u64::from(header.width), u64::from(header.height), limits)?;
     let (width, height) = (header.width as usize, header.height as usize);
-    let pixels = Pixels::of(bytes, &header)?;
+    let pixels = Pixels::of(bytes, header)?;
     let data = bytes.get(header.offset..).unwrap_or_default();
     // Before memory is taken: no coding of Pillow's makes pixels out of a file that ends here.
     if data.is_empty() {
@@ -86,6 +130,8 @@ pub(super) fn decode(
 }
 
 struct Header {
+    /// Where it begins.
+    start: usize,
     /// The size of the part after the file header.
     size: usize,
     width: u32,
@@ -102,30 +148,31 @@ struct Header {
 }
 
 impl Header {
-    fn read(bytes: &[u8]) -> Result<Self, ImageError> {
-        let mut offset = number(bytes, 10)?;
-        let size = number(bytes, FILE_HEADER)? as usize;
-        if ![CORE_HEADER, 40, 52, 56, 64, 108, 124].contains(&size) {
+    /// Reads the header at `start`; `offset` is where the pixels begin, or 0.
+    fn read(bytes: &[u8], start: usize, mut offset: u32) -> Result<Self, ImageError> {
+        let size = number(bytes, start)? as usize;
+        if !HEADER_SIZES.contains(&size) {
             return Err(unsupported(format!("a header of {size} bytes")));
         }
-        if bytes.len() < FILE_HEADER + size {
+        if bytes.len() < start + size {
             return Err(truncated());
         }
-        let short = |at: usize| u32::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
+        let fields = &bytes[start..start + size];
+        let short = |at: usize| u32::from(u16::from_le_bytes([fields[at], fields[at + 1]]));
         let (width, height, top_down, bits, compression, mut colors);
         if size == CORE_HEADER {
-            (width, height, top_down) = (short(18), short(20), false);
-            (bits, compression, colors) = (short(24), RAW, 0);
+            (width, height, top_down) = (short(4), short(6), false);
+            (bits, compression, colors) = (short(10), RAW, 0);
         } else {
-            width = number(bytes, 18)?;
+            width = number(fields, 4)?;
             // A height below zero means that the rows are stored from top to bottom.
-            top_down = bytes[25] == 0xFF;
+            top_down = fields[11] == 0xFF;
             height = if top_down {
-                number(bytes, 22)?.wrapping_neg()
+                number(fields, 8)?.wrapping_neg()
             } else {
-                number(bytes, 22)?
+                number(fields, 8)?
             };
-            (bits, compression, colors) = (short(28), number(bytes, 30)?, number(bytes, 46)?);
+            (bits, compression, colors) = (short(14), number(fields, 16)?, number(fields, 32)?);
         }
         if ![1, 4, 8, 16, 24, 32].contains(&bits) {
             return Err(unsupported(format!("{bits} bits a pixel")));
@@ -150,9 +197,10 @@ impl Header {
         let palette = if bits <= 8 { (entry * colors) as usize } else { 0 };
         if offset == 0 {
             // 0 stands for right after the headers and the palette.
-            offset = (FILE_HEADER + size + masks + palette).min(bytes.len()) as u32;
+            offset = (start + size + masks + palette).min(bytes.len()) as u32;
         }
         Ok(Self {
+            start,
             size,
             width,
             height,
@@ -197,7 +245,7 @@ impl Pixels {
             (24, RAW) => order(3, [2, 1, 0]),
             (32, RAW) => order(4, [2, 1, 0]),
             (bits @ (16 | 24 | 32), BITFIELDS) => {
-                let at = FILE_HEADER + 40;
+                let at = header.start + 40;
                 let masks = [number(bytes, at)?, number(bytes, at + 4)?, number(bytes, at + 8)?];
                 // Where headers are long enough to tell; in the shorter ones it is the palette or a pixel.
                 let alpha = if header.size >= 56 { number(bytes, at + 12)? } else { 0 };
@@ -222,7 +270,7 @@ impl Pixels {
     /// colours for 1 bit deep, even where the header says otherwise.
     fn indexed(bytes: &[u8], header: &Header) -> Result<Self, ImageError> {
         let Header { colors, entry, .. } = *header;
-        let start = FILE_HEADER + header.size;
+        let start = header.start + header.size;
         let end = (start + colors * entry).min(bytes.len());
         let stored = &bytes[start..end];
         let expected = |index: usize| if colors == 2 { index as u8 * 255 } else { index as u8 };

@@ -2,13 +2,19 @@
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
+#[cfg(feature = "ico")]
+use super::ico;
 use super::options::{DecodeOptions, ImageLimits};
 use super::orientation::{swaps_axes, turn};
+#[cfg(feature = "pnm")]
+use super::pnm;
+#[cfg(feature = "qoi")]
+use super::qoi;
 use super::{bmp, exif, foreign, gif, jpeg, png, tiff, webp};
 use crate::error::{ImageError, Measure};
 
 /// For the message about anything else.
-const SUPPORTED: &str = "JPEG, PNG, WebP, GIF, BMP, TIFF";
+const SUPPORTED: &str = "JPEG, PNG, WebP, GIF, BMP, TIFF, ICO, PNM, QOI";
 
 /// Pixels of red, green and blue, a byte each, row by row without padding.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -68,6 +74,13 @@ pub(super) enum Format {
     Gif,
     Bmp,
     Tiff,
+    Dib,
+    #[cfg(feature = "ico")]
+    Ico,
+    #[cfg(feature = "pnm")]
+    Pnm,
+    #[cfg(feature = "qoi")]
+    Qoi,
 }
 
 impl Format {
@@ -86,9 +99,30 @@ impl Format {
             Some(Self::Bmp)
         } else if tiff::MAGICS.iter().any(starts_with) {
             Some(Self::Tiff)
+        } else if bmp::accepts_dib(bytes) {
+            Some(Self::Dib)
         } else {
-            None
+            Self::of_optional(bytes)
         }
+    }
+
+    /// One of the formats that can be left out of a build.
+    fn of_optional(bytes: &[u8]) -> Option<Self> {
+        #[cfg(feature = "ico")]
+        if bytes.starts_with(ico::MAGIC) {
+            return Some(Self::Ico);
+        }
+        #[cfg(feature = "pnm")]
+        if pnm::accepts(bytes) {
+            return Some(Self::Pnm);
+        }
+        #[cfg(feature = "qoi")]
+        if bytes.starts_with(qoi::MAGIC) {
+            return Some(Self::Qoi);
+        }
+        // Without all of these features nothing looks at it.
+        let _ = bytes;
+        None
     }
 
     fn name(self) -> &'static str {
@@ -99,6 +133,13 @@ impl Format {
             Self::Gif => "GIF",
             Self::Bmp => "BMP",
             Self::Tiff => "TIFF",
+            Self::Dib => "DIB",
+            #[cfg(feature = "ico")]
+            Self::Ico => "ICO",
+            #[cfg(feature = "pnm")]
+            Self::Pnm => "PNM",
+            #[cfg(feature = "qoi")]
+            Self::Qoi => "QOI",
         }
     }
 }
@@ -153,6 +194,15 @@ pub(super) fn decode(
             Format::Gif => gif::decode(bytes, limits, raw, image)?,
             Format::Bmp => bmp::decode(bytes, limits, raw, image)?,
             Format::Tiff => orientation = tiff::decode(bytes, limits, raw, image)?,
+            Format::Dib => {
+                bmp::decode_dib(bytes, 0, bmp::Rows::Image, limits, raw, image)?;
+            }
+            #[cfg(feature = "ico")]
+            Format::Ico => ico::decode(bytes, limits, raw, image)?,
+            #[cfg(feature = "pnm")]
+            Format::Pnm => pnm::decode(bytes, limits, raw, image)?,
+            #[cfg(feature = "qoi")]
+            Format::Qoi => qoi::decode(bytes, limits, image)?,
         }
         turn(image, orientation, limits, raw)?;
         Ok(full.unwrap_or((image.width, image.height)))

@@ -24,8 +24,8 @@ pub(super) fn orientation(format: Format, bytes: &[u8]) -> u8 {
         Format::Jpeg => of_jpeg(bytes),
         Format::Png => png_text::metadata(bytes),
         Format::WebP => webp::metadata(bytes),
-        // Pillow looks at no metadata of these.
-        Format::Gif | Format::Bmp | Format::Tiff => Metadata::default(),
+        // Pillow looks at no metadata of the others.
+        _ => Metadata::default(),
     };
     metadata.orientation()
 }

@@ -19,6 +19,8 @@ mod foreign;
 mod geometry;
 mod gif;
 mod gif_lzw;
+#[cfg(feature = "ico")]
+mod ico;
 mod jpeg;
 mod normalize;
 mod options;
@@ -27,6 +29,10 @@ mod png;
 mod png_rgb;
 mod png_rows;
 mod png_text;
+#[cfg(feature = "pnm")]
+mod pnm;
+#[cfg(feature = "qoi")]
+mod qoi;
 mod resize;
 #[cfg(target_arch = "x86_64")]
 mod strip_avx2;

@@ -113,12 +113,12 @@ fn open(bytes: &[u8]) -> Result<Reader<Cursor<&[u8]>>, ImageError> {
     decoder.read_info().map_err(|error| failed(&error))
 }
 
-/// The size that IHDR tells, which must come first.
+/// The size that IHDR tells, which must come before the pixels. Apple's tools put a chunk of theirs (`CgBI`) before it.
 fn size(bytes: &[u8]) -> Result<(u32, u32), ImageError> {
-    let header = chunks(bytes).next().ok_or_else(truncated)?;
-    if header.name != *b"IHDR" {
-        return Err(broken("the first chunk is not IHDR".to_owned()));
-    }
+    let header = chunks(bytes)
+        .take_while(|chunk| chunk.name != *b"IDAT")
+        .find(|chunk| chunk.name == *b"IHDR")
+        .ok_or_else(|| broken("no IHDR chunk comes before its pixels".to_owned()))?;
     let [w0, w1, w2, w3, h0, h1, h2, h3, ..] = *header.content else {
         return Err(truncated());
     };
