@@ -1,6 +1,7 @@
 package io.sparkclassify.conf
 
 import java.util.Locale
+import java.util.concurrent.TimeUnit
 
 import io.sparkclassify.natives.NativeOptions
 import org.apache.spark.network.util.ByteUnit
@@ -19,6 +20,9 @@ object ClassifyConf {
 
   /** With one image more than this, a batch still fits the buffer. */
   private val LargestBatchBytes = 512L << 20
+
+  /** Less leaves no room for a photograph beside the images that tasks read ahead. */
+  private val LeastReadMemory = 1L << 20
 
   private val ExactDecode = "exact"
 
@@ -202,7 +206,8 @@ object ClassifyConf {
     .buildConf("spark.classify.read.maxBytes")
     .doc(
       "How many bytes of images a task holds at most, both ahead of a batch and in one, in direct memory. An image for each " +
-        "reading thread may come on top. Large images make smaller batches."
+        "reading thread may come on top. Large images make smaller batches. All tasks of an executor together stay within " +
+        "`spark.classify.read.memory`."
     )
     .version("0.1.0")
     .bytesConf(ByteUnit.BYTE)
@@ -211,6 +216,31 @@ object ClassifyConf {
       s"It must be from 1 byte to $LargestBatchBytes bytes."
     )
     .createWithDefault(32L << 20)
+
+  val ReadTimeout = SQLConf
+    .buildConf("spark.classify.read.timeout")
+    .doc(
+      "A file whose reading takes longer than this is that row's error. Its thread is given up: it ends when its file system " +
+        "answers. A task that is killed waits for no file. The time begins when a thread opens the file; waiting for memory " +
+        "does not count."
+    )
+    .version("0.1.0")
+    .timeConf(TimeUnit.MILLISECONDS)
+    .checkValue(millis => millis > 0, "It must be 1 ms or more.")
+    .createWithDefaultString("10min")
+
+  val ReadMemory = SQLConf
+    .buildStaticConf("spark.classify.read.memory")
+    .doc(
+      "How many bytes of direct memory the images of all tasks of an executor take together, read ahead and in batches. " +
+        "Tasks wait for each other beyond that. Without it, half of the direct memory that the JVM grants " +
+        "(-XX:MaxDirectMemorySize, else as much as the heap), and no more than a third of what the container has beside the " +
+        "heap. A file that takes more than three quarters of it is its row's error."
+    )
+    .version("0.1.0")
+    .bytesConf(ByteUnit.BYTE)
+    .checkValue(bytes => bytes >= LeastReadMemory, s"It must be $LeastReadMemory bytes or more.")
+    .createOptional
 
   val NativeDirectory = SQLConf
     .buildStaticConf(NativeOptions.DIRECTORY_KEY)
@@ -277,7 +307,16 @@ object ClassifyConf {
     val subjects = Seq(
       "The model" -> Seq(Model, Backend, PrecisionName, MaxLoadedModels),
       "Models by name" -> Seq(AllowPaths),
-      "Images" -> Seq(ImageMaxBytes, ImageMaxPixels, ImageExifTranspose, Decode, ReadThreads, ReadMaxBytes),
+      "Images" -> Seq(
+        ImageMaxBytes,
+        ImageMaxPixels,
+        ImageExifTranspose,
+        Decode,
+        ReadThreads,
+        ReadMaxBytes,
+        ReadMemory,
+        ReadTimeout
+      ),
       "Batches" -> Seq(BatchSize),
       "GPUs" -> Seq(Device, GpuBatchSize, GpuMaxBytes, GpuTf32),
       "Native libraries" -> Seq(NativeDirectory, TorchHome, OnnxRuntimeLibrary, OnnxRuntimeHome)
@@ -286,8 +325,9 @@ object ClassifyConf {
     subjects.map { case (subject, entries) =>
       subject -> (families.get(subject).toSeq ++ entries.map { entry =>
         val default = entry.defaultValue.map {
-          case bytes: Long if bytes % (1 << 20) == 0 => s"${bytes >> 20}m"
-          case other                                 => other.toString
+          case _ if entry.defaultValueString.endsWith("min") => entry.defaultValueString
+          case bytes: Long if bytes % (1 << 20) == 0         => s"${bytes >> 20}m"
+          case other                                         => other.toString
         }
         Key(entry.key, default, SQLConf.isStaticConfigKey(entry.key), entry.doc, entry.version)
       })

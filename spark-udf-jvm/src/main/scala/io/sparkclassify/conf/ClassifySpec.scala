@@ -74,8 +74,10 @@ object DecodeSpec {
  *   the URI that relative paths belong to: the driver's working directory in the default file system
  * @param maxBytes
  *   `spark.classify.image.maxBytes`
+ * @param timeoutMillis
+ *   `spark.classify.read.timeout`
  */
-final case class ImageSpec(directory: String, maxBytes: Long)
+final case class ImageSpec(directory: String, maxBytes: Long, timeoutMillis: Long)
 
 /**
  * How the operator forms batches.
@@ -143,7 +145,11 @@ object ClassifySpec {
         DeviceSpec.ofSession(conf)
       ),
       conf.getConf(ClassifyConf.MaxLoadedModels),
-      ImageSpec(workingDirectory.toString, conf.getConf(ClassifyConf.ImageMaxBytes)),
+      ImageSpec(
+        workingDirectory.toString,
+        conf.getConf(ClassifyConf.ImageMaxBytes),
+        conf.getConf(ClassifyConf.ReadTimeout)
+      ),
       NativeSpec.ofSession(conf),
       hadoop
     )

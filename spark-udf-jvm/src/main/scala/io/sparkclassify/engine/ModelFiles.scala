@@ -1,9 +1,9 @@
 package io.sparkclassify.engine
 
-import java.io.{FileNotFoundException, IOException}
+import java.io.FileNotFoundException
 import java.nio.file.{Files, Path => LocalPath, Paths}
 
-import io.sparkclassify.ClassifyErrors
+import io.sparkclassify.{ClassifyErrors, ClassifyException, InputFault}
 import io.sparkclassify.conf.ModelSpec
 import org.apache.commons.io.FileUtils
 import org.apache.hadoop.conf.Configuration
@@ -50,8 +50,8 @@ private[sparkclassify] object ModelFiles {
       try {
         try fetch(directory, copy, configuration)
         catch {
-          case e @ (_: IOException | _: UnsupportedOperationException) =>
-            throw ClassifyErrors.badModel(uri, s"it cannot be copied: ${Option(e.getMessage).getOrElse(e)}", e)
+          case e: ClassifyException   => throw e
+          case e @ InputFault(reason) => throw ClassifyErrors.badModel(uri, s"it cannot be copied: $reason", e)
         }
         load(copy)
       } finally FileUtils.deleteQuietly(copy.toFile)
