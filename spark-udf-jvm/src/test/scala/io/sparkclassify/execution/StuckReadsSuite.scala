@@ -39,7 +39,9 @@ class StuckReadsSuite extends SharedSession with Eventually {
       val paths = strange ++ Seq("/proc/kmsg", s"$folder/good.png")
       def values = paths.zipWithIndex.map { case (path, id) => s"($id, '$path')" }.mkString(", ")
       def errors(call: String) =
-        sql(s"SELECT id, $call.error FROM VALUES $values AS t(id, path) ORDER BY id").collect().map(_.getString(1)).toSeq
+        sql(s"SELECT id, $call.error FROM VALUES $values AS t(id, path) ORDER BY id").collect().map(
+          _.getString(1)
+        ).toSeq
       // In the operator, and row by row.
       Seq(classify("path"), s"transform(array(path), p -> ${classify("p")})[0]").foreach { call =>
         val found = errors(call)
@@ -74,7 +76,9 @@ class StuckReadsSuite extends SharedSession with Eventually {
         val taken = DirectBuffers.lent
         assert(if (kind == "read") taken == BlockingFileSystem.blocked else taken == 0)
         // Others go on, and get no buffer of theirs.
-        assert(sql(s"SELECT ${classify("path", "classify")}.class_id FROM VALUES ('$folder/good.png') t(path)").head().getInt(0) == 1)
+        assert(sql(
+          s"SELECT ${classify("path", "classify")}.class_id FROM VALUES ('$folder/good.png') t(path)"
+        ).head().getInt(0) == 1)
         assert(DirectBuffers.lent == taken)
       }
     }
@@ -102,7 +106,9 @@ class StuckReadsSuite extends SharedSession with Eventually {
     withImages("open.png", "good.png") { folder =>
       withConf(ClassifyConf.ReadTimeout.key -> "1ms", ClassifyConf.ReadThreads.key -> "64") {
         val count = ReadThreads.MaxGivenUp + 100
-        val stuck = sql(s"SELECT ${classify(s"'blocking:$folder/open.png' || IF(id < 0, '', '')")}.error FROM range(0, $count, 1, 1)")
+        val stuck = sql(
+          s"SELECT ${classify(s"'blocking:$folder/open.png' || IF(id < 0, '', '')")}.error FROM range(0, $count, 1, 1)"
+        )
         val errors = stuck.collect().map(_.getString(0))
         assert(errors.length == count && errors.forall(_.contains(ClassifyConf.ReadTimeout.key)))
         assert(errors.exists(_.contains("there was no thread")))
@@ -110,7 +116,9 @@ class StuckReadsSuite extends SharedSession with Eventually {
         BlockingFileSystem.answer()
         eventually(assert(ReadThreads.stuck == 0))
       }
-      assert(sql(s"SELECT ${classify("path", "classify")}.class_id FROM VALUES ('$folder/good.png') t(path)").head().getInt(0) == 1)
+      assert(sql(
+        s"SELECT ${classify("path", "classify")}.class_id FROM VALUES ('$folder/good.png') t(path)"
+      ).head().getInt(0) == 1)
     }
   }
 }
