@@ -101,24 +101,4 @@ class StuckReadsSuite extends SharedSession with Eventually {
       }
     }
   }
-
-  test("no more threads than the cap wait for file systems, and what finds none is its row's error") {
-    withImages("open.png", "good.png") { folder =>
-      withConf(ClassifyConf.ReadTimeout.key -> "1ms", ClassifyConf.ReadThreads.key -> "64") {
-        val count = ReadThreads.MaxGivenUp + 100
-        val stuck = sql(
-          s"SELECT ${classify(s"'blocking:$folder/open.png' || IF(id < 0, '', '')")}.error FROM range(0, $count, 1, 1)"
-        )
-        val errors = stuck.collect().map(_.getString(0))
-        assert(errors.length == count && errors.forall(_.contains(ClassifyConf.ReadTimeout.key)))
-        assert(errors.exists(_.contains("there was no thread")))
-        assert(ReadThreads.stuck >= ReadThreads.MaxGivenUp && ReadThreads.stuck < ReadThreads.MaxGivenUp + 64 + 1)
-        BlockingFileSystem.answer()
-        eventually(assert(ReadThreads.stuck == 0))
-      }
-      assert(sql(
-        s"SELECT ${classify("path", "classify")}.class_id FROM VALUES ('$folder/good.png') t(path)"
-      ).head().getInt(0) == 1)
-    }
-  }
 }
