@@ -108,7 +108,15 @@ private[sparkclassify] object ClassifyErrors {
    * @param name
    *   the path, or what else the user knows the image by
    */
-  def badImage(name: String, reason: String): String = Printable.escape(s"cannot classify $name: $reason")
+  def badImage(name: String, reason: String): String =
+    s"cannot classify ${Escaped(name)}: ${Printable.escape(reason)}"
+
+  /** The JVM grants less direct memory than a batch needs. */
+  def noDirectMemory(bytes: Long): ClassifyException = new ClassifyException(
+    "CLASSIFY_BAD_CONFIGURATION",
+    s"the JVM grants no $bytes bytes of direct memory: raise -XX:MaxDirectMemorySize, or lower " +
+      s"${ClassifyConf.ReadMemory.key}, to leave more to others"
+  )
 
   /** The failure of a query by a bad image. */
   def failedImage(condition: String, reason: String): ClassifyException =

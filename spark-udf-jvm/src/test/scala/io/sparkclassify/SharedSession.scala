@@ -60,6 +60,7 @@ object SharedSession {
     .config("spark.ui.enabled", "false")
     .config("spark.hadoop.fs.counted.impl", classOf[CountedFileSystem].getName)
     .config("spark.hadoop.fs.slow.impl", classOf[SlowFileSystem].getName)
+    .config("spark.hadoop.fs.blocking.impl", classOf[BlockingFileSystem].getName)
     .config(ClassifyConf.Model.key, TestData.model.toString)
     .config(ClassifyConf.AllowPaths.key, "true")
     // Suites have file systems of their own.

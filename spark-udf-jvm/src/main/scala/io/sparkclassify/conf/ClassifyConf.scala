@@ -1,6 +1,7 @@
 package io.sparkclassify.conf
 
 import java.util.Locale
+import java.util.concurrent.TimeUnit
 
 import io.sparkclassify.natives.NativeOptions
 import org.apache.spark.network.util.ByteUnit
@@ -41,6 +42,9 @@ object ClassifyConf {
     "dbfs"
   ) ++
     Seq("s3", "s3a", "s3n", "gs", "abfs", "abfss", "wasb", "wasbs", "adl", "oss", "cosn", "obs", "tos", "oci", "lakefs")
+
+  /** Less leaves no room for a photograph beside the images that tasks read ahead. */
+  private val LeastReadMemory = 1L << 20
 
   private val ExactDecode = "exact"
 
@@ -277,7 +281,8 @@ object ClassifyConf {
     .buildConf("spark.classify.read.maxBytes")
     .doc(
       "How many bytes of images a task holds at most, both ahead of a batch and in one, in direct memory. An image for each " +
-        "reading thread may come on top. Large images make smaller batches."
+        "reading thread may come on top. Large images make smaller batches. All tasks of an executor together stay within " +
+        "`spark.classify.read.memory`."
     )
     .version("0.1.0")
     .bytesConf(ByteUnit.BYTE)
@@ -286,6 +291,33 @@ object ClassifyConf {
       s"It must be from 1 byte to $LargestBatchBytes bytes."
     )
     .createWithDefault(32L << 20)
+
+  val ReadTimeout = SQLConf
+    .buildConf("spark.classify.read.timeout")
+    .doc(
+      "A file whose reading takes longer than this is that row's error. Its thread is given up: it ends when its file system " +
+        "answers. A task that is killed waits for no file. The time begins when a thread opens the file; waiting for memory " +
+        "does not count."
+    )
+    .version("0.1.0")
+    .timeConf(TimeUnit.MILLISECONDS)
+    .checkValue(millis => millis > 0, "It must be 1 ms or more.")
+    .createWithDefaultString("10min")
+
+  val ReadMemory = new StaticEntry(
+    SQLConf
+      .buildStaticConf("spark.classify.read.memory")
+      .doc(
+        "How many bytes of direct memory the images of all tasks of an executor take together, read ahead and in batches. " +
+          "Tasks wait for each other beyond that. Without it, half of the direct memory that the JVM grants " +
+          "(-XX:MaxDirectMemorySize, else as much as the heap), and no more than a third of what the container has beside the " +
+          "heap. A file that takes more than three quarters of it is its row's error."
+      )
+      .version("0.1.0")
+      .bytesConf(ByteUnit.BYTE)
+      .checkValue(bytes => bytes >= LeastReadMemory, s"It must be $LeastReadMemory bytes or more.")
+      .createOptional
+  )
 
   val NativeDirectory = new StaticEntry(
     SQLConf
@@ -380,6 +412,8 @@ object ClassifyConf {
         Decode,
         ReadThreads,
         ReadMaxBytes,
+        ReadMemory.entry,
+        ReadTimeout,
         ReadSchemes.entry
       ),
       "Batches" -> Seq(BatchSize),
@@ -396,9 +430,10 @@ object ClassifyConf {
     subjects.map { case (subject, entries) =>
       subject -> (families.get(subject).toSeq ++ entries.map { entry =>
         val default = entry.defaultValue.map {
-          case bytes: Long if bytes % (1 << 20) == 0 => s"${bytes >> 20}m"
-          case several: Seq[_]                       => several.mkString(",")
-          case other                                 => other.toString
+          case _ if entry.defaultValueString.endsWith("min") => entry.defaultValueString
+          case bytes: Long if bytes % (1 << 20) == 0         => s"${bytes >> 20}m"
+          case several: Seq[_]                               => several.mkString(",")
+          case other                                         => other.toString
         }
         Key(entry.key, default, SQLConf.isStaticConfigKey(entry.key), entry.doc, entry.version)
       })

@@ -82,10 +82,12 @@ object DecodeSpec {
  *   the URI that relative paths belong to: the driver's working directory in the default file system
  * @param maxBytes
  *   `spark.classify.image.maxBytes`
+ * @param timeoutMillis
+ *   `spark.classify.read.timeout`
  * @param schemes
  *   `spark.classify.read.schemes`, which count for models too
  */
-final case class ImageSpec(directory: String, maxBytes: Long, schemes: Schemes)
+final case class ImageSpec(directory: String, maxBytes: Long, timeoutMillis: Long, schemes: Schemes)
 
 /**
  * How the operator forms batches.
@@ -152,6 +154,7 @@ object ClassifySpec {
       ImageSpec(
         workingDirectory(hadoop).toString,
         ApplicationConf.limit(ClassifyConf.ImageMaxBytes.key, conf)(_.getConf(ClassifyConf.ImageMaxBytes)),
+        conf.getConf(ClassifyConf.ReadTimeout),
         Schemes.ofApplication()
       ),
       NativeSpec.ofApplication(),

@@ -3,9 +3,7 @@ package io.sparkclassify.engine
 import java.io.FileNotFoundException
 import java.nio.file.{Files, Path => LocalPath, Paths}
 
-import scala.util.control.NonFatal
-
-import io.sparkclassify.{ClassifyErrors, ClassifyException, Printable}
+import io.sparkclassify.{ClassifyErrors, ClassifyException, InputFault, Printable}
 import io.sparkclassify.conf.{ModelSpec, Schemes}
 import io.sparkclassify.natives.{FileNames, Scratch}
 import org.apache.commons.io.FileUtils
@@ -63,9 +61,8 @@ private[sparkclassify] object ModelFiles {
   private def guarded[T](uri: String, problem: String)(action: => T): T =
     try action
     catch {
-      case e: ClassifyException => throw e
-      case e @ (NonFatal(_) | _: LinkageError) =>
-        throw ClassifyErrors.badModel(uri, s"$problem: ${Option(e.getMessage).getOrElse(e)}", e)
+      case e: ClassifyException   => throw e
+      case e @ InputFault(reason) => throw ClassifyErrors.badModel(uri, s"$problem: $reason", e)
     }
 
   private def local(uri: String, directory: Path, schemes: Schemes): LocalPath = {

@@ -38,7 +38,7 @@ final class ClassifyIterator(
   private val images = {
     val spec = inferences.head.spec
     val reader = new ImageReader(spec.images, spec.hadoop.configuration)
-    new ReadAhead(reader, batches.readThreads, batches.maxBytes, context)
+    new ReadAhead(reader, batches.readThreads, batches.maxBytes, Some(context))
   }
 
   private val models = inferences.zipWithIndex.groupBy(_._1.spec.model).values.toSeq.map { calls =>
@@ -85,12 +85,18 @@ final class ClassifyIterator(
     val start = System.nanoTime()
     val batch = new ArrayBuffer[BatchRow](batches.size)
     var bytes = 0L
-    while (!waiting.isEmpty && batch.size < batches.size && bytes < batches.maxBytes) {
+    var scarce = false
+    while (!scarce && !waiting.isEmpty && batch.size < batches.size && bytes < batches.maxBytes) {
       TaskKill.check(context)
-      val next = waiting.poll()
-      val row = new BatchRow(next.row, next.image.map(_.take()), inferences.length)
-      bytes += row.image.map(_.length.toLong).getOrElse(0L)
-      batch += row
+      val next = waiting.peek()
+      // A batch that waited for memory would keep its own from those who wait, too.
+      val image = next.image.map(image => if (batch.isEmpty) Some(image.take()) else image.takeBesideOthers())
+      scarce = image.contains(None)
+      if (!scarce) {
+        val row = new BatchRow(waiting.poll().row, image.flatten, inferences.length)
+        bytes += row.image.map(_.length.toLong).getOrElse(0L)
+        batch += row
+      }
     }
     metrics.waitTime += System.nanoTime() - start
     batch

@@ -1,13 +1,15 @@
 package io.sparkclassify.execution
 
-import java.io.{EOFException, File, FileInputStream, FileNotFoundException, IOException}
+import java.io.{EOFException, File, FileNotFoundException}
 import java.nio.ByteBuffer
+import java.nio.channels.FileChannel
+import java.nio.file.{AccessDeniedException, Files, NoSuchFileException}
+import java.nio.file.attribute.BasicFileAttributes
 
-import io.sparkclassify.ClassifyErrors
+import io.sparkclassify.{ClassifyErrors, InputFault}
 import io.sparkclassify.conf.{ClassifyConf, ImageSpec}
 import io.sparkclassify.engine.DirectBuffers
 import io.sparkclassify.expressions.ImageSource
-import io.sparkclassify.natives.FileNames
 import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs.{FSDataInputStream, FileStatus, FileSystem, LocalFileSystem, Path, RawLocalFileSystem}
 import org.apache.hadoop.util.functional.FutureIO
@@ -59,99 +61,163 @@ final class ImageBytes(val name: String, buffer: ByteBuffer) {
  */
 final class ImageReader(spec: ImageSpec, configuration: Configuration) {
 
-  private val directory = new Path(spec.directory)
+  private val paths = new ImagePath(new Path(spec.directory), configuration)
 
-  /** The bytes, read now where they are in a file. */
-  def read(source: ImageSource): Either[BadImage, ImageBytes] = source match {
-    case ImageSource.File(path)            => readFile(path)
-    case ImageSource.Invalid(name, reason) => Left(BadImage.undecodable(name, reason))
-    case ImageSource.Content(name, bytes)  => copy(name, bytes)
-  }
+  /** `spec.timeoutMillis`. Who waits for a read keeps to it. */
+  def timeoutMillis: Long = spec.timeoutMillis
 
-  private def readFile(path: String): Either[BadImage, ImageBytes] =
+  /**
+   * The bytes of a file. Opening and reading may last for ever, and may ignore interrupts.
+   *
+   * @param room
+   *   gives the memory for them
+   */
+  def read(file: ImageSource.File, room: ImageReader.Room): Either[BadImage, ImageBytes] =
     try {
-      val file = new Path(directory, path)
-      ImageReader.direct(spec.schemes.fileSystem(file, configuration), file) match {
-        case local: RawLocalFileSystem if local.getClass == classOf[RawLocalFileSystem] =>
-          readLocal(path, local.pathToFile(file))
-        case other => readRemote(path, other, file)
-      }
+      val places = paths.places(file.path)
+      places.iterator.map(read(file.path, _, room)).collectFirst { case Some(result) => result }.getOrElse(
+        Left(BadImage.unreadable(file.path, ImagePath.missing(file.path)))
+      )
     } catch {
-      case e: FileNotFoundException =>
-        val reason = FileNames.unnameable(path).orElse(s"the file does not exist (${e.getMessage})")
-        Left(BadImage.unreadable(path, reason))
-      case e @ (_: IOException | _: IllegalArgumentException | _: UnsupportedOperationException) =>
-        Left(BadImage.unreadable(path, Option(e.getMessage).getOrElse(e.toString)))
+      case InputFault(reason) => Left(BadImage.unreadable(file.path, reason))
     }
 
-  private def readRemote(path: String, fileSystem: FileSystem, file: Path): Either[BadImage, ImageBytes] = {
-    val status = fileSystem.getFileStatus(file)
-    if (status.isDirectory) ImageReader.directory(path)
-    else {
-      sized(path, status.getLen).flatMap { _ =>
-        val stream = ImageReader.open(fileSystem, file, status)
-        try content(path, stream, status.getLen)
-        finally stream.close()
-      }
-    }
-  }
-
-  /** Hadoop's way to a local file, with its status and buffers, takes longer than resizing the image. */
-  private def readLocal(path: String, file: File): Either[BadImage, ImageBytes] =
-    if (file.isDirectory) ImageReader.directory(path)
-    else {
-      val stream = new FileInputStream(file)
-      try {
-        val channel = stream.getChannel
-        filled(path, channel.size)(channel.read(_))
-      } finally stream.close()
-    }
-
-  /** @param length as the file system tells it; web servers may leave it open, and then it is negative */
-  private def content(path: String, stream: FSDataInputStream, length: Long): Either[BadImage, ImageBytes] =
-    if (length >= 0) {
-      val chunk = ImageReader.chunks.get
-      // Not at a position: streams that verify checksums open the file once more for that.
-      filled(path, length) { buffer =>
-        val count = stream.read(chunk, 0, math.min(chunk.length, buffer.remaining))
-        if (count > 0) buffer.put(chunk, 0, count)
-        count
-      }
-    } else copy(path, stream.readNBytes((spec.maxBytes + 1).toInt))
-
-  private def copy(name: String, bytes: Array[Byte]): Either[BadImage, ImageBytes] =
+  /** A direct buffer with the bytes, for which memory has been taken as [[fits]] says. */
+  def copy(name: String, bytes: Array[Byte]): Either[BadImage, ImageBytes] =
     filled(name, bytes.length) { buffer =>
       buffer.put(bytes)
       bytes.length
     }
 
-  /** @param read puts the next bytes into the buffer, and tells how many; a negative number when there are no more */
-  private def filled(name: String, length: Long)(read: ByteBuffer => Int): Either[BadImage, ImageBytes] =
-    sized(name, length).map { _ =>
-      val buffer = DirectBuffers.acquire(length.toInt)
-      try {
-        while (buffer.hasRemaining)
-          if (read(buffer) < 0) throw new EOFException(s"it ended after ${buffer.position()} of $length bytes")
-        new ImageBytes(name, buffer.flip())
-      } catch {
-        case e: Throwable =>
-          DirectBuffers.release(buffer)
-          throw e
-      }
-    }
-
-  private def sized(name: String, bytes: Long): Either[BadImage, Unit] =
-    if (bytes <= spec.maxBytes) Right(())
-    else {
+  /** How much memory an image of so many bytes takes, if it is not too large. */
+  def fits(name: String, length: Long): Either[BadImage, Long] = {
+    val memory = DirectBuffers.memory
+    if (length > spec.maxBytes) {
       // Not how many: a session sets the limit, and would learn the size of any file that executors can read.
-      val enough = java.lang.Long.highestOneBit(bytes - 1) * 2
+      val enough = java.lang.Long.highestOneBit(length - 1) * 2
       val way = if (enough <= ClassifyConf.LargestImageBytes) s"$enough would do" else "which cannot be set so high"
       val reason = s"it has more bytes than the limit of ${spec.maxBytes} (${ClassifyConf.ImageMaxBytes.key}; $way)"
       Left(BadImage.unreadable(name, reason))
+    } else {
+      val bytes = DirectBuffers.capacity(length.toInt).toLong
+      if (bytes <= memory.largest) Right(bytes)
+      else {
+        val reason = s"it has $length bytes, over the ${memory.largest} that one image may take of the ${memory.total} bytes " +
+          s"of direct memory that this executor has for images (${ClassifyConf.ReadMemory.key})"
+        Left(BadImage.unreadable(name, reason))
+      }
+    }
+  }
+
+  /** None when there is no such file. */
+  private def read(path: String, place: ImagePath.Place, room: ImageReader.Room): Option[Either[BadImage, ImageBytes]] =
+    try
+      Some(place match {
+        case ImagePath.Local(name) =>
+          val fileSystem = FileSystem.get(ImagePath.LocalRoot, configuration)
+          if (ImageReader.readsAsIs(fileSystem, name)) readLocal(path, name, room)
+          else readRemote(path, fileSystem, new Path("file", null, name), room)
+        case ImagePath.Located(file) => readRemote(path, spec.schemes.fileSystem(file, configuration), file, room)
+      })
+    catch { case _: FileNotFoundException | _: NoSuchFileException => None }
+
+  private def readRemote(
+      path: String,
+      fileSystem: FileSystem,
+      file: Path,
+      room: ImageReader.Room
+  ): Either[BadImage, ImageBytes] = {
+    val status = fileSystem.getFileStatus(file)
+    if (status.isDirectory) ImageReader.directory(path)
+    else {
+      fits(path, status.getLen).flatMap { _ =>
+        val stream = ImageReader.open(fileSystem, file, status)
+        try content(path, stream, status.getLen, room)
+        finally stream.close()
+      }
+    }
+  }
+
+  /**
+   * Hadoop's way to a local file, with its status and buffers, takes longer than resizing the image.
+   *
+   * Opening a FIFO, or a device, may last for ever, so it is looked at first. What is put into the place of a regular file
+   * in that moment can but cost a thread: the task does not wait for it, see [[ReadThreads]].
+   */
+  private def readLocal(path: String, name: String, room: ImageReader.Room): Either[BadImage, ImageBytes] = {
+    val file = ImagePath.localFile(name)
+    try {
+      val attributes = Files.readAttributes(file, classOf[BasicFileAttributes])
+      if (attributes.isDirectory) ImageReader.directory(path)
+      else if (!attributes.isRegularFile)
+        Left(BadImage.unreadable(path, "it is no regular file, but a FIFO, a socket or a device"))
+      else {
+        val channel = FileChannel.open(file)
+        try take(path, channel.size, room)(channel.read(_))
+        finally channel.close()
+      }
+    } catch {
+      case e: AccessDeniedException => Left(BadImage.unreadable(path, s"permission to read it is denied ($e)"))
+    }
+  }
+
+  /** @param length as the file system tells it; web servers may leave it open, and then it is negative */
+  private def content(
+      path: String,
+      stream: FSDataInputStream,
+      length: Long,
+      room: ImageReader.Room
+  ): Either[BadImage, ImageBytes] =
+    if (length >= 0) {
+      val chunk = ImageReader.chunks.get
+      // Not at a position: streams that verify checksums open the file once more for that.
+      take(path, length, room) { buffer =>
+        val count = stream.read(chunk, 0, math.min(chunk.length, buffer.remaining))
+        if (count > 0) buffer.put(chunk, 0, count)
+        count
+      }
+    } else {
+      val bytes = stream.readNBytes((spec.maxBytes + 1).toInt)
+      fits(path, bytes.length).flatMap { memory =>
+        room.take(memory)
+        copy(path, bytes)
+      }
+    }
+
+  private def take(name: String, length: Long, room: ImageReader.Room)(
+      read: ByteBuffer => Int
+  ): Either[BadImage, ImageBytes] =
+    fits(name, length).flatMap { bytes =>
+      room.take(bytes)
+      filled(name, length.toInt)(read)
+    }
+
+  /** @param read puts the next bytes into the buffer, and tells how many; a negative number when there are no more */
+  private def filled(name: String, length: Int)(read: ByteBuffer => Int): Either[BadImage, ImageBytes] =
+    DirectBuffers.acquireTaken(length) match {
+      case None => Left(BadImage.unreadable(name, ClassifyErrors.noDirectMemory(length).getReason))
+      case Some(buffer) =>
+        try {
+          while (buffer.hasRemaining)
+            if (read(buffer) < 0) throw new EOFException(s"it ended after ${buffer.position()} of $length bytes")
+          Right(new ImageBytes(name, buffer.flip()))
+        } catch {
+          case e: Throwable =>
+            DirectBuffers.release(buffer)
+            throw e
+        }
     }
 }
 
-private object ImageReader {
+object ImageReader {
+
+  /** Whom a read asks for memory before it takes it. */
+  trait Room {
+
+    /** Returns when there are so many bytes in [[DirectBuffers.memory]], and has taken them. */
+    def take(bytes: Long): Unit
+  }
+
   private val ChunkBytes = 64 << 10
 
   /** Streams read into arrays. One that is used again stays in a cache, and is no garbage. */
@@ -165,15 +231,14 @@ private object ImageReader {
     Left(BadImage.unreadable(path, "it is a directory"))
 
   /**
-   * The file system that reads a local file without the layer of checksums, where it has none: that is half of the work
-   * of reading an image.
+   * Whether nothing lies between this file system and the file. The layer of checksums is half of the work of reading an
+   * image; where the file has none, nothing is lost. Hadoop cannot name the checksums of a file with a colon in its name.
    */
-  private def direct(fileSystem: FileSystem, file: Path): FileSystem = fileSystem match {
-    case local: LocalFileSystem
-        if LocalFileSystems(local.getClass.getName) && !local.pathToFile(local.getChecksumFile(file)).exists() =>
-      local.getRaw
-    case other => other
-  }
+  private def readsAsIs(fileSystem: FileSystem, name: String): Boolean =
+    fileSystem.getClass == classOf[RawLocalFileSystem] || LocalFileSystems(fileSystem.getClass.getName) && {
+      val file = new File(name)
+      file.getName.contains(':') || !new File(file.getParentFile, s".${file.getName}.crc").exists()
+    }
 
   /** Opens a file that will be read from its beginning to its end. An object store need not ask for its status again. */
   private def open(fileSystem: FileSystem, file: Path, status: FileStatus): FSDataInputStream = {

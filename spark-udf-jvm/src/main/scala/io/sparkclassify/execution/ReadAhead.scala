@@ -1,39 +1,51 @@
 package io.sparkclassify.execution
 
 import java.util.{ArrayDeque, Collections, HashMap, IdentityHashMap}
-import java.util.concurrent.{ExecutionException, Future, FutureTask, TimeUnit, TimeoutException}
+import java.util.concurrent.TimeUnit
 import java.util.concurrent.atomic.LongAdder
 
+import io.sparkclassify.conf.ClassifyConf
+import io.sparkclassify.engine.DirectBuffers
 import io.sparkclassify.expressions.ImageSource
 import org.apache.spark.TaskContext
 
 /**
- * Reads images on threads of its own while its task classifies others, because object stores have latency. For one
- * task, which takes the images in the order in which it asked for them.
+ * Reads images on threads of its own while its task classifies others, because object stores have latency, and because
+ * nothing else ends a read that a file system never answers. For one task, which takes the images in the order in which it
+ * asked for them.
  *
  * Memory: up to `maxBytes` of images are held at once, and one more for each thread. A thread that would begin beyond
- * that waits, unless its image is the one that the task waits for.
+ * that waits, unless its image is the one that the task waits for. All tasks share [[DirectBuffers.memory]]; what a task
+ * cannot have at once it asks for in the order of its images.
  *
  * @param threads
  *   at most so many reads are under way at once
+ * @param context
+ *   of the task; None on the driver
  */
-final class ReadAhead(reader: ImageReader, threads: Int, maxBytes: Long, context: TaskContext) extends AutoCloseable {
+final class ReadAhead(reader: ImageReader, threads: Int, maxBytes: Long, context: Option[TaskContext])
+    extends AutoCloseable {
+  import ReadAhead._
 
   private type Result = Either[BadImage, ImageBytes]
 
+  private val memory = DirectBuffers.memory
   private val identity = ReadThreads.identity()
   private val fileBytes = new LongAdder
   private val fileNanos = new LongAdder
 
   // Guarded by this.
-  private val files = new ArrayDeque[FutureTask[Result]]
-  private val workers = new HashMap[Worker, Future[_]]
-  private var closed = false
+  private val files = new ArrayDeque[FileImage]
+  private val withoutMemory = new ArrayDeque[FileImage]
+  private val workers = new HashMap[Worker, ReadThreads.Work]
   private var held = 0L
   private var asked = 0L
   private var awaited = -1L
   private var freed = false
   private val unreleased = Collections.newSetFromMap(new IdentityHashMap[ImageBytes, java.lang.Boolean])
+
+  /** Set under the lock. */
+  @volatile private var closed = false
 
   /** Bytes read from files so far. */
   def bytesRead: Long = fileBytes.sum
@@ -47,23 +59,17 @@ final class ReadAhead(reader: ImageReader, threads: Int, maxBytes: Long, context
   /** Begins to get an image. */
   def ask(source: ImageSource): Image = source match {
     case file: ImageSource.File => synchronized {
-        val place = asked
+        val image = new FileImage(asked, file)
         asked += 1
-        val future = new FutureTask[Result](() => {
-          awaitRoom(place)
-          readFile(file)
-        })
-        files.add(future)
-        if (workers.size < threads && !closed) {
-          val worker = new Worker
-          workers.put(worker, identity.start(worker))
-        }
-        new FileImage(place, future)
+        files.add(image)
+        withoutMemory.add(image)
+        startWorker()
+        image
       }
-    case _ =>
-      val result = reader.read(source)
-      hold(result)
-      new Image(result)
+    case content: ImageSource.Content =>
+      synchronized(held += content.bytes.length)
+      new ContentImage(content)
+    case ImageSource.Invalid(name, reason) => new InvalidImage(Left(BadImage.undecodable(name, reason)))
   }
 
   /** Gives an image's memory back. */
@@ -71,101 +77,203 @@ final class ReadAhead(reader: ImageReader, threads: Int, maxBytes: Long, context
     if (unreleased.remove(image)) image.release()
   }
 
-  /** Stops reading. */
+  /** Stops reading, and waits for no thread. */
   override def close(): Unit = synchronized {
     closed = true
     files.clear()
-    workers.values.forEach(_.cancel(true))
+    workers.values.forEach(_.abandon())
     workers.clear()
+    notifyAll()
   }
 
-  /** Gives the memory of all images back, also of those that are still being read. */
+  /** Gives the memory of all images back; that of those that are still being read when their reads end. */
   def free(): Unit = synchronized {
     freed = true
     unreleased.forEach(_.release())
     unreleased.clear()
   }
 
+  /** Guarded by this. */
+  private def startWorker(): Unit = if (workers.size < threads && !closed && !files.isEmpty) {
+    val worker = new Worker
+    identity.start(worker).foreach(workers.put(worker, _))
+  }
+
   /** The next file for a worker, which ends when there is none. */
-  private def nextFile(worker: Worker): Option[Runnable] = synchronized {
-    val next = Option(files.poll())
+  private def nextFile(worker: Worker): Option[FileImage] = synchronized {
+    val next = if (workers.containsKey(worker)) Option(files.poll()) else None
     if (next.isEmpty) workers.remove(worker)
+    next.foreach(_.worker = worker)
     next
   }
 
   /** Reads files as long as there are any. */
   private final class Worker extends Runnable {
-    override def run(): Unit = Iterator.continually(nextFile(this)).takeWhile(_.isDefined).foreach(_.get.run())
+    override def run(): Unit =
+      Iterator.continually(nextFile(this)).takeWhile(_.isDefined).foreach(_.get.read())
   }
 
-  /** Reads begin in the order of their places, so the one that is awaited always gets here, and never waits. */
-  private def awaitRoom(place: Long): Unit = synchronized {
-    while (held >= maxBytes && place > awaited) wait()
-  }
-
-  private def readFile(file: ImageSource.File): Result = {
-    val start = System.nanoTime()
-    val result = reader.read(file)
-    fileNanos.add(System.nanoTime() - start)
-    result.foreach(image => fileBytes.add(image.length))
-    hold(result)
-    result
-  }
-
+  /** Guarded by this. */
   private def hold(result: Result): Unit = result.foreach { image =>
-    synchronized {
-      if (freed) image.release()
-      else {
-        held += image.length
-        unreleased.add(image)
-      }
+    if (freed) image.release()
+    else {
+      held += image.length
+      unreleased.add(image)
     }
   }
 
-  private def take(result: Result): Unit = synchronized {
-    held -= result.fold(_ => 0, _.length)
-    notifyAll()
-  }
+  private def checkTask(): Unit = context.foreach(TaskKill.check)
 
   /** An image that has been asked for. */
-  sealed class Image(result: => Result) {
+  sealed trait Image {
 
     /** Its bytes, once they are there; to be called once. They are to be released. */
-    def take(): Result = {
-      val taken = result
-      ReadAhead.this.take(taken)
-      taken
+    def take(): Result = taken(mustWait = true).get
+
+    /** The same for a task that holds others: None where that would be to wait for memory, which others may do, too. */
+    def takeBesideOthers(): Option[Result] = taken(mustWait = false)
+
+    private[ReadAhead] def taken(mustWait: Boolean): Option[Result]
+  }
+
+  private final class InvalidImage(result: Result) extends Image {
+    private[ReadAhead] override def taken(mustWait: Boolean): Option[Result] = Some(result)
+  }
+
+  /** Bytes that are on the heap until the task takes them. */
+  private final class ContentImage(source: ImageSource.Content) extends Image {
+    private[ReadAhead] override def taken(mustWait: Boolean): Option[Result] = {
+      val length = source.bytes.length
+      val result = reader.fits(source.name, length) match {
+        case Left(bad) => Some(Left(bad))
+        case Right(bytes) =>
+          val atOnce = memory.tryTake(bytes) || memory.tryTakeInTurn(bytes)
+          if (!atOnce && mustWait) memory.take(bytes)(checkTask())
+          Option.when(atOnce || mustWait)(reader.copy(source.name, source.bytes))
+      }
+      ReadAhead.this.synchronized {
+        if (result.isDefined) held -= length
+        result.foreach(_.foreach(image => if (freed) image.release() else unreleased.add(image)))
+      }
+      result
     }
   }
 
-  private final class FileImage(place: Long, future: Future[Result])
-      extends Image({
-        ReadAhead.this.synchronized {
-          awaited = place
-          ReadAhead.this.notifyAll()
+  private final class FileImage(place: Long, source: ImageSource.File) extends Image with ImageReader.Room {
+
+    // Guarded by ReadAhead.this.
+    private[ReadAhead] var worker: Worker = _
+    private var outcome: Option[Either[Throwable, Result]] = None
+    private var waitsForMemory = false
+    private var memoryTaken = false
+
+    /** When the read began, in System.nanoTime, moved by what it has waited for memory. */
+    private var begun: Option[Long] = None
+
+    /** Set under the lock. */
+    @volatile private var timedOut = false
+
+    /** Reads the file, on a worker's thread. */
+    private[ReadAhead] def read(): Unit = {
+      val read =
+        try {
+          ReadAhead.this.synchronized {
+            // Reads begin in the order of their places, so the one that is awaited always gets here, and never waits.
+            while (held >= maxBytes && place > awaited && !closed) ReadAhead.this.wait()
+            checkWanted()
+            begun = Some(System.nanoTime())
+          }
+          Right(reader.read(source, this))
+        } catch { case e: Throwable => Left(e) }
+      ReadAhead.this.synchronized {
+        if (timedOut) read.foreach(_.foreach(_.release()))
+        else {
+          begun.foreach(start => fileNanos.add(System.nanoTime() - start))
+          read.foreach(_.foreach(image => fileBytes.add(image.length)))
+          read.foreach(hold)
+          end(read)
         }
-        ReadAhead.get(future, context)
-      })
+      }
+    }
+
+    /** Memory for the file, on a worker's thread. */
+    override def take(bytes: Long): Unit = {
+      if (!memory.tryTake(bytes)) {
+        val start = System.nanoTime()
+        ReadAhead.this.synchronized {
+          waitsForMemory = true
+          ReadAhead.this.notifyAll()
+          while (withoutMemory.peek ne this) {
+            checkWanted()
+            ReadAhead.this.wait()
+          }
+        }
+        memory.take(bytes)(checkWanted())
+        ReadAhead.this.synchronized {
+          waitsForMemory = false
+          begun = begun.map(_ + System.nanoTime() - start)
+        }
+      }
+      ReadAhead.this.synchronized(hasMemory())
+    }
+
+    private[ReadAhead] override def taken(mustWait: Boolean): Option[Result] = ReadAhead.this.synchronized {
+      val start = System.nanoTime()
+      awaited = place
+      ReadAhead.this.notifyAll()
+      while (outcome.isEmpty && (mustWait || !waitsForMemory)) {
+        startWorker()
+        ReadAhead.this.wait(KillCheckMillis)
+        checkTask()
+        if (outcome.isEmpty) timeOut(start)
+      }
+      outcome.map { read =>
+        val result = read.fold(throw _, read => read)
+        held -= result.fold(_ => 0, _.length)
+        ReadAhead.this.notifyAll()
+        result
+      }
+    }
+
+    /** Gives the read up when it has taken too long. Guarded by ReadAhead.this. */
+    private def timeOut(awaitedSince: Long): Unit = {
+      // Without a thread or memory it is not the file that is slow, but these may be what stuck reads have.
+      val since = if (begun.isDefined && !waitsForMemory) begun else Option.when(ReadThreads.stuck > 0)(awaitedSince)
+      if (since.exists(System.nanoTime() - _ >= TimeUnit.MILLISECONDS.toNanos(reader.timeoutMillis))) {
+        timedOut = true
+        files.remove(this)
+        Option(workers.remove(worker)).foreach(_.abandon())
+        end(Right(Left(BadImage.unreadable(source.path, slowness))))
+      }
+    }
+
+    private def slowness: String = {
+      val limit = s"within ${reader.timeoutMillis} ms (${ClassifyConf.ReadTimeout.key})"
+      if (begun.isDefined && !waitsForMemory) s"it could not be read $limit"
+      else
+        s"there was no thread or memory to read it $limit: ${ReadThreads.stuck} reads of this executor wait for file " +
+          "systems that do not answer"
+    }
+
+    /** Guarded by ReadAhead.this. */
+    private def end(read: Either[Throwable, Result]): Unit = {
+      outcome = Some(read)
+      hasMemory()
+    }
+
+    /** It has its memory, or needs none. Guarded by ReadAhead.this. */
+    private def hasMemory(): Unit = {
+      memoryTaken = true
+      while (!withoutMemory.isEmpty && withoutMemory.peek.memoryTaken) withoutMemory.poll()
+      ReadAhead.this.notifyAll()
+    }
+
+    private def checkWanted(): Unit = if (closed || timedOut) throw new InterruptedException("the image is not wanted")
+  }
 }
 
 private object ReadAhead {
 
   /** How often a task that waits looks whether it has been killed. */
   private val KillCheckMillis = 100L
-
-  @scala.annotation.tailrec
-  private def get[T](future: Future[T], context: TaskContext): T = {
-    val result =
-      try Some(future.get(KillCheckMillis, TimeUnit.MILLISECONDS))
-      catch {
-        case _: TimeoutException   => None
-        case e: ExecutionException => throw e.getCause
-      }
-    result match {
-      case Some(value) => value
-      case None =>
-        TaskKill.check(context)
-        get(future, context)
-    }
-  }
 }

@@ -11,8 +11,9 @@ final class RowInference(spec: ClassifySpec, input: ImageInput, shape: ResultSha
 
   private lazy val reader = new ImageReader(spec.images, spec.hadoop.configuration)
 
-  /** Held to the end of the task. */
+  // Both held to the end of the task.
   private var lease: ModelLease = _
+  private var images: ReadAhead = _
 
   /**
    * The result of the inference.
@@ -20,15 +21,35 @@ final class RowInference(spec: ClassifySpec, input: ImageInput, shape: ResultSha
    * @param value
    *   of the input column, not null
    */
-  def run(value: Any): InternalRow = {
-    val read = reader.read(input.image(value))
+  def run(value: Any): InternalRow = withImages { images =>
+    val read = images.ask(input.image(value)).take()
     val result =
       try {
         // A read that a killed task was interrupted in says nothing of its image.
         Option(TaskContext.get()).foreach(TaskKill.check)
         read.flatMap(image => withModel(classify(_, image)))
-      } finally read.foreach(_.release())
+      } finally read.foreach(images.release)
     result.fold(bad => ResultShape.bad(bad.condition, bad.reason), ResultShape.good)
+  }
+
+  private def withImages[T](use: ReadAhead => T): T = {
+    val task = Option(TaskContext.get())
+    def open() = new ReadAhead(reader, threads = 1, maxBytes = 1, task)
+    def close(images: ReadAhead): Unit = {
+      images.close()
+      images.free()
+    }
+    if (task.isEmpty) {
+      val once = open()
+      try use(once)
+      finally close(once)
+    } else {
+      if (images == null) {
+        images = open()
+        task.get.addTaskCompletionListener[Unit](_ => close(images))
+      }
+      use(images)
+    }
   }
 
   private def classify(model: LoadedModel, image: ImageBytes): Either[BadImage, Any] = {

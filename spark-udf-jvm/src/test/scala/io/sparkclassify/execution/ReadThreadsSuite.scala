@@ -65,7 +65,7 @@ class ReadThreadsSuite extends AnyFunSuite with Eventually {
       catch { case _: InterruptedException => interrupted.countDown() }
     }
     assert(begun.await(10, TimeUnit.SECONDS))
-    work.cancel(true)
+    work.foreach(_.abandon())
     assert(interrupted.await(10, TimeUnit.SECONDS))
     eventually(assert(ReadThreads.active == 0))
     val again = new LinkedBlockingQueue[Boolean]

@@ -1,0 +1,104 @@
+package io.sparkclassify.execution
+
+import java.nio.file.{Files, Path}
+
+import scala.concurrent.{Await, ExecutionContext, Future}
+import scala.concurrent.duration._
+
+import io.sparkclassify.{BlockingFileSystem, ColourImages, SharedSession, TestData}
+import io.sparkclassify.conf.ClassifyConf
+import io.sparkclassify.engine.DirectBuffers
+import org.scalatest.concurrent.Eventually
+import org.scalatest.time.{Millis, Seconds, Span}
+
+/** Files and file systems that never answer. */
+class StuckReadsSuite extends SharedSession with Eventually {
+
+  implicit override val patienceConfig: PatienceConfig = PatienceConfig(Span(20, Seconds), Span(10, Millis))
+  private implicit val executor: ExecutionContext = ExecutionContext.global
+
+  private def withImages(names: String*)(body: Path => Unit): Unit = TestData.withFolder { folder =>
+    names.foreach(name => Files.write(folder.resolve(name), ColourImages.file(1)))
+    try body(folder)
+    finally {
+      BlockingFileSystem.answer()
+      eventually(assert(ReadThreads.active == 0 && ReadThreads.stuck == 0 && DirectBuffers.lent == 0))
+      assert(DirectBuffers.memory.taken == 0)
+    }
+  }
+
+  private def classify(path: String, function: String = "try_classify"): String =
+    s"$function($path, 'onnx', '${ColourImages.model}')"
+
+  test("what is no regular file is a bad image at once") {
+    withImages("good.png") { folder =>
+      val fifo = folder.resolve("fifo.png")
+      assert(new ProcessBuilder("mkfifo", fifo.toString).start().waitFor() == 0)
+      val link = Files.createSymbolicLink(folder.resolve("link.png"), fifo)
+      val strange = Seq(fifo, link, "/dev/tty", "/dev/zero", "/dev/null").map(_.toString)
+      val paths = strange ++ Seq("/proc/kmsg", s"$folder/good.png")
+      def values = paths.zipWithIndex.map { case (path, id) => s"($id, '$path')" }.mkString(", ")
+      def errors(call: String) =
+        sql(s"SELECT id, $call.error FROM VALUES $values AS t(id, path) ORDER BY id").collect().map(
+          _.getString(1)
+        ).toSeq
+      // In the operator, and row by row.
+      Seq(classify("path"), s"transform(array(path), p -> ${classify("p")})[0]").foreach { call =>
+        val found = errors(call)
+        strange.zip(found).foreach { case (path, error) =>
+          assert(error.contains(s"cannot classify $path: it is no regular file"), error)
+        }
+        assert(found(strange.size) != null && found.last == null)
+        val uris = sql(s"SELECT ${classify(s"'file:$fifo' || IF(id < 0, '', '')")}.error FROM range(2)").collect()
+        assert(uris.forall(_.getString(0).contains("it is no regular file")))
+      }
+    }
+  }
+
+  for (kind <- Seq("open", "read"); interrupt <- Seq(true, false); byRow <- Seq(false, true))
+    test(s"a task is killed while a file system never answers ($kind, interrupt: $interrupt, row by row: $byRow)") {
+      withImages(s"$kind.png", "good.png") { folder =>
+        val path = s"'blocking:$folder/' || IF(id % 2 = 0, '$kind.png', 'good.png')"
+        val call = if (byRow) s"transform(array($path), p -> ${classify("p")})[0]" else classify(path)
+        val group = s"stuck-$kind-$interrupt-$byRow"
+        val rows = Future {
+          spark.sparkContext.setJobGroup(group, "to be cancelled", interrupt)
+          try sql(s"SELECT $call FROM range(0, 1000, 1, 1)").collect()
+          finally spark.sparkContext.clearJobGroup()
+        }
+        eventually(assert(BlockingFileSystem.blocked > 0))
+        spark.sparkContext.cancelJobGroup(group)
+        assert(intercept[Exception](Await.result(rows, 20.seconds)).getMessage.contains("cancelled"))
+        eventually(assert(spark.sparkContext.statusTracker.getActiveStageIds().isEmpty))
+        // The task is over, and its threads are not.
+        eventually(assert(ReadThreads.stuck == BlockingFileSystem.blocked && ReadThreads.stuck == ReadThreads.active))
+        assert(ReadThreads.stuck > 0 && ReadThreads.stuck <= 8)
+        val taken = DirectBuffers.lent
+        assert(if (kind == "read") taken == BlockingFileSystem.blocked else taken == 0)
+        // Others go on, and get no buffer of theirs.
+        assert(sql(
+          s"SELECT ${classify("path", "classify")}.class_id FROM VALUES ('$folder/good.png') t(path)"
+        ).head().getInt(0) == 1)
+        assert(DirectBuffers.lent == taken)
+      }
+    }
+
+  test("a read that takes longer than the limit is its row's error, and the others are classified") {
+    withImages("open.png", "read.png", "good.png") { folder =>
+      withConf(ClassifyConf.ReadTimeout.key -> "300ms", ClassifyConf.ReadThreads.key -> "2") {
+        val query = s"SELECT id, c.class_id, c.error FROM (SELECT id, ${classify(
+            s"'blocking:$folder/' || element_at(array('good.png', 'open.png', 'read.png'), CAST(1 + id % 3 AS INT))"
+          )} AS c FROM range(0, 12, 1, 1)) ORDER BY id"
+        val rows = sql(query).collect()
+        assert(rows.length == 12)
+        rows.foreach { row =>
+          if (row.getLong(0) % 3 == 0) assert(row.getInt(1) == 1 && row.isNullAt(2))
+          else Seq("[CLASSIFY_UNREADABLE_IMAGE]", "300 ms", ClassifyConf.ReadTimeout.key).foreach(part =>
+            assert(row.getString(2).contains(part))
+          )
+        }
+        assert(BlockingFileSystem.blocked == 8 && ReadThreads.stuck == 8)
+      }
+    }
+  }
+}
