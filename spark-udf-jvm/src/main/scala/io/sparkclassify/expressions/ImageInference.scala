@@ -46,6 +46,13 @@ case class ImageInference(child: Expression, marker: Expression, spec: ClassifyS
     case _                            => true
   })
 
+  /**
+   * Calls are equal whatever they are pinned to. One that must not be made stays recognizable, because Spark asks the
+   * canonical form of what it infers.
+   */
+  override lazy val canonicalized: Expression =
+    copy(child = child.canonicalized, marker = if (deterministic) NotInOptimizer() else marker)
+
   private def columns: Set[ExprId] = child.references.map(_.exprId).toSet
 
   /** The same call, which is to be made over the columns only that it is over now. */
@@ -93,7 +100,4 @@ case class NotInOptimizer(pinned: Option[Set[ExprId]] = None) extends LeafExpres
   override def dataType: DataType = NullType
   override def nullable: Boolean = true
   override def toString: String = "marker"
-
-  /** Calls are equal wherever they are pinned to. */
-  override lazy val canonicalized: Expression = NotInOptimizer()
 }

@@ -16,9 +16,12 @@ class InputPositionsSuite extends SharedSession {
     s"SELECT id, k.class FROM (SELECT id, CALL AS k FROM lists) WHERE k.confidence > 0 AND $named LIKE '%1.csv'",
     s"SELECT id, k.class FROM (SELECT id, CALL AS k FROM lists) WHERE $named LIKE '%1.csv' AND k.confidence > 0",
     s"SELECT id, $file, CALL.class FROM lists ORDER BY $named, id",
-    s"SELECT $named, CALL.class, count(*), max(input_file_block_length()) FROM lists GROUP BY 1, 2",
-    s"SELECT max($named), count(DISTINCT $named) FROM lists WHERE CALL.class_id >= 0",
-    s"SELECT id, row_number() OVER (PARTITION BY $named ORDER BY id), CALL.class FROM lists",
+    s"""SELECT f, c, count(*), max(l) FROM
+       |(SELECT $named AS f, CALL.class AS c, input_file_block_length() AS l FROM lists) GROUP BY f, c""".stripMargin,
+    s"SELECT $named, CALL.class, count(*) FROM lists GROUP BY 1, 2",
+    s"SELECT max(f), count(DISTINCT f) FROM (SELECT $named AS f, CALL AS k FROM lists) WHERE k.class_id >= 0",
+    s"""SELECT id, row_number() OVER (PARTITION BY f ORDER BY id), k.class FROM
+       |(SELECT id, CALL AS k, $named AS f FROM lists)""".stripMargin,
     s"SELECT id, e FROM (SELECT id, CALL AS k FROM lists) LATERAL VIEW explode(array(k.class, $named)) t AS e",
     s"SELECT l.id, k.class, $file FROM (SELECT id, CALL AS k FROM lists) l JOIN VALUES (0), (7), (20) AS v(id) ON l.id = v.id",
     s"SELECT id, k.class, x.class, $file FROM (SELECT id, CALL AS k, OTHER AS x FROM lists)",

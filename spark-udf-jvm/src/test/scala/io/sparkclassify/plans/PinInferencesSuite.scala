@@ -82,7 +82,8 @@ class PinInferencesSuite extends SharedSession {
           var ran: Ran = null
           val opened = CountedFileSystem.opens { ran = Plans.run(sql(query)) }
           assert(ran.rows.size == size, query)
-          assert(ran.left.isEmpty && ran.images == images && opened == images, sql(query).queryExecution)
+          // Adaptive execution may have put an empty relation in the place of what has run, and its metrics.
+          assert(ran.left.isEmpty && opened == images, sql(query).queryExecution)
         }
       }
     }
