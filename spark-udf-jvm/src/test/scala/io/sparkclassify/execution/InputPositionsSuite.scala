@@ -25,7 +25,8 @@ class InputPositionsSuite extends SharedSession {
     s"SELECT id, e FROM (SELECT id, CALL AS k FROM lists) LATERAL VIEW explode(array(k.class, $named)) t AS e",
     s"SELECT l.id, k.class, $file FROM (SELECT id, CALL AS k FROM lists) l JOIN VALUES (0), (7), (20) AS v(id) ON l.id = v.id",
     s"SELECT id, k.class, x.class, $file FROM (SELECT id, CALL AS k, OTHER AS x FROM lists)",
-    s"SELECT id, k.class, $named FROM (SELECT id, CALL AS k FROM lists UNION ALL SELECT id, OTHER AS k FROM lists)",
+    s"""SELECT id, c, $named FROM
+       |(SELECT id, CALL.class AS c FROM lists UNION ALL SELECT id, OTHER.class AS c FROM lists)""".stripMargin,
     s"SELECT id, k.class, f, $named FROM (SELECT id, CALL AS k, $named AS f FROM lists)",
     "SELECT id, CALL.class, monotonically_increasing_id(), spark_partition_id(), rand(3) FROM lists",
     s"SELECT id, CALL.class, $file FROM parquet_lists",

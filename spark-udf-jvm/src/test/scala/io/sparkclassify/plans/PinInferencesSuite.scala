@@ -38,7 +38,11 @@ class PinInferencesSuite extends SharedSession {
     ("SELECT id FROM a WHERE path IN (SELECT path FROM b) AND classify(path).class = 'red'", 6, 2),
     ("SELECT id FROM a WHERE path IN (SELECT path FROM b WHERE classify(path).class = 'red')", 6, 2),
     ("SELECT id FROM a WHERE EXISTS (SELECT 1 FROM b WHERE b.path = a.path) AND classify(path).class = 'red'", 6, 2),
-    ("SELECT id FROM a WHERE NOT EXISTS (SELECT 1 FROM b WHERE b.path = a.path AND classify(b.path).class = 'red')", 6, 4),
+    (
+      "SELECT id FROM a WHERE NOT EXISTS (SELECT 1 FROM b WHERE b.path = a.path AND classify(b.path).class = 'red')",
+      6,
+      4
+    ),
     (
       "SELECT a.id FROM a JOIN b ON a.path = b.path JOIN c ON b.path = c.path WHERE classify(a.path).class IN ('red', 'blue')",
       6,
@@ -55,7 +59,11 @@ class PinInferencesSuite extends SharedSession {
       6,
       6
     ),
-    ("SELECT id FROM (SELECT id, path AS p, substr(path, 1) AS q FROM a) WHERE p = q AND classify(p).class = 'red'", 6, 2),
+    (
+      "SELECT id FROM (SELECT id, path AS p, substr(path, 1) AS q FROM a) WHERE p = q AND classify(p).class = 'red'",
+      6,
+      2
+    ),
     ("SELECT a.id FROM a JOIN b ON a.path = b.path WHERE a.id < 3 AND classify(a.path).class = 'red'", 3, 1),
     (
       "SELECT a.id FROM a JOIN b ON a.path = b.path WHERE classify(a.path).class = 'red' AND classify(b.path).class = 'red'",
