@@ -4,7 +4,7 @@ import io.sparkclassify.conf.ClassifyConf
 import io.sparkclassify.execution.ClassifyStrategy
 import io.sparkclassify.expressions.{FunctionDocs, Functions}
 import io.sparkclassify.info.{ClassifyInfo, ClassifyInfoStrategy}
-import io.sparkclassify.plans.ExtractInferences
+import io.sparkclassify.plans.{ExtractInferences, PinInferences}
 import org.apache.spark.sql.SparkSessionExtensions
 import org.apache.spark.sql.catalyst.FunctionIdentifier
 import org.apache.spark.sql.catalyst.analysis.{FunctionRegistry, TableFunctionRegistry}
@@ -16,6 +16,7 @@ import org.apache.spark.sql.catalyst.expressions.ExpressionInfo
  * A call goes through Spark like this:
  *
  *   1. analysis makes it a view over an [[expressions.ImageInference]];
+ *   1. [[plans.PinInferences]] keeps the optimizer from making more inferences of it;
  *   1. after filters have been pushed down, [[plans.ExtractInferences]] moves the inference into
  *      [[plans.ClassifyImages]];
  *   1. [[execution.ClassifyStrategy]] plans that as [[execution.ClassifyExec]].
@@ -31,6 +32,7 @@ class ClassifyExtensions extends (SparkSessionExtensions => Unit) {
     }
     extensions.injectTableFunction(info)
     TableFunctionRegistry.builtin.registerFunction(info._1, info._2, info._3)
+    extensions.injectOptimizerRule(_ => PinInferences)
     extensions.injectPreCBORule(_ => ExtractInferences)
     extensions.injectPlannerStrategy(_ => ClassifyStrategy)
     extensions.injectPlannerStrategy(_ => ClassifyInfoStrategy)

@@ -7,11 +7,14 @@ import org.apache.spark.sql.catalyst.expressions.GenericInternalRow
 /**
  * A row of a batch, and the results of the inferences over its image.
  *
+ * @param position
+ *   where the row came from
  * @param content
  *   the image; None for NULL, whose results are NULL
  */
 private[execution] final class BatchRow(
     val row: InternalRow,
+    val position: InputPosition,
     content: Option[Either[BadImage, ImageBytes]],
     inferences: Int
 ) {

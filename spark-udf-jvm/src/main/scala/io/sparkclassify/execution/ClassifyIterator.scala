@@ -20,6 +20,8 @@ import org.apache.spark.sql.catalyst.expressions.JoinedRow
  * `RDD.pipe`) is a thread of Spark's, which may be amid a batch when the task ends. Then that thread gives back what the
  * native call uses, after the call.
  *
+ * Operators above see the thread where the row came from that they have, see [[InputPositions]].
+ *
  * @param inferences
  *   over one input, bound to `rows`
  */
@@ -48,6 +50,7 @@ final class ClassifyIterator(
 
   /** Rows whose images have been asked for. */
   private val waiting = new ArrayDeque[WaitingRow]
+  private val positions = new InputPositions
   private var classified: Iterator[InternalRow] = Iterator.empty
 
   // What has been counted of the reading.
@@ -67,19 +70,21 @@ final class ClassifyIterator(
         if (waiting.isEmpty) close() else classified = classify(takeBatch())
       } finally end()
     }
+    if (!classified.hasNext) positions.end()
     classified.hasNext
   }
 
   override def next(): InternalRow = if (hasNext) classified.next() else Iterator.empty.next()
 
   /** While one batch is classified, the images of the next one arrive. */
-  private def askAhead(): Unit =
+  private def askAhead(): Unit = positions.takeAhead {
     while (waiting.size < 2 * batches.size && (waiting.isEmpty || !images.full) && rows.hasNext) {
       val row = rows.next().copy()
       // Not compiled: generating that code again for each task takes longer than evaluating it for thousands of rows.
       val value = Option(input.eval(row))
-      waiting.add(new WaitingRow(row, value.map(image => images.ask(inputKind.image(image)))))
+      waiting.add(new WaitingRow(row, positions.ofTaken(), value.map(image => images.ask(inputKind.image(image)))))
     }
+  }
 
   private def takeBatch(): ArrayBuffer[BatchRow] = {
     val start = System.nanoTime()
@@ -93,7 +98,8 @@ final class ClassifyIterator(
       val image = next.image.map(image => if (batch.isEmpty) Some(image.take()) else image.takeBesideOthers())
       scarce = image.contains(None)
       if (!scarce) {
-        val row = new BatchRow(waiting.poll().row, image.flatten, inferences.length)
+        waiting.poll()
+        val row = new BatchRow(next.row, next.position, image.flatten, inferences.length)
         bytes += row.image.map(_.length.toLong).getOrElse(0L)
         batch += row
       }
@@ -111,7 +117,10 @@ final class ClassifyIterator(
     }
     count(batch)
     val joined = new JoinedRow
-    batch.iterator.map(row => joined(row.row, row.results))
+    batch.iterator.map { row =>
+      positions.handOn(row.position)
+      joined(row.row, row.results)
+    }
   }
 
   private def count(batch: ArrayBuffer[BatchRow]): Unit = {
@@ -158,5 +167,5 @@ final class ClassifyIterator(
 private object ClassifyIterator {
 
   /** @param image None for NULL */
-  final class WaitingRow(val row: InternalRow, val image: Option[ReadAhead#Image])
+  final class WaitingRow(val row: InternalRow, val position: InputPosition, val image: Option[ReadAhead#Image])
 }

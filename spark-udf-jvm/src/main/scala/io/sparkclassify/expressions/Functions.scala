@@ -35,7 +35,7 @@ object Functions {
 
   private def inference(call: Arguments, shape: ResultShape): ImageInference = {
     val spec = ClassifySpec.resolve(text(call, "backend"), text(call, "model"))
-    ImageInference(call("input"), NotInOptimizer, spec, shape)
+    ImageInference(call("input"), NotInOptimizer(), spec, shape)
   }
 
   private def text(call: Arguments, name: String): Option[String] = call.constant(name, StringType).map(_.toString)

@@ -40,6 +40,27 @@ case class ImageInference(child: Expression, marker: Expression, spec: ClassifyS
   override def nullable: Boolean = child.nullable
   override def foldable: Boolean = false
 
+  /** To the optimizer, an inference over other columns than those that it is pinned to is like a random value. */
+  override lazy val deterministic: Boolean = children.forall(_.deterministic) && (marker match {
+    case NotInOptimizer(Some(pinned)) => pinned == columns
+    case _                            => true
+  })
+
+  /**
+   * Calls are equal whatever they are pinned to. One that must not be made stays recognizable, because Spark asks the
+   * canonical form of what it infers.
+   */
+  override lazy val canonicalized: Expression =
+    copy(child = child.canonicalized, marker = if (deterministic) NotInOptimizer() else marker)
+
+  private def columns: Set[ExprId] = child.references.map(_.exprId).toSet
+
+  /** The same call, which is to be made over the columns only that it is over now. */
+  def pinned: ImageInference = copy(marker = NotInOptimizer(Some(columns)))
+
+  /** The same call, over whatever columns. */
+  def unpinned: ImageInference = copy(marker = NotInOptimizer())
+
   override def checkInputDataTypes(): TypeCheckResult =
     if (ImageInput.find(child.dataType).isDefined) TypeCheckSuccess
     else {
@@ -66,12 +87,16 @@ case class ImageInference(child: Expression, marker: Expression, spec: ClassifyS
 }
 
 /**
- * A child that Spark believes cannot be evaluated.
+ * A child of an inference that tells the optimizer what not to do. Nobody asks it for a value.
  *
  * The optimizer evaluates projections over local relations on the driver, where `EXPLAIN` would classify. It leaves out
- * those that cannot be evaluated, and knows them by this trait. Nobody asks this expression for a value.
+ * those that cannot be evaluated, and knows them by the trait of this expression.
+ *
+ * @param pinned
+ *   the columns that the inference is over, where it must not be made over others, see
+ *   [[io.sparkclassify.plans.PinInferences]]
  */
-case object NotInOptimizer extends LeafExpression with Unevaluable {
+case class NotInOptimizer(pinned: Option[Set[ExprId]] = None) extends LeafExpression with Unevaluable {
   override def dataType: DataType = NullType
   override def nullable: Boolean = true
   override def toString: String = "marker"

@@ -34,11 +34,13 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with Ali
   /** A plan whose output is that of the original one, then `results`. */
   private final case class Extracted(plan: LogicalPlan, results: Results)
 
-  override def apply(plan: LogicalPlan): LogicalPlan =
+  override def apply(pinned: LogicalPlan): LogicalPlan = {
+    val plan = PinInferences.undo(pinned)
     if (plan.exists(calls(_).nonEmpty)) {
       val extracted = extract(serveSubqueries(PullOverAggregates(plan)), wanted = Set.empty).plan
       ShuffleBeforeRerun(PushLimits(extracted))
     } else plan
+  }
 
   /** The inferences in the expressions of this node that an operator below it could run. */
   private def calls(plan: LogicalPlan): Seq[ImageInference] = plan match {
@@ -74,11 +76,16 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with Ali
   /** Splits a condition into what needs no inference and may run first, and the rest. */
   private def split(condition: Expression): (Option[Expression], Option[Expression]) = {
     // What follows a random conjunct must see the rows that it sees now.
-    val (candidates, fixed) = splitConjunctivePredicates(condition).span(_.deterministic)
+    val (candidates, fixed) = splitConjunctivePredicates(condition).span(isOfRow)
     val (inferring, cheap) = candidates.partition(contains)
     if (inferring.isEmpty && !fixed.exists(contains)) (None, Some(condition))
     else (cheap.reduceLeftOption(And), (inferring ++ fixed).reduceLeftOption(And))
   }
+
+  /** Whether its value depends on the row alone. The file that the row came from does. */
+  private def isOfRow(expression: Expression): Boolean = expression.transform {
+    case file @ (_: InputFileName | _: InputFileBlockStart | _: InputFileBlockLength) => Literal.default(file.dataType)
+  }.deterministic
 
   private def extractFrom(plan: LogicalPlan, wanted: Set[Expression]): Extracted = {
     val (complete, all) = served(plan, wanted)

@@ -17,7 +17,7 @@ class ClassifyIteratorSuite extends SharedSession {
     spark // resolves the specification
     val spec = ClassifySpec.resolve(Some("onnx"), Some(ColourImages.model.toString))
     val inference =
-      ImageInference(BoundReference(0, BinaryType, nullable = true), NotInOptimizer, spec, ResultShape.Prediction)
+      ImageInference(BoundReference(0, BinaryType, nullable = true), NotInOptimizer(), spec, ResultShape.Prediction)
     val metrics = new ClassifyMetrics(ClassifyMetrics.create(spark.sparkContext))
     val image = ColourImages.file(1)
     assert(DirectBuffers.lent == 0)
