@@ -56,7 +56,11 @@ pub(crate) fn check_output(
 ) -> Result<[Vec<f32>; 2]> {
     let outputs = [run(Sample::Empty)?, run(Sample::Noise)?];
     // NaN says nothing of what the numbers for other images mean.
-    let finite = || outputs.iter().filter(|output| output.iter().all(|value| value.is_finite()));
+    let finite = || {
+        outputs
+            .iter()
+            .filter(|output| output.iter().all(|value| value.is_finite()))
+    };
     let (tried, last) = (finite().count(), finite().next_back().map_or(&[][..], Vec::as_slice));
     let probabilities = finite().filter(|output| are_probabilities(output)).count();
     match (model.output_kind(), probabilities) {

@@ -102,8 +102,9 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration) {
       val bytes = DirectBuffers.capacity(length.toInt).toLong
       if (bytes <= memory.largest) Right(bytes)
       else {
-        val reason = s"it has $length bytes, over the ${memory.largest} that one image may take of the ${memory.total} bytes " +
-          s"of direct memory that this executor has for images (${ClassifyConf.ReadMemory.key})"
+        val reason =
+          s"it has $length bytes, over the ${memory.largest} that one image may take of the ${memory.total} bytes " +
+            s"of direct memory that this executor has for images (${ClassifyConf.ReadMemory.key})"
         Left(BadImage.unreadable(name, reason))
       }
     }
@@ -114,7 +115,7 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration) {
     try
       Some(place match {
         case ImagePath.Local(name) =>
-          val fileSystem = FileSystem.get(ImagePath.LocalRoot, configuration)
+          val fileSystem = spec.schemes.fileSystem(ImageReader.localRoot, configuration)
           if (ImageReader.readsAsIs(fileSystem, name)) readLocal(path, name, room)
           else readRemote(path, fileSystem, new Path("file", null, name), room)
         case ImagePath.Located(file) => readRemote(path, spec.schemes.fileSystem(file, configuration), file, room)
@@ -219,6 +220,8 @@ object ImageReader {
   }
 
   private val ChunkBytes = 64 << 10
+
+  private val localRoot = new Path(ImagePath.LocalRoot)
 
   /** Streams read into arrays. One that is used again stays in a cache, and is no garbage. */
   private val chunks = ThreadLocal.withInitial[Array[Byte]](() => new Array(ChunkBytes))

@@ -4,6 +4,7 @@ import java.io.IOException
 import java.net.URI
 
 import io.sparkclassify.{SharedSession, TestData}
+import io.sparkclassify.engine.DirectBuffers
 import io.sparkclassify.execution.ImageReader
 import io.sparkclassify.expressions.ImageSource
 import org.apache.hadoop.conf.Configuration
@@ -56,13 +57,19 @@ class SchemesSuite extends SharedSession {
   }
 
   test("an image of a scheme that may not be read is its row's error") {
-    val reader = new ImageReader(ImageSpec("file:/", 1 << 20, default), new Configuration)
-    val bad = reader.read(ImageSource.File("http://127.0.0.1:1/a.jpg")).left.toOption.get
+    val minute = 60000L
+    val room: ImageReader.Room = DirectBuffers.memory.take(_)(())
+    def read(schemes: Schemes, path: String) =
+      new ImageReader(ImageSpec("file:/", 1 << 20, minute, schemes), new Configuration)
+        .read(ImageSource.File(path), room)
+    val bad = read(default, "http://127.0.0.1:1/a.jpg").left.toOption.get
     assert(bad.condition == "CLASSIFY_UNREADABLE_IMAGE")
     Seq("http://127.0.0.1:1/a.jpg", "'http'", ClassifyConf.ReadSchemes.key).foreach(part =>
       assert(bad.reason.contains(part))
     )
-    val good = reader.read(ImageSource.File(TestData.image(".png").toString))
+    val local = TestData.image(".png").toString
+    assert(read(Schemes(Set("hdfs")), local).left.toOption.get.reason.contains("'file'"))
+    val good = read(default, local)
     assert(good.isRight)
     good.foreach(_.release())
   }
