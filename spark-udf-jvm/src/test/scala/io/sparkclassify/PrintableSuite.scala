@@ -12,7 +12,7 @@ class PrintableSuite extends AnyFunSuite {
       "\u001b[2J\u0007\u009b\u0000" -> "\\u001b[2J\\u0007\\u009b\\u0000",
       "a\u2028b\u2029c\u0085" -> "a\\u2028b\\u2029c\\u0085",
       "\u202egpj.exe\ufeff\u200b" -> "\\u202egpj.exe\\ufeff\\u200b",
-      "\ud800" -> "\\ud800",
+      0xd800.toChar.toString -> "\\ud800",
       "😀" -> "😀"
     ).foreach { case (text, shown) =>
       assert(Printable.escape(text) == shown)

@@ -12,13 +12,36 @@ class ImagePathSuite extends SharedSession {
 
   private def classified(paths: Seq[String]): Seq[Row] = {
     spark.createDataFrame(paths.zipWithIndex).toDF("path", "id").coalesce(1).createOrReplaceTempView("names")
-    sql(s"SELECT id, c.class_id, c.error FROM (SELECT id, try_classify(path, 'onnx', '${ColourImages.model}') AS c FROM names)")
+    sql(
+      s"SELECT id, c.class_id, c.error FROM (SELECT id, try_classify(path, 'onnx', '${ColourImages.model}') AS c FROM names)"
+    )
       .collect().sortBy(_.getInt(0)).toSeq
   }
 
-  private val names = Seq("a:b.png", "10:00:00.png", "a b.png", "a%20b.png", "a+b.png", "50%.png", "a?b.png", "a#b.png",
-    "a[1].png", "{a}.png", "*.png", "über.png", "日本.png", "a\\b.png", "C:\\a.png", "a;b=c,d&e.png", "nowhere:a.png", "'\"`.png",
-    "a\u0001b.png", "a.png\r", "\ufeffa.png", "a.png ").filterNot(_.isEmpty)
+  private val names = Seq(
+    "a:b.png",
+    "10:00:00.png",
+    "a b.png",
+    "a%20b.png",
+    "a+b.png",
+    "50%.png",
+    "a?b.png",
+    "a#b.png",
+    "a[1].png",
+    "{a}.png",
+    "*.png",
+    "über.png",
+    "日本.png",
+    "a\\b.png",
+    "C:\\a.png",
+    "a;b=c,d&e.png",
+    "nowhere:a.png",
+    "'\"`.png",
+    "a\u0001b.png",
+    "a.png\r",
+    "\ufeffa.png",
+    "a.png "
+  ).filterNot(_.isEmpty)
 
   test("names are those that open() takes, absolute, relative and with slashes, and as URIs") {
     TestData.withFolder { folder =>
@@ -53,7 +76,8 @@ class ImagePathSuite extends SharedSession {
       val files = names.filterNot(_ == "a%20b.png")
       files.zipWithIndex.foreach { case (name, id) => Files.write(folder.resolve(name), ColourImages.file(id % 3)) }
       Seq("_metadata.file_path", "input_file_name()").foreach { source =>
-        val paths = spark.read.format("binaryFile").load(folder.toString).selectExpr(source, "_metadata.file_name").collect()
+        val paths =
+          spark.read.format("binaryFile").load(folder.toString).selectExpr(source, "_metadata.file_name").collect()
         assert(paths.length == files.size)
         classified(paths.map(_.getString(0)).toSeq).foreach(row => assert(!row.isNullAt(1), row))
       }
@@ -82,10 +106,36 @@ class ImagePathSuite extends SharedSession {
   }
 
   test("whatever a path is, it is its row's error at most") {
-    val schemes = Seq("file", "s3a", "abfs", "abfss", "wasb", "adl", "har", "viewfs", "counted", "jar", "data", "nowhere", "mailto")
-    val fixed = Seq("/", "//", "///", ".", "..", "~", ":", "://", "file:", "file:/", "file://", "file:///", "s3a://b/x", "s3a://b",
-      "abfs://c@a/x", "wasb://c@a.blob/x", "adl://a/x", "har:///x", "har:/", "viewfs://x/y", "s3a:", "%", "%zz", "\u0000", "\ud800")
-    val alphabet = "ab/:@?#%[]{}*\\. +~,;=&$'\"<>|^`\u0000\u0001\n\r\t\u007f\u202e\ufeffü日\ud83d".toVector
+    val schemes =
+      Seq("file", "s3a", "abfs", "abfss", "wasb", "adl", "har", "viewfs", "counted", "jar", "data", "nowhere", "mailto")
+    val fixed = Seq(
+      "/",
+      "//",
+      "///",
+      ".",
+      "..",
+      "~",
+      ":",
+      "://",
+      "file:",
+      "file:/",
+      "file://",
+      "file:///",
+      "s3a://b/x",
+      "s3a://b",
+      "abfs://c@a/x",
+      "wasb://c@a.blob/x",
+      "adl://a/x",
+      "har:///x",
+      "har:/",
+      "viewfs://x/y",
+      "s3a:",
+      "%",
+      "%zz",
+      "\u0000",
+      0xd800.toChar.toString
+    )
+    val alphabet = "ab/:@?#%[]{}*\\. +~,;=&$'\"<>|^`\u0000\u0001\n\r\t\u007f\u202e\ufeffü日".toVector :+ 0xd83d.toChar
     val random = new Random(16)
     val generated = Seq.fill(600) {
       val text = Seq.fill(random.nextInt(12))(alphabet(random.nextInt(alphabet.size))).mkString
@@ -101,7 +151,9 @@ class ImagePathSuite extends SharedSession {
     val paths = fixed ++ generated ++ long
     val rows = classified(paths)
     assert(rows.size == paths.size)
-    rows.foreach(row => assert(row.isNullAt(1) && row.getString(2).startsWith("[CLASSIFY_UNREADABLE_IMAGE] cannot classify"), row))
+    rows.foreach(row =>
+      assert(row.isNullAt(1) && row.getString(2).startsWith("[CLASSIFY_UNREADABLE_IMAGE] cannot classify"), row)
+    )
   }
 
   test("a model whose file system throws is a bad model") {
