@@ -108,8 +108,7 @@ private[sparkclassify] object ClassifyErrors {
    * @param name
    *   the path, or what else the user knows the image by
    */
-  def badImage(name: String, reason: String): String =
-    s"cannot classify ${Escaped(name)}: ${Printable.escape(reason)}"
+  def badImage(name: String, reason: String): String = s"cannot classify ${Escaped(name)}: ${Escaped(reason)}"
 
   /** The JVM grants less direct memory than a batch needs. */
   def noDirectMemory(bytes: Long): ClassifyException = new ClassifyException(

@@ -1,8 +1,8 @@
 package io.sparkclassify
 
 /**
- * A name that users or files have made up, for messages and logs: in which all can be seen, as [[Printable]] shows it, and
- * the blanks at both ends, too. Of a long one the beginning and the end are left.
+ * A name that users or files have made up, or what is said of it, for messages and logs: all can be seen in it, as
+ * [[Printable]] shows it, and the blanks at both ends, too. Of a long text the beginning and the end are left.
  */
 private[sparkclassify] object Escaped {
   private val Longest = 2000

@@ -97,8 +97,8 @@ class DecodeSuite extends SharedSession {
     test(s"$engine: an image that takes more memory than allowed is refused, and the error names the key") {
       val image = TestData.image(".jpg")
       val query = s"SELECT classify(path, '$engine') FROM VALUES ('$image') AS t(path)"
-      withConf(ClassifyConf.ImageMaxMemory.key -> "1k") {
-        val limit = s"over the limit of 1024 (${ClassifyConf.ImageMaxMemory.key})"
+      withConf(ClassifyConf.ImageMaxMemory.key -> "64k") {
+        val limit = s"over the limit of 65536 (${ClassifyConf.ImageMaxMemory.key})"
         assertError(failure(query), "CLASSIFY_BAD_IMAGE", image.toString, "memory for decoding in bytes is ", limit)
       }
       withConf(ClassifyConf.ImageMaxMemory.key -> "64m")(assert(sql(query).count() == 1))

@@ -164,7 +164,7 @@ class NativeBoundarySuite extends AnyFunSuite {
   test("text outside the basic plane and NUL cross the boundary unharmed") {
     val strange = "/no/\u00e9\u4e2d\ud83d\ude00"
     assertFails("CLASSIFY_BAD_MODEL", strange)(natives.openModel(request(Paths.get(strange))))
-    assertFails("CLASSIFY_BAD_CONFIGURATION", "a\u0000b")(open("a\\u0000b"))
+    assertFails("CLASSIFY_BAD_CONFIGURATION", "a\\u0000b")(open("a\\u0000b"))
   }
 
   test("a load that failed is tried again by the next caller") {
