@@ -1,8 +1,9 @@
 """TorchScript modules that must not be run as they are. usage: python make_modules.py OUT (needs torch 2.11).
 
-Some change themselves while they run, some work as in training, some use files. Each goes into a model directory of its own
-(12 classes, 32 x 32, no normalisation). `plain` changes nothing and is the control; so do `forked` and `helper`, which only
-look as if they did. `one_image` and `batch_norm_alone` cannot be run on several images at once, or not with the same result.
+Some change themselves while they run, some work as in training, some use files. Each goes into a model directory of
+its own (12 classes, 32 x 32, no normalisation). `plain` changes nothing and is the control; so do `forked` and
+`helper`, which only look as if they did. `one_image` and `batch_norm_alone` cannot be run on several images at once,
+or not with the same result.
 """
 
 import json
@@ -32,7 +33,10 @@ def put(name, module, trace=False):
             }
         )
     )
-    scripted = torch.jit.trace(module, torch.rand(2, 3, size, size), check_trace=False) if trace else torch.jit.script(module)
+    if trace:
+        scripted = torch.jit.trace(module, torch.rand(2, 3, size, size), check_trace=False)
+    else:
+        scripted = torch.jit.script(module)
     scripted.save(str(folder / "model.pt"))
 
 

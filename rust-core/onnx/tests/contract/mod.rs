@@ -201,6 +201,7 @@ pub(crate) fn a_gpu_agrees_with_the_cpu(engine: &dyn Engine, precision: Precisio
                 batch_size,
                 ..GpuOptions::default()
             },
+            ..LoadOptions::default()
         };
         let classifier = load(&options);
         thread::scope(|scope| {
