@@ -57,8 +57,8 @@ parity-live: build ## thousands of random images of every format against a live 
 		.venv/bin/python -m pytest -q tests/parity/test_live_pillow.py
 
 fuzz: ## fuzz the decoder and the model configuration, a minute each (needs nightly Rust and cargo-fuzz)
-	@cd rust-core && cargo +nightly fuzz run decode -- -max_total_time=60
-	@cd rust-core && cargo +nightly fuzz run model -- -max_total_time=60
+	@cargo +nightly fuzz run --fuzz-dir rust-core/fuzz decode -- -max_total_time=60
+	@cargo +nightly fuzz run --fuzz-dir rust-core/fuzz model -- -max_total_time=60
 
 parity-models: build reference
 	@.venv-reference/bin/python scripts/make_parity_models.py
@@ -107,9 +107,10 @@ gpu-programs: build ## build the programs of scripts/gpu-check into target/gpu
 			| sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)" target/gpu/$$engine-tests; \
 	done
 
-lint: build ## rustfmt, clippy, scalafmt, ruff
+lint: build ## rustfmt, clippy (and that the fuzz targets compile), scalafmt, ruff
 	@cargo fmt --all --check
 	@$(env) cargo clippy --release --workspace --all-targets --quiet -- -D warnings
+	@$(env) cargo check --release --quiet --manifest-path rust-core/fuzz/Cargo.toml --target-dir target
 	@gradle --quiet scalafmtCheck
 	@.venv/bin/ruff check scripts tests benchmarks
 	@.venv/bin/ruff format --check scripts tests benchmarks

@@ -123,7 +123,8 @@ pub(crate) fn check_batch(
     let [_, noise] = singles;
     let singles = singles.concat();
     let finite = || singles.iter().copied().filter(|value| value.is_finite());
-    let spread = finite().fold(f32::NEG_INFINITY, f32::max) - finite().fold(f32::INFINITY, f32::min);
+    // Without a finite number this would be below 0, and no difference at all be too large.
+    let spread = (finite().fold(f32::NEG_INFINITY, f32::max) - finite().fold(f32::INFINITY, f32::min)).max(0.0);
     let refused = |reason: &str| {
         Err(Error::ModelFile {
             path: model.path().to_owned(),

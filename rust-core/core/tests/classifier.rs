@@ -26,8 +26,8 @@ enum Logits {
     Failing,
 }
 
-/// What the model is run for before its first batch.
-const RUNS_OF_LOADING: usize = 2;
+/// What the model is run for before its first batch: an empty image, one of noise, and both.
+const RUNS_OF_LOADING: usize = 3;
 
 #[derive(Default)]
 struct MeanEngine {
