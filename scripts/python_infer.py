@@ -35,6 +35,14 @@ def read_labels(model: Path) -> list[str]:
     return [id2label[str(index)] for index in range(len(id2label))]
 
 
+def unique(labels: list[str]) -> list[str]:
+    """The labels, each with its class id behind it where another differs from it in upper and lower case at most."""
+    folded = [label.lower() for label in labels]
+    if len(set(folded)) == len(folded):
+        return labels
+    return unique([f"{label} ({i})" if folded.count(folded[i]) > 1 else label for i, label in enumerate(labels)])
+
+
 def load_network(model: Path, backend: str, threads: int) -> Network:
     """Loads a model directory's file for `backend` as a function from input tensor to logits."""
     if backend == "pytorch":
@@ -80,6 +88,7 @@ def classify_all(
 ) -> pd.DataFrame:
     """Classifies every row of the labelled table, one by one."""
     rows = []
+    columns = [f"prob_{name}" for name in unique(labels)]
     for name, actual, actual_id in table[["image_path", "actual_class", "actual_class_id"]].itertuples(index=False):
         probabilities = classify(image_dir / name, network, watch)
         best = max(range(len(labels)), key=probabilities.__getitem__)
@@ -91,7 +100,7 @@ def classify_all(
             "predicted_class_id": best,
             "confidence": probabilities[best],
         }
-        rows.append(row | {f"prob_{label}": value for label, value in zip(labels, probabilities, strict=True)})
+        rows.append(row | dict(zip(columns, probabilities, strict=True)))
     return pd.DataFrame(rows)
 
 
@@ -117,8 +126,9 @@ def main() -> None:
     if arguments.output:
         arguments.output.parent.mkdir(parents=True, exist_ok=True)
         predictions.to_csv(arguments.output, index=False)
-    matrix = pd.crosstab(predictions["actual_class"], predictions["predicted_class"], dropna=False)
-    matrix = matrix.reindex(index=labels, columns=labels, fill_value=0)
+    matrix = pd.crosstab(predictions["actual_class_id"], predictions["predicted_class_id"], dropna=False)
+    matrix = matrix.reindex(index=range(len(labels)), columns=range(len(labels)), fill_value=0)
+    matrix.index = matrix.columns = pd.Index(unique(labels))
     correct = (predictions["actual_class_id"] == predictions["predicted_class_id"]).sum()
     print(f"backend          {arguments.backend}, {arguments.threads} thread(s)")
     print(f"model load       {loaded - started:8.3f} s")

@@ -82,9 +82,31 @@ def wait_for(port: int, process: subprocess.Popen, log: Path) -> None:
     pytest.fail(f"nobody listens on port {port}\n{log.read_text()[-8000:]}")
 
 
+def wait_for_workers(count: int, master_log: Path, processes: list[subprocess.Popen]) -> None:
+    """Waits until the master has registered its workers: an application that asks before has fewer executors."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        assert all(process.poll() is None for process in processes), "a process of the cluster ended"
+        if master_log.read_text().count("Registering worker") >= count:
+            return
+        time.sleep(0.5)
+    pytest.fail(f"the master has not registered {count} workers")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """Keeps on the test whether it failed, for fixtures that then say more."""
+    report = yield
+    item.failed = getattr(item, "failed", False) or report.failed
+    return report
+
+
 @pytest.fixture
-def standalone_cluster(tmp_path):
-    """The URL of a master with two workers of one core, on two addresses and so, for Spark, two hosts."""
+def standalone_cluster(tmp_path, request):
+    """The URL of a master with two workers of one core, on two addresses and so, for Spark, two hosts.
+
+    When the test fails, the ends of the cluster's logs are shown with it.
+    """
     launcher = str(Path(os.environ["SPARK_HOME"]) / "bin/spark-class")
     port = free_port()
     url = f"spark://127.0.0.1:{port}"
@@ -103,12 +125,16 @@ def standalone_cluster(tmp_path):
         wait_for(port, processes[0], log)
         for host in ["127.0.0.1", "127.0.0.2"]:
             start("worker.Worker", "--host", host, "--cores", 1, "--memory", "1g", url)
+        wait_for_workers(2, log, processes)
         yield url
     finally:
         for process in reversed(processes):
             process.terminate()
         for process in processes:
             process.wait(timeout=60)
+        if getattr(request.node, "failed", True):
+            for log in [*tmp_path.glob("*.log"), *tmp_path.glob("work/*/*/stderr")]:
+                print(f"--- {log}\n{log.read_text(errors='replace')[-8000:]}")
 
 
 def read_predictions(directory: Path) -> dict[str, dict[str, str]]:

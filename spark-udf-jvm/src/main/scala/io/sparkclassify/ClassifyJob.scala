@@ -4,11 +4,11 @@ import java.util.Locale
 
 import io.sparkclassify.conf.{ClassifyConf, ClassifySpec}
 import io.sparkclassify.engine.ClassifyEngine
-import io.sparkclassify.job.{ConfusionMatrix, JobArguments, Stopwatch}
+import io.sparkclassify.job.{ClassNames, ConfusionMatrix, JobArguments, Predictions, Stopwatch}
 import org.apache.hadoop.fs.Path
 import org.apache.spark.SparkConf
 import org.apache.spark.sql.{Column, DataFrame, SparkSession}
-import org.apache.spark.sql.functions.{col, concat, expr, lit, when}
+import org.apache.spark.sql.functions.{col, concat, expr, lit, udf, when}
 
 /** Classifies the images of a list and reports how well it went; the main class for spark-submit. */
 object ClassifyJob {
@@ -39,6 +39,9 @@ object ClassifyJob {
     SparkSession.builder().appName("spark-classify").config(key, extensions.mkString(",")).getOrCreate()
   }
 
+  /** Columns of a list that say what an image shows. */
+  private val Actual = Seq("actual_class", "actual_class_id")
+
   /** What the executors tell about the model that they loaded. */
   private final case class LoadedModel(labels: Seq[String], millis: Long)
 }
@@ -49,7 +52,7 @@ object ClassifyJob {
  * Every image is classified once, by the query that writes the predictions; all that is shown is read back from them.
  */
 private[sparkclassify] final class ClassifyJob(spark: SparkSession, arguments: JobArguments, stopwatch: Stopwatch) {
-  import ClassifyJob.LoadedModel
+  import ClassifyJob.{Actual, LoadedModel}
 
   def run(): Unit = {
     spark.conf.set(ClassifyConf.Model.key, arguments.model)
@@ -59,17 +62,17 @@ private[sparkclassify] final class ClassifyJob(spark: SparkSession, arguments: J
     val model = stopwatch.time("model load")(loadModel())
     val predictions = predict(images, model.labels)
     stopwatch.time("classify and write") {
-      predictions.write.mode("overwrite").option("header", "true").csv(arguments.output)
+      predictions.write.mode("overwrite").options(Predictions.WriteOptions).csv(arguments.output)
     }
 
-    val written = spark.read.schema(predictions.schema).option("header", "true").csv(arguments.output)
+    val written = spark.read.schema(predictions.schema).options(Predictions.ReadOptions).csv(arguments.output)
     println(s"\nPrediction details (all of them in ${arguments.output}):")
     stopwatch.time("prediction details")(showDetails(written))
     val count = stopwatch.time("count")(written.count())
     println("Confusion matrix:")
-    if (written.columns.contains("actual_class")) {
+    if (written.columns.exists(Actual.contains)) {
       println(stopwatch.time("confusion matrix")(confusionMatrix(written, model.labels)).render)
-    } else println(s"none, because ${arguments.images} has no column actual_class")
+    } else println(s"none, because ${arguments.images} has neither column actual_class nor actual_class_id")
 
     val rate = String.format(Locale.ROOT, "%.1f", Double.box(count / stopwatch("classify and write")))
     println("\nTime of each step, until its result was there:")
@@ -85,7 +88,7 @@ private[sparkclassify] final class ClassifyJob(spark: SparkSession, arguments: J
 
   /** The list, with a column `image` that holds the full path, spread over all cores. */
   private def readList(): DataFrame = {
-    val list = spark.read.option("header", "true").csv(arguments.images)
+    val list = spark.read.options(Predictions.ListOptions).csv(arguments.images)
     if (!list.columns.contains("image_path")) {
       throw new IllegalArgumentException(
         s"${arguments.images} has no column image_path; its columns: ${list.columns.mkString("[", ", ", "]")}"
@@ -120,15 +123,15 @@ private[sparkclassify] final class ClassifyJob(spark: SparkSession, arguments: J
 
   private def predict(images: DataFrame, labels: Seq[String]): DataFrame = {
     val actual = Seq(col("actual_class"), col("actual_class_id").cast("int").as("actual_class_id"))
-      .zip(Seq("actual_class", "actual_class_id"))
+      .zip(Actual)
       .collect { case (column, name) if images.columns.contains(name) => column }
     val predicted = Seq[Column](
       col("prediction.class").as("predicted_class"),
       col("prediction.class_id").as("predicted_class_id"),
       col("prediction.confidence").as("confidence")
     )
-    val probabilities = labels.zipWithIndex.map { case (label, classId) =>
-      col("prediction.probabilities").getItem(classId).as(s"prob_$label")
+    val probabilities = ClassNames.unique(labels).zipWithIndex.map { case (name, classId) =>
+      col("prediction.probabilities").getItem(classId).as(s"prob_$name")
     }
     images
       .withColumn("prediction", expr("classify(image)"))
@@ -137,18 +140,26 @@ private[sparkclassify] final class ClassifyJob(spark: SparkSession, arguments: J
 
   private def showDetails(written: DataFrame): Unit = {
     val columns = Seq("image_path", "actual_class", "predicted_class", "confidence").filter(written.columns.contains)
-    written.select(columns.map(col): _*).orderBy("image_path").show(20, truncate = false)
+    val printable = udf(Printable.escape _)
+    written
+      .orderBy("image_path")
+      .select(columns.map(name => if (name == "confidence") col(name) else printable(col(name)).as(name)): _*)
+      .show(20, truncate = false)
   }
 
   private def confusionMatrix(written: DataFrame, labels: Seq[String]): ConfusionMatrix = {
+    def knownAs(name: String): Column = if (written.columns.contains(name)) col(name) else lit(null)
     val counts = written
-      .where(col("actual_class").isNotNull)
-      .groupBy("actual_class", "predicted_class")
+      .groupBy(
+        knownAs("actual_class").cast("string"),
+        knownAs("actual_class_id").cast("int"),
+        col("predicted_class_id")
+      )
       .count()
       .collect()
-      .map(row => (row.getString(0), row.getString(1)) -> row.getLong(2))
-      .toMap
-    val others = counts.keys.map(_._1).filterNot(labels.contains).toSeq.distinct.sorted
-    ConfusionMatrix(labels ++ others, counts)
+      .map(row =>
+        ((Option(row.getString(0)), Option(row.getAs[Integer](1)).map(_.intValue), row.getInt(2)), row.getLong(3))
+      )
+    ConfusionMatrix.of(labels, counts.toSeq)
   }
 }

@@ -7,6 +7,10 @@ import java.nio.file.{Path, Paths}
 
 import javax.imageio.ImageIO
 
+import com.fasterxml.jackson.databind.ObjectMapper
+import com.fasterxml.jackson.databind.node.ObjectNode
+import org.apache.commons.io.FileUtils
+
 /** Images of one colour, and the tiny model that tells it. */
 object ColourImages {
 
@@ -14,6 +18,16 @@ object ColourImages {
   val model: Path = Paths.get("tests/golden/colour-model").toAbsolutePath
 
   val labels: Seq[String] = Seq("red", "green", "blue")
+
+  /** The model in another folder, its classes called otherwise. */
+  def modelCalling(labels: Seq[String], folder: Path): Path = {
+    FileUtils.copyDirectory(model.toFile, folder.toFile)
+    val mapper = new ObjectMapper
+    val names = mapper.createObjectNode
+    labels.zipWithIndex.foreach { case (label, id) => names.put(id.toString, label) }
+    mapper.writeValue(folder.resolve("config.json").toFile, mapper.createObjectNode.set[ObjectNode]("id2label", names))
+    folder
+  }
 
   /** A file with `size` x `size` pixels of the class. */
   def file(classId: Int, format: String = "png", size: Int = 8): Array[Byte] = {

@@ -3,8 +3,9 @@ package io.sparkclassify.job
 import java.io.ByteArrayOutputStream
 import java.nio.file.{Files, Path}
 
-import io.sparkclassify.{ClassifyJob, CountedFileSystem, SharedSession, TestData}
+import io.sparkclassify.{ClassifyJob, ColourImages, CountedFileSystem, SharedSession, TestData}
 import io.sparkclassify.conf.ClassifyConf
+import org.apache.spark.sql.DataFrame
 
 class JobSuite extends SharedSession {
 
@@ -30,14 +31,14 @@ class JobSuite extends SharedSession {
   }
 
   test("the confusion matrix counts right") {
-    val counts = Map(("a", "a") -> 3L, ("a", "b") -> 1L, ("b", "b") -> 4L, ("c", "b") -> 2L)
+    val counts = Map((0, 0) -> 3L, (0, 1) -> 1L, (1, 1) -> 4L, (2, 1) -> 2L)
     val matrix = ConfusionMatrix(Seq("a", "b", "c"), counts)
     assert(matrix.total == 10 && matrix.correct == 7)
     assert(matrix.accuracy.contains(0.7))
-    assert(matrix.precision("b").contains(4.0 / 7))
-    assert(matrix.precision("c").isEmpty)
-    assert(matrix.recall("a").contains(0.75))
-    assert(matrix.recall("c").contains(0.0))
+    assert(matrix.precision(1).contains(4.0 / 7))
+    assert(matrix.precision(2).isEmpty)
+    assert(matrix.recall(0).contains(0.75))
+    assert(matrix.recall(2).contains(0.0))
     assert(
       matrix.render ==
         """actual \ predicted        a       b  c   recall
@@ -51,12 +52,42 @@ class JobSuite extends SharedSession {
     assert(ConfusionMatrix(Seq("a"), Map.empty).accuracy.isEmpty)
   }
 
+  test("class names are unique to Spark, and show their ids only where they have to") {
+    Seq(
+      Seq("a", "b") -> Seq("a", "b"),
+      Seq("crane", "dog", "crane", "Crane") -> Seq("crane (0)", "dog", "crane (2)", "Crane (3)"),
+      Seq("crane", "CRANE (0)", "crane") -> Seq("crane (0) (0)", "CRANE (0) (1)", "crane (2)")
+    ).foreach { case (labels, names) => assert(ClassNames.unique(labels) == names) }
+  }
+
+  test("the actual class is the list's name, and its id tells classes of one name apart") {
+    val labels = Seq("crane", "dog", "crane")
+    def counts(name: Option[String], id: Option[Int], predicted: Int): Map[(Int, Int), Long] =
+      ConfusionMatrix.of(labels, Seq(((name, id, predicted), 1L))).counts
+    assert(counts(Some("crane"), Some(2), 0) == Map((2, 0) -> 1L))
+    assert(counts(Some("crane"), None, 2) == Map((2, 2) -> 1L))
+    assert(counts(Some("crane"), None, 1) == Map((0, 1) -> 1L))
+    assert(counts(Some("dog"), Some(7), 1) == Map((1, 1) -> 1L))
+    assert(counts(None, Some(2), 2) == Map((2, 2) -> 1L))
+    assert(counts(None, None, 2) == Map.empty)
+    val other = ConfusionMatrix.of(labels, Seq(((Some("a\nb"), Some(0), 0), 2L), ((None, Some(9), 1), 1L)))
+    assert(other.classes == Seq("crane (0)", "dog", "crane (2)", "a\nb", "class 9"))
+    assert(other.counts == Map((3, 0) -> 2L, (4, 1) -> 1L))
+    assert(other.render.contains("\na\\nb "))
+  }
+
   /** Runs the job; what it prints. */
-  private def run(list: Path, directory: String, engine: String, output: Path): String = {
+  private def run(
+      list: Path,
+      directory: String,
+      engine: String,
+      output: Path,
+      model: Path = TestData.model
+  ): String = {
     val printed = new ByteArrayOutputStream
     val stopwatch = new Stopwatch
     stopwatch.time("session start")(spark)
-    val arguments = JobArguments(list.toString, directory, TestData.model.toString, engine, output.toString)
+    val arguments = JobArguments(list.toString, directory, model.toString, engine, output.toString)
     withConf(ClassifyConf.Model.key -> "unset", ClassifyConf.Backend.key -> "onnx") {
       Console.withOut(printed)(new ClassifyJob(spark, arguments, stopwatch).run())
     }
@@ -98,13 +129,48 @@ class JobSuite extends SharedSession {
     }
   }
 
+  /** The predictions for a red, a green and a blue image that a model with these labels makes, and what is printed. */
+  private def classifyColours(labels: Seq[String], list: Seq[String])(check: (DataFrame, String) => Unit): Unit =
+    TestData.withFolder { folder =>
+      val model = ColourImages.modelCalling(labels, folder.resolve("model"))
+      labels.indices.foreach(id => Files.write(folder.resolve(s"$id.png"), ColourImages.file(id)))
+      val images = Files.write(folder.resolve("list.csv"), list.mkString("\n").getBytes)
+      val output = folder.resolve("predictions")
+      val printed = run(images, folder.toString, "onnx", output, model)
+      check(spark.read.options(Predictions.ReadOptions).csv(output.toString).orderBy("image_path"), printed)
+    }
+
+  test("two classes of one name have columns of their own, and are told apart by their ids") {
+    val list = Seq("image_path,actual_class,actual_class_id", "0.png,crane,0", "1.png,crane,0", "2.png,Crane,2")
+    classifyColours(Seq("crane", "crane", "Crane"), list) { (written, printed) =>
+      assert(written.columns.drop(6).toSeq == Seq("prob_crane (0)", "prob_crane (1)", "prob_Crane (2)"))
+      assert(written.select("predicted_class", "predicted_class_id").collect().map(_.toSeq.mkString(":")).toSeq ==
+        Seq("crane:0", "crane:1", "Crane:2"))
+      assert(printed.contains("(2 of 3 images)"), printed)
+      assert("(?m)^crane \\(0\\) +1 +1 +0 +50[.]00%$".r.findFirstIn(printed).isDefined, printed)
+    }
+  }
+
+  test("labels of any text are written so that they are read back, and printed on their line") {
+    val odd = "a\n\"b\",c"
+    val labels = Seq(odd, " b\\", "c\"")
+    val list = Seq("image_path,actual_class", "0.png,\"a\n\"\"b\"\",c\"", "1.png,\" b\\\"", "2.png,\"c\"\"\"")
+    classifyColours(labels, list) { (written, printed) =>
+      assert(written.columns.drop(5).toSeq == labels.map("prob_" + _))
+      assert(written.select("actual_class", "predicted_class").collect().map(_.toSeq).toSeq == labels.map(l =>
+        Seq(l, l)
+      ))
+      assert(printed.contains("(3 of 3 images)") && printed.contains("a\\n\"b\",c") && !printed.contains(odd), printed)
+    }
+  }
+
   test("a list without actual classes gives predictions and no matrix") {
     TestData.withFolder { folder =>
       val image = TestData.image(".png")
       val list = Files.write(folder.resolve("list.csv"), s"image_path\n$image\n".getBytes)
       val output = folder.resolve("predictions")
       val text = run(list, "elsewhere", "onnx", output)
-      assert(text.contains("no column actual_class"))
+      assert(text.contains("neither column actual_class nor actual_class_id"))
       assert(spark.read.option("header", "true").csv(output.toString).head().getString(0) == image.toString)
     }
   }

@@ -1,0 +1,59 @@
+"""Models that must fail their query, and never the executor that meets them."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from conftest import EXTENSION, ROOT
+
+BAD_MODEL = r"""
+import json, sys
+from pyspark.sql import SparkSession
+
+spark = SparkSession.builder.getOrCreate()
+paths, answers = json.load(open(sys.argv[1])), sys.argv[2]
+spark.conf.set("spark.classify.models.writes", "tests/cases/torch/assign")
+frame = spark.createDataFrame([(path,) for path in paths], "path string").repartition(len(paths))
+try:
+    error = str(frame.selectExpr("classify(path, 'pytorch', 'writes').class_id AS c").collect())
+except Exception as failure:
+    error = str(failure)
+rows = frame.selectExpr("path", "classify(path, 'onnx').class_id AS c").collect()
+json.dump({"error": error, "rows": [[row.path, row.c] for row in rows]}, open(answers, "w"))
+"""
+
+
+def run_on(cluster: str, script: str, paths: list[str], spark_run, jar, folder):
+    """What the script answers, and the executors that the cluster lost while it ran."""
+    program, questions, answers = folder / "job.py", folder / "paths.json", folder / "answers.json"
+    program.write_text(script)
+    questions.write_text(json.dumps(paths))
+    events = folder / "events"
+    events.mkdir()
+    spark_run(
+        *["spark-submit", "--master", cluster, "--jars", jar, "--conf", EXTENSION],
+        *["--conf", "spark.executor.memory=512m", "--conf", "spark.driver.host=127.0.0.1"],
+        *["--conf", f"spark.classify.model={ROOT}/model"],
+        *["--conf", f"spark.classify.torch.home={os.environ['LIBTORCH']}"],
+        *["--conf", "spark.eventLog.enabled=true", "--conf", "spark.eventLog.compress=false"],
+        *["--conf", f"spark.eventLog.dir={events}"],
+        *[program, questions, answers],
+    )
+    log = [json.loads(line) for file in events.rglob("*") if file.is_file() for line in file.open() if line[0] == "{"]
+    assert any(event["Event"] == "SparkListenerExecutorAdded" for event in log)
+    lost = [event for event in log if event["Event"] == "SparkListenerExecutorRemoved"]
+    return json.loads(answers.read_text()), lost
+
+
+def best(golden, name: str) -> int:
+    return max(range(3), key=golden["onnx"][name].__getitem__)
+
+
+def test_a_module_that_changes_itself_is_refused(spark_run, standalone_cluster, jar, golden, tmp_path):
+    expected = {str(ROOT / "dataset/all_images" / name): best(golden, name) for name in sorted(golden["onnx"])[:8]}
+    answers, lost = run_on(standalone_cluster, BAD_MODEL, list(expected), spark_run, jar, tmp_path)
+    assert "CLASSIFY_BAD_MODEL" in answers["error"]
+    assert "changes its attribute `state`" in answers["error"]
+    assert sorted(map(tuple, answers["rows"])) == sorted(expected.items())
+    assert not lost
