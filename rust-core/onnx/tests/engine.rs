@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod contract;
+#[allow(dead_code)] // no program of tests makes every kind
 mod onnx_model;
 
 use std::fs;

@@ -67,6 +67,52 @@ pub(crate) fn channels_last_model(input: Tensor<'_>, output: Tensor<'_>) -> Vec<
     model(&[input], &[output], &nodes)
 }
 
+/// Where in a model a tensor of weights stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Weights {
+    /// Among the graph's initializers.
+    Initializer,
+    /// In the attribute of a node of the operator `Constant`.
+    Constant,
+}
+
+/// A `ModelProto` that averages each of three channels and adds three floats, which are outside of it: `external_data` is
+/// the tensor's field of this name, of pairs such as `("location", "weights.bin")`.
+pub(crate) fn external_model(
+    input: Tensor<'_>,
+    output: Tensor<'_>,
+    weights: Weights,
+    external_data: &[(&str, &str)],
+) -> Vec<u8> {
+    let entries = external_data
+        .iter()
+        .flat_map(|(key, value)| bytes(13, &[bytes(1, key.as_bytes()), bytes(2, value.as_bytes())].concat()));
+    let tensor = [
+        number(1, 3),
+        number(2, FLOAT),
+        bytes(8, b"weights"),
+        entries.collect(),
+        number(14, 1),
+    ]
+    .concat();
+    let weights = match weights {
+        Weights::Initializer => bytes(5, &tensor),
+        Weights::Constant => {
+            let attribute = [bytes(1, b"value"), bytes(5, &tensor), number(20, 4)].concat();
+            let fields = [bytes(2, b"weights"), bytes(4, b"Constant"), bytes(5, &attribute)];
+            bytes(1, &fields.concat())
+        }
+    };
+    let add = [
+        bytes(1, b"means"),
+        bytes(1, b"weights"),
+        bytes(2, output.name.as_bytes()),
+        bytes(4, b"Add"),
+    ];
+    let nodes = [weights, pooling(input.name, "means"), bytes(1, &add.concat())].concat();
+    model(&[input], &[output], &nodes)
+}
+
 fn pooling(input: &str, output: &str) -> Vec<u8> {
     let mut nodes = node("GlobalAveragePool", input, "pooled", &[]);
     if output != "pooled" {

@@ -1,0 +1,187 @@
+//! Weights in files beside the model. A model names them itself, and whoever wrote it may name any file of the machine.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod contract;
+#[allow(dead_code)] // no program of tests makes every kind
+mod onnx_model;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use contract::{load, model_without_weights, run};
+use onnx_model::{external_model, Tensor, Weights, FLOAT};
+use spark_classify_core::Error;
+use spark_classify_onnx::OnnxEngine;
+
+/// Three floats, for a model that adds them to its logits.
+const SECRET: &[u8; 12] = b"secret-bytes";
+
+fn engine() -> OnnxEngine {
+    let library = std::env::var_os("ORT_DYLIB_PATH").expect("set ORT_DYLIB_PATH to the path of libonnxruntime.so");
+    OnnxEngine::new(Path::new(&library))
+}
+
+/// A folder of its own for a test, with a model directory `model`, and a secret in the folder `outside` beside it.
+fn folder(name: &str) -> (PathBuf, PathBuf) {
+    let dir = model_without_weights(&format!("{name}/model"));
+    let outside = dir.with_file_name("outside");
+    let _ = fs::remove_dir_all(&outside);
+    fs::create_dir_all(&outside).unwrap();
+    fs::write(outside.join("secret"), SECRET).unwrap();
+    (dir, outside)
+}
+
+fn write_model(dir: &Path, weights: Weights, external_data: &[(&str, &str)]) {
+    let input = Tensor::new("pixels", FLOAT, &[-1, 3, 128, 128]);
+    let output = Tensor::new("scores", FLOAT, &[-1, 3]);
+    fs::write(
+        dir.join("model.onnx"),
+        external_model(input, output, weights, external_data),
+    )
+    .unwrap();
+}
+
+/// What the model adds to the logits of an empty image.
+fn added(dir: &Path) -> Result<Vec<u8>, Error> {
+    let logits = run(&*load(&engine(), dir)?, 1, &vec![0.0; 3 * 128 * 128]);
+    Ok(logits.into_iter().flat_map(f32::to_le_bytes).collect())
+}
+
+/// Checks that a model with these weights is refused, in each place that weights may have, and tells nothing of them.
+fn refused(dir: &Path, external_data: &[(&str, &str)]) {
+    for weights in [Weights::Initializer, Weights::Constant] {
+        write_model(dir, weights, external_data);
+        match added(dir) {
+            Err(Error::ModelFile { path, reason }) => {
+                assert_eq!(path, dir.join("model.onnx"));
+                assert!(!reason.contains("secret-bytes"), "{external_data:?}: {reason}");
+            }
+            other => panic!("{external_data:?} as {weights:?} must be refused, got {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn weights_in_the_models_directory_are_read() {
+    let (dir, _) = folder("external inside");
+    fs::create_dir(dir.join("data")).unwrap();
+    fs::write(dir.join("weights.bin"), SECRET).unwrap();
+    fs::write(dir.join("data/weights.bin"), [b"12345678", &SECRET[..]].concat()).unwrap();
+    let beside = [("location", "weights.bin")];
+    let below = [("location", "data/weights.bin"), ("offset", "8"), ("length", "12")];
+    for weights in [Weights::Initializer, Weights::Constant] {
+        for external_data in [&beside[..], &below] {
+            write_model(&dir, weights, external_data);
+            assert_eq!(added(&dir).unwrap(), SECRET, "{external_data:?} as {weights:?}");
+        }
+    }
+}
+
+#[test]
+fn a_path_that_leaves_the_models_directory_is_refused() {
+    let (dir, outside) = folder("external path");
+    fs::create_dir(dir.join("a")).unwrap();
+    let absolute = outside.join("secret");
+    let locations = [
+        absolute.to_str().unwrap(),
+        &format!("file://{}", absolute.display()),
+        "../outside/secret",
+        "./../outside/secret",
+        "a/../../outside/secret",
+        "a/./../../outside//secret",
+        "../model/../outside/secret",
+        "%2e%2e/outside/secret",
+        "..%2foutside%2fsecret",
+        "..\\outside\\secret",
+        "/proc/self/environ",
+        "../../../../../../../../../../../../proc/self/environ",
+        "/dev/zero",
+    ];
+    for location in locations {
+        refused(&dir, &[("location", location)]);
+        refused(&dir, &[("location", location), ("offset", "0"), ("length", "12")]);
+    }
+}
+
+#[test]
+fn a_symbolic_link_that_leaves_the_models_directory_is_refused() {
+    let (dir, outside) = folder("external link");
+    symlink(outside.join("secret"), dir.join("absolute")).unwrap();
+    symlink("../outside/secret", dir.join("relative")).unwrap();
+    symlink("relative", dir.join("twice")).unwrap();
+    symlink(&outside, dir.join("linked")).unwrap();
+    symlink("/proc/self/environ", dir.join("environ")).unwrap();
+    for location in [
+        "absolute",
+        "relative",
+        "twice",
+        "linked/secret",
+        "linked/../outside/secret",
+        "environ",
+    ] {
+        refused(&dir, &[("location", location)]);
+    }
+    // A hard link is the file itself: nothing tells it from one that was written here. Whoever can make it here could
+    // have read or copied the file (see also fs.protected_hardlinks).
+}
+
+#[test]
+fn what_is_no_file_is_refused() {
+    let (dir, _) = folder("external none");
+    fs::create_dir(dir.join("a")).unwrap();
+    // Nobody writes to it: whoever opens it waits for ever.
+    let pipe = Command::new("mkfifo").arg(dir.join("pipe")).status().unwrap();
+    assert!(pipe.success());
+    for location in [
+        "",
+        ".",
+        "..",
+        "a",
+        "a/",
+        "/",
+        "pipe",
+        "missing",
+        "a\0b",
+        "model.onnx/weights",
+    ] {
+        refused(&dir, &[("location", location)]);
+    }
+    refused(&dir, &[]);
+    refused(&dir, &[("offset", "0"), ("length", "12")]);
+}
+
+#[test]
+fn places_outside_the_file_are_refused() {
+    let (dir, _) = folder("external place");
+    fs::write(dir.join("weights.bin"), SECRET).unwrap();
+    let location = ("location", "weights.bin");
+    for number in [
+        "-1",
+        "-4",
+        "-9223372036854775808",
+        "4",
+        "13",
+        "4096",
+        "9223372036854775807",
+        "9223372036854775796",
+        "18446744073709551615",
+        "99999999999999999999999",
+        "twelve",
+    ] {
+        refused(&dir, &[location, ("offset", number)]);
+        refused(&dir, &[location, ("offset", number), ("length", "12")]);
+        refused(&dir, &[location, ("length", number)]);
+    }
+}
+
+/// ONNX Runtime marks weights that its own code holds in memory by a location, and then takes the offset for an address.
+#[test]
+fn addresses_of_memory_are_refused() {
+    let (dir, _) = folder("external memory");
+    let address = SECRET.as_ptr().addr().to_string();
+    for tag in ["*/_ORT_MEM_ADDR_/*", "*/_ORT_LITTLE_ENDIAN_MEM_ADDR_/*"] {
+        refused(&dir, &[("location", tag), ("offset", &address), ("length", "12")]);
+    }
+}
