@@ -11,7 +11,7 @@ env := source scripts/env.sh &&
 # Without Spark, ONNX Runtime has to be told: the one that goes into the jar.
 onnxruntime := ORT_DYLIB_PATH=$$(gradle --quiet onnxruntimeLibrary)
 
-.PHONY: help setup build run test test-rust test-jvm test-e2e test-parity test-asan parity-models parity parity-live fuzz lint format \
+.PHONY: help setup build run test test-rust test-jvm test-e2e test-parity test-asan test-faults parity-models parity parity-live fuzz lint format \
 	reference golden bench bench-core bench-growth bench-steps bench-images gpu-programs clean
 
 help: ## this list
@@ -43,6 +43,9 @@ test-jvm: build ## ScalaTest suites on a real SparkSession
 
 test-e2e: build ## spark-submit, spark-sql and PySpark with the jar, on local and local-cluster masters
 	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/e2e
+
+test-faults: build ## executors of 1 GB with files that are large for them (a few minutes)
+	@$(env) $(onnxruntime) PYTHONPATH=tests/e2e .venv/bin/python -m pytest -q -p conftest tests/faults
 
 test-parity: parity-models ## ten model families against transformers, torchvision, torch and ONNX Runtime in Python
 	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/parity

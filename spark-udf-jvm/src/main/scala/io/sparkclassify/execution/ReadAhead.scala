@@ -22,15 +22,24 @@ import org.apache.spark.TaskContext
  *   at most so many reads are under way at once
  * @param context
  *   of the task; None on the driver
+ * @param identity
+ *   starts the threads
  */
-final class ReadAhead(reader: ImageReader, threads: Int, maxBytes: Long, context: Option[TaskContext])
-    extends AutoCloseable {
+final class ReadAhead private[execution] (
+    reader: ImageReader,
+    threads: Int,
+    maxBytes: Long,
+    context: Option[TaskContext],
+    identity: ReadThreads.Identity
+) extends AutoCloseable {
   import ReadAhead._
+
+  def this(reader: ImageReader, threads: Int, maxBytes: Long, context: Option[TaskContext]) =
+    this(reader, threads, maxBytes, context, ReadThreads.identity())
 
   private type Result = Either[BadImage, ImageBytes]
 
   private val memory = DirectBuffers.memory
-  private val identity = ReadThreads.identity()
   private val fileBytes = new LongAdder
   private val fileNanos = new LongAdder
 
@@ -223,7 +232,7 @@ final class ReadAhead(reader: ImageReader, threads: Int, maxBytes: Long, context
       ReadAhead.this.notifyAll()
       while (outcome.isEmpty && (mustWait || !waitsForMemory)) {
         startWorker()
-        ReadAhead.this.wait(KillCheckMillis)
+        ReadAhead.this.wait(math.min(KillCheckMillis, reader.timeoutMillis))
         checkTask()
         if (outcome.isEmpty) timeOut(start)
       }

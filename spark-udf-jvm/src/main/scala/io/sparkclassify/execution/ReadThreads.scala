@@ -81,13 +81,13 @@ private[execution] object ReadThreads {
    * In whose name files are read, which a thread would otherwise have from whoever started it: the user, the class loader
    * that finds file systems, and what HDFS writes into its audit log.
    */
-  final class Identity private[ReadThreads] {
+  final class Identity private[ReadThreads] (maxGivenUp: Int) {
     private val user = UserGroupInformation.getCurrentUser
     private val loader = Thread.currentThread.getContextClassLoader
     private val caller = CallerContext.getCurrent
 
     /** Begins some work on one of the threads, at once; None where too many threads are [[stuck]]. */
-    def start(work: Runnable): Option[Work] = Option.when(stuck < MaxGivenUp) {
+    def start(work: Runnable): Option[Work] = Option.when(stuck < maxGivenUp) {
       val identified = new Work(() => {
         Thread.currentThread.setContextClassLoader(loader)
         CallerContext.setCurrent(caller)
@@ -99,6 +99,11 @@ private[execution] object ReadThreads {
     }
   }
 
-  /** That of this thread. */
-  def identity(): Identity = new Identity
+  /**
+   * That of this thread.
+   *
+   * @param maxGivenUp
+   *   it starts no work while so many threads are [[stuck]]
+   */
+  def identity(maxGivenUp: Int = MaxGivenUp): Identity = new Identity(maxGivenUp)
 }

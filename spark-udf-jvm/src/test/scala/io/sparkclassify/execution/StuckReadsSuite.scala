@@ -6,8 +6,9 @@ import scala.concurrent.{Await, ExecutionContext, Future}
 import scala.concurrent.duration._
 
 import io.sparkclassify.{BlockingFileSystem, ColourImages, SharedSession, TestData}
-import io.sparkclassify.conf.ClassifyConf
+import io.sparkclassify.conf.{ClassifyConf, ImageSpec, Schemes}
 import io.sparkclassify.engine.DirectBuffers
+import io.sparkclassify.expressions.ImageSource
 import org.scalatest.concurrent.Eventually
 import org.scalatest.time.{Millis, Seconds, Span}
 
@@ -68,8 +69,9 @@ class StuckReadsSuite extends SharedSession with Eventually {
         }
         eventually(assert(BlockingFileSystem.blocked > 0))
         spark.sparkContext.cancelJobGroup(group)
-        assert(intercept[Exception](Await.result(rows, 20.seconds)).getMessage.contains("cancelled"))
-        eventually(assert(spark.sparkContext.statusTracker.getActiveStageIds().isEmpty))
+        assert(intercept[Exception](Await.result(rows, 10.seconds)).getMessage.contains("cancelled"))
+        val tracker = spark.sparkContext.statusTracker
+        eventually(timeout(Span(10, Seconds)))(assert(tracker.getExecutorInfos.map(_.numRunningTasks).sum == 0))
         // The task is over, and its threads are not.
         eventually(assert(ReadThreads.stuck == BlockingFileSystem.blocked && ReadThreads.stuck == ReadThreads.active))
         assert(ReadThreads.stuck > 0 && ReadThreads.stuck <= 8)
@@ -99,6 +101,27 @@ class StuckReadsSuite extends SharedSession with Eventually {
         }
         assert(BlockingFileSystem.blocked == 8 && ReadThreads.stuck == 8)
       }
+    }
+  }
+
+  test("no more threads than the cap wait for file systems, and what finds none is its row's error") {
+    withImages("open.png") { folder =>
+      val spec = ImageSpec("file:/", 1 << 20, timeoutMillis = 100, Schemes(Set("blocking")))
+      val reader = new ImageReader(spec, spark.sessionState.newHadoopConf())
+      val cap = 3
+      def images = new ReadAhead(reader, threads = 2, maxBytes = 1 << 20, None, ReadThreads.identity(cap))
+      val reasons = (0 until 4).flatMap { _ =>
+        val task = images
+        try Seq.fill(3)(task.ask(ImageSource.File(s"blocking:$folder/open.png"))).map(_.take().left.toOption.get.reason)
+        finally {
+          task.close()
+          task.free()
+        }
+      }
+      assert(reasons.forall(_.contains(ClassifyConf.ReadTimeout.key)), reasons)
+      assert(reasons.head.contains("it could not be read") && reasons.last.contains("there was no thread"), reasons)
+      // A task that began below the cap may add as many as it has threads.
+      assert(ReadThreads.stuck >= cap && ReadThreads.stuck <= cap + 1 && ReadThreads.active == ReadThreads.stuck)
     }
   }
 }
