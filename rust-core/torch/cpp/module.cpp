@@ -9,7 +9,6 @@
 
 #include <ATen/Version.h>
 #include <caffe2/serialize/file_adapter.h>
-#include <torch/csrc/jit/ir/alias_analysis.h>
 #include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/ir/ir.h>
 
@@ -45,13 +44,28 @@ using spark_classify::guarded;
 using spark_classify::last_error;
 using spark_classify::logits_of;
 
-// Whether `module` changes its input in place.
+// Whether an operator of `block` changes a tensor in place.
+bool changes_tensors(const torch::jit::Block *block) {
+  for (const torch::jit::Node *node : block->nodes()) {
+    const auto *schema = node->maybeSchema();
+    if (schema && schema->is_mutable()) {
+      return true;
+    }
+    for (const torch::jit::Block *inner : node->blocks()) {
+      if (changes_tensors(inner)) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+// Whether `module` may change its input in place. The analysis of aliases would say which tensor an operator changes, but it
+// misses operators that can return their argument itself and do not declare that, as dropout does for inference.
 bool writes_to_input(const torch::jit::Module &module) {
   const auto graph = module.get_method("forward").graph();
-  const auto inputs = graph->inputs();
-  TORCH_CHECK(inputs.size() >= 2, "forward takes no input");
-  // The first input is the module itself.
-  return torch::jit::AliasDb(graph).hasWriters(inputs[1]);
+  TORCH_CHECK(graph->inputs().size() >= 2, "forward takes no input");
+  return changes_tensors(graph->block());
 }
 
 // `tensor` in bfloat16 if it holds floating-point numbers. The weights of a convolution get their channels last, which is

@@ -84,8 +84,8 @@ void check_state(torch::jit::Module &module) {
   // A forked call would run on libtorch's own threads. Nothing is gained by that, and here it would hide what it writes.
   torch::jit::InlineForkWait(graph);
   constexpr const char *kWhy =
-      " while it runs; tasks share a module, so that they would get each other's values or crash. Take that out of "
-      "forward, and export the module again";
+      " while it runs; tasks share a module, so that they would get each other's values or crash. Call "
+      "model.eval() before it is traced or scripted, or take that out of forward, and export it again";
   if (const auto name = training_operator(graph->block())) {
     throw Refused("the module is in train mode: its operator `" + *name +
                   "` works as in training, so that a result depends on chance or on the other images of the batch; call "
@@ -97,7 +97,7 @@ void check_state(torch::jit::Module &module) {
     throw Refused("the module changes its attribute `" + attribute + "`" + kWhy);
   }
   if (writes_to_constants(torch::jit::AliasDb(graph), graph->block())) {
-    throw Refused(std::string("the module changes a tensor that it was traced with") + kWhy);
+    throw Refused(std::string("the module changes a tensor or an object that it was made with") + kWhy);
   }
 }
 

@@ -146,7 +146,7 @@ class ConfSuite extends SharedSession {
     case _ if key == ClassifyConf.AllowPaths.key                                                  => "false"
     case _ if key.endsWith("locked") || key.endsWith("tf32") || key.endsWith("allowAllOperators") => "true"
     case _ if key == ClassifyConf.MaxLoadedModels.key                                             => "3"
-    case _ if key == ClassifyConf.ReadMemory.key => "3m"
+    case _ if key == ClassifyConf.ReadMemory.key                                                  => "3m"
     case _                                                                                        => "/planted"
   }
 

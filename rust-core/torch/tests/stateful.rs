@@ -1,0 +1,164 @@
+//! `TorchScript` modules that change themselves, work as in training, or do more than compute.
+//! `tests/cases/torch/make_modules.py` makes them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use spark_classify_core::{Classifier, Error, LoadOptions, Predictions};
+use spark_classify_torch::TorchEngine;
+
+const ENGINE: TorchEngine = TorchEngine::new();
+
+fn module(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/cases/torch")
+        .join(name)
+}
+
+fn load(name: &str) -> Result<Classifier, Error> {
+    Classifier::load(&ENGINE, &module(name), &LoadOptions::default())
+}
+
+fn load_with_all_operators(name: &str) -> Result<Classifier, Error> {
+    let options = LoadOptions {
+        all_operators: true,
+        ..LoadOptions::default()
+    };
+    Classifier::load(&ENGINE, &module(name), &options)
+}
+
+/// The reason for which a module is refused.
+fn refusal(loaded: Result<Classifier, Error>, name: &str) -> String {
+    match loaded.map(|_| ()) {
+        Err(Error::ModelFile { path, reason }) => {
+            assert!(path.starts_with(module(name)), "{}", path.display());
+            reason
+        }
+        other => panic!("{name}: expected Error::ModelFile, got {other:?}"),
+    }
+}
+
+/// The probabilities that a module gives for some images of the data set, `count` at a time.
+fn probabilities(classifier: &Classifier, count: usize) -> Vec<Vec<f32>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dataset/all_images");
+    let mut paths: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    paths.sort();
+    let files: Vec<_> = paths.iter().take(3).map(|path| fs::read(path).unwrap()).collect();
+    let images: Vec<_> = files.iter().map(Vec::as_slice).collect();
+    let mut rows = Vec::new();
+    for batch in images.chunks(count) {
+        let mut predictions = Predictions::new();
+        classifier
+            .classify(batch, std::num::NonZeroUsize::MIN, &mut predictions)
+            .unwrap();
+        for row in 0..batch.len() {
+            rows.push(predictions.get(row).unwrap().probabilities.to_vec());
+        }
+    }
+    rows
+}
+
+#[test]
+fn a_module_that_changes_itself_is_refused() {
+    for (name, changed) in [
+        ("assign", "its attribute `state`"),
+        ("counter", "its attribute `count`"),
+        ("feature", "its attribute `kept`"),
+        ("memory", "its attribute `kept`"),
+        ("holder", "a tensor or an object that it was made with"),
+        ("inner", "its attribute `counter.count`"),
+        ("traced_batch_norm", "its attribute `norm.num_batches_tracked`"),
+    ] {
+        let reason = refusal(load(name), name);
+        assert!(reason.contains(&format!("changes {changed}")), "{name}: {reason}");
+        assert!(reason.contains("take that out of forward"), "{name}: {reason}");
+        // No list of operators makes it fit for several tasks.
+        assert_eq!(refusal(load_with_all_operators(name), name), reason);
+    }
+}
+
+#[test]
+fn a_module_that_works_as_in_training_is_refused() {
+    for (name, operator) in [
+        ("dropping", "aten::dropout"),
+        ("traced_dropout", "aten::dropout"),
+        ("batch_norm_alone", "aten::batch_norm"),
+    ] {
+        let reason = refusal(load(name), name);
+        assert!(reason.contains(&format!("`{operator}`")), "{name}: {reason}");
+        assert!(reason.contains("model.eval()"), "{name}: {reason}");
+    }
+}
+
+#[test]
+fn a_random_module_is_refused() {
+    let reason = refusal(load("random"), "random");
+    assert!(
+        reason.contains("other numbers for the same image in each run"),
+        "{reason}"
+    );
+}
+
+#[test]
+fn what_only_looks_like_a_change_is_accepted() {
+    // Scripted in train mode, a module is put into the other one when it is loaded.
+    for name in ["plain", "forked", "helper", "batch_norm_script"] {
+        let classifier = load(name).unwrap();
+        let (alone, together) = (probabilities(&classifier, 1), probabilities(&classifier, 3));
+        for (alone, together) in alone.iter().flatten().zip(together.iter().flatten()) {
+            assert!((alone - together).abs() < 1e-6, "{name}: {alone} is not {together}");
+        }
+    }
+}
+
+#[test]
+fn a_module_that_takes_one_image_gets_one_at_a_time() {
+    // It computes what `plain` does.
+    let expected = probabilities(&load("plain").unwrap(), 3);
+    let actual = probabilities(&load("one_image").unwrap(), 3);
+    assert_eq!(actual.len(), 3);
+    for (actual, expected) in actual.iter().flatten().zip(expected.iter().flatten()) {
+        assert!((actual - expected).abs() < 1e-6, "{actual} is not {expected}");
+    }
+}
+
+#[test]
+fn operators_that_do_more_than_compute_are_refused_before_any_code_runs() {
+    for (name, operator, written) in [
+        ("writes", "aten::save", Some("/tmp/spark-classify-written-by-forward")),
+        (
+            "writes_at_load",
+            "aten::save",
+            Some("/tmp/spark-classify-written-at-load"),
+        ),
+        (
+            "writes_in_fork",
+            "aten::save",
+            Some("/tmp/spark-classify-written-by-fork"),
+        ),
+        ("reads", "aten::from_file", None),
+    ] {
+        if let Some(path) = written {
+            let _ = fs::remove_file(path);
+        }
+        let reason = refusal(load(name), name);
+        assert!(
+            reason.contains(&format!("the operator `{operator}`")),
+            "{name}: {reason}"
+        );
+        assert!(
+            reason.contains("spark.classify.torch.allowAllOperators"),
+            "{name}: {reason}"
+        );
+        assert!(!written.is_some_and(|path| Path::new(path).exists()), "{name}");
+        if let Some(path) = written {
+            load_with_all_operators(name).unwrap();
+            assert!(Path::new(path).exists(), "{name}");
+            fs::remove_file(path).unwrap();
+        }
+    }
+}
