@@ -20,7 +20,7 @@ class StatefulModulesSuite extends SharedSession {
   Seq("classify", "try_classify").foreach { function =>
     test(s"$function: a module that changes itself is refused, with the attribute") {
       val error = failureOf(results(function, "assign", 8))
-      assertError(error, "CLASSIFY_BAD_MODEL", "changes its attribute `state`", "Take that out of forward")
+      assertError(error, "CLASSIFY_BAD_MODEL", "changes its attribute `state`", "take that out of forward")
     }
 
     test(s"$function: a module that uses files is refused, with the operator and the key that allows it") {
