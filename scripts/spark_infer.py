@@ -17,6 +17,16 @@ from pyspark.sql import DataFrame, SparkSession
 
 T = TypeVar("T")
 
+# As RFC 4180 and Python's `csv` have it. To read it back in Spark: header, escape '"', multiLine, lineSep "\n".
+CSV = {
+    "header": True,
+    "escape": '"',
+    "quoteAll": True,
+    "lineSep": "\n",
+    "ignoreLeadingWhiteSpace": False,
+    "ignoreTrailingWhiteSpace": False,
+}
+
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -38,7 +48,7 @@ def timed(what: str, action: Callable[[], T]) -> T:
 
 def classify_images(spark: SparkSession, args: argparse.Namespace) -> DataFrame:
     """The predictions, one row an image, computed once and kept: the queries below read them from the cache."""
-    spark.read.csv(args.images, header=True).createOrReplaceTempView("images")
+    spark.read.csv(args.images, header=True, escape='"', multiLine=True).createOrReplaceTempView("images")
     predictions = spark.sql(
         """
         SELECT image_path, actual_class, CAST(actual_class_id AS INT) AS actual_class_id,
@@ -75,11 +85,13 @@ def main() -> None:
         lambda: (
             spark.sql(
                 """
-            SELECT * FROM (SELECT actual_class, predicted_class FROM predictions)
-            PIVOT (count(*) FOR predicted_class IN ('crop_and_replace', 'font_issue', 'valid_id'))
-            ORDER BY actual_class
+            SELECT actual_class, concat(predicted_class, ' (', predicted_class_id, ')') AS predicted FROM predictions
             """
             )
+            .groupBy("actual_class")
+            .pivot("predicted")  # With its id: two classes may have one name.
+            .count()
+            .orderBy("actual_class")
             .na.fill(0)
             .show(truncate=False)
         ),
@@ -89,7 +101,7 @@ def main() -> None:
 
     if args.output:
         rows = predictions.withColumn("probabilities", predictions.probabilities.cast("string"))
-        timed("write", lambda: rows.write.csv(args.output, header=True, mode="overwrite"))
+        timed("write", lambda: rows.write.csv(args.output, mode="overwrite", **CSV))
     spark.stop()
 
 

@@ -1,9 +1,11 @@
 """The main job through spark-submit, in one JVM and on a cluster of separate executor processes."""
 
+import json
 import os
+import shutil
 
 import pytest
-from conftest import BACKENDS, EXTENSION, assert_matches_golden, read_predictions
+from conftest import BACKENDS, EXTENSION, ROOT, assert_matches_golden, read_predictions
 
 JOB = ["--images", "dataset/image_data.csv", "--image-dir", "dataset/all_images", "--model", "model"]
 
@@ -21,6 +23,24 @@ def test_job_matches_the_python_reference(spark_run, jar, golden, tmp_path, mast
     assert_matches_golden(read_predictions(output), golden[backend])
     assert "confusion matrix" in done.stdout.lower()
     assert "model load" in done.stdout.lower()
+
+
+def test_labels_of_any_text_come_back_through_python(spark_run, jar, golden, tmp_path):
+    labels = ['a\n"b",c', "crane", "Crane"]
+    model = tmp_path / "model"
+    shutil.copytree(ROOT / "model", model)
+    (model / "config.json").write_text(json.dumps({"id2label": dict(enumerate(labels))}))
+    output = tmp_path / "output"
+    spark_run(
+        *["spark-submit", "--master", "local[2]", "--class", "io.sparkclassify.ClassifyJob", jar, *JOB[:4]],
+        *["--model", model, "--backend", "onnx", "--output", output],
+    )
+    rows = read_predictions(output)
+    assert rows.keys() == golden["onnx"].keys()
+    columns = ['prob_a\n"b",c', "prob_crane (1)", "prob_Crane (2)"]
+    for image, row in rows.items():
+        assert [float(row[column]) for column in columns] == pytest.approx(golden["onnx"][image], abs=1e-4)
+        assert row["predicted_class"] == labels[int(row["predicted_class_id"])]
 
 
 def test_pytorch_is_the_default_and_libtorch_is_found_by_environment(spark_run, jar, golden, tmp_path):

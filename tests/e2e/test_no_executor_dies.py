@@ -1,4 +1,4 @@
-"""Models that must fail their query, and never the executor that meets them."""
+"""Models and inputs that must fail their query or their row, and never the executor that meets them."""
 
 from __future__ import annotations
 
@@ -21,6 +21,17 @@ except Exception as failure:
     error = str(failure)
 rows = frame.selectExpr("path", "classify(path, 'onnx').class_id AS c").collect()
 json.dump({"error": error, "rows": [[row.path, row.c] for row in rows]}, open(answers, "w"))
+"""
+
+BAD_INPUT = r"""
+import json, sys
+from pyspark.sql import SparkSession
+
+spark = SparkSession.builder.getOrCreate()
+paths, answers = json.load(open(sys.argv[1])), sys.argv[2]
+frame = spark.createDataFrame([(path,) for path in paths], "path string").repartition(2)
+rows = frame.selectExpr("path", "try_classify(path, 'onnx') AS c").collect()
+json.dump([[row.path, row.c.class_id, row.c.error] for row in rows], open(answers, "w"))
 """
 
 
@@ -56,4 +67,19 @@ def test_a_module_that_changes_itself_is_refused(spark_run, standalone_cluster, 
     assert "CLASSIFY_BAD_MODEL" in answers["error"]
     assert "changes its attribute `state`" in answers["error"]
     assert sorted(map(tuple, answers["rows"])) == sorted(expected.items())
+    assert not lost
+
+
+def test_paths_that_are_no_files_are_errors_of_their_rows(spark_run, standalone_cluster, jar, golden, tmp_path):
+    names = sorted(golden["onnx"])[:2]
+    good = {str(ROOT / "dataset/all_images" / name): best(golden, name) for name in names}
+    fifo = tmp_path / "fifo.png"
+    os.mkfifo(fifo)
+    bad = [str(fifo), "/dev/zero", str(tmp_path), "/", "s3a://b/x", str(tmp_path / "missing.png")]
+    rows, lost = run_on(standalone_cluster, BAD_INPUT, [*bad, *good], spark_run, jar, tmp_path)
+    assert {path: class_id for path, class_id, error in rows if error is None} == good
+    errors = {path: error for path, class_id, error in rows if error is not None and class_id is None}
+    assert sorted(errors) == sorted(bad)
+    assert len(rows) == len(bad) + len(good)
+    assert all(path in error for path, error in errors.items()), errors
     assert not lost
