@@ -68,7 +68,14 @@ def test_the_slower_attempt_is_killed(spark_run, standalone_cluster, jar, golden
         spark_run(
             *["spark-submit", "--master", standalone_cluster, "--jars", jar, "--conf", EXTENSION],
             *["--conf", "spark.executor.memory=512m", "--conf", "spark.driver.host=127.0.0.1"],
-            *["--conf", "spark.classify.model=model", "--conf", "spark.speculation=true"],
+            *[
+                "--conf",
+                "spark.classify.model=model",
+                "--conf",
+                "spark.classify.read.schemes=file,http",
+                "--conf",
+                "spark.speculation=true",
+            ],
             *["--conf", "spark.speculation.interval=100ms", "--conf", "spark.speculation.quantile=0.5"],
             *["--conf", "spark.speculation.multiplier=1.1", "--conf", "spark.speculation.minTaskRuntime=1s"],
             *["--conf", "spark.eventLog.enabled=true", "--conf", "spark.eventLog.compress=false"],
