@@ -11,7 +11,7 @@ env := source scripts/env.sh &&
 # Without Spark, ONNX Runtime has to be told: the one that goes into the jar.
 onnxruntime := ORT_DYLIB_PATH=$$(gradle --quiet onnxruntimeLibrary)
 
-.PHONY: help setup build run test test-rust test-jvm test-e2e test-parity test-asan test-faults parity-models parity parity-live fuzz lint format \
+.PHONY: help setup build run test test-rust test-checked test-asan test-jvm test-e2e test-parity test-faults parity-models parity parity-live fuzz lint format \
 	reference golden bench bench-core bench-growth bench-steps bench-images gpu-programs clean
 
 help: ## this list
@@ -28,11 +28,14 @@ run: build ## classify the committed dataset in Spark with both backends
 	@scripts/run_job.sh pytorch
 	@scripts/run_job.sh onnx
 
-test: lint test-rust test-asan test-jvm test-e2e test-parity ## everything
+test: lint test-rust test-checked test-asan test-jvm test-e2e test-parity ## everything
 	@echo "All tests passed."
 
 test-rust: build ## Rust unit and integration tests
 	@$(env) $(onnxruntime) cargo test --release --workspace
+
+test-checked: setup ## the core's tests again, where arithmetic that overflows panics
+	@$(env) HOSTILE_IMAGES=30000 cargo test --profile checked -p spark-classify-core --lib --tests
 
 test-asan: build ## the JPEG decoder's C code under AddressSanitizer, over broken JPEGs
 	@scripts/check_jpeg_asan.sh

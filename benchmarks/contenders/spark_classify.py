@@ -59,6 +59,7 @@ def main() -> None:
         settings["spark.driver.extraClassPath"] = str(ROOT / "benchmarks/jvm/build/classes")
         settings[f"spark.hadoop.fs.{arguments.files}.impl"] = f"benchmarks.{arguments.files.title()}Files"
         settings["spark.classify.read.threads"] = READ_THREADS
+        settings["spark.classify.read.schemes"] = f"file,{arguments.files}"
     spark = session(arguments, settings)
 
     def written() -> list[Prediction]:
