@@ -25,7 +25,7 @@ pub(super) fn decode(bytes: &[u8], limits: ImageLimits, image: &mut RgbImage) ->
     if width * height > data.len().saturating_mul(LONGEST_RUN + 2) {
         return Err(truncated());
     }
-    check_memory(u64::from(width as u32) * u64::from(height as u32) * 3, limits)?;
+    check_memory((width * height * 3) as u64, limits)?;
     image.reset(width, height)?;
     let mut seen = [[0_u8; 4]; 64];
     let mut pixel = [0, 0, 0, 255];

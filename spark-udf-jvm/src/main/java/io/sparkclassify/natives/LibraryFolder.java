@@ -9,9 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermission;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.security.DigestInputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -35,9 +33,6 @@ final class LibraryFolder {
   private static final int STICKY = 01000;
   private static final int OTHERS_MAY_WRITE = 02;
 
-  private static final FileAttribute<Set<PosixFilePermission>> OWNER_ONLY =
-      PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
-
   private final Path folder;
   private final Scratch scratch;
 
@@ -59,10 +54,10 @@ final class LibraryFolder {
             : FileNames.path(NativeOptions.DIRECTORY_KEY, configured);
     Path folder = parent.resolve(name());
     try {
-      Files.createDirectories(parent, OWNER_ONLY);
+      Files.createDirectories(parent, Scratch.OWNER_ONLY);
       requireSafeParents(parent.toRealPath());
       folder = parent.toRealPath().resolve(name());
-      Files.createDirectories(folder, OWNER_ONLY);
+      Files.createDirectories(folder, Scratch.OWNER_ONLY);
       Scratch scratch = Scratch.in(folder);
       requireOwnFolder(folder, scratch);
       return new LibraryFolder(folder, scratch);
@@ -104,7 +99,7 @@ final class LibraryFolder {
       }
       String all = hash(new ByteArrayInputStream(hashes.toString().getBytes(StandardCharsets.US_ASCII)));
       Path together = folder.resolve("libraries-" + all.substring(0, HASH_DIGITS));
-      Files.createDirectories(together, OWNER_ONLY);
+      Files.createDirectories(together, Scratch.OWNER_ONLY);
       for (int at = 0; at < names.size(); at++) {
         Path target = together.resolve(names.get(at));
         String hash = hashes.substring(at * HASH_LENGTH, (at + 1) * HASH_LENGTH);

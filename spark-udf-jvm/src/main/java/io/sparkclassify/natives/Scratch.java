@@ -44,7 +44,7 @@ public final class Scratch {
 
   private static final Pattern LOCK_NAME = Pattern.compile(PREFIX + "(\\d+-[0-9a-f]+)-([0-9a-f]{8})\\.lock");
 
-  private static final FileAttribute<Set<PosixFilePermission>> OWNER_ONLY =
+  static final FileAttribute<Set<PosixFilePermission>> OWNER_ONLY =
       PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
 
   private static final Map<Path, Scratch> OPEN = new HashMap<>();

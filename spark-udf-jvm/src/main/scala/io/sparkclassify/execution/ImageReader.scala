@@ -63,6 +63,9 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration) {
 
   private val paths = new ImagePath(new Path(spec.directory), configuration)
 
+  /** Found once, since it is every image's. */
+  private lazy val localFileSystem = spec.schemes.fileSystem(new Path(ImagePath.LocalRoot), configuration)
+
   /** `spec.timeoutMillis`. Who waits for a read keeps to it. */
   def timeoutMillis: Long = spec.timeoutMillis
 
@@ -115,9 +118,8 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration) {
     try
       Some(place match {
         case ImagePath.Local(name) =>
-          val fileSystem = spec.schemes.fileSystem(ImageReader.localRoot, configuration)
-          if (ImageReader.readsAsIs(fileSystem, name)) readLocal(path, name, room)
-          else readRemote(path, fileSystem, new Path("file", null, name), room)
+          if (ImageReader.readsAsIs(localFileSystem, name)) readLocal(path, name, room)
+          else readRemote(path, localFileSystem, new Path("file", null, name), room)
         case ImagePath.Located(file) => readRemote(path, spec.schemes.fileSystem(file, configuration), file, room)
       })
     catch { case _: FileNotFoundException | _: NoSuchFileException => None }
@@ -220,8 +222,6 @@ object ImageReader {
   }
 
   private val ChunkBytes = 64 << 10
-
-  private val localRoot = new Path(ImagePath.LocalRoot)
 
   /** Streams read into arrays. One that is used again stays in a cache, and is no garbage. */
   private val chunks = ThreadLocal.withInitial[Array[Byte]](() => new Array(ChunkBytes))
