@@ -3,6 +3,7 @@
 
 use super::bmp;
 use super::decode::RgbImage;
+use super::failure::Failure;
 use super::options::ImageLimits;
 use super::png;
 use crate::error::ImageError;
@@ -10,7 +11,7 @@ use crate::error::ImageError;
 /// The first bytes of every icon.
 pub(super) const MAGIC: &[u8] = b"\0\0\x01\0";
 
-const FORMAT: &str = "ICO";
+const FAILURE: Failure = Failure("ICO");
 const HEADER: usize = 6;
 const ENTRY: usize = 16;
 
@@ -21,17 +22,17 @@ pub(super) fn decode(
     raw: &mut Vec<u8>,
     image: &mut RgbImage,
 ) -> Result<(), ImageError> {
-    let (header, entries) = bytes.split_at_checked(HEADER).ok_or_else(truncated)?;
+    let (header, entries) = bytes.split_at_checked(HEADER).ok_or_else(|| FAILURE.truncated())?;
     let count = usize::from(u16::from_le_bytes([header[4], header[5]]));
-    let entries = entries.get(..count * ENTRY).ok_or_else(truncated)?;
+    let entries = entries.get(..count * ENTRY).ok_or_else(|| FAILURE.truncated())?;
     let entry = entries
         .as_chunks()
         .0
         .iter()
         .map(Entry::read)
         .min_by_key(|entry| (std::cmp::Reverse(entry.area), entry.depth))
-        .ok_or_else(|| broken("it has no image"))?;
-    let content = bytes.get(entry.offset..).ok_or_else(truncated)?;
+        .ok_or_else(|| FAILURE.broken("it has no image"))?;
+    let content = bytes.get(entry.offset..).ok_or_else(|| FAILURE.truncated())?;
     if content.starts_with(png::MAGIC) {
         return png::decode(content, limits, raw, image);
     }
@@ -42,11 +43,11 @@ pub(super) fn decode(
         // Rows are padded to four bytes; the padding of the last one may be missing.
         let row = image.width.div_ceil(32) * 4;
         let end = entry.offset + entry.size;
-        let mask = end.checked_sub(row * image.height).ok_or_else(truncated)?;
+        let mask = end.checked_sub(row * image.height).ok_or_else(|| FAILURE.truncated())?;
         (mask, row * (image.height - 1) + image.width.div_ceil(8))
     };
     if mask + needed > bytes.len() {
-        return Err(truncated());
+        return Err(FAILURE.truncated());
     }
     Ok(())
 }
@@ -79,16 +80,5 @@ impl Entry {
             size: number(8) as usize,
             offset: number(12) as usize,
         }
-    }
-}
-
-fn truncated() -> ImageError {
-    broken("the file is truncated")
-}
-
-fn broken(reason: &str) -> ImageError {
-    ImageError::Broken {
-        format: FORMAT,
-        reason: reason.to_owned(),
     }
 }

@@ -14,6 +14,8 @@ mod convolve_avx2;
 mod convolve_avx512;
 mod decode;
 mod exif;
+#[cfg(any(feature = "ico", feature = "pnm", feature = "qoi"))]
+mod failure;
 mod filter;
 mod foreign;
 mod geometry;

@@ -4,10 +4,11 @@
 
 use super::color::{clip_16, unpack_bits};
 use super::decode::{check_memory, check_size, grow, RgbImage};
+use super::failure::Failure;
 use super::options::ImageLimits;
 use crate::error::ImageError;
 
-const FORMAT: &str = "PNM";
+const FAILURE: Failure = Failure("PNM");
 /// The longest number in a header or in plain text that Pillow reads.
 const MAX_TOKEN: usize = 10;
 /// Pillow reads plain text in blocks of this many bytes, and checks the whole of a block of black and white.
@@ -25,13 +26,13 @@ pub(super) fn decode(
     raw: &mut Vec<u8>,
     image: &mut RgbImage,
 ) -> Result<(), ImageError> {
-    let kind = *bytes.get(1).ok_or_else(truncated)?;
+    let kind = *bytes.get(1).ok_or_else(|| FAILURE.truncated())?;
     let mut header = Header {
-        rest: bytes.get(3..).ok_or_else(truncated)?,
+        rest: bytes.get(3..).ok_or_else(|| FAILURE.truncated())?,
     };
     let (width, height) = (header.number()?, header.number()?);
     if width == 0 || height == 0 {
-        return Err(broken("it has no pixels"));
+        return Err(FAILURE.broken("it has no pixels"));
     }
     check_size(width, height, limits)?;
     // The image, and a row of bits.
@@ -66,7 +67,7 @@ pub(super) fn decode(
         _ => {
             let maximum = header.number()?;
             let maximum = u16::try_from(maximum).ok().filter(|maximum| *maximum > 0);
-            let maximum = maximum.ok_or_else(|| broken("its largest value is not between 1 and 65535"))?;
+            let maximum = maximum.ok_or_else(|| FAILURE.broken("its largest value is not between 1 and 65535"))?;
             let scale = Scale::new(maximum, matches!(kind, b'2' | b'5'));
             let samples = if scale.grey { 1 } else { 3 };
             let count = width * height * samples;
@@ -92,7 +93,7 @@ pub(super) fn decode(
 /// Before memory is taken.
 fn enough(data: &[u8], length: usize) -> Result<(), ImageError> {
     if data.len() < length {
-        return Err(truncated());
+        return Err(FAILURE.truncated());
     }
     Ok(())
 }
@@ -142,7 +143,7 @@ fn floats(header: &mut Header<'_>, width: usize, height: usize, image: &mut RgbI
         .ok()
         .and_then(|text| text.parse::<f64>().ok());
     let scale = scale.filter(|scale| scale.is_finite() && *scale != 0.0);
-    let little_endian = scale.ok_or_else(|| broken("its scale is not a number"))? < 0.0;
+    let little_endian = scale.ok_or_else(|| FAILURE.broken("its scale is not a number"))? < 0.0;
     enough(header.rest, width * height * 4)?;
     image.reset(width, height)?;
     let rows = image.pixels.chunks_exact_mut(width * 3).rev();
@@ -175,14 +176,14 @@ fn plain_bits(text: &[u8], image: &mut RgbImage) -> Result<(), ImageError> {
                     }
                 }
                 space if is_space(*space) => {}
-                _ => return Err(broken("a pixel is neither 0 nor 1")),
+                _ => return Err(FAILURE.broken("a pixel is neither 0 nor 1")),
             }
         }
         if pixels.len() == 0 {
             return Ok(());
         }
     }
-    Err(truncated())
+    Err(FAILURE.truncated())
 }
 
 /// Numbers with whitespace between them. A comment does not part them, as in Pillow.
@@ -202,7 +203,7 @@ fn plain_numbers(text: &[u8], scale: &Scale, image: &mut RgbImage) -> Result<(),
                 }
                 let value = number(&token)?;
                 if value > u64::from(scale.maximum) {
-                    return Err(broken("a sample is larger than the header allows"));
+                    return Err(FAILURE.broken("a sample is larger than the header allows"));
                 }
                 if let Some(sample) = samples.next() {
                     sample.fill(scale.apply(value as u16));
@@ -213,10 +214,10 @@ fn plain_numbers(text: &[u8], scale: &Scale, image: &mut RgbImage) -> Result<(),
                 token.clear();
             }
             byte if token.len() < MAX_TOKEN => token.push(*byte),
-            _ => return Err(broken("a number is too long")),
+            _ => return Err(FAILURE.broken("a number is too long")),
         }
     }
-    Err(truncated())
+    Err(FAILURE.truncated())
 }
 
 struct Header<'a> {
@@ -244,11 +245,11 @@ impl Header<'_> {
                     }
                 }
                 byte if token.len() < MAX_TOKEN => token.push(*byte),
-                _ => return Err(broken("a number in its header is too long")),
+                _ => return Err(FAILURE.broken("a number in its header is too long")),
             }
         }
         if token.is_empty() {
-            return Err(truncated());
+            return Err(FAILURE.truncated());
         }
         Ok(token)
     }
@@ -258,20 +259,9 @@ fn number(token: &[u8]) -> Result<u64, ImageError> {
     std::str::from_utf8(token)
         .ok()
         .and_then(|text| text.parse().ok())
-        .ok_or_else(|| broken("a number is not one"))
+        .ok_or_else(|| FAILURE.broken("a number is not one"))
 }
 
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | 0x0B | 0x0C | b'\r')
-}
-
-fn truncated() -> ImageError {
-    broken("the file is truncated")
-}
-
-fn broken(reason: &str) -> ImageError {
-    ImageError::Broken {
-        format: FORMAT,
-        reason: reason.to_owned(),
-    }
 }

@@ -1,29 +1,30 @@
 //! QOI, as Pillow's plugin reads it (`QoiImagePlugin.py`): the end marker is not looked for, nor what comes behind the pixels.
 
 use super::decode::{check_memory, check_size, RgbImage};
+use super::failure::Failure;
 use super::options::ImageLimits;
 use crate::error::ImageError;
 
 /// The first bytes of every QOI.
 pub(super) const MAGIC: &[u8] = b"qoif";
 
-const FORMAT: &str = "QOI";
+const FAILURE: Failure = Failure("QOI");
 const HEADER: usize = 14;
 /// More pixels than this do not come out of a byte, so that a short file takes no memory.
 const LONGEST_RUN: usize = 62;
 
 /// Decodes into `image`, which is all the memory that is taken.
 pub(super) fn decode(bytes: &[u8], limits: ImageLimits, image: &mut RgbImage) -> Result<(), ImageError> {
-    let (header, mut data) = bytes.split_at_checked(HEADER).ok_or_else(truncated)?;
+    let (header, mut data) = bytes.split_at_checked(HEADER).ok_or_else(|| FAILURE.truncated())?;
     let number = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
     let (width, height) = (number(4), number(8));
     if width == 0 || height == 0 {
-        return Err(broken("it has no pixels"));
+        return Err(FAILURE.broken("it has no pixels"));
     }
     check_size(u64::from(width), u64::from(height), limits)?;
     let (width, height) = (width as usize, height as usize);
     if width * height > data.len().saturating_mul(LONGEST_RUN + 2) {
-        return Err(truncated());
+        return Err(FAILURE.truncated());
     }
     check_memory((width * height * 3) as u64, limits)?;
     image.reset(width, height)?;
@@ -68,18 +69,7 @@ pub(super) fn decode(bytes: &[u8], limits: ImageLimits, image: &mut RgbImage) ->
 }
 
 fn take<const LENGTH: usize>(data: &mut &[u8]) -> Result<[u8; LENGTH], ImageError> {
-    let (taken, rest) = data.split_first_chunk().ok_or_else(truncated)?;
+    let (taken, rest) = data.split_first_chunk().ok_or_else(|| FAILURE.truncated())?;
     *data = rest;
     Ok(*taken)
-}
-
-fn truncated() -> ImageError {
-    broken("the file is truncated")
-}
-
-fn broken(reason: &str) -> ImageError {
-    ImageError::Broken {
-        format: FORMAT,
-        reason: reason.to_owned(),
-    }
 }
