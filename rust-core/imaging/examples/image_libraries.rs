@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 
 use fast_image_resize as fir;
 use image::imageops;
-use spark_classify_core::preprocess::{decode, resize, DecodeOptions, RgbImage, Scratch};
 use spark_classify_imaging::{decode, resize, DecodeOptions, Resampling, RgbImage, Scratch};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;

@@ -149,11 +149,15 @@ mod tests {
 
     #[test]
     fn torchvision_rounds_the_margin_to_even_and_pads_the_odd_pixel_at_the_end() {
-        let window = |resized| Axis::new(resized, resized, Some((4, CropConvention::Torchvision))).window;
+        let window = |resized| {
+            Side::new(resized, resized, Some((4, CropConvention::Torchvision)))
+                .axis
+                .window
+        };
         // Margins of 0.5, 1.5, 2.5 and 2.
         assert_eq!([window(5), window(7), window(9), window(8)], [0..4, 2..6, 2..6, 2..6]);
-        let padded = Axis::new(5, 5, Some((8, CropConvention::Torchvision)));
-        assert_eq!((padded.window, padded.offset), (0..5, 1));
+        let padded = Side::new(5, 5, Some((8, CropConvention::Torchvision)));
+        assert_eq!((padded.axis.window, padded.offset), (0..5, 1));
     }
 
     #[test]

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::common::{model_directory, odd_image, plain_png, repository};
-use spark_classify_core::{Backend, Classifier, Engine, Error, LoadOptions, ModelDirectory, Predictions, Result};
+use spark_classify_core::{
+    Backend, Classifier, Engine, Error, LoadOptions, ModelDirectory, PredictionError, Predictions, Result,
+};
 use spark_classify_imaging::ImageError;
 
 const PREPROCESSOR: &str = r#"{"size": {"height": 6, "width": 4}, "resample": 2, "do_normalize": false}"#;
@@ -141,8 +143,11 @@ fn a_batch_is_one_run_and_a_bad_image_leaves_the_others_alone() {
         assert!((prediction.confidence - HIGH).abs() < 1e-6, "{prediction:?}");
         assert_eq!(prediction.probabilities.len(), 3);
     }
-    assert!(matches!(predictions.get(1), Err(ImageError::UnknownFormat { .. })));
-    assert_eq!(predictions.get(3), Err(&ImageError::Empty));
+    assert!(matches!(
+        predictions.get(1),
+        Err(PredictionError::Image(ImageError::UnknownFormat { .. }))
+    ));
+    assert_eq!(predictions.get(3), Err(&ImageError::Empty.into()));
     assert!(times.decode.as_nanos() > 0 && times.resize.as_nanos() > 0);
 }
 

@@ -6,7 +6,6 @@ use std::fs;
 
 use crate::common::repository;
 use serde_json::Value;
-use spark_classify_core::preprocess::{decode, resize, DecodeOptions, Scratch};
 use spark_classify_imaging::{decode, resize, DecodeOptions, ImageError, Resampling, Scratch};
 
 /// Pillow reads these, and the error here contains this name.

@@ -4,7 +4,6 @@ use std::fs;
 
 use crate::common::{decoded, golden, odd_image, repository, sha256};
 use base64::prelude::{Engine, BASE64_STANDARD};
-use spark_classify_core::{ImageLimits, ModelDirectory};
 use spark_classify_imaging::{decode, resize, DecodeOptions, Resampling, RgbImage, Scratch};
 
 /// The filters by Pillow's numbers.

@@ -3,7 +3,6 @@
 use crate::common::{golden, odd_image, sha256};
 use base64::prelude::{Engine, BASE64_STANDARD};
 use image::{imageops, RgbImage};
-use spark_classify_core::DecodeOptions;
 use spark_classify_imaging::{decode, DecodeOptions, Scratch};
 
 fn decoded(bytes: &[u8], exif_transpose: bool) -> RgbImage {
