@@ -1,5 +1,7 @@
 //! Compressed bytes to RGB pixels, by the rules of Pillow's `Image.open(...).convert("RGB")`.
 
+#[cfg(feature = "avif")]
+mod avif;
 mod bmp;
 mod color;
 mod failure;
@@ -65,6 +67,8 @@ const CODECS: &[Codec] = &[
     // It turns itself upright.
     codec("TIFF", tiff::accepts, tiff::decode, metadata::none),
     codec("DIB", bmp::accepts_dib, bmp::decode_bare_dib, metadata::none),
+    #[cfg(feature = "avif")]
+    codec("AVIF", avif::accepts, avif::decode, avif::metadata),
     #[cfg(feature = "ico")]
     codec("ICO", ico::accepts, ico::decode, metadata::none),
     #[cfg(feature = "pnm")]

@@ -1,0 +1,317 @@
+//! AVIF through dav1d, with the bytes that Pillow gets from libavif.
+//!
+//! Alpha is dropped; colours that are multiplied by it are divided first. Of a sequence the first picture counts. A clean
+//! aperture (`clap`) is not heeded, as in Pillow, and rotation and mirroring are what EXIF is in other formats: they count
+//! where images are turned upright.
+
+mod av1;
+mod boxes;
+mod float;
+mod planes;
+mod rgb;
+mod tracks;
+
+use self::av1::{Coding, Picture, Stream};
+use self::boxes::{ids, Item, Meta, Properties, Reader, FAILURE};
+use self::planes::{Grid, Layout, Planes, Shape};
+use self::rgb::Alpha;
+use self::tracks::Track;
+use super::metadata::Metadata;
+use crate::error::ImageError;
+use crate::image::{check_memory, check_size, RgbImage};
+use crate::options::ImageLimits;
+
+/// No more of a file's first box is looked at for its brands.
+const LONGEST_BRANDS: usize = 1024;
+/// The least width and height of a part of a grid (ISO/IEC 23000-22, 7.3.11.4.2).
+const LEAST_PART: usize = 64;
+
+/// Whether it is a file of boxes with a brand of AVIF.
+pub(crate) fn accepts(bytes: &[u8]) -> bool {
+    let mut reader = Reader(&bytes[..bytes.len().min(LONGEST_BRANDS)]);
+    let (Ok(size), Ok(kind)) = (reader.u32(), reader.four_cc()) else {
+        return false;
+    };
+    let content = &reader.0[..reader.0.len().min((size as usize).saturating_sub(8))];
+    let (brands, _) = content.as_chunks::<4>();
+    &kind == b"ftyp" && brands.iter().any(|brand| matches!(brand, b"avif" | b"avis"))
+}
+
+/// Decodes into `image`.
+pub(crate) fn decode(
+    bytes: &[u8],
+    limits: ImageLimits,
+    _raw: &mut Vec<u8>,
+    image: &mut RgbImage,
+) -> Result<(), ImageError> {
+    let file = File { bytes, limits };
+    let (planes, coding, alpha) = match Content::read(bytes)? {
+        Content::Items(meta) => {
+            let item = meta.primary_image()?;
+            let properties = meta.properties(item);
+            let planes = file.planes(&meta, item, 0)?;
+            let alpha = match meta.has_alpha(item) {
+                None => Alpha::None,
+                Some(id) if id.is_some() && id == item.premultiplied_by => {
+                    let alpha = id.and_then(|id| meta.items.get(&id));
+                    let alpha = alpha.ok_or_else(|| FAILURE.broken("its alpha is missing"))?;
+                    Alpha::Multiplied(file.planes(&meta, alpha, planes.memory())?)
+                }
+                Some(_) => Alpha::Dropped,
+            };
+            (planes, coding(properties), alpha)
+        }
+        Content::Sequence(color, alpha) => {
+            let planes = file.first_picture(&color, 0)?;
+            let alpha = match &alpha {
+                None => Alpha::None,
+                Some((alpha, true)) => Alpha::Multiplied(file.first_picture(alpha, planes.memory())?),
+                Some((_, false)) => Alpha::Dropped,
+            };
+            (planes, coding(color.properties()), alpha)
+        }
+    };
+    rgb::convert(&planes, coding.unwrap_or(planes.coding()), &alpha, image)
+}
+
+/// What the file says to be there.
+pub(crate) fn metadata(bytes: &[u8]) -> Metadata<'_> {
+    let Ok(content) = Content::read(bytes) else {
+        return Metadata::default();
+    };
+    let (turned, meta, described) = match &content {
+        Content::Items(meta) => {
+            let Ok(item) = meta.primary_image() else {
+                return Metadata::default();
+            };
+            (turned(meta.properties(item)), Some(meta), Some(meta.primary))
+        }
+        Content::Sequence(track, _) => (turned(track.properties()), track.meta.as_ref(), None),
+    };
+    let mut metadata = Metadata {
+        by_container: Some(turned),
+        ..Metadata::default()
+    };
+    let items = meta.into_iter().flat_map(|meta| meta.items.values().map(move |item| (meta, item)));
+    // All that a track has belongs to it. Of several the last counts.
+    for (meta, item) in items.filter(|(_, item)| described.is_none() || item.describes == described) {
+        let Ok(data) = meta.data(item, bytes) else {
+            continue;
+        };
+        if &item.kind == b"Exif" && data.len() > 4 {
+            metadata.exif = Some(match data {
+                std::borrow::Cow::Borrowed(data) => data[4..].into(),
+                std::borrow::Cow::Owned(mut data) => data.split_off(4).into(),
+            });
+        } else if item.xmp {
+            metadata.xmp = Some(data);
+        }
+    }
+    metadata
+}
+
+/// The orientation by EXIF's numbers, as Pillow makes it of quarter turns to the left and of mirroring.
+fn turned(properties: Properties<'_, '_>) -> u8 {
+    let value = |kind| properties.find(kind).and_then(|mut content| content.u8().ok());
+    match (value(b"irot").map_or(0, |turns| turns & 3), value(b"imir").map(|axis| axis & 1)) {
+        (1, None) => 8,
+        (1, Some(0)) | (3, Some(1)) => 5,
+        (1, Some(_)) | (3, Some(_)) => 7,
+        (2, None) => 3,
+        (2, Some(0)) | (0, Some(1)) => 2,
+        (2, Some(_)) | (0, Some(_)) => 4,
+        (3, None) => 6,
+        _ => 1,
+    }
+}
+
+/// How the container says that colours are coded, which stands over what the pixels say.
+fn coding(properties: Properties<'_, '_>) -> Option<Coding> {
+    let mut content = properties.color(b"nclx")?;
+    let primaries = content.u16().ok()?.into();
+    content.u16().ok()?;
+    Some(Coding {
+        primaries,
+        matrix: content.u16().ok()?.into(),
+        full_range: content.u8().ok()? & 0x80 != 0,
+    })
+}
+
+/// Where the pixels are.
+enum Content<'a> {
+    Items(Meta<'a>),
+    Sequence(Track<'a>, Option<(Track<'a>, bool)>),
+}
+
+impl<'a> Content<'a> {
+    /// As libavif chooses: what the file's main brand says, or else a sequence where there is one.
+    fn read(bytes: &'a [u8]) -> Result<Self, ImageError> {
+        let mut reader = Reader(bytes);
+        let (_, brands) = reader.next_box(true)?;
+        let has = |brand: &[u8]| brands.chunks_exact(4).any(|other| other == brand);
+        let (mut meta, mut movie) = (None, None);
+        // What stands behind everything that the brands promise is not looked at.
+        while !reader.0.is_empty() && (meta.is_none() && has(b"avif") || movie.is_none() && has(b"avis")) {
+            let (kind, content) = reader.next_box(true)?;
+            match &kind {
+                b"meta" => meta = Some(content),
+                b"moov" => movie = Some(content),
+                _ => {}
+            }
+        }
+        match (meta, movie) {
+            (_, Some(movie)) if !brands.starts_with(b"avif") => {
+                let (color, alpha) = tracks::read(movie)?;
+                Ok(Self::Sequence(color, alpha))
+            }
+            (Some(meta), _) if !brands.starts_with(b"avis") => Meta::read(meta).map(Self::Items),
+            _ => Err(FAILURE.truncated()),
+        }
+    }
+}
+
+impl<'a> Meta<'a> {
+    fn primary_image(&self) -> Result<&Item<'a>, ImageError> {
+        let primary = self.items.get(&self.primary).filter(|item| self.is_image(item));
+        primary.ok_or_else(|| FAILURE.broken("its main image is missing, or no AV1"))
+    }
+
+    /// Whether alpha belongs to an image, and the item that has it; that of a grid may be spread over its parts.
+    fn has_alpha(&self, item: &Item<'a>) -> Option<Option<u32>> {
+        if let Some(alpha) = self.alpha_of(self.primary) {
+            return Some(Some(alpha));
+        }
+        let parts = item.parts.filter(|_| &item.kind == b"grid")?;
+        ids(parts).all(|id| self.alpha_of(id).is_some()).then_some(None)
+    }
+
+    /// The size that a property tells.
+    fn size(&self, item: &Item<'a>) -> Result<(u32, u32), ImageError> {
+        let content = self.properties(item).find(b"ispe");
+        let mut content = content.ok_or_else(|| FAILURE.broken("an image has no size"))?;
+        content.version()?;
+        Ok((content.u32()?, content.u32()?))
+    }
+}
+
+/// What is decoded.
+#[derive(Clone, Copy)]
+struct File<'a> {
+    bytes: &'a [u8],
+    limits: ImageLimits,
+}
+
+impl<'a> File<'a> {
+    /// Decodes an item, beside so many bytes that are taken already.
+    fn planes(self, meta: &Meta<'a>, item: &Item<'a>, taken: u64) -> Result<Planes<'a>, ImageError> {
+        if &item.kind == b"grid" {
+            return self.grid(meta, item, taken).map(Planes::Grid);
+        }
+        let (width, height) = meta.size(item)?;
+        let rgb = self.rgb_bytes(width, height)?;
+        self.picture(meta, item, taken + rgb).map(Planes::Picture)
+    }
+
+    /// The memory of an image of this size once it is RGB.
+    fn rgb_bytes(self, width: u32, height: u32) -> Result<u64, ImageError> {
+        check_size(u64::from(width), u64::from(height), self.limits)?;
+        Ok(u64::from(width) * u64::from(height) * 3)
+    }
+
+    fn picture(self, meta: &Meta<'a>, item: &Item<'a>, taken: u64) -> Result<Picture<'a>, ImageError> {
+        let properties = meta.properties(item);
+        let operating_point = properties.find(b"a1op").map_or(Ok(0), |mut content| content.u8())?;
+        let layer = properties.find(b"lsel").map_or(Ok(u16::MAX), |mut content| content.u16())?;
+        let stream = Stream {
+            bytes: meta.data(item, self.bytes)?,
+            operating_point,
+            layer: Some(layer).filter(|layer| *layer != u16::MAX).map(|layer| layer as u8),
+        };
+        of_size(meta.size(item)?, Picture::decode(stream, (self.limits, taken))?)
+    }
+
+    fn first_picture(self, track: &Track<'a>, taken: u64) -> Result<Planes<'a>, ImageError> {
+        let rgb = self.rgb_bytes(track.width, track.height)?;
+        let stream = Stream {
+            bytes: track.data(self.bytes)?.into(),
+            operating_point: 0,
+            layer: None,
+        };
+        let picture = Picture::decode(stream, (self.limits, taken + rgb))?;
+        of_size((track.width, track.height), picture).map(Planes::Picture)
+    }
+
+    /// Puts a grid together (ISO/IEC 23008-12, 6.6.2.3).
+    fn grid(self, meta: &Meta<'a>, item: &Item<'a>, taken: u64) -> Result<Grid, ImageError> {
+        let data = meta.data(item, self.bytes)?;
+        let mut data = Reader(&data);
+        let (_, flags) = (data.u8()?, data.u8()?);
+        let (rows, columns) = (usize::from(data.u8()?) + 1, usize::from(data.u8()?) + 1);
+        let length = if flags & 1 == 0 { 2 } else { 4 };
+        let (width, height) = (data.number(length)? as u32, data.number(length)? as u32);
+        let taken = taken + self.rgb_bytes(width, height)?;
+        let (width, height) = (width as usize, height as usize);
+        let parts: Vec<_> = item.parts.into_iter().flat_map(ids).collect();
+        if width == 0 || height == 0 || parts.len() != rows * columns {
+            return Err(FAILURE.broken("a grid has not as many parts as it should"));
+        }
+        let mut whole: Option<(Grid, Shape)> = None;
+        for (index, id) in parts.iter().enumerate() {
+            let part = meta.items.get(id).filter(|part| &part.kind == b"av01" && meta.is_image(part));
+            let part = part.ok_or_else(|| FAILURE.broken("a part of its grid is missing, or no AV1"))?;
+            // Once there are planes, parts are decoded beside them.
+            let planes = whole.as_ref().map_or(0, |(grid, _)| grid.bytes());
+            let picture = self.picture(meta, part, taken + planes)?;
+            let shape = picture.shape;
+            if whole.is_none() {
+                check_parts(shape, (width, height), (columns, rows))?;
+                let of_grid = Shape { width, height, ..shape };
+                check_memory(taken + of_grid.bytes() + picture.memory, self.limits)?;
+                whole = Some((Grid::new(of_grid, picture.coding)?, shape));
+            }
+            if let Some((grid, first)) = &mut whole {
+                if shape != *first {
+                    return Err(FAILURE.broken("the parts of its grid are not alike"));
+                }
+                grid.lay(&picture, (index % columns * shape.width, index / columns * shape.height))?;
+            }
+        }
+        whole
+            .map(|(grid, _)| grid)
+            .ok_or_else(|| FAILURE.broken("a grid has no parts"))
+    }
+}
+
+/// A picture, if it has the size that the container tells. libavif would resize it.
+fn of_size<'a>((width, height): (u32, u32), picture: Picture<'a>) -> Result<Picture<'a>, ImageError> {
+    let shape = picture.shape;
+    if (shape.width, shape.height) != (width as usize, height as usize) {
+        return Err(FAILURE.unsupported(format!(
+            "a picture of {}x{} pixels where the container tells {width}x{height}",
+            shape.width, shape.height
+        )));
+    }
+    Ok(picture)
+}
+
+/// Whether parts of this shape cover the grid, and all of them are needed.
+fn check_parts(part: Shape, size: (usize, usize), count: (usize, usize)) -> Result<(), ImageError> {
+    let covers = |part: usize, whole: usize, count: usize| {
+        part >= LEAST_PART && part * count >= whole && part * (count - 1) < whole
+    };
+    let even = |length: usize, halved: bool| !halved || length.is_multiple_of(2);
+    let (columns, rows) = (
+        matches!(part.layout, Layout::Half | Layout::Quarter),
+        part.layout == Layout::Quarter,
+    );
+    let fits = covers(part.width, size.0, count.0) && covers(part.height, size.1, count.1);
+    let cut = [part.width, size.0].iter().all(|length| even(*length, columns))
+        && [part.height, size.1].iter().all(|length| even(*length, rows));
+    if fits && cut {
+        return Ok(());
+    }
+    Err(FAILURE.broken(format!(
+        "its grid of {}x{} pixels is not made of {}x{} parts of {}x{}",
+        size.0, size.1, count.0, count.1, part.width, part.height
+    )))
+}
