@@ -9,10 +9,10 @@ use std::{ptr, slice};
 use libdav1d_sys as dav1d;
 
 use super::boxes::FAILURE;
-use super::planes::{Layout, Shape};
+use super::shape::{Coding, Layout, Shape};
+use crate::error::ImageError;
 use crate::image::{check_memory, check_size};
 use crate::options::ImageLimits;
-use crate::error::ImageError;
 
 /// The pictures that a decoder keeps to predict others from.
 const REFERENCES: u64 = 8;
@@ -21,15 +21,6 @@ const MAX_PICTURES: u64 = 32;
 /// What dav1d takes beside pictures: so much for each pixel, and so much for the tables of each decoder.
 const BYTES_A_PIXEL: u64 = 2;
 const OTHER: u64 = 4 << 20;
-
-/// How colours are coded, by the numbers of ISO/IEC 23091-2.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Coding {
-    pub(crate) primaries: u32,
-    pub(crate) matrix: u32,
-    /// Whether a luma of 0 is black, rather than 16 of 256.
-    pub(crate) full_range: bool,
-}
 
 /// The compressed bytes of one picture.
 pub(crate) struct Stream<'a> {
@@ -128,7 +119,7 @@ unsafe fn coding(header: *const dav1d::Dav1dSequenceHeader) -> Coding {
 /// A decoded picture.
 pub(crate) struct Picture<'a> {
     context: *mut dav1d::Dav1dContext,
-    picture: dav1d::Dav1dPicture,
+    frame: dav1d::Dav1dPicture,
     pub(crate) shape: Shape,
     pub(crate) coding: Coding,
     /// What was checked to be there for decoding, in bytes.
@@ -144,7 +135,9 @@ impl<'a> Picture<'a> {
         check_size(u64::from(sequence.width), u64::from(sequence.height), limits)?;
         let pictures = stream.pictures();
         if pictures > MAX_PICTURES {
-            return Err(FAILURE.broken(format!("one image of {pictures} pictures, at most {MAX_PICTURES} are decoded")));
+            return Err(FAILURE.broken(format!(
+                "one image of {pictures} pictures, at most {MAX_PICTURES} are decoded"
+            )));
         }
         let pixels = u64::from(sequence.width) * u64::from(sequence.height);
         let kept = sequence.stages + pictures.clamp(1, REFERENCES) - 1;
@@ -168,7 +161,7 @@ impl<'a> Picture<'a> {
         };
         Ok(Self {
             context: std::mem::replace(&mut decoder.0, ptr::null_mut()),
-            picture,
+            frame: picture,
             shape,
             coding,
             memory,
@@ -180,11 +173,11 @@ impl<'a> Picture<'a> {
     pub(crate) fn row(&self, plane: usize, y: usize) -> &[u8] {
         let (width, height) = self.shape.plane(plane);
         assert!(plane < 3 && y < height);
-        let offset = self.picture.stride[plane.min(1)] * y as isize;
+        let offset = self.frame.stride[plane.min(1)] * y.cast_signed();
         // SAFETY: dav1d has decoded the planes of this shape; a plane has `height` rows with a stride between them, each
         // of at least `width` samples, and lives as long as `self` holds the picture.
         unsafe {
-            let start = self.picture.data[plane].cast::<u8>().offset(offset);
+            let start = self.frame.data[plane].cast::<u8>().offset(offset);
             slice::from_raw_parts(start, width * self.shape.sample_bytes())
         }
     }
@@ -194,7 +187,7 @@ impl Drop for Picture<'_> {
     fn drop(&mut self) {
         // SAFETY: both are dav1d's, and nothing else has them.
         unsafe {
-            dav1d::dav1d_picture_unref(&raw mut self.picture);
+            dav1d::dav1d_picture_unref(&raw mut self.frame);
             dav1d::dav1d_close(&raw mut self.context);
         }
     }
@@ -249,10 +242,7 @@ impl Decoder {
                 }
             }
             match self.next()? {
-                // SAFETY: a picture that was returned has a header.
-                Some(picture) if stream.layer.is_some_and(|layer| layer != unsafe { (*picture.frame_hdr).spatial_id }) => {
-                    release(picture);
-                }
+                Some(picture) if stream.layer.is_some_and(|layer| layer != layer_of(&picture)) => release(picture),
                 Some(picture) => {
                     if let Err(error) = self.drain() {
                         release(picture);
@@ -290,6 +280,11 @@ impl Decoder {
     }
 }
 
+fn layer_of(picture: &dav1d::Dav1dPicture) -> u8 {
+    // SAFETY: a picture that dav1d returned has a header.
+    unsafe { (*picture.frame_hdr).spatial_id }
+}
+
 fn release(mut picture: dav1d::Dav1dPicture) {
     // SAFETY: dav1d has given it away, and nothing else has it.
     unsafe { dav1d::dav1d_picture_unref(&raw mut picture) }
@@ -304,8 +299,13 @@ impl Data {
         // SAFETY: the bytes are readable for their length and stay where they are until the decoder is closed: a picture that
         // takes it over holds them. Zeros are a valid value of the struct.
         let (result, data) = unsafe {
-            let result =
-                dav1d::dav1d_data_wrap(data.as_mut_ptr(), bytes.as_ptr(), bytes.len(), Some(keep), ptr::null_mut());
+            let result = dav1d::dav1d_data_wrap(
+                data.as_mut_ptr(),
+                bytes.as_ptr(),
+                bytes.len(),
+                Some(keep),
+                ptr::null_mut(),
+            );
             (result, data.assume_init())
         };
         check(result)?;

@@ -35,6 +35,12 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
+    fn array<const LENGTH: usize>(&mut self) -> Result<[u8; LENGTH], ImageError> {
+        let (taken, rest) = self.0.split_first_chunk().ok_or_else(|| FAILURE.truncated())?;
+        self.0 = rest;
+        Ok(*taken)
+    }
+
     /// A number of so many bytes, up to 8; of none it is 0.
     pub(crate) fn number(&mut self, length: usize) -> Result<u64, ImageError> {
         let bytes = self.bytes(length)?;
@@ -42,30 +48,34 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn u8(&mut self) -> Result<u8, ImageError> {
-        Ok(self.bytes(1)?[0])
+        self.array().map(|[byte]| byte)
     }
 
     pub(crate) fn u16(&mut self) -> Result<u16, ImageError> {
-        self.number(2).map(|number| number as u16)
+        self.array().map(u16::from_be_bytes)
     }
 
     pub(crate) fn u32(&mut self) -> Result<u32, ImageError> {
-        self.number(4).map(|number| number as u32)
+        self.array().map(u32::from_be_bytes)
     }
 
     pub(crate) fn four_cc(&mut self) -> Result<FourCc, ImageError> {
-        self.u32().map(u32::to_be_bytes)
+        self.array()
     }
 
     /// The version and the flags that a full box begins with.
     pub(crate) fn version(&mut self) -> Result<(u8, u32), ImageError> {
         let word = self.u32()?;
-        Ok(((word >> 24) as u8, word & 0xFF_FFFF))
+        Ok((word.to_be_bytes()[0], word & 0xFF_FFFF))
     }
 
     /// An item's number, which is short in early versions of a box.
     fn id(&mut self, long: bool) -> Result<u32, ImageError> {
-        self.number(if long { 4 } else { 2 }).map(|id| id as u32)
+        if long {
+            self.u32()
+        } else {
+            self.u16().map(u32::from)
+        }
     }
 
     /// Up to a zero byte.
@@ -113,10 +123,10 @@ impl<'a> Reader<'a> {
     }
 
     /// The content of the first box of this kind.
-    pub(crate) fn find(self, kind: &FourCc) -> Result<Option<&'a [u8]>, ImageError> {
+    pub(crate) fn find(self, kind: FourCc) -> Result<Option<&'a [u8]>, ImageError> {
         for next in self.boxes() {
             let (found, content) = next?;
-            if &found == kind {
+            if found == kind {
                 return Ok(Some(content));
             }
         }
@@ -148,21 +158,21 @@ impl<'m, 'a> Properties<'m, 'a> {
     }
 
     /// The content of the first one of this kind.
-    pub(crate) fn find(self, kind: &FourCc) -> Option<Reader<'a>> {
-        let content = self.iter().find(|property| property.0 == *kind)?.1;
+    pub(crate) fn find(self, kind: FourCc) -> Option<Reader<'a>> {
+        let content = self.iter().find(|property| property.0 == kind)?.1;
         Some(Reader(content))
     }
 
     /// The content of the first colour information of this kind.
-    pub(crate) fn color(self, kind: &FourCc) -> Option<Reader<'a>> {
+    pub(crate) fn color(self, kind: FourCc) -> Option<Reader<'a>> {
         self.iter().find_map(|(of, content)| {
-            let content = (&of == b"colr").then(|| content.strip_prefix(kind)).flatten()?;
+            let content = (&of == b"colr").then(|| content.strip_prefix(&kind)).flatten()?;
             Some(Reader(content))
         })
     }
 
     /// Whether it is an auxiliary image with alpha, by the property that says so in an item or in a track.
-    pub(crate) fn is_alpha(self, kind: &FourCc) -> Option<bool> {
+    pub(crate) fn is_alpha(self, kind: FourCc) -> Option<bool> {
         let mut content = self.find(kind)?;
         let of = content.version().and_then(|_| content.string());
         Some(of.is_ok_and(|of| ALPHA.contains(&of)))
@@ -198,7 +208,7 @@ pub(crate) struct Item<'a> {
     location: Option<Location<'a>>,
     properties: Option<(&'a [u8], usize)>,
     thumbnail: bool,
-    auxiliary_for: Option<u32>,
+    pub(crate) auxiliary_for: Option<u32>,
     pub(crate) describes: Option<u32>,
     pub(crate) premultiplied_by: Option<u32>,
     /// Those that a grid is made of.
@@ -359,14 +369,14 @@ impl<'a> Meta<'a> {
         matches!(&item.kind, b"av01" | b"grid") && !item.thumbnail && !associations(bytes, width).any(unknown)
     }
 
-    /// The item with the alpha of the one of this number.
-    pub(crate) fn alpha_of(&self, id: u32) -> Option<u32> {
-        let alpha = self.items.iter().find(|(_, item)| {
-            item.auxiliary_for == Some(id)
+    /// The images that are the alpha of others.
+    pub(crate) fn alphas(&self) -> impl Iterator<Item = (u32, &Item<'a>)> {
+        let items = self.items.iter().map(|(id, item)| (*id, item));
+        items.filter(|(_, item)| {
+            item.auxiliary_for.is_some()
                 && self.is_image(item)
-                && self.properties(item).is_alpha(b"auxC") == Some(true)
-        });
-        alpha.map(|(id, _)| *id)
+                && self.properties(item).is_alpha(*b"auxC") == Some(true)
+        })
     }
 
     /// The bytes of an item out of those of the file.

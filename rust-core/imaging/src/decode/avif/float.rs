@@ -1,9 +1,9 @@
 //! Colours by libavif's own arithmetic (reformat.c), whose roundings single precision must repeat step by step.
 
-use super::av1::Coding;
+use super::alpha::{divide, mismatch, read_alpha, to_8_bits, Alpha};
 use super::boxes::FAILURE;
-use super::planes::{Layout, Planes, Shape};
-use super::rgb::{divide, mismatch, read_alpha, Alpha};
+use super::planes::Planes;
+use super::shape::{Coding, Layout, Shape};
 use crate::error::ImageError;
 use crate::image::RgbImage;
 
@@ -175,18 +175,13 @@ pub(crate) fn convert(
     }
 }
 
-/// 0 to 1 as 8 bits.
-pub(crate) fn to_8_bits(value: f32) -> u8 {
-    (0.5 + value * 255.0) as u8
-}
-
 /// The row of chroma of a row of luma, and that on its other side.
 fn rows(y: usize, shape: Shape) -> (usize, usize) {
     if shape.layout != Layout::Quarter {
         return (y, y);
     }
     let own = y / 2;
-    let edge = y == 0 || y == shape.height - 1 && y % 2 != 0;
+    let edge = y == 0 || y == shape.height - 1 && !y.is_multiple_of(2);
     match y % 2 {
         _ if edge => (own, own),
         0 => (own, own - 1),
@@ -200,7 +195,7 @@ fn sample([near, far]: &[Vec<u16>; 2], x: usize, shape: Shape, scale: &Scale) ->
         return scale.chroma(near[x]);
     }
     let own = x / 2;
-    let edge = x == 0 || x == shape.width - 1 && x % 2 != 0;
+    let edge = x == 0 || x == shape.width - 1 && !x.is_multiple_of(2);
     let other = match x % 2 {
         _ if edge => own,
         0 => own - 1,
@@ -221,6 +216,7 @@ fn rgb(mode: Mode, luma: u16, cb: f32, cr: f32, scale: &Scale) -> [f32; 3] {
             [rest + cr, y + cb, rest - cr]
         }
         Mode::YCgCoRe => {
+            #[expect(clippy::cast_possible_truncation, reason = "about as large as a sample")]
             let whole = |chroma: f32| (chroma * f32::from(scale.top) + 0.5).floor() as i32;
             let (cg, co) = (whole(cb), whole(cr));
             let rest = i32::from(luma.min(scale.top)) - (cg >> 1);

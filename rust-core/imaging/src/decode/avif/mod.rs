@@ -4,17 +4,23 @@
 //! aperture (`clap`) is not heeded, as in Pillow, and rotation and mirroring are what EXIF is in other formats: they count
 //! where images are turned upright.
 
+mod alpha;
 mod av1;
 mod boxes;
 mod float;
 mod planes;
 mod rgb;
+mod shape;
 mod tracks;
 
-use self::av1::{Coding, Picture, Stream};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use self::alpha::Alpha;
+use self::av1::{Picture, Stream};
 use self::boxes::{ids, Item, Meta, Properties, Reader, FAILURE};
-use self::planes::{Grid, Layout, Planes, Shape};
-use self::rgb::Alpha;
+use self::planes::{Grid, Planes};
+use self::shape::{Coding, Layout, Shape};
 use self::tracks::Track;
 use super::metadata::Metadata;
 use crate::error::ImageError;
@@ -23,8 +29,13 @@ use crate::options::ImageLimits;
 
 /// No more of a file's first box is looked at for its brands.
 const LONGEST_BRANDS: usize = 1024;
+/// What stands for all layers of a picture, and how many AV1 has.
+const ALL_LAYERS: u16 = 0xFFFF;
+const LAYERS: u8 = 4;
 /// The least width and height of a part of a grid (ISO/IEC 23000-22, 7.3.11.4.2).
 const LEAST_PART: usize = 64;
+/// More than a pixel takes that is not compressed at all.
+const MOST_BYTES: usize = 8;
 
 /// Whether it is a file of boxes with a brand of AVIF.
 pub(crate) fn accepts(bytes: &[u8]) -> bool {
@@ -50,18 +61,15 @@ pub(crate) fn decode(
             let item = meta.primary_image()?;
             let properties = meta.properties(item);
             let planes = file.planes(&meta, item, 0)?;
-            let alpha = match meta.has_alpha(item) {
-                None => Alpha::None,
-                Some(id) if id.is_some() && id == item.premultiplied_by => {
-                    let alpha = id.and_then(|id| meta.items.get(&id));
-                    let alpha = alpha.ok_or_else(|| FAILURE.broken("its alpha is missing"))?;
-                    Alpha::Multiplied(file.planes(&meta, alpha, planes.memory())?)
-                }
-                Some(_) => Alpha::Dropped,
+            let alpha = match meta.alpha(item) {
+                Beside::Nothing => Alpha::None,
+                Beside::Alpha => Alpha::Dropped,
+                Beside::Multiplier(alpha) => Alpha::Multiplied(file.planes(&meta, alpha, planes.memory())?),
             };
             (planes, coding(properties), alpha)
         }
-        Content::Sequence(color, alpha) => {
+        Content::Sequence(tracks) => {
+            let (color, alpha) = *tracks;
             let planes = file.first_picture(&color, 0)?;
             let alpha = match &alpha {
                 None => Alpha::None,
@@ -86,40 +94,43 @@ pub(crate) fn metadata(bytes: &[u8]) -> Metadata<'_> {
             };
             (turned(meta.properties(item)), Some(meta), Some(meta.primary))
         }
-        Content::Sequence(track, _) => (turned(track.properties()), track.meta.as_ref(), None),
+        Content::Sequence(tracks) => (turned(tracks.0.properties()), tracks.0.meta.as_ref(), None),
     };
     let mut metadata = Metadata {
         by_container: Some(turned),
         ..Metadata::default()
     };
-    let items = meta.into_iter().flat_map(|meta| meta.items.values().map(move |item| (meta, item)));
+    let Some(meta) = meta else {
+        return metadata;
+    };
     // All that a track has belongs to it. Of several the last counts.
-    for (meta, item) in items.filter(|(_, item)| described.is_none() || item.describes == described) {
-        let Ok(data) = meta.data(item, bytes) else {
-            continue;
-        };
-        if &item.kind == b"Exif" && data.len() > 4 {
-            metadata.exif = Some(match data {
-                std::borrow::Cow::Borrowed(data) => data[4..].into(),
-                std::borrow::Cow::Owned(mut data) => data.split_off(4).into(),
-            });
-        } else if item.xmp {
-            metadata.xmp = Some(data);
-        }
-    }
+    let belonging = |item: &&Item<'_>| described.is_none() || item.describes == described;
+    let last = |of: fn(&Item<'_>) -> bool| {
+        let item = meta.items.values().filter(belonging).rfind(|item| of(item))?;
+        meta.data(item, bytes).ok()
+    };
+    // The place of the data in what follows stands in front.
+    metadata.exif = last(|item| &item.kind == b"Exif").and_then(|data| match data {
+        Cow::Borrowed(data) => data.get(4..).map(Cow::Borrowed),
+        Cow::Owned(mut data) => (data.len() > 4).then(|| data.split_off(4).into()),
+    });
+    metadata.xmp = last(|item| item.xmp);
     metadata
 }
 
 /// The orientation by EXIF's numbers, as Pillow makes it of quarter turns to the left and of mirroring.
 fn turned(properties: Properties<'_, '_>) -> u8 {
     let value = |kind| properties.find(kind).and_then(|mut content| content.u8().ok());
-    match (value(b"irot").map_or(0, |turns| turns & 3), value(b"imir").map(|axis| axis & 1)) {
+    match (
+        value(*b"irot").map_or(0, |turns| turns & 3),
+        value(*b"imir").map(|axis| axis & 1),
+    ) {
         (1, None) => 8,
         (1, Some(0)) | (3, Some(1)) => 5,
-        (1, Some(_)) | (3, Some(_)) => 7,
+        (1 | 3, Some(_)) => 7,
         (2, None) => 3,
         (2, Some(0)) | (0, Some(1)) => 2,
-        (2, Some(_)) | (0, Some(_)) => 4,
+        (0 | 2, Some(_)) => 4,
         (3, None) => 6,
         _ => 1,
     }
@@ -127,7 +138,7 @@ fn turned(properties: Properties<'_, '_>) -> u8 {
 
 /// How the container says that colours are coded, which stands over what the pixels say.
 fn coding(properties: Properties<'_, '_>) -> Option<Coding> {
-    let mut content = properties.color(b"nclx")?;
+    let mut content = properties.color(*b"nclx")?;
     let primaries = content.u16().ok()?.into();
     content.u16().ok()?;
     Some(Coding {
@@ -137,10 +148,22 @@ fn coding(properties: Properties<'_, '_>) -> Option<Coding> {
     })
 }
 
+/// The only layer of a picture that is wanted.
+fn layer(properties: Properties<'_, '_>) -> Result<Option<u8>, ImageError> {
+    let layer = properties
+        .find(*b"lsel")
+        .map_or(Ok(ALL_LAYERS), |mut content| content.u16())?;
+    match u8::try_from(layer) {
+        _ if layer == ALL_LAYERS => Ok(None),
+        Ok(layer) if layer < LAYERS => Ok(Some(layer)),
+        _ => Err(FAILURE.broken(format!("it wants layer {layer} of {LAYERS}"))),
+    }
+}
+
 /// Where the pixels are.
 enum Content<'a> {
     Items(Meta<'a>),
-    Sequence(Track<'a>, Option<(Track<'a>, bool)>),
+    Sequence(Box<(Track<'a>, Option<(Track<'a>, bool)>)>),
 }
 
 impl<'a> Content<'a> {
@@ -160,14 +183,19 @@ impl<'a> Content<'a> {
             }
         }
         match (meta, movie) {
-            (_, Some(movie)) if !brands.starts_with(b"avif") => {
-                let (color, alpha) = tracks::read(movie)?;
-                Ok(Self::Sequence(color, alpha))
-            }
+            (_, Some(movie)) if !brands.starts_with(b"avif") => tracks::read(movie).map(Box::new).map(Self::Sequence),
             (Some(meta), _) if !brands.starts_with(b"avis") => Meta::read(meta).map(Self::Items),
             _ => Err(FAILURE.truncated()),
         }
     }
+}
+
+/// What an image has beside its colours.
+enum Beside<'m, 'a> {
+    Nothing,
+    Alpha,
+    /// Alpha that the colours are multiplied by.
+    Multiplier(&'m Item<'a>),
 }
 
 impl<'a> Meta<'a> {
@@ -176,18 +204,26 @@ impl<'a> Meta<'a> {
         primary.ok_or_else(|| FAILURE.broken("its main image is missing, or no AV1"))
     }
 
-    /// Whether alpha belongs to an image, and the item that has it; that of a grid may be spread over its parts.
-    fn has_alpha(&self, item: &Item<'a>) -> Option<Option<u32>> {
-        if let Some(alpha) = self.alpha_of(self.primary) {
-            return Some(Some(alpha));
+    /// What alpha there is beside an image; that of a grid may be spread over its parts.
+    fn alpha(&self, item: &Item<'a>) -> Beside<'_, 'a> {
+        let mut alphas = self.alphas();
+        if let Some((id, _)) = alphas.find(|(_, item)| item.auxiliary_for == Some(self.primary)) {
+            let multiplied = item.premultiplied_by == Some(id);
+            let alpha = self.items.get(&id).filter(|_| multiplied);
+            return alpha.map_or(Beside::Alpha, Beside::Multiplier);
         }
-        let parts = item.parts.filter(|_| &item.kind == b"grid")?;
-        ids(parts).all(|id| self.alpha_of(id).is_some()).then_some(None)
+        let parts = item.parts.filter(|_| &item.kind == b"grid");
+        let with_alpha: BTreeSet<_> = self.alphas().filter_map(|(_, item)| item.auxiliary_for).collect();
+        if parts.is_some_and(|parts| ids(parts).all(|id| with_alpha.contains(&id))) {
+            Beside::Alpha
+        } else {
+            Beside::Nothing
+        }
     }
 
     /// The size that a property tells.
     fn size(&self, item: &Item<'a>) -> Result<(u32, u32), ImageError> {
-        let content = self.properties(item).find(b"ispe");
+        let content = self.properties(item).find(*b"ispe");
         let mut content = content.ok_or_else(|| FAILURE.broken("an image has no size"))?;
         content.version()?;
         Ok((content.u32()?, content.u32()?))
@@ -209,7 +245,8 @@ impl<'a> File<'a> {
         }
         let (width, height) = meta.size(item)?;
         let rgb = self.rgb_bytes(width, height)?;
-        self.picture(meta, item, taken + rgb).map(Planes::Picture)
+        let picture = Picture::decode(self.stream(meta, item)?, (self.limits, taken + rgb))?;
+        of_size((width, height), picture).map(|picture| Planes::Picture(Box::new(picture)))
     }
 
     /// The memory of an image of this size once it is RGB.
@@ -218,16 +255,14 @@ impl<'a> File<'a> {
         Ok(u64::from(width) * u64::from(height) * 3)
     }
 
-    fn picture(self, meta: &Meta<'a>, item: &Item<'a>, taken: u64) -> Result<Picture<'a>, ImageError> {
+    fn stream(self, meta: &Meta<'a>, item: &Item<'a>) -> Result<Stream<'a>, ImageError> {
         let properties = meta.properties(item);
-        let operating_point = properties.find(b"a1op").map_or(Ok(0), |mut content| content.u8())?;
-        let layer = properties.find(b"lsel").map_or(Ok(u16::MAX), |mut content| content.u16())?;
-        let stream = Stream {
+        let operating_point = properties.find(*b"a1op").map_or(Ok(0), |mut content| content.u8())?;
+        Ok(Stream {
             bytes: meta.data(item, self.bytes)?,
             operating_point,
-            layer: Some(layer).filter(|layer| *layer != u16::MAX).map(|layer| layer as u8),
-        };
-        of_size(meta.size(item)?, Picture::decode(stream, (self.limits, taken))?)
+            layer: layer(properties)?,
+        })
     }
 
     fn first_picture(self, track: &Track<'a>, taken: u64) -> Result<Planes<'a>, ImageError> {
@@ -238,7 +273,7 @@ impl<'a> File<'a> {
             layer: None,
         };
         let picture = Picture::decode(stream, (self.limits, taken + rgb))?;
-        of_size((track.width, track.height), picture).map(Planes::Picture)
+        of_size((track.width, track.height), picture).map(|picture| Planes::Picture(Box::new(picture)))
     }
 
     /// Puts a grid together (ISO/IEC 23008-12, 6.6.2.3).
@@ -247,33 +282,51 @@ impl<'a> File<'a> {
         let mut data = Reader(&data);
         let (_, flags) = (data.u8()?, data.u8()?);
         let (rows, columns) = (usize::from(data.u8()?) + 1, usize::from(data.u8()?) + 1);
-        let length = if flags & 1 == 0 { 2 } else { 4 };
-        let (width, height) = (data.number(length)? as u32, data.number(length)? as u32);
+        let (width, height) = if flags & 1 == 0 {
+            (data.u16()?.into(), data.u16()?.into())
+        } else {
+            (data.u32()?, data.u32()?)
+        };
         let taken = taken + self.rgb_bytes(width, height)?;
         let (width, height) = (width as usize, height as usize);
         let parts: Vec<_> = item.parts.into_iter().flat_map(ids).collect();
         if width == 0 || height == 0 || parts.len() != rows * columns {
             return Err(FAILURE.broken("a grid has not as many parts as it should"));
         }
-        let mut whole: Option<(Grid, Shape)> = None;
+        let (mut whole, mut read): (Option<(Grid, Shape)>, usize) = (None, 0);
         for (index, id) in parts.iter().enumerate() {
-            let part = meta.items.get(id).filter(|part| &part.kind == b"av01" && meta.is_image(part));
+            let part = meta
+                .items
+                .get(id)
+                .filter(|part| &part.kind == b"av01" && meta.is_image(part));
             let part = part.ok_or_else(|| FAILURE.broken("a part of its grid is missing, or no AV1"))?;
             // Once there are planes, parts are decoded beside them.
             let planes = whole.as_ref().map_or(0, |(grid, _)| grid.bytes());
-            let picture = self.picture(meta, part, taken + planes)?;
+            let stream = self.stream(meta, part)?;
+            // Parts may share their bytes, but not so many that a short file takes for ever.
+            read += stream.bytes.len();
+            if read > self.bytes.len() + width * height * MOST_BYTES {
+                return Err(FAILURE.broken("its grid has more bytes than its pixels could need"));
+            }
+            let picture = of_size(
+                meta.size(part)?,
+                Picture::decode(stream, (self.limits, taken + planes))?,
+            )?;
             let shape = picture.shape;
             if whole.is_none() {
                 check_parts(shape, (width, height), (columns, rows))?;
                 let of_grid = Shape { width, height, ..shape };
-                check_memory(taken + of_grid.bytes() + picture.memory, self.limits)?;
+                check_memory(taken + of_grid.bytes() as u64 + picture.memory, self.limits)?;
                 whole = Some((Grid::new(of_grid, picture.coding)?, shape));
             }
             if let Some((grid, first)) = &mut whole {
                 if shape != *first {
                     return Err(FAILURE.broken("the parts of its grid are not alike"));
                 }
-                grid.lay(&picture, (index % columns * shape.width, index / columns * shape.height))?;
+                grid.lay(
+                    &picture,
+                    (index % columns * shape.width, index / columns * shape.height),
+                )?;
             }
         }
         whole
@@ -283,7 +336,7 @@ impl<'a> File<'a> {
 }
 
 /// A picture, if it has the size that the container tells. libavif would resize it.
-fn of_size<'a>((width, height): (u32, u32), picture: Picture<'a>) -> Result<Picture<'a>, ImageError> {
+fn of_size((width, height): (u32, u32), picture: Picture<'_>) -> Result<Picture<'_>, ImageError> {
     let shape = picture.shape;
     if (shape.width, shape.height) != (width as usize, height as usize) {
         return Err(FAILURE.unsupported(format!(

@@ -1,84 +1,14 @@
 //! The planes of luma, chroma and alpha that an AVIF is made of.
 
-use super::av1::{Coding, Picture};
+use super::av1::Picture;
 use super::boxes::FAILURE;
-use crate::image::grow;
+use super::shape::{Coding, Shape};
 use crate::error::ImageError;
-
-/// What chroma there is for the pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Layout {
-    /// None.
-    Grey,
-    /// One sample for 2x2 pixels: 4:2:0.
-    Quarter,
-    /// One sample for two pixels of a row: 4:2:2.
-    Half,
-    /// One sample a pixel: 4:4:4.
-    Full,
-}
-
-impl Layout {
-    /// By the number that dav1d has for it.
-    pub(crate) fn of(number: u32) -> Self {
-        match number {
-            0 => Self::Grey,
-            1 => Self::Quarter,
-            2 => Self::Half,
-            _ => Self::Full,
-        }
-    }
-}
-
-/// What planes look like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Shape {
-    pub(crate) width: usize,
-    pub(crate) height: usize,
-    /// Bits of a sample: 8, 10 or 12.
-    pub(crate) depth: u32,
-    pub(crate) layout: Layout,
-}
-
-impl Shape {
-    pub(crate) fn sample_bytes(self) -> usize {
-        if self.depth > 8 {
-            2
-        } else {
-            1
-        }
-    }
-
-    /// Columns and rows of a plane.
-    pub(crate) fn plane(self, plane: usize) -> (usize, usize) {
-        match (plane, self.layout) {
-            (0, _) | (_, Layout::Full) => (self.width, self.height),
-            (_, Layout::Grey) => (0, 0),
-            (_, Layout::Half) => (self.width.div_ceil(2), self.height),
-            (_, Layout::Quarter) => (self.width.div_ceil(2), self.height.div_ceil(2)),
-        }
-    }
-
-    /// The bytes of all planes.
-    pub(crate) fn bytes(self) -> u64 {
-        let samples = (0..3).map(|plane| self.plane(plane)).map(|(width, height)| width * height);
-        (samples.sum::<usize>() * self.sample_bytes()) as u64
-    }
-
-    /// The bytes that dav1d takes for them: it adds to their sizes, and to strides that would be bad for the cache.
-    pub(crate) fn padded(self) -> u64 {
-        let padded = Self {
-            width: self.width.next_multiple_of(128) + 128,
-            height: self.height.next_multiple_of(128),
-            ..self
-        };
-        padded.bytes() + 4096
-    }
-}
+use crate::image::grow;
 
 /// A whole image, from one picture or put together from those of a grid.
 pub(crate) enum Planes<'a> {
-    Picture(Picture<'a>),
+    Picture(Box<Picture<'a>>),
     Grid(Grid),
 }
 
@@ -135,12 +65,12 @@ impl Grid {
     /// Of this shape and coding, with nothing in it.
     pub(crate) fn new(shape: Shape, coding: Coding) -> Result<Self, ImageError> {
         let mut samples = Vec::new();
-        grow(&mut samples, shape.bytes() as usize)?;
+        grow(&mut samples, shape.bytes())?;
         Ok(Self { shape, coding, samples })
     }
 
     pub(crate) fn bytes(&self) -> u64 {
-        self.samples.len() as u64
+        self.shape.bytes() as u64
     }
 
     /// Where a row of a plane is.
@@ -164,7 +94,8 @@ impl Grid {
         for plane in 0..3 {
             let (width, height) = self.shape.plane(plane);
             let (columns, rows) = picture.shape.plane(plane);
-            let halved = |offset: usize, full: usize, of_plane: usize| if full == of_plane { offset } else { offset / 2 };
+            let halved =
+                |offset: usize, full: usize, of_plane: usize| if full == of_plane { offset } else { offset / 2 };
             let left = halved(left, self.shape.width, width);
             let top = halved(top, self.shape.height, height);
             let bytes = self.shape.sample_bytes();

@@ -1,23 +1,14 @@
 //! RGB of luma and chroma, with the numbers that libavif gets in Pillow: most images go through libyuv's integers, of which
 //! those of its code for x86 count, and what libyuv cannot do through libavif's own arithmetic.
 
-use super::av1::Coding;
-use super::boxes::FAILURE;
-use super::planes::{Layout, Planes, Shape};
-use super::float as float;
-use crate::image::RgbImage;
+use super::alpha::{divide, narrowed, Alpha};
+use super::float;
+use super::planes::Planes;
+use super::shape::{Coding, Layout, Shape};
 use crate::error::ImageError;
+use crate::image::RgbImage;
 
-/// What stands beside the colours.
-pub(crate) enum Alpha<'a> {
-    None,
-    /// It is not looked at, but the colours are converted in another way.
-    Dropped,
-    /// The colours are multiplied by it.
-    Multiplied(Planes<'a>),
-}
-
-/// The numbers of `struct YuvConstants` (libyuv's row_common.cc): 64ths, those of luma with 16 bits.
+/// The numbers of `struct YuvConstants` (libyuv's `row_common.cc`): 64ths, those of luma with 16 bits.
 struct Matrix {
     luma: u32,
     bias: i32,
@@ -63,8 +54,9 @@ impl Matrix {
 
     /// Of a luma of 16 bits and chroma of 8.
     fn rgb(&self, luma: u32, u: u16, v: u16) -> [u8; 3] {
-        let luma = (luma * self.luma >> 16) as i32 + self.bias;
+        let luma = ((luma * self.luma) >> 16).cast_signed() + self.bias;
         let (u, v) = (i32::from(u) - 128, i32::from(v) - 128);
+        #[expect(clippy::cast_sign_loss, reason = "it is between 0 and 255")]
         let channel = |value: i32| (value >> 6).clamp(0, 255) as u8;
         [
             channel(luma + v * self.red_of_v),
@@ -126,7 +118,9 @@ fn integers(planes: &Planes<'_>, matrix: &Matrix, depth: Depth, image: &mut RgbI
     let excess = shape.depth - 8;
     let narrow = |samples: &mut [u16], wanted: bool| {
         if wanted && excess > 0 {
-            samples.iter_mut().for_each(|sample| *sample = narrowed(*sample, excess));
+            for sample in samples {
+                *sample = narrowed(*sample, excess);
+            }
         }
     };
     let first = depth == Depth::Narrowed;
@@ -193,68 +187,16 @@ fn neighbour(y: usize, shape: Shape) -> usize {
 /// Twice as many samples, interpolated between two rows, of which the first is nearer, and within them (libyuv's
 /// `ScaleRowUp2_Bilinear`; of one row, its `ScaleRowUp2_Linear`).
 fn widen(near: &[u16], far: &[u16], wide: &mut [u16]) {
-    let (near_at, far_at) = (|x: usize| u32::from(near[x]), |x: usize| u32::from(far[x]));
-    let edge = |x: usize| ((near_at(x) * 3 + far_at(x) + 2) >> 2) as u16;
+    // 16 times a sample of 12 bits has 16 bits.
+    let column = |x: usize| near[x] * 3 + far[x];
+    let edge = |x: usize| (column(x) + 2) >> 2;
     let last = wide.len() - 1;
     wide[0] = edge(0);
     for (x, pair) in wide[1..].chunks_exact_mut(2).enumerate() {
         // At the right edge of an even number of samples there is nothing to go on to.
-        let (left, right) = (near_at(x) * 3 + far_at(x), near_at(x + 1) * 3 + far_at(x + 1));
-        pair[0] = ((left * 3 + right + 8) >> 4) as u16;
-        pair[1] = ((left + right * 3 + 8) >> 4) as u16;
+        let (left, right) = (column(x), column(x + 1));
+        pair[0] = (left * 3 + right + 8) >> 4;
+        pair[1] = (left + right * 3 + 8) >> 4;
     }
     wide[last] = edge(last / 2);
-}
-
-/// 8 bits of more, as libyuv cuts them off.
-fn narrowed(sample: u16, excess: u32) -> u16 {
-    (sample >> excess).min(255)
-}
-
-/// Divides colours by the alpha that they are multiplied by, as libyuv's `ARGBUnattenuate` does with the instructions of x86:
-/// what is far too bright for its alpha becomes 0.
-pub(crate) fn divide(image: &mut RgbImage, alpha: &Planes<'_>, rounded: bool) -> Result<(), ImageError> {
-    let shape = alpha.shape();
-    if (shape.width, shape.height) != (image.width, image.height) {
-        return Err(mismatch());
-    }
-    let mut samples = vec![0_u16; shape.width];
-    for (y, row) in image.pixels.chunks_exact_mut(shape.width * 3).enumerate() {
-        read_alpha(alpha, y, &mut samples);
-        let (pixels, _) = row.as_chunks_mut::<3>();
-        for (pixel, alpha) in pixels.iter_mut().zip(&samples) {
-            let alpha = match shape.depth {
-                8 => *alpha,
-                depth if rounded => float::to_8_bits(f32::from(*alpha) / ((1 << depth) - 1) as f32).into(),
-                depth => narrowed(*alpha, depth - 8),
-            };
-            let inverse = match u32::from(alpha) {
-                0 => 0,
-                1 => 0xFFFF,
-                255 => 0x100,
-                alpha => 0x1_0000 / alpha,
-            };
-            for channel in pixel {
-                let divided = u32::from(*channel) * 0x0101 * inverse >> 16;
-                *channel = if divided >= 0x8000 { 0 } else { divided.min(255) as u8 };
-            }
-        }
-    }
-    Ok(())
-}
-
-/// A row of alpha in its full range, which old versions of the format did not ask for.
-pub(crate) fn read_alpha(alpha: &Planes<'_>, y: usize, samples: &mut [u16]) {
-    alpha.read_row(0, y, samples);
-    if !alpha.coding().full_range {
-        let excess = alpha.shape().depth - 8;
-        let (black, range, full) = (16 << excess, 219 << excess, (256 << excess) - 1);
-        for sample in samples {
-            *sample = (((i32::from(*sample) - black) * full + range / 2) / range).clamp(0, full) as u16;
-        }
-    }
-}
-
-pub(crate) fn mismatch() -> ImageError {
-    FAILURE.broken("its alpha has another size than its colours")
 }

@@ -38,7 +38,7 @@ impl<'a> Track<'a> {
     /// `None` where it holds no AV1, or no picture.
     fn read(content: &'a [u8]) -> Result<Option<Self>, ImageError> {
         let content = Reader(content);
-        let Some(header) = content.find(b"tkhd")? else {
+        let Some(header) = content.find(*b"tkhd")? else {
             return Ok(None);
         };
         let mut header = Reader(header);
@@ -48,8 +48,8 @@ impl<'a> Track<'a> {
         let id = header.u32()?;
         header.bytes(4 + time + 52)?;
         let (width, height) = (header.u32()? >> 16, header.u32()? >> 16);
-        let reference = |kind: &FourCc| -> Result<Option<u32>, ImageError> {
-            let references = content.find(b"tref")?;
+        let reference = |kind: FourCc| -> Result<Option<u32>, ImageError> {
+            let references = content.find(*b"tref")?;
             let found = references.map_or(Ok(None), |references| Reader(references).find(kind))?;
             found.map(|of| Reader(of).u32()).transpose()
         };
@@ -66,9 +66,9 @@ impl<'a> Track<'a> {
             id,
             width,
             height,
-            auxiliary_for: reference(b"auxl")?,
-            premultiplied_by: reference(b"prem")?,
-            meta: content.find(b"meta")?.map(Meta::read).transpose()?,
+            auxiliary_for: reference(*b"auxl")?,
+            premultiplied_by: reference(*b"prem")?,
+            meta: content.find(*b"meta")?.map(Meta::read).transpose()?,
             properties,
             offset,
             length: first_length(table)?,
@@ -89,7 +89,7 @@ pub(crate) fn read(movie: &[u8]) -> Result<(Track<'_>, Option<(Track<'_>, bool)>
     let color = tracks.remove(color.ok_or_else(|| FAILURE.broken("it has no track of AV1"))?);
     let alpha = tracks.into_iter().find(|track| {
         // Files of old versions of libavif do not say what is auxiliary.
-        track.auxiliary_for == Some(color.id) && track.properties().is_alpha(b"auxi") != Some(false)
+        track.auxiliary_for == Some(color.id) && track.properties().is_alpha(*b"auxi") != Some(false)
     });
     let alpha = alpha.map(|alpha| {
         let premultiplied = color.premultiplied_by == Some(alpha.id);
@@ -101,7 +101,7 @@ pub(crate) fn read(movie: &[u8]) -> Result<(Track<'_>, Option<(Track<'_>, bool)>
 /// The boxes that tell where the pictures are.
 fn table(track: Reader<'_>) -> Result<Option<Reader<'_>>, ImageError> {
     let mut at = track;
-    for kind in [b"mdia", b"minf", b"stbl"] {
+    for kind in [*b"mdia", *b"minf", *b"stbl"] {
         let Some(content) = at.find(kind)? else {
             return Ok(None);
         };
@@ -111,13 +111,13 @@ fn table(track: Reader<'_>) -> Result<Option<Reader<'_>>, ImageError> {
 }
 
 fn properties(table: Reader<'_>) -> Result<Option<Vec<Property<'_>>>, ImageError> {
-    let Some(descriptions) = table.find(b"stsd")? else {
+    let Some(descriptions) = table.find(*b"stsd")? else {
         return Ok(None);
     };
     let mut descriptions = Reader(descriptions);
     descriptions.version()?;
     descriptions.u32()?;
-    let Some(entry) = descriptions.find(b"av01")? else {
+    let Some(entry) = descriptions.find(*b"av01")? else {
         return Ok(None);
     };
     let mut entry = Reader(entry);
@@ -126,7 +126,7 @@ fn properties(table: Reader<'_>) -> Result<Option<Vec<Property<'_>>>, ImageError
 }
 
 fn first_chunk(table: Reader<'_>) -> Result<Option<u64>, ImageError> {
-    for (kind, width) in [(b"stco", 4), (b"co64", 8)] {
+    for (kind, width) in [(*b"stco", 4), (*b"co64", 8)] {
         if let Some(offsets) = table.find(kind)? {
             let mut offsets = Reader(offsets);
             offsets.version()?;
@@ -139,7 +139,7 @@ fn first_chunk(table: Reader<'_>) -> Result<Option<u64>, ImageError> {
 }
 
 fn first_length(table: Reader<'_>) -> Result<u32, ImageError> {
-    let sizes = table.find(b"stsz")?;
+    let sizes = table.find(*b"stsz")?;
     let mut sizes = Reader(sizes.ok_or_else(|| FAILURE.broken("its pictures have no lengths"))?);
     sizes.version()?;
     let (common, count) = (sizes.u32()?, sizes.u32()?);
