@@ -2,11 +2,15 @@
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 #![allow(clippy::unwrap_used, unsafe_code)]
 
-use std::ffi::c_void;
+mod common;
+
+use std::ffi::{c_int, c_void};
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use base64::prelude::{Engine, BASE64_STANDARD};
+use common::golden;
 use spark_classify_imaging::{decode, DecodeOptions, ImageError, ImageLimits, Measure, Scratch};
 
 static LIVE: AtomicUsize = AtomicUsize::new(0);
@@ -16,6 +20,7 @@ extern "C" {
     fn __libc_malloc(size: usize) -> *mut c_void;
     fn __libc_calloc(count: usize, size: usize) -> *mut c_void;
     fn __libc_realloc(pointer: *mut c_void, size: usize) -> *mut c_void;
+    fn __libc_memalign(alignment: usize, size: usize) -> *mut c_void;
     fn __libc_free(pointer: *mut c_void);
     fn malloc_usable_size(pointer: *mut c_void) -> usize;
 }
@@ -50,6 +55,19 @@ extern "C" fn realloc(pointer: *mut c_void, size: usize) -> *mut c_void {
     gives_back(pointer);
     // SAFETY: as it came.
     took(unsafe { __libc_realloc(pointer, size) })
+}
+
+#[no_mangle]
+extern "C" fn posix_memalign(place: *mut *mut c_void, alignment: usize, size: usize) -> c_int {
+    // SAFETY: as it came.
+    let pointer = took(unsafe { __libc_memalign(alignment, size) });
+    // SAFETY: the caller's place for the pointer.
+    unsafe { *place = pointer };
+    if pointer.is_null() {
+        libc::ENOMEM
+    } else {
+        0
+    }
 }
 
 #[no_mangle]
@@ -135,10 +153,20 @@ fn enlarged(name: &str, bytes: &[u8]) -> Option<Vec<u8>> {
 fn decoding_takes_no_more_than_was_checked() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/images");
     let (mut images, mut large) = (0, 0);
-    for entry in fs::read_dir(folder).unwrap() {
+    let files = fs::read_dir(folder).unwrap().map(|entry| {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let stored = fs::read(&path).unwrap();
+        (name, fs::read(&path).unwrap())
+    });
+    let golden = golden("avif.json");
+    let avifs = golden["cases"].as_object().unwrap().iter();
+    let avifs = avifs.map(|(name, case)| {
+        (
+            name.clone(),
+            BASE64_STANDARD.decode(case["file"].as_str().unwrap()).unwrap(),
+        )
+    });
+    for (name, stored) in files.chain(avifs) {
         let enlarged = enlarged(&name, &stored);
         for bytes in std::iter::once(stored).chain(enlarged) {
             let limit = checked(&bytes);
