@@ -18,9 +18,13 @@ use crate::options::ImageLimits;
 const REFERENCES: u64 = 8;
 /// What one picture may be made of: several layers, and pictures that are not shown. Each takes its time.
 const MAX_PICTURES: u64 = 32;
-/// What dav1d takes beside pictures: so much for each pixel, and so much for the tables of each decoder.
-const BYTES_A_PIXEL: u64 = 2;
-const OTHER: u64 = 4 << 20;
+/// What dav1d takes beside pictures, in bytes: for filters and motion by the pixel, for each tile, of which there are no more
+/// than squares of 64 pixels, and for a decoder, with rows of samples that are being converted.
+const BYTES_A_PIXEL: u64 = 1;
+const TILE: u64 = 15_000;
+const TILE_SIDE: u32 = 64;
+const MAX_TILES: u64 = 64 * 64;
+const OTHER: u64 = 2 << 20;
 
 /// The compressed bytes of one picture.
 pub(crate) struct Stream<'a> {
@@ -141,7 +145,9 @@ impl<'a> Picture<'a> {
         }
         let pixels = u64::from(sequence.width) * u64::from(sequence.height);
         let kept = sequence.stages + pictures.clamp(1, REFERENCES) - 1;
-        let memory = sequence.shape.padded() * kept + pixels * BYTES_A_PIXEL + OTHER;
+        let tiles = [sequence.width, sequence.height].map(|side| u64::from(side.div_ceil(TILE_SIDE)));
+        let tiles = (tiles[0] * tiles[1]).min(MAX_TILES) * TILE;
+        let memory = sequence.shape.padded() * kept + pixels * BYTES_A_PIXEL + tiles + OTHER;
         check_memory(taken + memory, limits)?;
         let mut decoder = Decoder::open(&stream, pixels)?;
         let picture = decoder.picture(&stream)?;

@@ -60,20 +60,22 @@ pub(crate) fn decode(
         Content::Items(meta) => {
             let item = meta.primary_image()?;
             let properties = meta.properties(item);
-            let planes = file.planes(&meta, item, 0)?;
+            let rgb = file.rgb_bytes(meta.size(item)?)?;
+            let planes = file.planes(&meta, item, rgb)?;
             let alpha = match meta.alpha(item) {
                 Beside::Nothing => Alpha::None,
                 Beside::Alpha => Alpha::Dropped,
-                Beside::Multiplier(alpha) => Alpha::Multiplied(file.planes(&meta, alpha, planes.memory())?),
+                Beside::Multiplier(alpha) => Alpha::Multiplied(file.planes(&meta, alpha, rgb + planes.memory())?),
             };
             (planes, coding(properties), alpha)
         }
         Content::Sequence(tracks) => {
             let (color, alpha) = *tracks;
-            let planes = file.first_picture(&color, 0)?;
+            let rgb = file.rgb_bytes(color.size)?;
+            let planes = file.first_picture(&color, rgb)?;
             let alpha = match &alpha {
                 None => Alpha::None,
-                Some((alpha, true)) => Alpha::Multiplied(file.first_picture(alpha, planes.memory())?),
+                Some((alpha, true)) => Alpha::Multiplied(file.first_picture(alpha, rgb + planes.memory())?),
                 Some((_, false)) => Alpha::Dropped,
             };
             (planes, coding(color.properties()), alpha)
@@ -243,14 +245,12 @@ impl<'a> File<'a> {
         if &item.kind == b"grid" {
             return self.grid(meta, item, taken).map(Planes::Grid);
         }
-        let (width, height) = meta.size(item)?;
-        let rgb = self.rgb_bytes(width, height)?;
-        let picture = Picture::decode(self.stream(meta, item)?, (self.limits, taken + rgb))?;
-        of_size((width, height), picture).map(|picture| Planes::Picture(Box::new(picture)))
+        let picture = Picture::decode(self.stream(meta, item)?, (self.limits, taken))?;
+        of_size(meta.size(item)?, picture).map(|picture| Planes::Picture(Box::new(picture)))
     }
 
     /// The memory of an image of this size once it is RGB.
-    fn rgb_bytes(self, width: u32, height: u32) -> Result<u64, ImageError> {
+    fn rgb_bytes(self, (width, height): (u32, u32)) -> Result<u64, ImageError> {
         check_size(u64::from(width), u64::from(height), self.limits)?;
         Ok(u64::from(width) * u64::from(height) * 3)
     }
@@ -266,14 +266,13 @@ impl<'a> File<'a> {
     }
 
     fn first_picture(self, track: &Track<'a>, taken: u64) -> Result<Planes<'a>, ImageError> {
-        let rgb = self.rgb_bytes(track.width, track.height)?;
         let stream = Stream {
             bytes: track.data(self.bytes)?.into(),
             operating_point: 0,
             layer: None,
         };
-        let picture = Picture::decode(stream, (self.limits, taken + rgb))?;
-        of_size((track.width, track.height), picture).map(|picture| Planes::Picture(Box::new(picture)))
+        let picture = Picture::decode(stream, (self.limits, taken))?;
+        of_size(track.size, picture).map(|picture| Planes::Picture(Box::new(picture)))
     }
 
     /// Puts a grid together (ISO/IEC 23008-12, 6.6.2.3).
@@ -287,7 +286,9 @@ impl<'a> File<'a> {
         } else {
             (data.u32()?, data.u32()?)
         };
-        let taken = taken + self.rgb_bytes(width, height)?;
+        if (width, height) != meta.size(item)? {
+            return Err(FAILURE.broken("a grid has another size than its image"));
+        }
         let (width, height) = (width as usize, height as usize);
         let parts: Vec<_> = item.parts.into_iter().flat_map(ids).collect();
         if width == 0 || height == 0 || parts.len() != rows * columns {

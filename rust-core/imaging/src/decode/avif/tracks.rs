@@ -9,8 +9,8 @@ const VISUAL_SAMPLE_ENTRY: usize = 78;
 /// A track of pictures.
 pub(crate) struct Track<'a> {
     id: u32,
-    pub(crate) width: u32,
-    pub(crate) height: u32,
+    /// Width and height in pixels.
+    pub(crate) size: (u32, u32),
     auxiliary_for: Option<u32>,
     premultiplied_by: Option<u32>,
     /// A box with EXIF data and XMP.
@@ -47,7 +47,7 @@ impl<'a> Track<'a> {
         header.bytes(2 * time)?;
         let id = header.u32()?;
         header.bytes(4 + time + 52)?;
-        let (width, height) = (header.u32()? >> 16, header.u32()? >> 16);
+        let size = (header.u32()? >> 16, header.u32()? >> 16);
         let reference = |kind: FourCc| -> Result<Option<u32>, ImageError> {
             let references = content.find(*b"tref")?;
             let found = references.map_or(Ok(None), |references| Reader(references).find(kind))?;
@@ -64,8 +64,7 @@ impl<'a> Track<'a> {
         };
         Ok(Some(Self {
             id,
-            width,
-            height,
+            size,
             auxiliary_for: reference(*b"auxl")?,
             premultiplied_by: reference(*b"prem")?,
             meta: content.find(*b"meta")?.map(Meta::read).transpose()?,
