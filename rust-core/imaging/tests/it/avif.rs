@@ -105,6 +105,27 @@ fn a_size_that_the_pixels_contradict_is_refused_with_both() {
 }
 
 #[test]
+fn an_image_of_many_pictures_is_refused() {
+    // The pixels are the end of the file, and the place of the only item tells their length.
+    let mut file = file("boxes/plain");
+    let at = file.windows(4).position(|kind| kind == b"iloc").unwrap() + 20;
+    let place = |at: usize, file: &[u8]| u32::from_be_bytes(file[at..at + 4].try_into().unwrap());
+    let (start, length) = (place(at, &file) as usize, place(at + 4, &file));
+    let picture = file[start..].to_vec();
+    assert_eq!(picture.len(), length as usize);
+    for (pictures, refused) in [(32, false), (33, true)] {
+        while file.len() < start + picture.len() * pictures {
+            file.extend_from_slice(&picture);
+        }
+        file[at + 4..at + 8].copy_from_slice(&(length * pictures as u32).to_be_bytes());
+        let result = decoded(40, 24, &file);
+        let expected = "broken AVIF image: one image of 33 pictures, at most 32 are decoded";
+        assert_eq!(result.is_err(), refused, "{pictures}");
+        assert!(result.is_ok() || result.unwrap_err().to_string() == expected);
+    }
+}
+
+#[test]
 fn an_item_in_parts_is_no_longer_than_the_file() {
     // Each of five extents is made to be the first 60 % of the file.
     let mut file = file("boxes/extents");
