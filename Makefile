@@ -58,7 +58,7 @@ parity: parity-models ## the same, and write what was measured into docs/parity.
 
 # Other images every time: the seed is printed, and LIVE_SEED=... makes the same ones again.
 parity-live: build ## thousands of random images of every format against a live Pillow (LIVE_IMAGES of each kind)
-	@$(env) cargo build --release --quiet -p spark-classify-imaging --example preprocess
+	@$(env) cargo build --release --quiet -p classify-tools --bin classify-pixels
 	@seed=$${LIVE_SEED:-$$(date +%s)}; echo "LIVE_SEED=$$seed"; LIVE_SEED=$$seed LIVE_IMAGES=$${LIVE_IMAGES:-1000} \
 		.venv/bin/python -m pytest -q tests/parity/test_live_pillow.py
 
@@ -68,7 +68,7 @@ fuzz: ## fuzz the decoder and the model configuration, a minute each (needs nigh
 
 parity-models: build reference
 	@.venv-reference/bin/python scripts/make_parity_models.py
-	@$(env) cargo build --release --quiet -p spark-classify-core -p spark-classify-imaging --example tensor --example preprocess
+	@$(env) cargo build --release --quiet -p classify-tools
 
 reference: # an environment of its own for what tests compare with (about 3 GB to download)
 	@test -d .venv-reference || python3 -m venv .venv-reference
@@ -102,7 +102,7 @@ bench-steps: build ## what each step of an image costs: bare, in classify-bench 
 	@$(env) $(onnxruntime) .venv/bin/python benchmarks/steps.py $(BENCH)
 
 bench-images: reference ## decoding and resizing next to Pillow and other Rust libraries, in time and in bytes (BENCH=--write)
-	@$(env) cargo build --release --quiet -p spark-classify-imaging --example image_libraries
+	@$(env) cargo build --release --quiet -p classify-tools --bin classify-image-libraries
 	@$(env) .venv-reference/bin/python benchmarks/image_libraries.py $(BENCH)
 
 # What a machine with a GPU and without Rust needs to run scripts/gpu-check, in target/gpu.
