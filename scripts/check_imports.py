@@ -2,8 +2,8 @@
 
     scripts/check_imports.py
 
-A Rust module is a file; what it imports are the files that its `use` declarations name (`crate::`, `super::`, `self::`).
-A Scala package is a folder below `io/sparkclassify`. Tests are left out.
+A Rust module is a file; what it imports are the files that its `use` declarations name, and those below it that it
+calls. A Scala package is a folder below `io/sparkclassify`. Tests are left out.
 """
 
 import re
