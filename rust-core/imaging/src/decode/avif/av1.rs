@@ -148,6 +148,8 @@ impl<'a> Picture<'a> {
         let tiles = [sequence.width, sequence.height].map(|side| u64::from(side.div_ceil(TILE_SIDE)));
         let tiles = (tiles[0] * tiles[1]).min(MAX_TILES) * TILE;
         let memory = sequence.shape.padded() * kept + pixels * BYTES_A_PIXEL + tiles + OTHER;
+        // Metadata in the stream is copied, and the stream itself may be.
+        let memory = memory + 2 * stream.bytes.len() as u64;
         check_memory(taken + memory, limits)?;
         let mut decoder = Decoder::open(&stream, pixels)?;
         let picture = decoder.picture(&stream)?;

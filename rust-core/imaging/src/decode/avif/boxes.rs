@@ -14,6 +14,7 @@ pub(crate) type FourCc = [u8; 4];
 
 /// More items than any grid has; an item takes about 100 bytes.
 const MAX_ITEMS: usize = 1 << 16;
+const MAX_PROPERTIES: usize = 1 << 15;
 /// What files with alpha call it.
 const ALPHA: [&[u8]; 2] = [
     b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha",
@@ -337,7 +338,7 @@ impl<'a> Meta<'a> {
         if &kind != b"ipco" {
             return Err(FAILURE.broken("its properties are not where they should be"));
         }
-        self.properties = Reader(container).boxes().collect::<Result<_, _>>()?;
+        self.properties = properties(Reader(container))?;
         for next in content.boxes() {
             let mut content = Reader(next?.1);
             let (version, flags) = content.version()?;
@@ -379,38 +380,65 @@ impl<'a> Meta<'a> {
         })
     }
 
-    /// The bytes of an item out of those of the file.
-    pub(crate) fn data(&self, item: &Item<'a>, file: &'a [u8]) -> Result<Cow<'a, [u8]>, ImageError> {
+    /// The bytes of an item out of those of the file. Where they have to be put together, `may_take` is asked for so many.
+    pub(crate) fn data(
+        &self,
+        item: &Item<'a>,
+        file: &'a [u8],
+        may_take: impl FnOnce(u64) -> Result<(), ImageError>,
+    ) -> Result<Cow<'a, [u8]>, ImageError> {
         let location = item
             .location
             .ok_or_else(|| FAILURE.broken("an image has no place in the file"))?;
         let from = if location.in_item_data { self.item_data } else { file };
-        let extent = |content: &mut Reader<'a>| -> Result<&'a [u8], ImageError> {
-            content.number(location.lengths[0])?;
-            let offset = content.number(location.lengths[1])?.checked_add(location.base);
-            let length = content.number(location.lengths[2])?;
-            let start = offset.and_then(|offset| usize::try_from(offset).ok());
-            let part = start.and_then(|start| from.get(start..start.checked_add(usize::try_from(length).ok()?)?));
-            part.ok_or_else(|| FAILURE.truncated())
+        let extents = || {
+            let mut content = Reader(location.extents);
+            (0..location.count).map(move |_| location.extent(&mut content, from))
         };
-        let mut content = Reader(location.extents);
         if location.count == 1 {
-            return extent(&mut content).map(Cow::Borrowed);
+            return location.extent(&mut Reader(location.extents), from).map(Cow::Borrowed);
         }
-        let mut whole = Vec::new();
-        for _ in 0..location.count {
-            let part = extent(&mut content)?;
+        let mut length = 0;
+        for extent in extents() {
+            length += extent?.len();
             // Parts may lie on each other, so that a short file could have a long item.
-            if whole.len() + part.len() > from.len() {
+            if length > from.len() {
                 return Err(FAILURE.broken("an image is longer than the file"));
             }
-            whole
-                .try_reserve_exact(part.len())
-                .map_err(|_| ImageError::OutOfMemory { bytes: part.len() })?;
-            whole.extend_from_slice(part);
+        }
+        may_take(length as u64)?;
+        let mut whole = Vec::new();
+        whole
+            .try_reserve_exact(length)
+            .map_err(|_| ImageError::OutOfMemory { bytes: length })?;
+        for extent in extents() {
+            whole.extend_from_slice(extent?);
         }
         Ok(Cow::Owned(whole))
     }
+
+    /// What the items take in memory.
+    pub(crate) fn bytes(&self) -> u64 {
+        let items = self.items.len() * size_of::<(u32, Item<'_>)>() * 2;
+        (items + self.properties.len() * size_of::<Property<'_>>()) as u64
+    }
+}
+
+impl<'a> Location<'a> {
+    /// The next part of an item.
+    fn extent(&self, content: &mut Reader<'a>, from: &'a [u8]) -> Result<&'a [u8], ImageError> {
+        content.number(self.lengths[0])?;
+        let offset = content.number(self.lengths[1])?.checked_add(self.base);
+        let length = content.number(self.lengths[2])?;
+        let start = offset.and_then(|offset| usize::try_from(offset).ok());
+        let part = start.and_then(|start| from.get(start..start.checked_add(usize::try_from(length).ok()?)?));
+        part.ok_or_else(|| FAILURE.truncated())
+    }
+}
+
+/// The properties in a box: as many as an item can name.
+pub(crate) fn properties(content: Reader<'_>) -> Result<Vec<Property<'_>>, ImageError> {
+    content.boxes().take(MAX_PROPERTIES).collect()
 }
 
 /// The numbers of items in a reference.

@@ -32,6 +32,8 @@ const LONGEST_BRANDS: usize = 1024;
 /// What stands for all layers of a picture, and how many AV1 has.
 const ALL_LAYERS: u16 = 0xFFFF;
 const LAYERS: u8 = 4;
+/// EXIF data and XMP that have to be put together are looked at up to this length, in bytes.
+const LONGEST_METADATA: u64 = 1 << 20;
 /// The least width and height of a part of a grid (ISO/IEC 23000-22, 7.3.11.4.2).
 const LEAST_PART: usize = 64;
 /// More than a pixel takes that is not compressed at all.
@@ -60,7 +62,7 @@ pub(crate) fn decode(
         Content::Items(meta) => {
             let item = meta.primary_image()?;
             let properties = meta.properties(item);
-            let rgb = file.rgb_bytes(meta.size(item)?)?;
+            let rgb = file.rgb_bytes(meta.size(item)?)? + meta.bytes();
             let planes = file.planes(&meta, item, rgb)?;
             let alpha = match meta.alpha(item) {
                 Beside::Nothing => Alpha::None,
@@ -109,7 +111,13 @@ pub(crate) fn metadata(bytes: &[u8]) -> Metadata<'_> {
     let belonging = |item: &&Item<'_>| described.is_none() || item.describes == described;
     let last = |of: fn(&Item<'_>) -> bool| {
         let item = meta.items.values().filter(belonging).rfind(|item| of(item))?;
-        meta.data(item, bytes).ok()
+        let few = |length| {
+            if length > LONGEST_METADATA {
+                return Err(FAILURE.broken("its metadata in parts are too long"));
+            }
+            Ok(())
+        };
+        meta.data(item, bytes, few).ok()
     };
     // The place of the data in what follows stands in front.
     metadata.exif = last(|item| &item.kind == b"Exif").and_then(|data| match data {
@@ -245,7 +253,7 @@ impl<'a> File<'a> {
         if &item.kind == b"grid" {
             return self.grid(meta, item, taken).map(Planes::Grid);
         }
-        let picture = Picture::decode(self.stream(meta, item)?, (self.limits, taken))?;
+        let picture = Picture::decode(self.stream(meta, item, taken)?, (self.limits, taken))?;
         of_size(meta.size(item)?, picture).map(|picture| Planes::Picture(Box::new(picture)))
     }
 
@@ -255,11 +263,11 @@ impl<'a> File<'a> {
         Ok(u64::from(width) * u64::from(height) * 3)
     }
 
-    fn stream(self, meta: &Meta<'a>, item: &Item<'a>) -> Result<Stream<'a>, ImageError> {
+    fn stream(self, meta: &Meta<'a>, item: &Item<'a>, taken: u64) -> Result<Stream<'a>, ImageError> {
         let properties = meta.properties(item);
         let operating_point = properties.find(*b"a1op").map_or(Ok(0), |mut content| content.u8())?;
         Ok(Stream {
-            bytes: meta.data(item, self.bytes)?,
+            bytes: meta.data(item, self.bytes, |length| check_memory(taken + length, self.limits))?,
             operating_point,
             layer: layer(properties)?,
         })
@@ -277,7 +285,7 @@ impl<'a> File<'a> {
 
     /// Puts a grid together (ISO/IEC 23008-12, 6.6.2.3).
     fn grid(self, meta: &Meta<'a>, item: &Item<'a>, taken: u64) -> Result<Grid, ImageError> {
-        let data = meta.data(item, self.bytes)?;
+        let data = meta.data(item, self.bytes, |length| check_memory(taken + length, self.limits))?;
         let mut data = Reader(&data);
         let (_, flags) = (data.u8()?, data.u8()?);
         let (rows, columns) = (usize::from(data.u8()?) + 1, usize::from(data.u8()?) + 1);
@@ -303,7 +311,7 @@ impl<'a> File<'a> {
             let part = part.ok_or_else(|| FAILURE.broken("a part of its grid is missing, or no AV1"))?;
             // Once there are planes, parts are decoded beside them.
             let planes = whole.as_ref().map_or(0, |(grid, _)| grid.bytes());
-            let stream = self.stream(meta, part)?;
+            let stream = self.stream(meta, part, taken + planes)?;
             // Parts may share their bytes, but not so many that a short file takes for ever.
             read += stream.bytes.len();
             if read > self.bytes.len() + width * height * MOST_BYTES {

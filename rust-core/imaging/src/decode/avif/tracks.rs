@@ -1,6 +1,6 @@
 //! The first picture of an AVIF sequence.
 
-use super::boxes::{FourCc, Meta, Properties, Property, Reader, FAILURE};
+use super::boxes::{self, FourCc, Meta, Properties, Property, Reader, FAILURE};
 use crate::error::ImageError;
 
 /// What an entry of a sample description has before its boxes (ISO/IEC 14496-12, 12.1.3).
@@ -121,7 +121,7 @@ fn properties(table: Reader<'_>) -> Result<Option<Vec<Property<'_>>>, ImageError
     };
     let mut entry = Reader(entry);
     entry.bytes(VISUAL_SAMPLE_ENTRY)?;
-    entry.boxes().collect::<Result<_, _>>().map(Some)
+    boxes::properties(entry).map(Some)
 }
 
 fn first_chunk(table: Reader<'_>) -> Result<Option<u64>, ImageError> {
