@@ -126,6 +126,28 @@ fn an_image_of_many_pictures_is_refused() {
 }
 
 #[test]
+fn a_stream_that_tells_less_at_its_end_is_refused() {
+    // The header that counts is the last one, and the picture is larger than it tells.
+    let larger = streamed(&file("boxes/plain"));
+    let smaller = streamed(&file("exif/by_pillow/1"));
+    let mut file = file("boxes/plain");
+    let at = file.windows(4).position(|kind| kind == b"iloc").unwrap() + 24;
+    let header = &smaller[2..][..usize::from(smaller[3]) + 2];
+    assert_eq!((larger[2], header[0]), (0x0A, 0x0A), "headers of a sequence");
+    file.extend_from_slice(header);
+    let length = u32::try_from(larger.len() + header.len()).unwrap();
+    file[at..at + 4].copy_from_slice(&length.to_be_bytes());
+    let error = decoded(40, 24, &file).unwrap_err().to_string();
+    assert_eq!(error, "broken AVIF image: its pixels are broken");
+}
+
+/// The compressed pixels at the end of a file of one image.
+fn streamed(file: &[u8]) -> Vec<u8> {
+    let start = file.windows(4).position(|kind| kind == b"mdat").unwrap() + 4;
+    file[start..].to_vec()
+}
+
+#[test]
 fn an_item_in_parts_is_no_longer_than_the_file() {
     // Each of five extents is made to be the first 60 % of the file.
     let mut file = file("boxes/extents");

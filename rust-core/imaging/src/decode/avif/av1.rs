@@ -9,6 +9,7 @@ use std::{ptr, slice};
 use libdav1d_sys as dav1d;
 
 use super::boxes::FAILURE;
+use super::pictures::{give_back, shape, take, Budget};
 use super::shape::{Coding, Layout, Shape};
 use crate::error::ImageError;
 use crate::image::{check_memory, check_size};
@@ -122,8 +123,8 @@ unsafe fn coding(header: *const dav1d::Dav1dSequenceHeader) -> Coding {
 
 /// A decoded picture.
 pub(crate) struct Picture<'a> {
-    context: *mut dav1d::Dav1dContext,
     frame: dav1d::Dav1dPicture,
+    _decoder: Decoder,
     pub(crate) shape: Shape,
     pub(crate) coding: Coding,
     /// What was checked to be there for decoding, in bytes.
@@ -144,32 +145,22 @@ impl<'a> Picture<'a> {
             )));
         }
         let pixels = u64::from(sequence.width) * u64::from(sequence.height);
-        let kept = sequence.stages + pictures.clamp(1, REFERENCES) - 1;
+        // The one that is being made stands beside the references.
+        let kept = sequence.stages + pictures.min(REFERENCES + 1).saturating_sub(1);
+        let budget = Budget::new(sequence.shape, kept);
         let tiles = [sequence.width, sequence.height].map(|side| u64::from(side.div_ceil(TILE_SIDE)));
         let tiles = (tiles[0] * tiles[1]).min(MAX_TILES) * TILE;
-        let memory = sequence.shape.padded() * kept + pixels * BYTES_A_PIXEL + tiles + OTHER;
+        let memory = budget.bytes() + pixels * BYTES_A_PIXEL + tiles + OTHER;
         // Metadata in the stream is copied, and the stream itself may be.
         let memory = memory + 2 * stream.bytes.len() as u64;
         check_memory(taken + memory, limits)?;
-        let mut decoder = Decoder::open(&stream, pixels)?;
+        let mut decoder = Decoder::open(&stream, pixels, budget)?;
         let picture = decoder.picture(&stream)?;
-        // SAFETY: dav1d filled the picture, and what it points to lives as long as the picture is held. Enumerations are read
-        // as numbers.
-        let (layout, coding) = unsafe {
-            (
-                (&raw const picture.p.layout).cast::<u32>().read(),
-                coding(picture.seq_hdr),
-            )
-        };
-        let shape = Shape {
-            width: picture.p.w.unsigned_abs() as usize,
-            height: picture.p.h.unsigned_abs() as usize,
-            depth: picture.p.bpc.unsigned_abs(),
-            layout: Layout::of(layout),
-        };
+        // SAFETY: dav1d filled the picture, and what it points to lives as long as the picture is held.
+        let (shape, coding) = unsafe { (shape(&raw const picture.p), coding(picture.seq_hdr)) };
         Ok(Self {
-            context: std::mem::replace(&mut decoder.0, ptr::null_mut()),
             frame: picture,
+            _decoder: decoder,
             shape,
             coding,
             memory,
@@ -193,22 +184,21 @@ impl<'a> Picture<'a> {
 
 impl Drop for Picture<'_> {
     fn drop(&mut self) {
-        // SAFETY: both are dav1d's, and nothing else has them.
-        unsafe {
-            dav1d::dav1d_picture_unref(&raw mut self.frame);
-            dav1d::dav1d_close(&raw mut self.context);
-        }
+        // SAFETY: it is dav1d's, nothing else has it, and the decoder is closed later.
+        unsafe { dav1d::dav1d_picture_unref(&raw mut self.frame) }
     }
 }
 
-/// dav1d with its state, until a picture takes it.
-struct Decoder(*mut dav1d::Dav1dContext);
+/// dav1d with its state, and with what it may take for pictures.
+struct Decoder(*mut dav1d::Dav1dContext, *mut Budget);
 
 impl Drop for Decoder {
     fn drop(&mut self) {
-        if !self.0.is_null() {
-            // SAFETY: it was opened, and nothing else has it.
-            unsafe { dav1d::dav1d_close(&raw mut self.0) }
+        // SAFETY: dav1d leaves a null pointer alone; else it was opened, and nothing else has it. All its pictures have been
+        // given back then, so that nothing refers to the budget, which is a box that was leaked for it.
+        unsafe {
+            dav1d::dav1d_close(&raw mut self.0);
+            drop(Box::from_raw(self.1));
         }
     }
 }
@@ -218,10 +208,11 @@ unsafe extern "C" fn keep(_: *const u8, _: *mut c_void) {}
 
 impl Decoder {
     /// Of pictures up to so many pixels.
-    fn open(stream: &Stream<'_>, pixels: u64) -> Result<Self, ImageError> {
-        let mut settings = MaybeUninit::<dav1d::Dav1dSettings>::uninit();
-        let mut context = ptr::null_mut();
-        // SAFETY: the first call fills the settings, every field of which is then valid.
+    fn open(stream: &Stream<'_>, pixels: u64, budget: Budget) -> Result<Self, ImageError> {
+        let mut decoder = Self(ptr::null_mut(), Box::into_raw(Box::new(budget)));
+        let mut settings = MaybeUninit::<dav1d::Dav1dSettings>::zeroed();
+        // SAFETY: the first call fills the settings, and zeros are valid in the fields that it leaves. The budget lives until
+        // dav1d is closed, and only its callbacks touch it.
         let result = unsafe {
             dav1d::dav1d_default_settings(settings.as_mut_ptr());
             let settings = settings.assume_init_mut();
@@ -232,10 +223,13 @@ impl Decoder {
             settings.operating_point = c_int::from(stream.operating_point);
             settings.all_layers = c_int::from(stream.layer.is_some());
             settings.logger.callback = None;
-            dav1d::dav1d_open(&raw mut context, settings)
+            settings.allocator.cookie = decoder.1.cast();
+            settings.allocator.alloc_picture_callback = Some(take);
+            settings.allocator.release_picture_callback = Some(give_back);
+            dav1d::dav1d_open(&raw mut decoder.0, settings)
         };
         check(result)?;
-        Ok(Self(context))
+        Ok(decoder)
     }
 
     /// As libavif asks: the first picture of the wanted layer, and what follows must be sound.

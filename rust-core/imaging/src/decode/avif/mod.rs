@@ -8,6 +8,7 @@ mod alpha;
 mod av1;
 mod boxes;
 mod float;
+mod pictures;
 mod planes;
 mod rgb;
 mod shape;

@@ -72,12 +72,12 @@ impl Shape {
     }
 
     /// The bytes that dav1d takes for them: it adds to their sizes, and to strides that would be bad for the cache.
-    pub(crate) fn padded(self) -> u64 {
+    pub(crate) fn padded(self) -> usize {
         let padded = Self {
             width: self.width.next_multiple_of(128) + 128,
             height: self.height.next_multiple_of(128),
             ..self
         };
-        (padded.bytes() + 4096) as u64
+        padded.bytes() + 4096
     }
 }
