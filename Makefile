@@ -133,8 +133,8 @@ lint: setup ## rustfmt, clippy, rustdoc, the fuzz targets, imports without circl
 deny: setup ## what Rust dependencies may be (deny.toml): licences, sources, no second release of a crate, no known weakness
 	@test -x target/tools/bin/cargo-deny || cargo install --quiet --locked --root target/tools cargo-deny@0.20.2
 	@target/tools/bin/cargo-deny --offline check --hide-inclusion-graph licenses bans sources
-	@target/tools/bin/cargo-deny fetch db 2>/dev/null && target/tools/bin/cargo-deny check --disable-fetch advisories \
-		|| echo "The database of known weaknesses cannot be reached: not asked."
+	@if target/tools/bin/cargo-deny fetch db 2>/dev/null; then target/tools/bin/cargo-deny check --disable-fetch advisories; \
+		else echo "The database of known weaknesses cannot be reached: not asked."; fi
 
 format: setup ## rewrite the sources in the project's format
 	@cargo fmt --all
