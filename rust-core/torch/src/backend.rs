@@ -1,6 +1,6 @@
 //! A model in libtorch.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use spark_classify_core::backend::{check_len, Backend};
 use spark_classify_core::error::{Error, Result};
@@ -39,14 +39,30 @@ impl TorchBackend {
     ///
     /// With `bf16` the module is converted, and takes bfloat16. With `all_operators` the file's code may do anything.
     pub(crate) fn load(
-        path: PathBuf,
+        path: &Path,
         preprocessor: &PreprocessorConfig,
         bf16: bool,
         all_operators: bool,
     ) -> Result<Self> {
         runtime::stay_on_this_thread();
-        let module =
-            Module::load(&path, Use::Tensors, bf16, all_operators).map_err(|reason| not_loaded(&path, reason))?;
+        let load = |optimized| {
+            let module = Module::load(path, Use::Tensors { optimized }, bf16, all_operators)
+                .map_err(|reason| not_loaded(path, reason))?;
+            Self::try_out(module, path, preprocessor, bf16)
+        };
+        load(true).or_else(|error| {
+            if ffi::refused() {
+                return Err(error);
+            }
+            // oneDNN has not all that libtorch can do: adaptive pooling only to sizes that divide the input's, for one.
+            let plain = load(false).map_err(|_| error.clone())?;
+            log::warn!("{error}; it runs without being optimized, which is slower");
+            Ok(plain)
+        })
+    }
+
+    /// Runs a module on an empty image.
+    fn try_out(module: Module, path: &Path, preprocessor: &PreprocessorConfig, bf16: bool) -> Result<Self> {
         let (height, width) = preprocessor.input_size();
         let input = |kind| Input {
             height,
@@ -72,7 +88,7 @@ impl TorchBackend {
         let (kind, classes) = first
             .or_else(|reason| kinds[1..].iter().find_map(|&kind| probe_twice(kind).ok()).ok_or(reason))
             .map_err(|reason| Error::ModelFile {
-                path,
+                path: path.to_owned(),
                 reason: format!(
                     "the model{} cannot run on a tensor of shape {:?}: {reason}",
                     if bf16 { ", converted to bfloat16," } else { "" },
