@@ -75,7 +75,7 @@ impl TorchBackend {
         let zeros = vec![0.0; CHANNELS * height * width];
         let probe = |input| {
             infer(&module, 1, input, &zeros, |output| match output.size()[..] {
-                [1, classes @ 1..] => usize::try_from(classes).map_err(|cause| cause.to_string()),
+                [1, classes] if classes > 0 => usize::try_from(classes).map_err(|cause| cause.to_string()),
                 ref shape => Err(format!("the output has shape {shape:?}, expected [1, classes]")),
             })
         };

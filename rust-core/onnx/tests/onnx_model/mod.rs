@@ -174,9 +174,9 @@ fn bytes(field: u64, value: &[u8]) -> Vec<u8> {
 fn varint(mut value: u64) -> Vec<u8> {
     let mut encoded = Vec::new();
     while value >= 0x80 {
-        encoded.push(value as u8 | 0x80);
+        encoded.push((value & 0x7f) as u8 | 0x80);
         value >>= 7;
     }
-    encoded.push(value as u8);
+    encoded.push((value & 0x7f) as u8);
     encoded
 }
