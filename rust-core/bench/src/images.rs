@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use spark_classify_core::model::Labels;
 
+use crate::classes::Actual;
+
 /// Names that are taken for images in a directory.
 const EXTENSIONS: [&str; 8] = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"];
 
@@ -17,8 +19,8 @@ pub(crate) struct Image {
     pub(crate) name: String,
     /// Where it is.
     pub(crate) path: PathBuf,
-    /// The id of the class it is known to show.
-    pub(crate) actual: Option<usize>,
+    /// The class it is known to show.
+    pub(crate) actual: Option<Actual>,
 }
 
 /// The images that `source` names, in the order of the CSV file or sorted by path.
@@ -99,15 +101,17 @@ fn read_csv(path: &Path, image_dir: &Path, labels: &Labels) -> Result<Vec<Image>
 
 /// The class an image is known to show, by id, by name or by both, which must agree with the model's labels: the
 /// confusion matrix would otherwise compare different things.
-fn actual(class: Option<&str>, class_id: Option<&str>, labels: &Labels) -> Result<Option<usize>, String> {
+fn actual(class: Option<&str>, class_id: Option<&str>, labels: &Labels) -> Result<Option<Actual>, String> {
     let class = class.filter(|class| !class.is_empty());
     let Some(text) = class_id.filter(|id| !id.is_empty()) else {
         return class
             .map(|class| {
-                let mut names = labels.iter();
-                names
-                    .position(|label| label == class)
-                    .ok_or_else(|| format!("actual_class `{class}` is no label of the model"))
+                let mut named = labels.iter().enumerate().filter(|&(_, label)| label == class);
+                match (named.next(), named.next()) {
+                    (Some((first, _)), Some(_)) => Ok(Actual::OneOf(first)),
+                    (Some((only, _)), None) => Ok(Actual::Class(only)),
+                    (None, _) => Err(format!("actual_class `{class}` is no label of the model")),
+                }
             })
             .transpose();
     };
@@ -120,6 +124,6 @@ fn actual(class: Option<&str>, class_id: Option<&str>, labels: &Labels) -> Resul
             "actual_class is `{class}`, but class {id} of the model is `{}`",
             labels.name(id)
         )),
-        _ => Ok(Some(id)),
+        _ => Ok(Some(Actual::Class(id))),
     }
 }

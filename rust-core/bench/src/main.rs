@@ -4,6 +4,7 @@
 //! Exit code 0: all images were classified; 1: some could not be; 2: the benchmark could not run.
 
 mod args;
+mod classes;
 mod compare;
 mod confusion;
 mod engine;
@@ -23,6 +24,7 @@ use spark_classify_core::model::Labels;
 use spark_classify_core::{Classifier, Engine};
 
 use crate::args::{Args, Decode, Precision};
+use crate::classes::printable;
 use crate::compare::{Comparison, Subject};
 use crate::images::Image;
 use crate::limit::Bare;
@@ -35,7 +37,7 @@ fn main() -> ExitCode {
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
             // Where stderr itself is gone, the exit code still tells.
-            let _ = writeln!(io::stderr(), "classify-bench: {error}");
+            let _ = writeln!(io::stderr(), "classify-bench: {}", printable(&error.to_string()));
             ExitCode::from(2)
         }
     }
@@ -103,7 +105,7 @@ fn measure(
     }
     let mut stderr = io::stderr().lock();
     for (path, reason) in report.bad_images() {
-        writeln!(stderr, "{path}: {reason}")?;
+        writeln!(stderr, "{}", printable(&format!("{path}: {reason}")))?;
     }
     Ok(report.bad_images().len())
 }

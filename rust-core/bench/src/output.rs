@@ -5,6 +5,7 @@ use std::path::Path;
 
 use spark_classify_core::model::Labels;
 
+use crate::classes::{unique_names, Actual};
 use crate::images::Image;
 use crate::run::Outcome;
 
@@ -31,7 +32,7 @@ fn write_rows<W: std::io::Write>(
         "predicted_class_id",
         "confidence",
     ];
-    let probabilities = labels.iter().map(|label| format!("prob_{label}"));
+    let probabilities = unique_names(labels).into_iter().map(|name| format!("prob_{name}"));
     file.write_record(fixed.into_iter().map(str::to_owned).chain(probabilities))?;
 
     for (image, outcome) in images.iter().zip(predictions) {
@@ -39,7 +40,7 @@ fn write_rows<W: std::io::Write>(
         row.extend(class_columns(image.actual, labels));
         match outcome {
             Ok(predicted) => {
-                row.extend(class_columns(Some(predicted.class_id), labels));
+                row.extend(class_columns(Some(Actual::Class(predicted.class_id)), labels));
                 row.push(predicted.confidence.to_string());
                 row.extend(predicted.probabilities.iter().map(f32::to_string));
             }
@@ -51,7 +52,11 @@ fn write_rows<W: std::io::Write>(
     Ok(())
 }
 
-/// Name and id of a class, empty where there is none.
-fn class_columns(class: Option<usize>, labels: &Labels) -> [String; 2] {
-    class.map_or_else(Default::default, |id| [labels.name(id).to_owned(), id.to_string()])
+/// Name and id of a class, empty where they are not known.
+fn class_columns(class: Option<Actual>, labels: &Labels) -> [String; 2] {
+    match class {
+        Some(Actual::Class(id)) => [labels.name(id).to_owned(), id.to_string()],
+        Some(Actual::OneOf(first)) => [labels.name(first).to_owned(), String::new()],
+        None => Default::default(),
+    }
 }

@@ -9,6 +9,7 @@ use spark_classify_core as core;
 use spark_classify_core::model::Labels;
 
 use crate::args::Args;
+use crate::classes::{printable, unique_names};
 use crate::confusion::ConfusionMatrix;
 use crate::images::Image;
 use crate::run::Run;
@@ -47,7 +48,10 @@ impl<'a> Report<'a> {
         latencies.sort_unstable();
         let outcomes = || images.iter().zip(&run.predictions);
         let pairs: Vec<_> = outcomes()
-            .filter_map(|(image, outcome)| Some((image.actual?, outcome.as_ref().ok()?.class_id)))
+            .filter_map(|(image, outcome)| {
+                let predicted = outcome.as_ref().ok()?.class_id;
+                Some((image.actual?.class(predicted, labels), predicted))
+            })
             .collect();
         Self {
             args,
@@ -175,12 +179,8 @@ impl fmt::Display for Report<'_> {
 
 fn write_confusion(f: &mut fmt::Formatter<'_>, confusion: &ConfusionMatrix, labels: &Labels) -> fmt::Result {
     let percent = |share: Option<f64>| share.map_or_else(|| "-".to_owned(), |share| format!("{:.1}%", share * 100.0));
-    let width = labels
-        .iter()
-        .map(|label| label.chars().count())
-        .max()
-        .unwrap_or(0)
-        .max(9);
+    let names: Vec<_> = unique_names(labels).iter().map(|name| printable(name)).collect();
+    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(9);
     writeln!(
         f,
         "accuracy    {} of {} images",
@@ -188,12 +188,12 @@ fn write_confusion(f: &mut fmt::Formatter<'_>, confusion: &ConfusionMatrix, labe
         confusion.total()
     )?;
     write!(f, "\n{:>width$}", "actual")?;
-    for heading in labels.iter().chain(["precision", "recall"]) {
+    for heading in names.iter().map(String::as_str).chain(["precision", "recall"]) {
         write!(f, "  {heading:>width$}")?;
     }
     writeln!(f)?;
-    for (class, row) in confusion.counts().iter().enumerate() {
-        write!(f, "{:>width$}", labels.name(class))?;
+    for (class, (name, row)) in names.iter().zip(confusion.counts()).enumerate() {
+        write!(f, "{name:>width$}")?;
         for count in row {
             write!(f, "  {count:>width$}")?;
         }

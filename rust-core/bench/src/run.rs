@@ -1,6 +1,7 @@
 //! Reading and classifying the images, with the clock running.
 
 use std::fs;
+use std::io;
 use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -99,17 +100,28 @@ pub(crate) fn run(classifier: &Classifier, images: &[Image], args: &Args) -> Res
 }
 
 /// Runs `work` for each of the `shares` on a thread of its own, at once; the first error wins.
-pub(crate) fn in_parallel<S: Sync, T: Send, E: Send>(
+///
+/// # Errors
+/// What `work` returns, and [`Error::Argument`] when the system has not as many threads to give.
+pub(crate) fn in_parallel<S: Sync, T: Send, E: Send + From<Error>>(
     shares: &[S],
     work: impl Fn(&S) -> Result<T, E> + Sync,
 ) -> Result<Vec<T>, E> {
     thread::scope(|scope| {
         let work = &work;
-        let handles: Vec<_> = shares.iter().map(|share| scope.spawn(move || work(share))).collect();
-        handles
-            .into_iter()
-            .map(|handle| handle.join().unwrap_or_else(|panic| resume_unwind(panic)))
-            .collect()
+        let start = |share| thread::Builder::new().spawn_scoped(scope, move || work(share));
+        let handles: Vec<_> = shares.iter().map(start).collect();
+        let finish = |handle: io::Result<thread::ScopedJoinHandle<'_, _>>| match handle {
+            Ok(handle) => handle.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            Err(cause) => Err(E::from(Error::Argument {
+                argument: "tasks",
+                reason: format!(
+                    "the system has no thread for one of {}: {cause}; take fewer",
+                    shares.len()
+                ),
+            })),
+        };
+        handles.into_iter().map(finish).collect()
     })
 }
 

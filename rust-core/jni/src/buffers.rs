@@ -5,7 +5,7 @@
 use std::slice;
 
 use jni::objects::{JByteBuffer, JObject, JObjectArray, JString};
-use jni::Env;
+use jni::{jni_sig, jni_str, Env};
 use spark_classify_core::Error;
 
 use crate::exceptions::Failure;
@@ -36,7 +36,8 @@ pub(crate) fn text(env: &Env<'_>, object: &JObject<'_>, argument: &'static str) 
 /// The caller on the Java side must not touch them before the call returns.
 ///
 /// # Errors
-/// [`Error::Argument`] for null, for a buffer that is not direct, and for an output that shares memory with an image.
+/// [`Error::Argument`] for null, for a buffer that is not direct, and for an output that is read-only or shares memory with
+/// an image.
 pub(crate) fn images_and_output<'a>(
     env: &mut Env<'_>,
     images: &'a JObject<'_>,
@@ -46,6 +47,13 @@ pub(crate) fn images_and_output<'a>(
         return Err(refused("images", "null"));
     }
     let (output_start, output_length) = direct_memory(env, output).map_err(|reason| refused("output", reason))?;
+    // What a read-only buffer shows may be a mapped file, where a write would end the process.
+    if env
+        .call_method(&*output, jni_str!("isReadOnly"), jni_sig!("()Z"), &[])?
+        .z()?
+    {
+        return Err(refused("output", "read-only"));
+    }
     let array = env.as_cast::<JObjectArray<'_>>(images)?;
     let count = array.len(env)?;
     // A native method may have 16 local references without saying so. These go when it returns, and with them whatever

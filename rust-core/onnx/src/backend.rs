@@ -8,7 +8,7 @@ use spark_classify_core::error::{Error, Result};
 use spark_classify_core::model::PreprocessorConfig;
 
 use crate::session::{Reason, Session};
-use crate::signature::{output_values, Signature};
+use crate::signature::{classes_of, output_values, Signature};
 use crate::ENGINE;
 
 /// A loaded model. All callers share the session and so its weights.
@@ -60,7 +60,7 @@ impl OnnxBackend {
     /// Runs one batch; `logits` may be shorter than the result, whose end then belongs to padding.
     fn run_one(&self, batch: usize, nchw: &[f32], logits: &mut [f32]) -> Result<(), Reason> {
         infer(&self.session, &self.signature, batch, nchw, |shape, values| {
-            if *shape != [batch as i64, self.classes as i64] {
+            if classes_of(shape, batch)? != self.classes {
                 return Err(format!(
                     "the output has shape {shape:?}, expected [{batch}, {}]",
                     self.classes
@@ -93,11 +93,7 @@ impl Backend for OnnxBackend {
 fn count_classes(session: &Session, signature: &Signature) -> Result<usize, Reason> {
     let batch = signature.batch.unwrap_or(1);
     let zeros = vec![0.0; batch * signature.image_len()];
-    infer(session, signature, batch, &zeros, |shape, _| match *shape {
-        [n, classes] if n == batch as i64 && classes > 0 => Ok(classes as usize),
-        _ => Err(format!("the output has shape {shape:?}, expected [{batch}, classes]")),
-    })
-    .map_err(|cause| {
+    infer(session, signature, batch, &zeros, |shape, _| classes_of(shape, batch)).map_err(|cause| {
         let shape = signature.shape(batch);
         format!("the model cannot run on a tensor of shape {shape:?}: {cause}")
     })

@@ -12,7 +12,7 @@ use spark_classify_core::{Device, DeviceBackend, Lane, SampleTable};
 
 use crate::pixels;
 use crate::session::{reason, NotOpened, Provider, Reason, Session};
-use crate::signature::{output_values, Signature};
+use crate::signature::{classes_of, output_values, Signature};
 use crate::ENGINE;
 
 /// A loaded model that takes pixels. All lanes share the session and so its weights.
@@ -59,11 +59,8 @@ impl OnnxOnDevice {
     fn count_classes(&self) -> Result<usize, Reason> {
         let batch = self.signature.batch.unwrap_or(1);
         let mut lane = OnnxLane::new(self, batch).map_err(reason)?;
-        lane.infer(batch, |shape, _| match *shape {
-            [n, classes] if n == batch as i64 && classes > 0 => Ok(classes as usize),
-            _ => Err(format!("the output has shape {shape:?}, expected [{batch}, classes]")),
-        })
-        .map_err(|cause| format!("the model cannot run on an image: {cause}"))
+        lane.infer(batch, |shape, _| classes_of(shape, batch))
+            .map_err(|cause| format!("the model cannot run on an image: {cause}"))
     }
 }
 
@@ -128,8 +125,7 @@ impl<'a> OnnxLane<'a> {
     fn infer<T>(&mut self, batch: usize, read: impl FnOnce(&[i64], &[f32]) -> Result<T, Reason>) -> Result<T, Reason> {
         let OnnxOnDevice { session, signature, .. } = self.model;
         let shape = signature.pixels_shape(batch);
-        let length = shape.iter().product::<i64>() as usize;
-        if length > self.bytes {
+        if batch > self.bytes / signature.image_len() {
             return Err(format!("{batch} images are more than the lane has memory for"));
         }
         let start = self.pixels.data_ptr_mut();
@@ -160,7 +156,7 @@ impl Lane for OnnxLane<'_> {
                 self.pixels().copy_within(first * image..(first + step) * image, 0);
             }
             self.infer(step, |shape, values| {
-                if *shape != [step as i64, classes as i64] {
+                if classes_of(shape, step)? != classes {
                     return Err(format!("the output has shape {shape:?}, expected [{step}, {classes}]"));
                 }
                 rows.copy_from_slice(&values[..rows.len()]);

@@ -13,6 +13,9 @@
 //! # Ok::<(), spark_classify_core::Error>(())
 //! ```
 
+// Models and the shapes in them are whoever's who made them: each conversion is checked.
+#![warn(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
+
 mod backend;
 mod cuda;
 mod device;

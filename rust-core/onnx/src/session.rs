@@ -80,10 +80,9 @@ impl Session {
         let Provider::Cuda(gpu, _) = self.provider else {
             return Allocator::default();
         };
-        let gpu = gpu as i32;
         MemoryInfo::new(
             AllocationDevice::CUDA_PINNED,
-            gpu,
+            device_id(gpu),
             AllocatorType::Device,
             MemoryType::CPUInput,
         )
@@ -178,11 +177,16 @@ fn builder(environment: &Environment) -> ort::Result<SessionBuilder> {
         .with_inter_threads(1)?)
 }
 
+/// The number of a GPU as ONNX Runtime takes it; one beyond its numbers is as little there as the last of them.
+fn device_id(gpu: u32) -> i32 {
+    i32::try_from(gpu).unwrap_or(i32::MAX)
+}
+
 /// CUDA's provider. Its search for the fastest convolution would try all of them for each size of a run; the heuristic asks
 /// cuDNN. Its arena grows by what is asked for, not by doubling.
 fn cuda(gpu: u32, options: GpuOptions) -> ep::ExecutionProviderDispatch {
     let provider = ep::CUDA::default()
-        .with_device_id(gpu as i32)
+        .with_device_id(device_id(gpu))
         .with_arena_extend_strategy(ArenaExtendStrategy::SameAsRequested)
         .with_conv_algorithm_search(ep::cuda::ConvAlgorithmSearch::Heuristic)
         .with_tf32(options.tf32);

@@ -72,7 +72,8 @@ impl Signature {
 
     /// The shape of a batch of pixels, before they become the input.
     pub(crate) fn pixels_shape(&self, batch: usize) -> [i64; 4] {
-        shape(DataFormat::ChannelsFirst, batch, (self.height, self.width)).map(|size| size as i64)
+        shape(DataFormat::ChannelsFirst, batch, (self.height, self.width))
+            .map(|size| i64::try_from(size).unwrap_or(i64::MAX))
     }
 
     /// The input's shape for a batch of this size.
@@ -125,6 +126,17 @@ pub(crate) fn output_values(output: &DynValue) -> Result<(&[i64], Cow<'_, [f32]>
     Ok((shape, Cow::Borrowed(values)))
 }
 
+/// The number of classes in an output of this shape, which is to have a row for each of `batch` images.
+pub(crate) fn classes_of(shape: &[i64], batch: usize) -> Result<usize, Reason> {
+    let classes = match *shape {
+        [rows, classes] if usize::try_from(rows) == Ok(batch) => usize::try_from(classes).ok(),
+        _ => None,
+    };
+    classes
+        .filter(|&classes| classes > 0)
+        .ok_or_else(|| format!("the output has shape {shape:?}, expected [{batch}, classes]"))
+}
+
 fn shape(format: DataFormat, batch: usize, (height, width): (usize, usize)) -> [usize; 4] {
     match format {
         DataFormat::ChannelsFirst => [batch, CHANNELS, height, width],
@@ -146,7 +158,7 @@ fn format_of(
             && dimensions[1..]
                 .iter()
                 .zip(&shape(*format, 1, input_size)[1..])
-                .all(|(&dimension, &size)| dimension < 0 || dimension == size as i64)
+                .all(|(&dimension, &size)| dimension < 0 || usize::try_from(dimension) == Ok(size))
     };
     let (height, width) = input_size;
     let formats = [DataFormat::ChannelsFirst, DataFormat::ChannelsLast];

@@ -5,7 +5,10 @@
 
 #include "module.h"
 
+#include <algorithm>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include <ATen/Version.h>
 #include <caffe2/serialize/file_adapter.h>
@@ -22,8 +25,14 @@ at::Tensor logits_of(const c10::IValue &output) {
   if (output.isTensor()) {
     return output.toTensor();
   }
-  if (output.isTuple() && output.toTupleRef().elements().size() == 1 && output.toTupleRef().elements()[0].isTensor()) {
-    return output.toTupleRef().elements()[0].toTensor();
+  if (output.isTuple()) {
+    const auto tuple = output.toTuple();
+    const auto &elements = tuple->elements();
+    const auto names = tuple->type()->names().value_or(std::vector<std::string_view>());
+    const auto place = elements.size() == 1 ? 0 : std::find(names.begin(), names.end(), "logits") - names.begin();
+    if (static_cast<size_t>(place) < elements.size() && elements[place].isTensor()) {
+      return elements[place].toTensor();
+    }
   }
   if (output.isGenericDict()) {
     const auto dict = output.toGenericDict();
@@ -33,7 +42,7 @@ at::Tensor logits_of(const c10::IValue &output) {
     }
   }
   TORCH_CHECK(false, "the model returns ", output.type()->repr_str(),
-              ", expected a tensor, a tuple of one tensor, or a dictionary with a tensor `logits`");
+              ", expected a tensor, a tuple of one tensor, or a dictionary or named tuple with a tensor `logits`");
 }
 
 }  // namespace spark_classify
@@ -159,10 +168,10 @@ const char *spark_classify_torch_config() noexcept {
 // Loads a TorchScript file for inference, with `bf16` in bfloat16, so that it takes and gives such numbers. The result is to
 // be given to spark_classify_torch_free. Unless `all_operators`, the file's code is looked through before any of it runs.
 //
-// For tensors on the CPU it is optimized for that. With `for_lanes` it is for lanes, in the memory of the GPU whose number
+// For tensors on the CPU it is optimized for that where `optimize` says so. With `for_lanes` it is for lanes, in the memory of the GPU whose number
 // is `gpu`, or on the CPU where that is negative, and `tf32` says whether its convolutions may use TF32.
-SparkClassifyModule *spark_classify_torch_load(const char *path, bool bf16, bool all_operators, bool for_lanes,
-                                               int gpu, bool tf32) noexcept {
+SparkClassifyModule *spark_classify_torch_load(const char *path, bool bf16, bool all_operators, bool optimize,
+                                               bool for_lanes, int gpu, bool tf32) noexcept {
   return guarded([&] {
     const at::Device device = gpu < 0 ? at::Device(at::kCPU) : at::Device(at::kCUDA, static_cast<at::DeviceIndex>(gpu));
     // One open file for both, so that what is looked through is what is loaded.
@@ -170,9 +179,10 @@ SparkClassifyModule *spark_classify_torch_load(const char *path, bool bf16, bool
     if (!all_operators) {
       spark_classify::check_operators(file);
     }
-    torch::jit::Module module = torch::jit::load(file, device);
-    module.eval();
-    module = torch::jit::freeze(module);
+    torch::jit::Module loaded = torch::jit::load(file, device);
+    loaded.eval();
+    const auto code = loaded._ivalue()->compilation_unit();
+    torch::jit::Module module = torch::jit::freeze(loaded);
     spark_classify::check_state(module);
     // Freezing has inlined all calls, so that the graph shows every write; optimizing would hide some.
     const bool writes = writes_to_input(module);
@@ -182,10 +192,10 @@ SparkClassifyModule *spark_classify_torch_load(const char *path, bool bf16, bool
     }
     if (for_lanes) {
       fit_for_device(module.get_method("forward").graph()->block(), device, tf32);
-    } else {
+    } else if (optimize) {
       module = torch::jit::optimize_for_inference(module);
     }
-    return new SparkClassifyModule{module, writes, device};
+    return new SparkClassifyModule{module, code, writes, device};
   });
 }
 

@@ -19,6 +19,9 @@
 // A module for inference. Opaque to Rust.
 struct SparkClassifyModule {
   torch::jit::Module module;
+  // Freezing copies a module and its methods, but what stands in them about their origin, for errors and warnings, still
+  // points to the functions of the file.
+  std::shared_ptr<torch::jit::CompilationUnit> code;
   bool writes_to_input;
   at::Device device;
 };
@@ -64,8 +67,9 @@ auto guarded(F body) noexcept -> decltype(body()) {
   return {};
 }
 
-// The logits in what a model returns: a tensor, a tuple of one tensor, or the entry "logits" of a dictionary; the last
-// two are what models of the transformers library return when traced.
+// The logits in what a model returns: a tensor, a tuple of one tensor, or the entry "logits" of a dictionary or a named
+// tuple. Traced models of the transformers library return tuples and dictionaries; scripted ones of torchvision with more
+// heads for training (GoogLeNet, Inception v3) return named tuples.
 at::Tensor logits_of(const c10::IValue &output);
 
 // Throws Refused for a TorchScript file whose code does more than compute. Runs nothing of it.

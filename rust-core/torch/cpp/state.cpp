@@ -2,6 +2,12 @@
 
 #include "module.h"
 
+#include <algorithm>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/function_schema.h>
 #include <torch/csrc/jit/ir/alias_analysis.h>
 #include <torch/csrc/jit/ir/constants.h>
@@ -29,19 +35,96 @@ std::string first_attribute(const c10::ivalue::Object &object) {
   return {};
 }
 
-// Whether a node of `block` changes a value that stands in the graph itself, as a trace or freezing puts it there.
-bool writes_to_constants(const torch::jit::AliasDb &aliases, const torch::jit::Block *block) {
-  for (const torch::jit::Node *node : block->nodes()) {
-    if (node->kind() == c10::prim::Constant && aliases.hasWriters(node->output())) {
-      return true;
-    }
-    for (const torch::jit::Block *inner : node->blocks()) {
-      if (writes_to_constants(aliases, inner)) {
-        return true;
-      }
+using Node = torch::jit::Node;
+using Value = torch::jit::Value;
+
+// Calls `visit` for each node of `block`, and of the blocks within it.
+template <typename F>
+void for_each_node(torch::jit::Block *block, const F &visit) {
+  for (Node *node : block->nodes()) {
+    visit(node);
+    for (torch::jit::Block *inner : node->blocks()) {
+      for_each_node(inner, visit);
     }
   }
-  return false;
+}
+
+bool is_tensors(const Value *value) {
+  const auto list = value->type()->cast<c10::ListType>();
+  return (list ? list->getElementType() : value->type())->isSubtypeOf(*c10::TensorType::get());
+}
+
+// Operators that are made of other ones, and yet always compute something new.
+const std::unordered_set<std::string_view> kComputing = {
+    "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "linear", "matmul",
+    "batch_norm", "instance_norm", "layer_norm", "group_norm", "rms_norm", "softmax", "log_softmax", "max_pool1d",
+    "max_pool2d", "max_pool3d", "avg_pool1d", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d",
+    "adaptive_max_pool1d", "scaled_dot_product_attention", "upsample_nearest1d", "upsample_nearest2d",
+    "upsample_linear1d", "upsample_bilinear2d", "upsample_bicubic2d", "multiply", "divide", "true_divide", "subtract",
+    "square", "std", "var", "norm", "pad", "tile", "repeat_interleave", "hstack", "vstack", "dstack"};
+
+// Operators with a kernel of their own that return their argument or a view of it all the same; besides those whose names
+// begin with `unsafe_`, which means just that.
+const std::unordered_set<std::string_view> kReturning = {"dequantize", "lift"};
+
+// Whether an operator may return its first argument, or a view of it, and does not declare that. Where libtorch has a
+// kernel for one, it makes new tensors; where it is made of others (type_as, einsum, dropout), it may do nothing at all.
+bool may_return_argument(const Node *node, const c10::FunctionSchema &schema) {
+  const std::string_view full = schema.name(), name = full.substr(full.find("::") + 2);
+  if (kReturning.count(name) != 0 || name.substr(0, 7) == "unsafe_") {
+    return true;
+  }
+  if (name == "einsum" && node->input(1)->node()->kind() == c10::prim::ListConstruct) {
+    // A product of several tensors is a new one.
+    return node->input(1)->node()->inputs().size() < 2;
+  }
+  const auto known = c10::Dispatcher::singleton().findSchema(schema.operator_name());
+  const bool composed = !known || known->hasKernelForDispatchKey(c10::DispatchKey::CompositeImplicitAutograd);
+  return composed && kComputing.count(name) == 0;
+}
+
+// Whether a node of `graph` changes a value that stands in the graph itself, as a trace or freezing puts it there.
+bool writes_to_constants(const std::shared_ptr<torch::jit::Graph> &graph) {
+  const torch::jit::AliasDb aliases(graph);
+  // Constants, and then what may be one of them.
+  std::vector<Value *> fixed;
+  std::vector<Value *> written;
+  std::vector<Node *> returning;
+  bool found = false;
+  for_each_node(graph->block(), [&](Node *node) {
+    if (node->kind() == c10::prim::Constant) {
+      found = found || aliases.hasWriters(node->output());
+      fixed.push_back(node->output());
+    }
+    const auto *schema = node->maybeSchema();
+    if (!schema) {
+      return;
+    }
+    for (size_t place = 0; place < schema->arguments().size() && place < node->inputs().size(); ++place) {
+      if (schema->is_mutable({c10::SchemaArgType::input, place}) && !node->input(place)->type()->cast<c10::ListType>()) {
+        written.push_back(node->input(place));
+      }
+    }
+    if (may_return_argument(node, *schema)) {
+      returning.push_back(node);
+    }
+  });
+  if (found || written.empty() || fixed.empty()) {
+    return found;
+  }
+  for (bool grown = true; grown;) {
+    const auto rest = std::partition(returning.begin(), returning.end(), [&](Node *node) {
+      const auto first = std::find_if(node->inputs().begin(), node->inputs().end(), is_tensors);
+      return first == node->inputs().end() || !aliases.mayContainAlias(*first, fixed);
+    });
+    grown = rest != returning.end();
+    for (auto node = rest; node != returning.end(); ++node) {
+      fixed.insert(fixed.end(), (*node)->outputs().begin(), (*node)->outputs().end());
+    }
+    returning.erase(rest, returning.end());
+  }
+  // A list of constants is none of them, so that here its elements count, too.
+  return aliases.mayContainAlias(written, fixed);
 }
 
 // The constant argument `name` of `node`, if it has one.
@@ -96,7 +179,7 @@ void check_state(torch::jit::Module &module) {
   if (!attribute.empty()) {
     throw Refused("the module changes its attribute `" + attribute + "`" + kWhy);
   }
-  if (writes_to_constants(torch::jit::AliasDb(graph), graph->block())) {
+  if (writes_to_constants(graph)) {
     throw Refused(std::string("the module changes a tensor or an object that it was made with") + kWhy);
   }
 }

@@ -1,6 +1,8 @@
 //! A model in libtorch.
+// Modules and the shapes that they give are whoever's who made them: each conversion is checked.
+#![warn(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use spark_classify_core::engine::{check_len, Backend};
 use spark_classify_core::error::{Error, Result};
@@ -39,14 +41,30 @@ impl TorchBackend {
     ///
     /// With `bf16` the module is converted, and takes bfloat16. With `all_operators` the file's code may do anything.
     pub(crate) fn load(
-        path: PathBuf,
+        path: &Path,
         preprocessor: &PreprocessorConfig,
         bf16: bool,
         all_operators: bool,
     ) -> Result<Self> {
         runtime::stay_on_this_thread();
-        let module =
-            Module::load(&path, Use::Tensors, bf16, all_operators).map_err(|reason| not_loaded(&path, reason))?;
+        let load = |optimized| {
+            let module = Module::load(path, Use::Tensors { optimized }, bf16, all_operators)
+                .map_err(|reason| not_loaded(path, reason))?;
+            Self::try_out(module, path, preprocessor, bf16)
+        };
+        load(true).or_else(|error| {
+            if ffi::refused() {
+                return Err(error);
+            }
+            // oneDNN has not all that libtorch can do: adaptive pooling only to sizes that divide the input's, for one.
+            let plain = load(false).map_err(|_| error.clone())?;
+            log::warn!("{error}; it runs without being optimized, which is slower");
+            Ok(plain)
+        })
+    }
+
+    /// Runs a module on an empty image.
+    fn try_out(module: Module, path: &Path, preprocessor: &PreprocessorConfig, bf16: bool) -> Result<Self> {
         let (height, width) = preprocessor.input_size();
         let input = |kind| Input {
             height,
@@ -57,7 +75,7 @@ impl TorchBackend {
         let zeros = vec![0.0; CHANNELS * height * width];
         let probe = |input| {
             infer(&module, 1, input, &zeros, |output| match output.size()[..] {
-                [1, classes] if classes > 0 => Ok(classes as usize),
+                [1, classes] if classes > 0 => usize::try_from(classes).map_err(|cause| cause.to_string()),
                 ref shape => Err(format!("the output has shape {shape:?}, expected [1, classes]")),
             })
         };
@@ -72,7 +90,7 @@ impl TorchBackend {
         let (kind, classes) = first
             .or_else(|reason| kinds[1..].iter().find_map(|&kind| probe_twice(kind).ok()).ok_or(reason))
             .map_err(|reason| Error::ModelFile {
-                path,
+                path: path.to_owned(),
                 reason: format!(
                     "the model{} cannot run on a tensor of shape {:?}: {reason}",
                     if bf16 { ", converted to bfloat16," } else { "" },
@@ -95,7 +113,7 @@ impl Backend for TorchBackend {
         check_len("logits", logits.len(), n * self.classes)?;
         runtime::stay_on_this_thread();
         infer(&self.module, n, self.input, nchw, |output| {
-            if output.size() != [n as i64, self.classes as i64] {
+            if output.size() != sizes([n, self.classes]) {
                 return Err(format!(
                     "the output has shape {:?}, expected [{n}, {}]",
                     output.size(),
@@ -112,12 +130,17 @@ impl Backend for TorchBackend {
 impl Input {
     /// The shape of a batch of this size.
     fn shape(self, batch: usize) -> [i64; 4] {
-        let [batch, channels, height, width] = [batch, CHANNELS, self.height, self.width].map(|size| size as i64);
+        let [batch, channels, height, width] = sizes([batch, CHANNELS, self.height, self.width]);
         match self.format {
             DataFormat::ChannelsFirst => [batch, channels, height, width],
             DataFormat::ChannelsLast => [batch, height, width, channels],
         }
     }
+}
+
+/// Sizes as libtorch takes them.
+fn sizes<const N: usize>(sizes: [usize; N]) -> [i64; N] {
+    sizes.map(|size| i64::try_from(size).unwrap_or(i64::MAX))
 }
 
 /// Runs `module` on the images in `nchw`, without copying them where it takes them as they are, and hands the output to
@@ -130,7 +153,7 @@ fn infer<T>(
     nchw: &[f32],
     read: impl FnOnce(&Tensor) -> Result<T, Reason>,
 ) -> Result<T, Reason> {
-    let shape = [n as i64, CHANNELS as i64, input.height as i64, input.width as i64];
+    let shape = sizes([n, CHANNELS, input.height, input.width]);
     let strides = [shape[1] * shape[2] * shape[3], shape[2] * shape[3], shape[3], 1];
     // SAFETY: `nchw` holds as many values as the shape says (the callers check that) and outlives this tensor, what is
     // made of it and the output, which may all share its memory; the module only reads it.

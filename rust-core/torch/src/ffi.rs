@@ -36,6 +36,7 @@ extern "C" {
         path: *const c_char,
         bf16: bool,
         all_operators: bool,
+        optimize: bool,
         for_lanes: bool,
         gpu: c_int,
         tf32: bool,
@@ -79,7 +80,10 @@ pub(crate) fn config() -> Result<String, Reason> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Use {
     /// Tensors of the CPU, on the threads that call.
-    Tensors,
+    Tensors {
+        /// Whether it is optimized for that: most of it by leaving layers to oneDNN.
+        optimized: bool,
+    },
     /// Pixels in lanes: on the GPU of this number, or on the CPU for tests.
     Lanes {
         /// Whose memory it is loaded into.
@@ -106,13 +110,14 @@ impl Module {
     /// code runs.
     pub(crate) fn load(path: &Path, use_: Use, bf16: bool, all_operators: bool) -> Result<Self, Reason> {
         let path = CString::new(path.as_os_str().as_encoded_bytes()).map_err(|cause| cause.to_string())?;
-        let (for_lanes, gpu, tf32) = match use_ {
-            Use::Tensors => (false, None, false),
-            Use::Lanes { gpu, tf32 } => (true, gpu, tf32),
+        let (optimize, for_lanes, gpu, tf32) = match use_ {
+            Use::Tensors { optimized } => (optimized, false, None, false),
+            Use::Lanes { gpu, tf32 } => (false, true, gpu, tf32),
         };
         let gpu = gpu.map_or(-1, |gpu| gpu as c_int);
         // SAFETY: `path` is a null-terminated string that outlives the call; the function catches every exception.
-        let module = unsafe { spark_classify_torch_load(path.as_ptr(), bf16, all_operators, for_lanes, gpu, tf32) };
+        let module =
+            unsafe { spark_classify_torch_load(path.as_ptr(), bf16, all_operators, optimize, for_lanes, gpu, tf32) };
         NonNull::new(module).map(Self).ok_or_else(last_error)
     }
 

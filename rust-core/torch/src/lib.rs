@@ -68,7 +68,7 @@ impl Engine for TorchEngine {
         runtime::version()?;
         let bf16 = options.precision == Precision::Bf16;
         let file = model.file(MODEL_FILE)?;
-        let backend = TorchBackend::load(file, model.preprocessor(), bf16, options.all_operators)?;
+        let backend = TorchBackend::load(&file, model.preprocessor(), bf16, options.all_operators)?;
         Ok(Box::new(backend))
     }
 

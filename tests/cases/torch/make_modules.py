@@ -1,14 +1,17 @@
 """TorchScript modules that must not be run as they are. usage: python make_modules.py OUT (needs torch 2.11).
 
 Some change themselves while they run, some work as in training, some use files. Each goes into a model directory of
-its own (12 classes, 32 x 32, no normalisation). `plain` changes nothing and is the control; so do `forked` and
-`helper`, which only look as if they did. `one_image` and `batch_norm_alone` cannot be run on several images at once,
+its own (12 classes, 32 x 32, no normalisation). `plain` changes nothing and is the control; so do `forked`, `helper`
+and `own`, which only look as if they did, and `quantized`, `odd_pooling` and `named_tuple`, which are used otherwise
+than most. `one_image` and `batch_norm_alone` cannot be run on several images at once,
 or not with the same result.
 """
 
 import json
 import pathlib
 import sys
+import warnings
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -248,6 +251,100 @@ class OneImage(nn.Module):
         return nn.functional.avg_pool2d(x, 16).view(1, 12) * 6
 
 
+class Changing(nn.Module):
+    """Adds to a tensor that it was made with."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("kept", torch.zeros(1, 1, 12))
+        self.many = [torch.zeros(1, 1, 12)]
+        self.named = {"first": torch.zeros(1, 1, 12)}
+        self.pair = (torch.zeros(1, 1, 12), 1)
+
+
+def put_changing(name, expression):
+    # A class of its own, since `define` adds to the class.
+    module = torch.jit.script(type(name, (Changing,), {})().eval())
+    module.define(f"""
+def forward(self, x: Tensor) -> Tensor:
+    value = {expression}
+    value.add_(1.0)
+    return x.mean([2, 3]).repeat([1, 4]) * 6 + value.flatten() * 1e-6
+""")
+    put(name, module)
+
+
+class Own(nn.Module):
+    """Changes what it has made of its buffers, and of its input."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("scale", torch.full((12, 12), 0.5))
+        self.linear = nn.Linear(12, 12)
+
+    def forward(self, x: Tensor) -> Tensor:
+        bias = nn.functional.relu(self.linear(self.scale), inplace=True).mean(0)
+        features = torch.einsum("ij,jk->ik", nn.functional.avg_pool2d(x, 16).flatten(1), self.scale)
+        features.add_(bias)
+        return nn.functional.relu(features.contiguous(), inplace=True)
+
+
+class OddPooling(nn.Module):
+    """Pools to a size that does not divide the input's, which oneDNN cannot."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.pool = nn.AdaptiveAvgPool2d(4)
+        self.linear = nn.Linear(64, 12)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(self.pool(self.conv(x).relu()).flatten(1))
+
+
+class Heads(NamedTuple):
+    logits: Tensor
+    auxiliary: Tensor | None
+
+
+def warned(x: Tensor) -> Tensor:
+    if x.size(0) > 0:
+        warnings.warn("as GoogLeNet does when it is scripted", stacklevel=2)
+    return nn.functional.avg_pool2d(x, 16)
+
+
+class Named(nn.Module):
+    """Has a head for training, and warns."""
+
+    def forward(self, x: Tensor) -> Heads:
+        return Heads(warned(x).flatten(1) * 6, None)
+
+
+def one_image(x: Tensor) -> Tensor:
+    if x.size(0) != 1:
+        raise ValueError("one image, please")
+    return nn.functional.avg_pool2d(x, 16).flatten(1)
+
+
+class OneImageInside(nn.Module):
+    """Fails on two images, in a function that it calls."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return one_image(x) * 6
+
+
+def quantized():
+    torch.backends.quantized.engine = "fbgemm"
+    quantization = torch.ao.quantization
+    layers = nn.Sequential(nn.Conv2d(3, 12, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(12, 12))
+    module = quantization.QuantWrapper(layers).eval()
+    quantization.fuse_modules(module.module, ["0", "1"], inplace=True)
+    module.qconfig = quantization.get_default_qconfig("fbgemm")
+    quantization.prepare(module, inplace=True)
+    module(torch.rand(8, 3, size, size))
+    return quantization.convert(module, inplace=True)
+
+
 torch.manual_seed(16)
 for module in (Plain, Counter, Assign, Feature, Memory, Dropping, Writes, Reads, Forked, Helper, Holder, Inner, Random):
     put(module.__name__.lower(), module().eval())
@@ -258,3 +355,19 @@ put("traced_batch_norm", BatchNorm().train(), trace=True)
 put("traced_dropout", Dropout().train(), trace=True)
 put("batch_norm_alone", BatchNorm(average=False).eval())
 put("batch_norm_script", BatchNorm().train())
+for name, expression in {
+    "changes_list": "self.many[0]",
+    "changes_dict": 'self.named["first"]',
+    "changes_tuple": "self.pair[0]",
+    "changes_type_as": "self.kept.type_as(x)",
+    "changes_einsum": 'torch.einsum("ijk->ijk", [self.kept])',
+    "changes_atleast": "torch.atleast_3d(torch.atleast_2d(self.kept))",
+    "changes_dequantize": "torch.dequantize(self.kept)",
+    "changes_split": "torch.unsafe_split(self.kept, 12, 2)[0]",
+}.items():
+    put_changing(name, expression)
+put("own", Own().eval())
+put("odd_pooling", OddPooling().eval())
+put("named_tuple", Named().eval())
+put("one_image_inside", OneImageInside().eval())
+put("quantized", quantized())

@@ -1,8 +1,8 @@
 //! Configuration files: JSON objects whose errors name the file and the field.
 //!
-//! They are read as Python reads them, whose `json` writes them: with a byte-order mark, and with numbers that JSON does not
-//! have (`NaN`, `Infinity`, `1e999`). Such a number, and a field that stands there twice, is an error where it is used and
-//! concerns nobody where it is not.
+//! They are read as Python reads them, whose `json` writes them: with a byte-order mark, and with numbers that are infinite
+//! (`Infinity`, `1e999`), which are an error where they are used and concern nobody where they are not. `NaN`, and a field
+//! that stands there twice, is an error wherever it is: nobody has written that on purpose.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,9 @@ use crate::error::{Error, Result};
 
 /// The one key of an object that stands for a value that cannot be used; what it holds says why.
 const UNUSABLE: &str = "\0unusable";
+
+/// The same for a value that must not be there.
+const REFUSED: &str = "\0refused";
 
 /// The top level of a configuration file. A field that is `null` counts as absent, as it does in Python.
 #[derive(Debug)]
@@ -49,13 +52,20 @@ impl Object {
             path: path.to_owned(),
             reason: format!("is not a JSON object: {reason}"),
         };
-        match serde_json::from_str(&text).map_err(|error| refused(error.to_string()))? {
-            Lenient(Value::Object(fields)) if !fields.contains_key(UNUSABLE) => Ok(Self {
-                path: path.to_owned(),
-                fields,
-            }),
-            Lenient(_) => Err(refused("it holds another value".to_owned())),
+        let fields = match serde_json::from_str(&text).map_err(|error| refused(error.to_string()))? {
+            Lenient(Value::Object(fields)) if !fields.contains_key(UNUSABLE) && !fields.contains_key(REFUSED) => fields,
+            Lenient(_) => return Err(refused("it holds another value".to_owned())),
+        };
+        let object = Self {
+            path: path.to_owned(),
+            fields,
+        };
+        for (field, value) in &object.fields {
+            if let Some((place, reason)) = marked(value, REFUSED) {
+                return Err(object.error(&format!("{field}{place}"), reason));
+            }
         }
+        Ok(object)
     }
 
     /// Takes a field out; `None` where it is absent.
@@ -64,7 +74,7 @@ impl Object {
             None | Some(Value::Null) => return Ok(None),
             Some(value) => value,
         };
-        if let Some((place, reason)) = unusable(&value) {
+        if let Some((place, reason)) = marked(&value, UNUSABLE) {
             return Err(self.error(&format!("{field}{place}"), reason));
         }
         match serde_json::from_value(value) {
@@ -106,11 +116,11 @@ impl Object {
     }
 }
 
-/// Where in `value` something cannot be used, as what follows the field's name, and why.
-fn unusable(value: &Value) -> Option<(String, String)> {
-    let within = |place: String, value| unusable(value).map(|(rest, reason)| (place + &rest, reason));
+/// Where in `value` an object with the key `mark` stands, as what follows the field's name, and what it holds.
+fn marked(value: &Value, mark: &str) -> Option<(String, String)> {
+    let within = |place: String, value| marked(value, mark).map(|(rest, reason)| (place + &rest, reason));
     match value {
-        Value::Object(fields) => match fields.get(UNUSABLE) {
+        Value::Object(fields) => match fields.get(mark) {
             Some(reason) => Some((String::new(), reason.as_str().unwrap_or_default().to_owned())),
             None => fields
                 .iter()
@@ -124,7 +134,8 @@ fn unusable(value: &Value) -> Option<(String, String)> {
     }
 }
 
-/// The text with [`UNUSABLE`] objects in the place of numbers that are not finite. Where it is no JSON it stays none.
+/// The text with objects of [`UNUSABLE`] and [`REFUSED`] in the place of numbers that are not finite. Where it is no JSON it
+/// stays none.
 fn finite(text: &str) -> String {
     let mut written = String::with_capacity(text.len());
     let mut rest = text;
@@ -142,7 +153,8 @@ fn finite(text: &str) -> String {
         if matches!(token, "NaN" | "Infinity" | "-Infinity") || is_number && is_infinite() {
             // JSON, with the control character escaped.
             let shown = if token.len() > 20 { "too large" } else { token };
-            let object = serde_json::json!({ UNUSABLE: format!("is {shown}; write a finite number") });
+            let mark = if token == "NaN" { REFUSED } else { UNUSABLE };
+            let object = serde_json::json!({ mark: format!("is {shown}; write a finite number") });
             written.push_str(&object.to_string());
         } else {
             written.push_str(token);
@@ -164,7 +176,7 @@ fn string_length(text: &str) -> usize {
     text.len()
 }
 
-/// A value in which a field that stands there twice is not to be used.
+/// A value in which a field that stands there twice is [`REFUSED`].
 struct Lenient(Value);
 
 impl<'de> Deserialize<'de> for Lenient {
@@ -214,7 +226,7 @@ impl<'de> Deserialize<'de> for Lenient {
                 let mut values = Map::new();
                 while let Some((field, Lenient(mut value))) = fields.next_entry::<String, _>()? {
                     if values.contains_key(&field) {
-                        value = serde_json::json!({ UNUSABLE: "stands there twice; keep one" });
+                        value = serde_json::json!({ REFUSED: "stands there twice; keep one" });
                     }
                     values.insert(field, value);
                 }
@@ -243,7 +255,7 @@ mod tests {
 
     #[test]
     fn what_python_reads_is_read_where_it_is_not_used() {
-        let text = "\u{feff}{\"a\": NaN, \"b\": [Infinity, -Infinity, 1e999], \"c\": {\"d\": 1, \"d\": 2}, \"a\": 1, \
+        let text = "\u{feff}{\"a\": Infinity, \"b\": [Infinity, -Infinity, 1e999], \"c\": {\"d\": 1, \"D\": 2}, \
                     \"text\": \"NaN \\\" Infinity \\\\\", \"used\": -1.5e3}";
         let mut object = parse(text).unwrap();
         assert_eq!(object.take::<f64>("used").unwrap(), Some(-1500.0));
@@ -255,24 +267,33 @@ mod tests {
     #[test]
     fn what_is_used_is_named_with_its_place() {
         for (text, expected) in [
-            (r#"{"used": NaN}"#, "field `used`: is NaN; write a finite number"),
+            (
+                r#"{"used": Infinity}"#,
+                "field `used`: is Infinity; write a finite number",
+            ),
             (r#"{"used": [1, -Infinity]}"#, "field `used[1]`: is -Infinity"),
             (r#"{"used": {"deep": [[1e999]]}}"#, "field `used.deep[0][0]`: is 1e999"),
-            (
-                r#"{"used": 1, "used": 2}"#,
-                "field `used`: stands there twice; keep one",
-            ),
-            (
-                r#"{"used": 1, "used": 2, "used": 3}"#,
-                "field `used`: stands there twice",
-            ),
-            (
-                r#"{"used": {"width": 1, "width": 1}}"#,
-                "field `used.width`: stands there twice",
-            ),
         ] {
             let message = refusal(text);
             assert!(message.contains(expected), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_has_meant_is_named_wherever_it_is() {
+        for (text, expected) in [
+            (r#"{"a": NaN}"#, "field `a`: is NaN; write a finite number"),
+            (r#"{"a": [{"b": 0}, {"b": [1, NaN]}]}"#, "field `a[1].b[1]`: is NaN"),
+            (r#"{"a": 1, "b": 0, "a": 1}"#, "field `a`: stands there twice; keep one"),
+            (r#"{"a": 1, "a": 2, "a": 3}"#, "field `a`: stands there twice"),
+            (
+                r#"{"a": {"b": [{"c": 1, "c": 1}]}}"#,
+                "field `a.b[0].c`: stands there twice",
+            ),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(matches!(error, Error::ModelField { .. }), "{text}: {error:?}");
+            assert!(error.to_string().contains(expected), "{text}: {error}");
         }
     }
 

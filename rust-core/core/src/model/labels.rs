@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     fn labels(text: &str) -> Result<Labels> {
-        Labels::take(&mut Object::parse(Path::new("config.json"), text).unwrap())
+        Labels::take(&mut Object::parse(Path::new("config.json"), text)?)
     }
 
     fn error(text: &str) -> String {

@@ -1,4 +1,6 @@
 //! The model directory, in Hugging Face conventions.
+// Numbers in these files are whoever's who wrote them: each conversion is checked, or says why it need not be.
+#![warn(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
 
 mod directory;
 mod json;

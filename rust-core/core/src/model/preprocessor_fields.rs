@@ -234,6 +234,8 @@ fn take_crop_pct(
             Processor::Levit => (256.0 / 224.0) * edge as f64,
             _ => edge as f64 / crop_pct,
         };
+        // A cast from floating point stays within the integers, and `side` refuses those at their ends.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         side(file, "size", enlarged as u64)
     };
     let (size, crop) = match (processor, size) {
@@ -310,6 +312,7 @@ fn take_normalize(file: &mut Object, processor: Processor) -> Result<Vec<Normali
         let (mean, std) = ([0.0; 3], read("image_std", std)?);
         steps.push(Normalize { mean, std });
     }
+    #[allow(clippy::cast_possible_truncation)] // what it becomes in the arithmetic of float32
     let usable = |std: f64| std as f32 > 0.0;
     if !steps.iter().all(|step| step.std.into_iter().all(usable)) {
         return Err(file.error("image_std", "must be three numbers above 0"));
@@ -383,13 +386,15 @@ enum PerChannel {
 }
 
 fn side(file: &Object, field: &str, pixels: u64) -> Result<usize> {
-    if (1..=MAX_SIDE as u64).contains(&pixels) {
-        return Ok(pixels as usize);
-    }
-    Err(file.error(
-        field,
-        format!("must be a whole number of pixels from 1 to {MAX_SIDE}, not {pixels}"),
-    ))
+    let usable = usize::try_from(pixels)
+        .ok()
+        .filter(|side| (1..=MAX_SIDE).contains(side));
+    usable.ok_or_else(|| {
+        file.error(
+            field,
+            format!("must be a whole number of pixels from 1 to {MAX_SIDE}, not {pixels}"),
+        )
+    })
 }
 
 #[cfg(test)]

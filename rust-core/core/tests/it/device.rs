@@ -2,6 +2,7 @@
 //! into the tensor by the table that it gets, and both backends add up that tensor with the same weights.
 
 use std::num::NonZeroUsize;
+use std::process::Command;
 use std::sync::Arc;
 
 use crate::common::{model_directory, odd_image, repository};
@@ -202,4 +203,36 @@ fn an_engine_without_gpus_says_so() {
         "device cuda:3: the engine plain runs on the CPU only"
     );
     assert_eq!(error.condition(), "CLASSIFY_DEVICE_UNAVAILABLE");
+}
+
+#[test]
+fn threads_that_the_system_does_not_give_end_nothing() {
+    const NAME: &str = "threads_that_the_system_does_not_give_end_nothing";
+    if std::env::var_os("RUST_MIN_STACK").is_none() {
+        // No system has the memory for such a stack, so that none of the process's threads can begin.
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", NAME])
+            .env("RUST_MIN_STACK", (1_u64 << 50).to_string())
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && told.contains("1 passed"), "{told}");
+        return;
+    }
+    assert!(std::thread::Builder::new().spawn(|| ()).is_err());
+    let directory = model_directory(PLAIN);
+    let image = std::fs::read(repository("dataset/all_images/id_0063.jpg")).unwrap();
+    let batch = [image.as_slice(); 5];
+    let load = |options: &LoadOptions| Classifier::load(&SumEngine, directory.path(), options);
+
+    // The caller's thread does what its helpers would do.
+    let classifier = load(&LoadOptions::default()).unwrap();
+    let mut predictions = Predictions::new();
+    classifier
+        .classify(&batch, NonZeroUsize::new(4).unwrap(), &mut predictions)
+        .unwrap();
+    assert_eq!((predictions.len(), predictions.bad_images()), (5, 0));
+
+    let refused = load(&on_device(4)).map(|_| ()).unwrap_err().to_string();
+    assert!(refused.contains("no thread for a lane: "), "{refused}");
 }

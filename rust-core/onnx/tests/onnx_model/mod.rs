@@ -67,6 +67,26 @@ pub(crate) fn channels_last_model(input: Tensor<'_>, output: Tensor<'_>) -> Vec<
     model(&[input], &[output], &nodes)
 }
 
+/// A `ModelProto` like [`pooling_model`], whose output has the shape `[1, 3]` whatever the batch is: it fails on several
+/// images.
+pub(crate) fn one_image_model(input: Tensor<'_>, output: Tensor<'_>) -> Vec<u8> {
+    let sizes: Vec<u8> = [1_i64, 3].into_iter().flat_map(i64::to_le_bytes).collect();
+    let shape = [number(1, 2), number(2, INT64), bytes(8, b"shape"), bytes(9, &sizes)].concat();
+    let reshape = [
+        bytes(1, b"pooled"),
+        bytes(1, b"shape"),
+        bytes(2, output.name.as_bytes()),
+        bytes(4, b"Reshape"),
+    ];
+    let nodes = [
+        bytes(5, &shape),
+        pooling(input.name, "pooled"),
+        bytes(1, &reshape.concat()),
+    ]
+    .concat();
+    model(&[input], &[output], &nodes)
+}
+
 /// Where in a model a tensor of weights stands.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Weights {
@@ -154,9 +174,9 @@ fn bytes(field: u64, value: &[u8]) -> Vec<u8> {
 fn varint(mut value: u64) -> Vec<u8> {
     let mut encoded = Vec::new();
     while value >= 0x80 {
-        encoded.push(value as u8 | 0x80);
+        encoded.push((value & 0x7f) as u8 | 0x80);
         value >>= 7;
     }
-    encoded.push(value as u8);
+    encoded.push((value & 0x7f) as u8);
     encoded
 }

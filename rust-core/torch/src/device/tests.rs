@@ -40,7 +40,7 @@ fn difference(directory: &Path, bf16: bool) -> f32 {
     let model = ModelDirectory::open(directory).unwrap();
     let (file, preprocessor) = (model.file("model.pt").unwrap(), model.preprocessor());
     let samples = SampleTable::new(preprocessor);
-    let of_tensors = TorchBackend::load(file.clone(), preprocessor, bf16, false).unwrap();
+    let of_tensors = TorchBackend::load(&file, preprocessor, bf16, false).unwrap();
     let of_pixels = TorchOnDevice::load(
         file,
         preprocessor,

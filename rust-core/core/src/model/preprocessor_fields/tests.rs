@@ -6,7 +6,7 @@ use std::path::Path;
 use super::*;
 
 fn parse(text: &str) -> Result<PreprocessorConfig> {
-    let mut file = Object::parse(Path::new("preprocessor_config.json"), text).unwrap();
+    let mut file = Object::parse(Path::new("preprocessor_config.json"), text)?;
     PreprocessorConfig::take(&mut file)
 }
 

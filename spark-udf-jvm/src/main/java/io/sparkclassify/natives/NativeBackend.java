@@ -54,7 +54,7 @@ public interface NativeBackend {
 
   /**
    * Classifies a batch of images. All buffers are direct; each is meant whole: position and limit play no role. The output
-   * is in native byte order and shares no memory with an image. Nobody may touch them before the method returns.
+   * is in native byte order, not read-only, and shares no memory with an image. Nobody may touch them before the method returns.
    *
    * <p>{@code output}, for a model with C classes: four longs, which are the nanoseconds of decoding, of resizing and
    * of inference, and the number of bad images; then a row for each image of {@code 16 + 4 * C} bytes; then the

@@ -79,6 +79,7 @@ class NativeBoundarySuite extends AnyFunSuite {
     )
     assertRefused("`output`", "null")(natives.classify(model, good, 1, null))
     assertRefused("`output`", "not a direct buffer")(natives.classify(model, good, 1, ByteBuffer.allocate(5000)))
+    assertRefused("`output`", "read-only")(natives.classify(model, good, 1, output.asReadOnlyBuffer()))
     assertRefused("`output`", "shares memory with image 0")(natives.classify(model, good, 1, good.head))
     assertRefused("`output`", "shares memory with image 1")(
       natives.classify(model, good :+ output.duplicate.position(8).slice(), 1, output)
