@@ -322,6 +322,7 @@ KINDS: dict[tuple[str, str], Callable[[random.Random], bytes]] = {
     ),
     ("TIFF", "LZW"): saved_tiff("L", "P", "RGB", "RGBA", "CMYK", "I;16", "F", compression="tiff_lzw"),
     ("TIFF", "Deflate"): saved_tiff("1", "L", "RGB", "RGBA", "CMYK", compression="tiff_adobe_deflate"),
+    ("TIFF", "LZMA"): saved_tiff("1", "L", "P", "RGB", "RGBA", "CMYK", "I;16", "F", compression="lzma"),
     ("TIFF", "PackBits"): saved_tiff("1", "L", "P", "RGB", "RGBA", compression="packbits"),
     ("TIFF", "JPEG"): jpeg_tiff,
     ("TIFF", "fax, group 4"): saved_tiff("1", compression="group4"),
