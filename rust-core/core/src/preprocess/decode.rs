@@ -4,6 +4,8 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 
 #[cfg(feature = "ico")]
 use super::ico;
+#[cfg(feature = "jpeg2000")]
+use super::jpeg2000;
 use super::options::{DecodeOptions, ImageLimits};
 use super::orientation::{swaps_axes, turn};
 #[cfg(feature = "pnm")]
@@ -14,7 +16,7 @@ use super::{bmp, exif, foreign, gif, jpeg, png, tiff, webp};
 use crate::error::{ImageError, Measure};
 
 /// For the message about anything else.
-const SUPPORTED: &str = "JPEG, PNG, WebP, GIF, BMP, TIFF, ICO, PNM, QOI";
+const SUPPORTED: &str = "JPEG, PNG, WebP, GIF, BMP, TIFF, ICO, JPEG 2000, PNM, QOI";
 
 /// Pixels of red, green and blue, a byte each, row by row without padding.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -77,6 +79,8 @@ pub(super) enum Format {
     Dib,
     #[cfg(feature = "ico")]
     Ico,
+    #[cfg(feature = "jpeg2000")]
+    Jpeg2000,
     #[cfg(feature = "pnm")]
     Pnm,
     #[cfg(feature = "qoi")]
@@ -112,6 +116,10 @@ impl Format {
         if bytes.starts_with(ico::MAGIC) {
             return Some(Self::Ico);
         }
+        #[cfg(feature = "jpeg2000")]
+        if jpeg2000::accepts(bytes) {
+            return Some(Self::Jpeg2000);
+        }
         #[cfg(feature = "pnm")]
         if pnm::accepts(bytes) {
             return Some(Self::Pnm);
@@ -136,6 +144,8 @@ impl Format {
             Self::Dib => "DIB",
             #[cfg(feature = "ico")]
             Self::Ico => "ICO",
+            #[cfg(feature = "jpeg2000")]
+            Self::Jpeg2000 => "JPEG 2000",
             #[cfg(feature = "pnm")]
             Self::Pnm => "PNM",
             #[cfg(feature = "qoi")]
@@ -199,6 +209,8 @@ pub(super) fn decode(
             }
             #[cfg(feature = "ico")]
             Format::Ico => ico::decode(bytes, limits, raw, image)?,
+            #[cfg(feature = "jpeg2000")]
+            Format::Jpeg2000 => jpeg2000::decode(bytes, limits, raw, image)?,
             #[cfg(feature = "pnm")]
             Format::Pnm => pnm::decode(bytes, limits, raw, image)?,
             #[cfg(feature = "qoi")]

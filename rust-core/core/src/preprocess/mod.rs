@@ -14,7 +14,7 @@ mod convolve_avx2;
 mod convolve_avx512;
 mod decode;
 mod exif;
-#[cfg(any(feature = "ico", feature = "pnm", feature = "qoi"))]
+#[cfg(any(feature = "ico", feature = "jpeg2000", feature = "pnm", feature = "qoi"))]
 mod failure;
 mod filter;
 mod foreign;
@@ -24,6 +24,12 @@ mod gif_lzw;
 #[cfg(feature = "ico")]
 mod ico;
 mod jpeg;
+#[cfg(feature = "jpeg2000")]
+mod jpeg2000;
+#[cfg(feature = "jpeg2000")]
+mod jpeg2000_header;
+#[cfg(feature = "jpeg2000")]
+mod jpeg2000_library;
 mod normalize;
 mod options;
 mod orientation;
