@@ -35,7 +35,7 @@ test-rust: build ## Rust unit and integration tests
 	@$(env) $(onnxruntime) cargo test --release --workspace
 
 test-checked: setup ## the core's tests again, where arithmetic that overflows panics
-	@$(env) HOSTILE_IMAGES=30000 cargo test --profile checked -p spark-classify-core --lib --tests
+	@$(env) HOSTILE_IMAGES=30000 cargo test --profile checked -p spark-classify-imaging -p spark-classify-core --lib --tests
 
 test-asan: build ## the JPEG decoder's C code under AddressSanitizer, over broken JPEGs
 	@scripts/check_jpeg_asan.sh
@@ -58,7 +58,7 @@ parity: parity-models ## the same, and write what was measured into docs/parity.
 
 # Other images every time: the seed is printed, and LIVE_SEED=... makes the same ones again.
 parity-live: build ## thousands of random images of every format against a live Pillow (LIVE_IMAGES of each kind)
-	@$(env) cargo build --release --quiet -p spark-classify-core --example preprocess
+	@$(env) cargo build --release --quiet -p spark-classify-imaging --example preprocess
 	@seed=$${LIVE_SEED:-$$(date +%s)}; echo "LIVE_SEED=$$seed"; LIVE_SEED=$$seed LIVE_IMAGES=$${LIVE_IMAGES:-1000} \
 		.venv/bin/python -m pytest -q tests/parity/test_live_pillow.py
 
@@ -68,7 +68,7 @@ fuzz: ## fuzz the decoder and the model configuration, a minute each (needs nigh
 
 parity-models: build reference
 	@.venv-reference/bin/python scripts/make_parity_models.py
-	@$(env) cargo build --release --quiet -p spark-classify-core --example tensor --example preprocess
+	@$(env) cargo build --release --quiet -p spark-classify-core -p spark-classify-imaging --example tensor --example preprocess
 
 reference: # an environment of its own for what tests compare with (about 3 GB to download)
 	@test -d .venv-reference || python3 -m venv .venv-reference
@@ -89,7 +89,7 @@ bench: build .venv-bench-peers/.made-from .venv-bench-synapseml/.made-from ## me
 	@$(env) $(onnxruntime) .venv/bin/python benchmarks/run.py $(BENCH)
 
 bench-core: build ## the Rust core with criterion: SAVE=name keeps the result as a baseline, BASELINE=name compares with it
-	@$(env) $(onnxruntime) cargo bench --quiet -p spark-classify-core -p classify-bench -- --noplot \
+	@$(env) $(onnxruntime) cargo bench --quiet -p spark-classify-imaging -p spark-classify-core -p classify-bench -- --noplot \
 		$(if $(SAVE),--save-baseline $(SAVE)) $(if $(BASELINE),--baseline $(BASELINE))
 
 bench-growth: build reference ## how cost grows: images of other sizes, larger batches and models, more rows
@@ -102,7 +102,7 @@ bench-steps: build ## what each step of an image costs: bare, in classify-bench 
 	@$(env) $(onnxruntime) .venv/bin/python benchmarks/steps.py $(BENCH)
 
 bench-images: reference ## decoding and resizing next to Pillow and other Rust libraries, in time and in bytes (BENCH=--write)
-	@$(env) cargo build --release --quiet -p spark-classify-core --example image_libraries
+	@$(env) cargo build --release --quiet -p spark-classify-imaging --example image_libraries
 	@$(env) .venv-reference/bin/python benchmarks/image_libraries.py $(BENCH)
 
 # What a machine with a GPU and without Rust needs to run scripts/gpu-check, in target/gpu.

@@ -21,10 +21,10 @@ library=$(find target/release/build -path '*turbojpeg-sys*' -name 'libturbojpeg.
 include=$(find target/release/build -path '*turbojpeg-sys*' -name 'jconfig.h' -printf '%h\n' -quit)
 source=$(find "${CARGO_HOME:-$HOME/.cargo}/registry/src" -path '*turbojpeg-sys*' -name 'jpeglib.h' -printf '%h\n' -quit)
 if [[ -z $library || -z $include || -z $source ]]; then
-    echo "libjpeg-turbo is not built: cargo build --release -p spark-classify-core comes first" >&2
+    echo "libjpeg-turbo is not built: cargo build --release -p spark-classify-imaging comes first" >&2
     exit 1
 fi
 
 cc -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -I"$include" -I"$source" \
-    scripts/jpeg_asan.c rust-core/core/src/preprocess/jpeg.c "$library" -lm -o "$work/check"
+    scripts/jpeg_asan.c rust-core/imaging/src/decode/jpeg/jpeg.c "$library" -lm -o "$work/check"
 "$work/check" "$count" tests/golden/images/*.jpg

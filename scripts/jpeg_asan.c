@@ -19,14 +19,16 @@ struct classify_jpeg_header {
     int precision;
     int subsampled;
     int reducible;
-    int color;
-    unsigned int reduction;
     uint64_t memory;
 };
-int classify_jpeg(const unsigned char *data, size_t length, struct classify_jpeg_header *header,
-                  unsigned char *pixels, char *message);
+struct decoder;
+int classify_jpeg_open(const unsigned char *data, size_t length, struct decoder **opened,
+                       struct classify_jpeg_header *header);
+int classify_jpeg_decode(struct decoder *decoder, int color, unsigned int reduction, unsigned char *pixels,
+                         size_t length);
+const char *classify_jpeg_message(const struct decoder *decoder);
+void classify_jpeg_close(struct decoder *decoder);
 
-#define MESSAGE_LENGTH 200
 #define MAX_PIXELS (1u << 20)
 
 static uint64_t state = 13;
@@ -57,22 +59,23 @@ static struct guarded guarded(size_t size) {
 static int decode(const unsigned char *data, size_t length) {
     static const unsigned int reductions[] = {1, 1, 2, 4, 8};
     struct classify_jpeg_header header = {0};
-    char *message = malloc(MESSAGE_LENGTH);
-    int status = classify_jpeg(data, length, &header, NULL, message);
+    struct decoder *decoder;
+    int status = classify_jpeg_open(data, length, &decoder, &header);
     int readable = header.components == 1 || header.components == 3 || header.components == 4;
     if (status == 0 && readable && header.precision == 8 && (uint64_t)header.width * header.height <= MAX_PIXELS) {
-        size_t channels = (size_t)header.components;
         unsigned int reduction = reductions[below(5)];
-        struct guarded pixels;
-        header.reduction = reduction;
-        header.color = header.components == 3 ? (int)below(3) : below(2) ? 2 : 0;
-        header.width = (header.width + reduction - 1) / reduction;
-        header.height = (header.height + reduction - 1) / reduction;
-        pixels = guarded(channels * header.width * header.height);
-        status = classify_jpeg(data, length, &header, pixels.bytes, message);
+        int color = header.components == 3 ? (int)below(3) : below(2) ? 2 : 0;
+        size_t width = (header.width + reduction - 1) / reduction, height = (header.height + reduction - 1) / reduction;
+        size_t size = (size_t)header.components * width * height;
+        struct guarded pixels = guarded(size);
+        status = classify_jpeg_decode(decoder, color, reduction, pixels.bytes, size);
         munmap(pixels.pages, pixels.length);
     }
-    free(message);
+    if (status == 1 && memchr(classify_jpeg_message(decoder), 0, 200) == NULL) {
+        fprintf(stderr, "a message without an end\n");
+        exit(1);
+    }
+    classify_jpeg_close(decoder);
     return status == 0;
 }
 

@@ -1,6 +1,6 @@
 """Decoding, turning and resizing of random images, byte for byte against the Pillow of this environment (13.0.0).
 
-    cargo build --release -p spark-classify-core --example preprocess
+    cargo build --release -p spark-classify-imaging --example preprocess
     python -m pytest tests/parity/test_live_pillow.py
 
 LIVE_IMAGES says how many images of each kind, LIVE_SEED which ones. `make parity-live` takes thousands.

@@ -5,7 +5,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use spark_classify_core::{self as core, DecodeOptions, GpuOptions, LoadOptions};
+use spark_classify_core::{self as core, GpuOptions, LoadOptions};
+use spark_classify_imaging::DecodeOptions;
 
 /// Classifies images without Spark and tells how fast that was.
 #[derive(Debug, Clone, Parser)]

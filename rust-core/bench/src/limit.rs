@@ -10,8 +10,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use spark_classify_core::model::Labels;
-use spark_classify_core::preprocess::{Preprocessor, Scratch};
+use spark_classify_core::preprocess::Preprocessor;
 use spark_classify_core::{Backend, Engine, ModelDirectory};
+use spark_classify_imaging::Scratch;
 
 use crate::args::Args;
 use crate::images::Image;

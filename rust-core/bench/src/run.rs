@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use spark_classify_core::{BatchTimes, Classifier, Error, ImageError, Prediction, Predictions};
+use spark_classify_core::{BatchTimes, Classifier, Error, Prediction, PredictionError, Predictions};
 
 use crate::args::Args;
 use crate::images::Image;
@@ -195,7 +195,7 @@ fn classify(
     Ok((outcomes, Stages { read, times }))
 }
 
-fn outcome(prediction: Result<Prediction<'_>, &ImageError>) -> Outcome {
+fn outcome(prediction: Result<Prediction<'_>, &PredictionError>) -> Outcome {
     prediction
         .map(|prediction| Predicted {
             class_id: prediction.class_id,

@@ -13,8 +13,9 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use spark_classify_core::preprocess::{decode, Preprocessor, Scratch};
-use spark_classify_core::{ImageLimits, ModelDirectory};
+use spark_classify_core::preprocess::Preprocessor;
+use spark_classify_core::ModelDirectory;
+use spark_classify_imaging::{decode, ImageLimits, Scratch};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);

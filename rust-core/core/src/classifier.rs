@@ -7,12 +7,14 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::backend::{Backend, Engine, LoadOptions};
+use spark_classify_imaging::{DecodeOptions, ImageLimits, Scratch};
+
 use crate::batcher::Batcher;
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::model::{Labels, ModelDirectory};
 use crate::predictions::Predictions;
-use crate::preprocess::{DecodeOptions, ImageLimits, Preprocessor, SampleTable, Scratch, StageTimes};
+use crate::preprocess::{Preprocessor, SampleTable, StageTimes};
 use crate::probe::{check_batch, check_output, Batches, OneByOne, Sample};
 use crate::threads::{lock, on_threads};
 
@@ -196,7 +198,7 @@ impl Classifier {
     /// The work is done on this thread and `threads - 1` helpers, which live as long as the call. For preprocessing they
     /// take one image after the other; then each runs the model on parts of the batch.
     ///
-    /// A bad image does not disturb the others: its result is an [`ImageError`](crate::ImageError). So is one for which
+    /// A bad image does not disturb the others: its result is an [`PredictionError`](crate::PredictionError). So is one for which
     /// the model gives numbers that have no probabilities, NaN for example. When no image is good, the model
     /// does not run.
     ///
@@ -245,7 +247,7 @@ impl Classifier {
         let work = images.iter().zip(slots).zip(&mut predictions.outcomes);
         let mut times = self.on_images(threads, images.len(), work, |((image, slot), outcome), scratch| {
             let stages = self.preprocessor.preprocess(image, slot, scratch);
-            stages.map_err(|error| *outcome = Err(error)).ok()
+            stages.map_err(|error| *outcome = Err(error.into())).ok()
         })?;
         if predictions.outcomes.iter().any(Result::is_ok) {
             times.inference = infer(backend, &tensor, image_len, threads, &mut predictions.values)?;
@@ -276,7 +278,7 @@ impl Classifier {
                 }
                 Err(error) => {
                     batcher.recycle(pixels);
-                    *outcome = Err(error);
+                    *outcome = Err(error.into());
                     None
                 }
             }

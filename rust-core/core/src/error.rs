@@ -1,7 +1,8 @@
 //! The one error type of the Rust core.
 
-use std::fmt;
 use std::path::PathBuf;
+
+use spark_classify_imaging::ImageError;
 
 use crate::device::Device;
 
@@ -10,15 +11,11 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Anything that can go wrong, with the thing it happened to and the reason.
 ///
-/// [`Error::Image`] concerns one image and leaves the rest of its batch untouched; all others concern the model, the
-/// configuration or the engine, and so the whole call.
+/// It concerns the model, the configuration or the engine, and so the whole call. What concerns one image alone is a
+/// [`PredictionError`].
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// One image cannot be decoded or exceeds a limit.
-    #[error(transparent)]
-    Image(#[from] ImageError),
-
     /// A file of the model directory is missing, unreadable or not what it should be.
     #[error("model file {}: {reason}", path.display())]
     ModelFile {
@@ -95,92 +92,21 @@ pub enum Error {
     Internal(String),
 }
 
-/// Why one image could not be classified. The caller adds the path, which the core does not know.
+/// Why one image has no prediction; the rest of its batch is not touched. The caller adds the path, which the core does
+/// not know.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum ImageError {
-    /// Zero bytes.
-    #[error("the file is empty")]
-    Empty,
+pub enum PredictionError {
+    /// It cannot be decoded, or exceeds a limit.
+    #[error(transparent)]
+    Image(#[from] ImageError),
 
-    /// The first bytes belong to no supported image format.
-    #[error("not an image of a supported format ({supported}){}{}", what.map_or("", |_| ": it is "), what.unwrap_or(""))]
-    UnknownFormat {
-        /// What the file is, with the way out, where its first bytes tell: `a HEIC image; convert it, ...`.
-        what: Option<&'static str>,
-        /// The formats that are supported, for the message.
-        supported: &'static str,
-    },
-
-    /// The decoder refused the content.
-    #[error("broken {format} image: {reason}")]
-    Broken {
-        /// `JPEG`, `PNG`, ...
-        format: &'static str,
-        /// The decoder's reason.
-        reason: String,
-    },
-
-    /// A colour type, bit depth or variant of a supported format that is not supported.
-    #[error("unsupported {format} image: {reason}")]
-    Unsupported {
-        /// `JPEG`, `PNG`, ...
-        format: &'static str,
-        /// The variant.
-        reason: String,
-    },
-
-    /// There is not enough memory for the pixels.
-    #[error("not enough memory for {bytes} bytes of pixels")]
-    OutOfMemory {
-        /// What was asked for.
-        bytes: usize,
-    },
-
-    /// What the model gives for the image says nothing about its class.
+    /// What the model gives for it says nothing about its class.
     #[error("the model gives no prediction for this image: {reason}")]
-    NoPrediction {
+    NoClass {
         /// What it gives.
         reason: &'static str,
     },
-
-    /// A limit was exceeded; checked from the header, before anything is allocated.
-    #[error("{what} is {actual}, over the limit of {limit}")]
-    Limit {
-        /// What was measured.
-        what: Measure,
-        /// Its value.
-        actual: u64,
-        /// The limit.
-        limit: u64,
-    },
-}
-
-/// What [`ImageLimits`](crate::ImageLimits) limits of an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Measure {
-    /// Its compressed size.
-    Bytes,
-    /// Its width in pixels.
-    Width,
-    /// Its height in pixels.
-    Height,
-    /// Its width times its height.
-    Pixels,
-    /// The bytes that decoding and resizing it take, beyond its compressed ones.
-    Memory,
-}
-
-impl fmt::Display for Measure {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Bytes => "size in bytes",
-            Self::Width => "width in pixels",
-            Self::Height => "height in pixels",
-            Self::Pixels => "size in pixels",
-            Self::Memory => "memory for decoding in bytes",
-        })
-    }
 }
 
 impl Error {
@@ -189,7 +115,6 @@ impl Error {
     #[must_use]
     pub fn condition(&self) -> &'static str {
         match self {
-            Self::Image(_) => "CLASSIFY_BAD_IMAGE",
             Self::ModelFile { .. } | Self::ModelField { .. } => "CLASSIFY_BAD_MODEL",
             Self::Option { .. } => "CLASSIFY_BAD_CONFIGURATION",
             Self::Device { .. } => "CLASSIFY_DEVICE_UNAVAILABLE",

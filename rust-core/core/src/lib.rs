@@ -1,4 +1,5 @@
-//! Image classification without an engine: model directories, Pillow-exact preprocessing, softmax and labels.
+//! Image classification without an engine: model directories, preprocessing, softmax and labels. The images themselves
+//! are the matter of `spark-classify-imaging`.
 //!
 //! An [`Engine`] opens a model directory; a [`Classifier`] does the rest, one call a batch:
 //!
@@ -47,8 +48,8 @@ mod threads;
 pub use backend::{Backend, DeviceBackend, Engine, Lane, LoadOptions};
 pub use classifier::{BatchTimes, Classifier};
 pub use device::{Device, GpuOptions};
-pub use error::{Error, ImageError, Measure, Result};
+pub use error::{Error, PredictionError, Result};
 pub use model::ModelDirectory;
 pub use precision::Precision;
 pub use predictions::{Prediction, Predictions};
-pub use preprocess::{DecodeOptions, ImageLimits, SampleTable};
+pub use preprocess::SampleTable;

@@ -2,7 +2,7 @@
 
 use ndarray::ArrayViewMut1;
 
-use crate::error::ImageError;
+use crate::error::PredictionError;
 use crate::model::OutputKind;
 use crate::probe::are_probabilities;
 
@@ -12,7 +12,7 @@ pub struct Predictions {
     classes: usize,
     /// Row-major, images x classes: what the model gives, then probabilities in its place. Rows of bad images are garbage.
     pub(crate) values: Vec<f32>,
-    pub(crate) outcomes: Vec<Result<(), ImageError>>,
+    pub(crate) outcomes: Vec<Result<(), PredictionError>>,
 }
 
 /// What the model says about one image.
@@ -58,7 +58,7 @@ impl Predictions {
     ///
     /// # Panics
     /// If `index` is not below [`len`](Self::len).
-    pub fn get(&self, index: usize) -> Result<Prediction<'_>, &ImageError> {
+    pub fn get(&self, index: usize) -> Result<Prediction<'_>, &PredictionError> {
         self.outcomes[index].as_ref()?;
         let probabilities = &self.values[index * self.classes..][..self.classes];
         let (class_id, confidence) = argmax(probabilities);
@@ -71,7 +71,7 @@ impl Predictions {
 
     /// All results, in the order of the images.
     #[must_use]
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = Result<Prediction<'_>, &ImageError>> + '_ {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Result<Prediction<'_>, &PredictionError>> + '_ {
         (0..self.len()).map(|index| self.get(index))
     }
 
@@ -101,7 +101,7 @@ impl Predictions {
                 ),
             };
             if !usable {
-                *outcome = Err(ImageError::NoPrediction { reason });
+                *outcome = Err(PredictionError::NoClass { reason });
             }
         }
     }

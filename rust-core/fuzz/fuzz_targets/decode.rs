@@ -2,8 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use spark_classify_core::preprocess::{decode, DecodeOptions, Scratch};
-use spark_classify_core::ImageLimits;
+use spark_classify_imaging::{decode, DecodeOptions, ImageLimits, Scratch};
 
 fuzz_target!(|bytes: &[u8]| {
     let options = DecodeOptions {

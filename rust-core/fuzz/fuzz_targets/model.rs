@@ -5,7 +5,8 @@ use std::fs;
 
 use libfuzzer_sys::fuzz_target;
 use spark_classify_core::preprocess::Preprocessor;
-use spark_classify_core::{ImageLimits, ModelDirectory};
+use spark_classify_core::ModelDirectory;
+use spark_classify_imaging::ImageLimits;
 
 fuzz_target!(|bytes: &[u8]| {
     let mut parts = bytes.splitn(2, |byte| *byte == 0);

@@ -13,7 +13,8 @@
 
 use std::time::Duration;
 
-use spark_classify_core::{BatchTimes, Error, ImageError, Measure, Prediction, Result};
+use spark_classify_core::{BatchTimes, Error, Prediction, PredictionError, Result};
+use spark_classify_imaging::{ImageError, Measure};
 
 const HEADER_BYTES: usize = 32;
 const ROW_HEAD_BYTES: usize = 16;
@@ -55,7 +56,7 @@ pub(crate) fn write<'a>(
     count: usize,
     classes: usize,
     times: &BatchTimes,
-    results: impl IntoIterator<Item = Result<Prediction<'a>, &'a ImageError>>,
+    results: impl IntoIterator<Item = Result<Prediction<'a>, &'a PredictionError>>,
 ) -> Result<usize> {
     check_capacity(output.len(), count, classes)?;
     // The capacity check has shown that none of these sums overflows.
@@ -127,14 +128,14 @@ fn write_prediction(row: &mut [u8], prediction: &Prediction<'_>) {
     }
 }
 
-fn status(error: &ImageError) -> i32 {
+fn status(error: &PredictionError) -> i32 {
     match error {
-        ImageError::Limit {
+        PredictionError::Image(ImageError::Limit {
             what: Measure::Pixels, ..
-        } => STATUS_TOO_MANY_PIXELS,
-        ImageError::Limit {
+        }) => STATUS_TOO_MANY_PIXELS,
+        PredictionError::Image(ImageError::Limit {
             what: Measure::Memory, ..
-        } => STATUS_TOO_MUCH_MEMORY,
+        }) => STATUS_TOO_MUCH_MEMORY,
         _ => STATUS_BAD_IMAGE,
     }
 }
@@ -182,10 +183,10 @@ mod tests {
             resize: Duration::from_nanos(2),
             inference: Duration::from_nanos(3),
         };
-        let long = ImageError::Broken {
+        let long = PredictionError::from(ImageError::Broken {
             format: "PNG",
             reason: "\u{e9}".repeat(400),
-        };
+        });
         let prediction = Prediction {
             class_id: 1,
             confidence: 0.75,
@@ -197,7 +198,7 @@ mod tests {
             3,
             2,
             &times,
-            [Err(&ImageError::Empty), Ok(prediction), Err(&long)],
+            [Err(&ImageError::Empty.into()), Ok(prediction), Err(&long)],
         )
         .unwrap();
 
@@ -227,10 +228,12 @@ mod tests {
 
     #[test]
     fn limits_that_have_a_key_have_a_status_of_their_own() {
-        let limit = |what| ImageError::Limit {
-            what,
-            actual: 2,
-            limit: 1,
+        let limit = |what| {
+            PredictionError::from(ImageError::Limit {
+                what,
+                actual: 2,
+                limit: 1,
+            })
         };
         let measures = [
             Measure::Bytes,
@@ -240,7 +243,7 @@ mod tests {
             Measure::Memory,
         ];
         assert_eq!(measures.map(|what| status(&limit(what))), [1, 1, 1, 2, 3]);
-        assert_eq!(status(&ImageError::Empty), 1);
+        assert_eq!(status(&ImageError::Empty.into()), 1);
     }
 
     #[test]
@@ -251,7 +254,7 @@ mod tests {
             1,
             2,
             &BatchTimes::default(),
-            [Err(&ImageError::Empty)],
+            [Err(&ImageError::Empty.into())],
         ));
         assert!(message.contains("100 bytes are too few"), "{message}");
         assert_eq!(output, vec![0xaa; 100]);

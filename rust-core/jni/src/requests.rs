@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use spark_classify_core::{DecodeOptions, Error, GpuOptions, ImageLimits, LoadOptions, Precision, Result};
+use spark_classify_core::{Error, GpuOptions, LoadOptions, Precision, Result};
+use spark_classify_imaging::{DecodeOptions, ImageLimits};
 
 /// What the library tells about itself before anything else happens.
 #[derive(Debug, Serialize)]

@@ -11,8 +11,6 @@ mod processors;
 pub use directory::ModelDirectory;
 pub use labels::Labels;
 pub use output_kind::OutputKind;
-pub use preprocessor_config::{
-    Crop, CropConvention, DataFormat, Normalize, PreprocessorConfig, Resampling, Rescale, Resize, Size,
-};
+pub use preprocessor_config::{Crop, CropConvention, DataFormat, Normalize, PreprocessorConfig, Rescale, Resize, Size};
 
 pub(crate) use output_kind::FIELD as OUTPUT_KIND_FIELD;

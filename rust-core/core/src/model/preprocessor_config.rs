@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use spark_classify_imaging::Resampling;
+
 /// The preprocessing steps of a model, in the order in which they are done. Images are always made RGB first.
 ///
 /// A field of the file that would change the result and is not known here is an error, never a guess. So is a field
@@ -70,27 +72,6 @@ pub enum Size {
         /// The longer side at most.
         longest: usize,
     },
-}
-
-/// A resampling filter, in Pillow's numbering.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Resampling {
-    /// 0: nearest neighbour.
-    Nearest,
-    /// 1: a sinc truncated at 3.
-    Lanczos,
-    /// 2: linear interpolation, widened when shrinking.
-    Bilinear,
-    /// 3: cubic convolution with a = -0.5.
-    Bicubic,
-    /// 4: the mean of the pixels covered.
-    Box,
-    /// 5: a Hamming-windowed sinc truncated at 1.
-    Hamming,
-    /// 6: Costella's magic kernel, sharpened once; in Pillow since version 13.
-    Mks2013,
-    /// 7: the same, sharpened further.
-    Mks2021,
 }
 
 /// The centre crop. A crop larger than the image pads with zeros.

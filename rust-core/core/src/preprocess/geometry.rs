@@ -1,25 +1,21 @@
 //! Which pixels of an image the model sees: resize, then centre crop, worked out one axis at a time.
 
-use std::ops::Range;
+use spark_classify_imaging::Axis;
 
 use crate::model::{CropConvention, PreprocessorConfig, Size};
 
 /// One axis of the way from an image to the model's input, all in pixels.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Axis {
-    /// The image.
-    pub(super) source: usize,
-    /// The image after resizing.
-    pub(super) resized: usize,
-    /// What the crop keeps of it.
-    pub(super) window: Range<usize>,
+pub(super) struct Side {
+    /// The resize, of which the crop keeps the window.
+    pub(super) axis: Axis,
     /// Where the window begins in the output. Beyond the window the output is padded with zeros.
     pub(super) offset: usize,
     /// The output.
     pub(super) output: usize,
 }
 
-impl Axis {
+impl Side {
     fn new(source: usize, resized: usize, crop: Option<(usize, CropConvention)>) -> Self {
         let (output, convention) = crop.unwrap_or((resized, CropConvention::HuggingFace));
         let (window, offset) = if output <= resized {
@@ -35,13 +31,12 @@ impl Axis {
             };
             (0..resized, offset)
         };
-        Self {
+        let axis = Axis {
             source,
             resized,
             window,
-            offset,
-            output,
-        }
+        };
+        Self { axis, offset, output }
     }
 }
 
@@ -51,7 +46,7 @@ fn half_to_even(number: usize) -> usize {
 }
 
 /// The vertical and the horizontal axis for an image of this size.
-pub(super) fn axes(config: &PreprocessorConfig, height: usize, width: usize) -> (Axis, Axis) {
+pub(super) fn sides(config: &PreprocessorConfig, height: usize, width: usize) -> (Side, Side) {
     let (resized_height, resized_width) = match config.resize.map(|resize| resize.size) {
         None => (height, width),
         Some(Size::Exact { height, width }) => (height, width),
@@ -67,8 +62,8 @@ pub(super) fn axes(config: &PreprocessorConfig, height: usize, width: usize) -> 
     };
     let crop = config.crop;
     (
-        Axis::new(height, resized_height, crop.map(|crop| (crop.height, crop.convention))),
-        Axis::new(width, resized_width, crop.map(|crop| (crop.width, crop.convention))),
+        Side::new(height, resized_height, crop.map(|crop| (crop.height, crop.convention))),
+        Side::new(width, resized_width, crop.map(|crop| (crop.width, crop.convention))),
     )
 }
 
@@ -96,8 +91,12 @@ fn bounded(height: usize, width: usize, shortest: usize, longest: usize) -> (usi
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
+    use spark_classify_imaging::Resampling;
+
     use super::*;
-    use crate::model::{Crop, Resampling, Resize};
+    use crate::model::{Crop, Resize};
 
     fn config(size: Option<Size>, crop: Option<(usize, usize)>) -> PreprocessorConfig {
         PreprocessorConfig {
@@ -118,14 +117,14 @@ mod tests {
         }
     }
 
-    fn shape(axis: &Axis) -> (usize, Range<usize>, usize, usize) {
-        (axis.resized, axis.window.clone(), axis.offset, axis.output)
+    fn shape(side: &Side) -> (usize, Range<usize>, usize, usize) {
+        (side.axis.resized, side.axis.window.clone(), side.offset, side.output)
     }
 
     #[test]
     fn exact_size_ignores_the_aspect_ratio() {
-        let (y, x) = axes(&config(Some(Size::Exact { height: 30, width: 20 }), None), 375, 600);
-        assert_eq!((y.source, x.source), (375, 600));
+        let (y, x) = sides(&config(Some(Size::Exact { height: 30, width: 20 }), None), 375, 600);
+        assert_eq!((y.axis.source, x.axis.source), (375, 600));
         assert_eq!(shape(&y), (30, 0..30, 0, 30));
         assert_eq!(shape(&x), (20, 0..20, 0, 20));
     }
@@ -133,28 +132,32 @@ mod tests {
     #[test]
     fn shortest_edge_keeps_the_aspect_ratio_and_cuts_the_fraction() {
         let config = config(Some(Size::ShortestEdge(224)), Some((224, 224)));
-        let (y, x) = axes(&config, 375, 601);
+        let (y, x) = sides(&config, 375, 601);
         assert_eq!(shape(&y), (224, 0..224, 0, 224));
         // 224 * 601 / 375 = 358.99; (358 - 224) / 2 = 67
         assert_eq!(shape(&x), (358, 67..291, 0, 224));
-        let (y, x) = axes(&config, 601, 375);
-        assert_eq!((y.resized, x.resized), (358, 224));
+        let (y, x) = sides(&config, 601, 375);
+        assert_eq!((y.axis.resized, x.axis.resized), (358, 224));
     }
 
     #[test]
     fn crop_drops_the_odd_pixel_at_the_end_and_pads_it_at_the_beginning() {
-        let (y, x) = axes(&config(None, Some((4, 8))), 7, 5);
+        let (y, x) = sides(&config(None, Some((4, 8))), 7, 5);
         assert_eq!(shape(&y), (7, 1..5, 0, 4));
         assert_eq!(shape(&x), (5, 0..5, 2, 8));
     }
 
     #[test]
     fn torchvision_rounds_the_margin_to_even_and_pads_the_odd_pixel_at_the_end() {
-        let window = |resized| Axis::new(resized, resized, Some((4, CropConvention::Torchvision))).window;
+        let window = |resized| {
+            Side::new(resized, resized, Some((4, CropConvention::Torchvision)))
+                .axis
+                .window
+        };
         // Margins of 0.5, 1.5, 2.5 and 2.
         assert_eq!([window(5), window(7), window(9), window(8)], [0..4, 2..6, 2..6, 2..6]);
-        let padded = Axis::new(5, 5, Some((8, CropConvention::Torchvision)));
-        assert_eq!((padded.window, padded.offset), (0..5, 1));
+        let padded = Side::new(5, 5, Some((8, CropConvention::Torchvision)));
+        assert_eq!((padded.axis.window, padded.offset), (0..5, 1));
     }
 
     #[test]

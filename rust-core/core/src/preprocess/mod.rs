@@ -5,69 +5,17 @@
 //! tensor agrees with that of the processors that work on Pillow images. The processors whose class names end in
 //! `Fast` resize torch tensors instead, which differs from Pillow by a grey level here and there.
 
-mod bmp;
-mod color;
-mod convolve;
-#[cfg(target_arch = "x86_64")]
-mod convolve_avx2;
-#[cfg(target_arch = "x86_64")]
-mod convolve_avx512;
-mod decode;
-mod exif;
-#[cfg(any(feature = "ico", feature = "jpeg2000", feature = "pnm", feature = "qoi"))]
-mod failure;
-mod filter;
-mod foreign;
 mod geometry;
-mod gif;
-mod gif_lzw;
-#[cfg(feature = "ico")]
-mod ico;
-mod jpeg;
-#[cfg(feature = "jpeg2000")]
-mod jpeg2000;
-#[cfg(feature = "jpeg2000")]
-mod jpeg2000_header;
-#[cfg(feature = "jpeg2000")]
-mod jpeg2000_library;
 mod normalize;
-mod options;
-mod orientation;
-mod png;
-mod png_rgb;
-mod png_rows;
-mod png_text;
-#[cfg(feature = "pnm")]
-mod pnm;
-#[cfg(feature = "qoi")]
-mod qoi;
-mod resize;
-#[cfg(target_arch = "x86_64")]
-mod strip_avx2;
-#[cfg(target_arch = "x86_64")]
-mod strip_avx512;
-mod tiff;
-mod tiff_directory;
-mod tiff_fax;
-mod tiff_fax_3;
-mod tiff_samples;
-#[cfg(target_arch = "x86_64")]
-mod unfilter_avx2;
-mod webp;
 
 use std::time::{Duration, Instant};
 
-pub use self::decode::RgbImage;
-use self::geometry::Axis;
+use spark_classify_imaging::{DecodeOptions, EncodedImage, ImageError, Resampling, Scratch, View};
+
+use self::geometry::Side;
 use self::normalize::Normalizer;
 pub use self::normalize::SampleTable;
-pub use self::options::{DecodeOptions, ImageLimits};
-use self::resize::{Resizer, View};
-use crate::error::ImageError;
-use crate::model::{PreprocessorConfig, Resampling};
-
-/// What the buffers of a thread keep from image to image, all together, in bytes.
-const MAX_KEPT_BYTES: usize = 64 << 20;
+use crate::model::PreprocessorConfig;
 
 /// How long the stages took for one image.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -76,63 +24,6 @@ pub struct StageTimes {
     pub decode: Duration,
     /// Resizing, cropping and normalising.
     pub resize: Duration,
-}
-
-/// The buffers one thread needs. Keep the value from image to image: it saves allocations, and the filter weights of
-/// the sizes seen last.
-#[derive(Debug, Default)]
-pub struct Scratch {
-    image: RgbImage,
-    raw: Vec<u8>,
-    resizer: Resizer,
-}
-
-impl Scratch {
-    fn shrink(&mut self) {
-        let mut left = MAX_KEPT_BYTES;
-        for buffer in [&mut self.image.pixels, &mut self.raw]
-            .into_iter()
-            .chain(self.resizer.buffers())
-        {
-            if buffer.capacity() > left {
-                *buffer = Vec::new();
-            }
-            left -= buffer.capacity();
-        }
-    }
-}
-
-/// Decodes an image as [`Preprocessor`] does, always at its full size.
-///
-/// # Errors
-/// [`ImageError`] says why the image cannot be decoded, or which limit it exceeds.
-pub fn decode<'a>(bytes: &[u8], options: &DecodeOptions, scratch: &'a mut Scratch) -> Result<&'a RgbImage, ImageError> {
-    decode::decode(bytes, options, None, &mut scratch.raw, &mut scratch.image)?;
-    Ok(&scratch.image)
-}
-
-/// Resizes an image to a width and a height above 0 in pixels, as [`Preprocessor`] does.
-///
-/// # Errors
-/// [`ImageError::OutOfMemory`].
-pub fn resize(
-    image: &RgbImage,
-    (width, height): (usize, usize),
-    resampling: Resampling,
-    scratch: &mut Scratch,
-) -> Result<RgbImage, ImageError> {
-    let whole = |source, resized| Axis {
-        source,
-        resized,
-        window: 0..resized,
-        offset: 0,
-        output: resized,
-    };
-    let (y, x) = (whole(image.height, height), whole(image.width, width));
-    let view = scratch.resizer.resize(image, resampling, &y, &x)?;
-    let mut pixels = Vec::with_capacity(width * height * 3);
-    view.rows().for_each(|row| pixels.extend_from_slice(row));
-    Ok(RgbImage { width, height, pixels })
 }
 
 /// Turns images into input tensors as a `preprocessor_config.json` says.
@@ -190,7 +81,7 @@ impl Preprocessor {
         bytes: &[u8],
         chw: &mut [T],
         scratch: &mut Scratch,
-        write: fn(&Normalizer, View<'_>, &Axis, &Axis, &mut [T]),
+        write: fn(&Normalizer, View<'_>, &Side, &Side, &mut [T]),
     ) -> Result<StageTimes, ImageError> {
         assert_eq!(
             chw.len(),
@@ -210,29 +101,24 @@ impl Preprocessor {
         bytes: &[u8],
         chw: &mut [T],
         scratch: &mut Scratch,
-        write: fn(&Normalizer, View<'_>, &Axis, &Axis, &mut [T]),
+        write: fn(&Normalizer, View<'_>, &Side, &Side, &mut [T]),
     ) -> Result<StageTimes, ImageError> {
         let start = Instant::now();
-        let Scratch { image, raw, resizer } = scratch;
-        let target = |width, height| {
-            let (y, x) = geometry::axes(&self.config, height, width);
-            (x.resized, y.resized)
-        };
-        let (width, height) = decode::decode(bytes, &self.options, Some(&target), raw, image)?;
+        let encoded = EncodedImage::open(bytes, &self.options)?;
+        let target = encoded.reducible_size().map(|(width, height)| {
+            let (y, x) = geometry::sides(&self.config, height, width);
+            (x.axis.resized, y.axis.resized)
+        });
+        let (width, height) = scratch.decode(encoded, target)?;
         let decoded = Instant::now();
-        let (mut y, mut x) = geometry::axes(&self.config, height, width);
+        let (mut y, mut x) = geometry::sides(&self.config, height, width);
         // A JPEG that came out smaller is still resized to what its full size asks for.
-        (y.source, x.source) = (image.height, image.width);
+        (y.axis.source, x.axis.source) = (scratch.image().height, scratch.image().width);
         let resampling = self
             .config
             .resize
             .map_or(Resampling::Nearest, |resize| resize.resampling);
-        let memory = image.pixels.len() as u64 + Resizer::memory(&y, &x);
-        decode::check_memory(memory, self.options.limits)?;
-        if memory + raw.capacity() as u64 > self.options.limits.max_memory {
-            *raw = Vec::new();
-        }
-        let view = resizer.resize(image, resampling, &y, &x)?;
+        let view = scratch.resize(resampling, (&y.axis, &x.axis), self.options.limits)?;
         write(&self.normalizer, view, &y, &x, chw);
         Ok(StageTimes {
             decode: decoded - start,

@@ -1,7 +1,8 @@
 //! 8-bit samples to the model's floating-point input.
 
-use super::geometry::Axis;
-use super::resize::View;
+use spark_classify_imaging::View;
+
+use super::geometry::Side;
 use crate::model::PreprocessorConfig;
 
 /// What becomes of each 8-bit sample in the planes of the input tensor, for engines that normalise pixels themselves:
@@ -50,14 +51,14 @@ impl Normalizer {
     }
 
     /// Writes interleaved samples as three planes into `chw`, without normalising them: a [`SampleTable`] does that.
-    pub(super) fn write_samples(&self, view: View<'_>, y: &Axis, x: &Axis, chw: &mut [u8]) {
-        if x.window.len() < x.output || y.window.len() < y.output {
+    pub(super) fn write_samples(&self, view: View<'_>, y: &Side, x: &Side, chw: &mut [u8]) {
+        if x.axis.window.len() < x.output || y.axis.window.len() < y.output {
             chw.fill(0);
         }
         for (plane, channel) in chw.chunks_exact_mut(y.output * x.output).zip(self.channels) {
             let rows = plane.chunks_exact_mut(x.output).skip(y.offset);
             for (row, from) in rows.zip(view.rows()) {
-                let to = &mut row[x.offset..x.offset + x.window.len()];
+                let to = &mut row[x.offset..x.offset + x.axis.window.len()];
                 for (sample, pixel) in to.iter_mut().zip(from.chunks_exact(3)) {
                     *sample = pixel[channel];
                 }
@@ -67,8 +68,8 @@ impl Normalizer {
 
     /// Writes interleaved samples as three planes into `chw`. Where the crop reaches beyond the image, the sample is
     /// 0 before normalisation, as Hugging Face pads.
-    pub(super) fn write(&self, view: View<'_>, y: &Axis, x: &Axis, chw: &mut [f32]) {
-        let padded = x.window.len() < x.output || y.window.len() < y.output;
+    pub(super) fn write(&self, view: View<'_>, y: &Side, x: &Side, chw: &mut [f32]) {
+        let padded = x.axis.window.len() < x.output || y.axis.window.len() < y.output;
         for (plane, channel) in chw.chunks_exact_mut(y.output * x.output).zip(self.channels) {
             let values = &self.values[channel];
             if padded {
@@ -76,7 +77,7 @@ impl Normalizer {
             }
             let rows = plane.chunks_exact_mut(x.output).skip(y.offset);
             for (row, from) in rows.zip(view.rows()) {
-                let to = &mut row[x.offset..x.offset + x.window.len()];
+                let to = &mut row[x.offset..x.offset + x.axis.window.len()];
                 for (value, pixel) in to.iter_mut().zip(from.chunks_exact(3)) {
                     *value = values[usize::from(pixel[channel])];
                 }

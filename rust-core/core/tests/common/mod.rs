@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use spark_classify_core::preprocess::{Preprocessor, Scratch};
-use spark_classify_core::{ImageError, ImageLimits, ModelDirectory};
+use spark_classify_core::preprocess::Preprocessor;
+use spark_classify_core::ModelDirectory;
+use spark_classify_imaging::{ImageError, ImageLimits, Scratch};
 use tempfile::TempDir;
 
 /// A path in the repository.

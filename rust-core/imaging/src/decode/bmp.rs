@@ -1,0 +1,420 @@
+//! BMP, as Pillow's plugin reads it (`BmpImagePlugin.py`).
+//!
+//! The `image` crate has a decoder too, but its rounding of 16-bit pixels and its rules for bit masks, palettes and
+//! broken run lengths are its own.
+
+use super::color::{unpack_bits, Palette};
+use crate::decode::failure::Failure;
+use crate::error::ImageError;
+use crate::image::{check_memory, check_size, grow, RgbImage};
+use crate::options::ImageLimits;
+
+/// The first bytes of every BMP.
+const MAGIC: &[u8] = b"BM";
+
+const FAILURE: Failure = Failure("BMP");
+const FILE_HEADER: usize = 14;
+/// The size of the oldest header (OS/2 1.x), whose numbers are narrower.
+const CORE_HEADER: usize = 12;
+const HEADER_SIZES: [usize; 7] = [CORE_HEADER, 40, 52, 56, 64, 108, 124];
+const RAW: u32 = 0;
+const RLE8: u32 = 1;
+const RLE4: u32 = 2;
+const BITFIELDS: u32 = 3;
+
+/// Whether the first bytes are those of a BMP.
+pub(crate) fn accepts(bytes: &[u8]) -> bool {
+    bytes.starts_with(MAGIC)
+}
+
+/// Whether these are the first bytes of a BMP without its file header, a DIB: the size of the header that follows.
+pub(crate) fn accepts_dib(bytes: &[u8]) -> bool {
+    number(bytes, 0).is_ok_and(|size| HEADER_SIZES.contains(&(size as usize)))
+}
+
+/// What the height of a header counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rows {
+    Image,
+    /// The image's rows, and as many of a mask behind them.
+    AboveMask,
+}
+
+/// Decodes into `image`; `raw` is a buffer for palette indices.
+pub(crate) fn decode(
+    bytes: &[u8],
+    limits: ImageLimits,
+    raw: &mut Vec<u8>,
+    image: &mut RgbImage,
+) -> Result<(), ImageError> {
+    let header = Header::read(bytes, FILE_HEADER, number(bytes, 10)?)?;
+    decode_pixels(bytes, &header, limits, raw, image)
+}
+
+/// Decodes a file that is a DIB.
+pub(crate) fn decode_bare_dib(
+    bytes: &[u8],
+    limits: ImageLimits,
+    raw: &mut Vec<u8>,
+    image: &mut RgbImage,
+) -> Result<(), ImageError> {
+    decode_dib(bytes, 0, Rows::Image, limits, raw, image).map(|_| ())
+}
+
+/// Decodes a DIB that begins at `start`. Returns where its pixels begin.
+pub(crate) fn decode_dib(
+    bytes: &[u8],
+    start: usize,
+    rows: Rows,
+    limits: ImageLimits,
+    raw: &mut Vec<u8>,
+    image: &mut RgbImage,
+) -> Result<usize, ImageError> {
+    let mut header = Header::read(bytes, start, 0)?;
+    if rows == Rows::AboveMask {
+        header.height /= 2;
+        if header.height == 0 {
+            return Err(FAILURE.broken("it has no pixels"));
+        }
+    }
+    decode_pixels(bytes, &header, limits, raw, image)?;
+    Ok(header.offset)
+}
+
+fn decode_pixels(
+    bytes: &[u8],
+    header: &Header,
+    limits: ImageLimits,
+    raw: &mut Vec<u8>,
+    image: &mut RgbImage,
+) -> Result<(), ImageError> {
+    check_size(u64::from(header.width), u64::from(header.height), limits)?;
+    let (width, height) = (header.width as usize, header.height as usize);
+    let pixels = Pixels::of(bytes, header)?;
+    let data = bytes.get(header.offset..).unwrap_or_default();
+    // Before memory is taken: no coding of Pillow's makes pixels out of a file that ends here.
+    if data.is_empty() {
+        return Err(FAILURE.truncated());
+    }
+    let indices = if matches!(pixels, Pixels::Runs { .. }) {
+        width * height
+    } else {
+        width
+    };
+    check_memory((width * height * 3 + indices) as u64, limits)?;
+    image.reset(width, height)?;
+    let row = |y: usize| if header.top_down { y } else { height - 1 - y };
+    if let Pixels::Runs { four_bits, palette } = &pixels {
+        let indices = grow(raw, width * height)?;
+        expand_runs(data, header.offset, *four_bits, width, indices)?;
+        for (y, indices) in indices.chunks_exact(width).enumerate() {
+            palette.apply(indices, &mut image.pixels[row(y) * width * 3..][..width * 3]);
+        }
+        return Ok(());
+    }
+    let bits = pixels.bits();
+    let length = (width * bits).div_ceil(8);
+    // Rows are padded to four bytes by the header's depth, whatever depth Pillow has taken the pixels for.
+    let stride = (width * header.bits).div_ceil(32) * 4;
+    if stride < length {
+        return Err(FAILURE.unsupported("its depth does not fit its grey palette"));
+    }
+    let indices = grow(raw, width)?;
+    for y in 0..height {
+        // The padding behind the last row may be missing.
+        let from = data
+            .get(y * stride..y * stride + length)
+            .ok_or_else(|| FAILURE.truncated())?;
+        let to = &mut image.pixels[row(y) * width * 3..][..width * 3];
+        match &pixels {
+            Pixels::Indices { bits, palette } => {
+                unpack_bits(from, *bits, indices);
+                palette.apply(indices, to);
+            }
+            Pixels::Bytes { size, order } => {
+                for (from, to) in from.chunks_exact(*size).zip(to.chunks_exact_mut(3)) {
+                    to.copy_from_slice(&order.map(|index| from[index]));
+                }
+            }
+            Pixels::Words { green_bits } => {
+                for (from, to) in from.chunks_exact(2).zip(to.chunks_exact_mut(3)) {
+                    to.copy_from_slice(&rgb_of_word(u16::from_le_bytes([from[0], from[1]]), *green_bits));
+                }
+            }
+            Pixels::Runs { .. } => {}
+        }
+    }
+    Ok(())
+}
+
+struct Header {
+    /// Where it begins.
+    start: usize,
+    /// The size of the part after the file header.
+    size: usize,
+    width: u32,
+    height: u32,
+    top_down: bool,
+    bits: usize,
+    compression: u32,
+    /// The number of palette entries.
+    colors: usize,
+    /// Bytes of a palette entry.
+    entry: usize,
+    /// Where the pixels begin.
+    offset: usize,
+}
+
+impl Header {
+    /// Reads the header at `start`; `offset` is where the pixels begin, or 0.
+    fn read(bytes: &[u8], start: usize, mut offset: u32) -> Result<Self, ImageError> {
+        let size = number(bytes, start)? as usize;
+        if !HEADER_SIZES.contains(&size) {
+            return Err(FAILURE.unsupported(format!("a header of {size} bytes")));
+        }
+        if bytes.len() < start + size {
+            return Err(FAILURE.truncated());
+        }
+        let fields = &bytes[start..start + size];
+        let short = |at: usize| u32::from(u16::from_le_bytes([fields[at], fields[at + 1]]));
+        let (width, height, top_down, bits, compression, mut colors);
+        if size == CORE_HEADER {
+            (width, height, top_down) = (short(4), short(6), false);
+            (bits, compression, colors) = (short(10), RAW, 0);
+        } else {
+            width = number(fields, 4)?;
+            // A height below zero means that the rows are stored from top to bottom.
+            top_down = fields[11] == 0xFF;
+            height = if top_down {
+                number(fields, 8)?.wrapping_neg()
+            } else {
+                number(fields, 8)?
+            };
+            (bits, compression, colors) = (short(14), number(fields, 16)?, number(fields, 32)?);
+        }
+        if ![1, 4, 8, 16, 24, 32].contains(&bits) {
+            return Err(FAILURE.unsupported(format!("{bits} bits a pixel")));
+        }
+        if width == 0 || height == 0 {
+            return Err(FAILURE.broken("it has no pixels"));
+        }
+        let entry = if size == CORE_HEADER { 3 } else { 4 };
+        if bits <= 8 {
+            if colors == 0 {
+                colors = 1 << bits;
+            }
+            if colors > 65_536 {
+                return Err(FAILURE.unsupported(format!("a palette of {colors} colours")));
+            }
+            // Some writers give the end of the headers for the beginning of the pixels.
+            if offset as usize == FILE_HEADER + size {
+                offset += entry * colors;
+            }
+        }
+        let masks = if size == 40 && compression == BITFIELDS { 12 } else { 0 };
+        let palette = if bits <= 8 { (entry * colors) as usize } else { 0 };
+        if offset == 0 {
+            // 0 stands for right after the headers and the palette.
+            offset = (start + size + masks + palette).min(bytes.len()) as u32;
+        }
+        Ok(Self {
+            start,
+            size,
+            width,
+            height,
+            top_down,
+            bits: bits as usize,
+            compression,
+            colors: colors as usize,
+            entry: entry as usize,
+            offset: offset as usize,
+        })
+    }
+}
+
+/// How the pixels are stored.
+enum Pixels {
+    Indices {
+        bits: u32,
+        palette: Box<Palette>,
+    },
+    /// Run lengths of indices of 8 or of 4 bits.
+    Runs {
+        four_bits: bool,
+        palette: Box<Palette>,
+    },
+    /// Where red, green and blue lie in a pixel of `size` bytes.
+    Bytes {
+        size: usize,
+        order: [usize; 3],
+    },
+    /// 16 bits: 5 for red and blue, 5 or 6 for green.
+    Words {
+        green_bits: u32,
+    },
+}
+
+impl Pixels {
+    fn of(bytes: &[u8], header: &Header) -> Result<Self, ImageError> {
+        let order = |size, order| Ok(Self::Bytes { size, order });
+        match (header.bits, header.compression) {
+            (1 | 4 | 8, RAW | RLE8 | RLE4) => Self::indexed(bytes, header),
+            (16, RAW) => Ok(Self::Words { green_bits: 5 }),
+            (24, RAW) => order(3, [2, 1, 0]),
+            (32, RAW) => order(4, [2, 1, 0]),
+            (bits @ (16 | 24 | 32), BITFIELDS) => {
+                let at = header.start + 40;
+                let masks = [number(bytes, at)?, number(bytes, at + 4)?, number(bytes, at + 8)?];
+                // Where headers are long enough to tell; in the shorter ones it is the palette or a pixel.
+                let alpha = if header.size >= 56 { number(bytes, at + 12)? } else { 0 };
+                match (bits, masks, alpha) {
+                    (16, [0xF800, 0x7E0, 0x1F], _) => Ok(Self::Words { green_bits: 6 }),
+                    (16, [0x7C00, 0x3E0, 0x1F], _) => Ok(Self::Words { green_bits: 5 }),
+                    (24, [0x00FF_0000, 0xFF00, 0xFF], _) => order(3, [2, 1, 0]),
+                    (32, [0x00FF_0000, 0xFF00, 0xFF], 0 | 0xFF00_0000) | (32, [0, 0, 0], 0) => order(4, [2, 1, 0]),
+                    (32, [0xFF00_0000, 0x00FF_0000, 0xFF00], 0 | 0xFF) => order(4, [3, 2, 1]),
+                    (32, [0xFF00_0000, 0xFF00, 0xFF], 0 | 0x00FF_0000) => order(4, [3, 1, 0]),
+                    (32, [0xFF, 0xFF00, 0x00FF_0000], 0xFF00_0000) => order(4, [0, 1, 2]),
+                    _ => Err(FAILURE.unsupported(format!("the bit masks {masks:x?}, alpha {alpha:x}"))),
+                }
+            }
+            (bits, compression) => {
+                Err(FAILURE.unsupported(format!("compression {compression} with {bits} bits a pixel")))
+            }
+        }
+    }
+
+    /// Pillow takes a palette of greys in order for no palette, and then the pixels for 8 bits deep, or with two
+    /// colours for 1 bit deep, even where the header says otherwise.
+    fn indexed(bytes: &[u8], header: &Header) -> Result<Self, ImageError> {
+        let Header { colors, entry, .. } = *header;
+        let start = header.start + header.size;
+        let end = (start + colors * entry).min(bytes.len());
+        let stored = &bytes[start..end];
+        let expected = |index: usize| if colors == 2 { index as u8 * 255 } else { index as u8 };
+        let grey = stored.len() >= (colors - 1) * entry + 3
+            && stored
+                .chunks(entry)
+                .enumerate()
+                .all(|(index, color)| color[..3] == [expected(index); 3]);
+        let (bits, palette) = match (grey, colors) {
+            (true, 1 | 2) => (1, Palette::black_and_white()),
+            (true, _) => (8, Palette::grey()),
+            (false, _) if colors > 256 => return Err(FAILURE.unsupported(format!("a palette of {colors} colours"))),
+            (false, _) => (
+                header.bits as u32,
+                Palette::new(stored, entry, |[blue, green, red]| [red, green, blue]),
+            ),
+        };
+        let palette = Box::new(palette);
+        match header.compression {
+            RAW => Ok(Self::Indices { bits, palette }),
+            compression => Ok(Self::Runs {
+                four_bits: compression == RLE4,
+                palette,
+            }),
+        }
+    }
+
+    /// Bits of a pixel.
+    fn bits(&self) -> usize {
+        match self {
+            Self::Indices { bits, .. } => *bits as usize,
+            Self::Runs { .. } => 8,
+            Self::Bytes { size, .. } => size * 8,
+            Self::Words { .. } => 16,
+        }
+    }
+}
+
+/// Cuts off fractions, as Pillow does.
+fn rgb_of_word(word: u16, green_bits: u32) -> [u8; 3] {
+    let word = u32::from(word);
+    let field = |shift: u32, bits: u32| {
+        let max = (1 << bits) - 1;
+        ((word >> shift & max) * 255 / max) as u8
+    };
+    [field(5 + green_bits, 5), field(5, green_bits), field(0, 5)]
+}
+
+/// Pillow's `BmpRleDecoder`: a run is cut at the end of its row, literals are not.
+fn expand_runs(
+    data: &[u8],
+    offset: usize,
+    four_bits: bool,
+    width: usize,
+    indices: &mut [u8],
+) -> Result<(), ImageError> {
+    let mut input = data;
+    let (mut length, mut x) = (0, 0);
+    while length < indices.len() {
+        let Some([count, value]) = take(&mut input) else {
+            break;
+        };
+        match (count, value) {
+            (0, 0) => {
+                let end = length.next_multiple_of(width);
+                indices[length..end].fill(0);
+                (length, x) = (end, 0);
+            }
+            (0, 1) => break,
+            (0, 2) => {
+                let Some([right, up]) = take(&mut input) else {
+                    break;
+                };
+                let end = (length + usize::from(right) + usize::from(up) * width).min(indices.len());
+                indices[length..end].fill(0);
+                (length, x) = (end, end % width);
+            }
+            (0, count) => {
+                let samples = usize::from(count).min(indices.len() - length);
+                let per_byte = if four_bits { 2 } else { 1 };
+                let stored = samples.div_ceil(per_byte);
+                let (literals, rest) = input.split_at(stored.min(input.len()));
+                input = rest;
+                let end = length + samples.min(literals.len() * per_byte);
+                unpack_bits(literals, 8 / per_byte as u32, &mut indices[length..end]);
+                length = end;
+                if literals.len() < stored {
+                    break;
+                }
+                x += usize::from(count);
+                // Literals are padded to 16 bits, counted from the beginning of the file.
+                if !(offset + data.len() - input.len()).is_multiple_of(2) {
+                    input = input.get(1..).unwrap_or_default();
+                }
+            }
+            (count, value) => {
+                let count = usize::from(count).min(width.saturating_sub(x));
+                let end = (length + count).min(indices.len());
+                let pair = if four_bits {
+                    [value >> 4, value & 15]
+                } else {
+                    [value; 2]
+                };
+                for (index, value) in indices[length..end].iter_mut().zip(pair.iter().cycle()) {
+                    *index = *value;
+                }
+                (length, x) = (end, x + count);
+            }
+        }
+    }
+    if length < indices.len() {
+        return Err(FAILURE.truncated());
+    }
+    Ok(())
+}
+
+/// The next two bytes.
+fn take(input: &mut &[u8]) -> Option<[u8; 2]> {
+    let (pair, rest) = input.split_first_chunk()?;
+    *input = rest;
+    Some(*pair)
+}
+
+fn number(bytes: &[u8], at: usize) -> Result<u32, ImageError> {
+    bytes
+        .get(at..at + 4)
+        .map(|number| u32::from_le_bytes([number[0], number[1], number[2], number[3]]))
+        .ok_or_else(|| FAILURE.truncated())
+}

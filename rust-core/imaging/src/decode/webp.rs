@@ -1,0 +1,293 @@
+//! WebP through the `image` crate, whose arithmetic is libwebp's: lossy images come out byte for byte as in Pillow.
+//!
+//! Alpha is dropped; the colours under it stay as they are stored. Of an animation the first frame counts, laid on a
+//! black canvas.
+
+use std::borrow::Cow;
+use std::io::{Cursor, ErrorKind};
+
+use image::codecs::webp::WebPDecoder;
+use image::{ColorType, ImageDecoder};
+
+use super::metadata::Metadata;
+use crate::decode::failure::Failure;
+use crate::error::ImageError;
+use crate::image::{check_memory, check_size, RgbImage};
+use crate::options::ImageLimits;
+
+const FAILURE: Failure = Failure("WebP");
+/// The length of a container's header, and of a chunk's.
+const CONTAINER_HEADER: usize = 12;
+const CHUNK_HEADER: usize = 8;
+/// What an ANMF chunk tells of its frame, before the chunks with its pixels.
+const FRAME_HEADER: usize = 16;
+/// The flag in a VP8X chunk of an animation.
+const ANIMATED: u8 = 2;
+/// The flags in a VP8X chunk of an image with alpha, with EXIF data and with XMP.
+const ALPHA: u8 = 16;
+const EXIF: u8 = 8;
+const XMP: u8 = 4;
+
+/// Tables, and rows of blocks with what predicts the next ones, in bytes.
+const OTHER: u64 = 4 << 20;
+
+/// Whether these are the first bytes of a WebP that Pillow knows.
+pub(crate) fn accepts(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"RIFF")
+        && bytes.get(8..12) == Some(b"WEBP")
+        && matches!(bytes.get(12..16), Some(b"VP8 " | b"VP8L" | b"VP8X"))
+}
+
+/// Decodes into `image`.
+pub(crate) fn decode(
+    bytes: &[u8],
+    limits: ImageLimits,
+    _raw: &mut Vec<u8>,
+    image: &mut RgbImage,
+) -> Result<(), ImageError> {
+    // Pillow refuses a file that is shorter than it says, whatever is missing, or has a chunk that is.
+    let length = bytes.get(4..8).ok_or_else(|| FAILURE.truncated())?;
+    let length = u64::from(u32::from_le_bytes([length[0], length[1], length[2], length[3]]));
+    if length + 8 > bytes.len() as u64 {
+        return Err(FAILURE.truncated());
+    }
+    // What comes behind that is no part of it.
+    let bytes = &bytes[..length as usize + 8];
+    if !complete(bytes) {
+        return Err(FAILURE.truncated());
+    }
+    let canvas = canvas(bytes)?;
+    check_size(u64::from(canvas.width), u64::from(canvas.height), limits)?;
+    if !canvas.animated {
+        return decode_still(bytes, (canvas.width, canvas.height), (limits, 0), image);
+    }
+    let frame = chunk(bytes, *b"ANMF")
+        .and_then(Frame::read)
+        .ok_or_else(|| FAILURE.truncated())?;
+    let (right, bottom) = (frame.left + frame.width, frame.top + frame.height);
+    if right > canvas.width || bottom > canvas.height {
+        return Err(FAILURE.broken("a frame reaches beyond the canvas"));
+    }
+    let same_size = (frame.width, frame.height) == (canvas.width, canvas.height);
+    let on_canvas = if same_size {
+        0
+    } else {
+        u64::from(canvas.width) * u64::from(canvas.height) * 3
+    };
+    // Of an image before this one; the frame takes its place.
+    image.pixels = Vec::new();
+    let mut decoded = RgbImage::default();
+    let size = (frame.width, frame.height);
+    let taken = on_canvas + frame.chunks.len() as u64;
+    decode_still(&frame.as_still(), size, (limits, taken), &mut decoded)?;
+    if same_size {
+        std::mem::swap(&mut image.pixels, &mut decoded.pixels);
+        (image.width, image.height) = (decoded.width, decoded.height);
+        return Ok(());
+    }
+    image.reset(canvas.width as usize, canvas.height as usize)?;
+    image.pixels.fill(0);
+    let rows = image.pixels.chunks_exact_mut(image.width * 3).skip(frame.top as usize);
+    for (row, from) in rows.zip(decoded.pixels.chunks_exact(decoded.width * 3)) {
+        row[frame.left as usize * 3..][..from.len()].copy_from_slice(from);
+    }
+    Ok(())
+}
+
+/// What the file's header says to be there, as libwebp finds it.
+pub(crate) fn metadata(bytes: &[u8]) -> Metadata<'_> {
+    let flags = chunks(bytes).next().filter(|chunk| chunk.name == *b"VP8X");
+    let flags = flags.and_then(|chunk| chunk.content.first().copied()).unwrap_or(0);
+    let content = |name, flag| {
+        let content = (flags & flag != 0).then(|| chunk(bytes, name)).flatten();
+        content.map(Cow::Borrowed)
+    };
+    Metadata {
+        exif: content(*b"EXIF", EXIF),
+        xmp: content(*b"XMP ", XMP),
+    }
+}
+
+/// The content of the first chunk of this name.
+fn chunk(bytes: &[u8], name: [u8; 4]) -> Option<&[u8]> {
+    chunks(bytes)
+        .find(|chunk| chunk.name == name)
+        .map(|chunk| chunk.content)
+}
+
+/// Decodes a file of one image of this size, beside so many bytes that are taken already.
+fn decode_still(
+    bytes: &[u8],
+    size: (u32, u32),
+    (limits, taken): (ImageLimits, u64),
+    image: &mut RgbImage,
+) -> Result<(), ImageError> {
+    // The decoder takes memory by what these say, and compares afterwards.
+    let mismatch = || FAILURE.broken("the image does not match its header");
+    if chunks(bytes)
+        .filter_map(|chunk| chunk.pixels())
+        .any(|pixels| pixels != size)
+    {
+        return Err(mismatch());
+    }
+    let decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(|error| failed(&error))?;
+    if decoder.dimensions() != size {
+        return Err(mismatch());
+    }
+    let alpha = decoder.color_type() != ColorType::Rgb8;
+    check_memory(taken + memory(bytes, size, alpha), limits)?;
+    let channels = if alpha { 4 } else { 3 };
+    let pixels = image.reset_channels(size.0 as usize, size.1 as usize, channels)?;
+    decoder.read_image(pixels).map_err(|error| failed(&error))?;
+    if alpha {
+        image.made_rgb(|[red, green, blue, _]| [red, green, blue]);
+    } else {
+        image.pixels.truncate(image.width * image.height * 3);
+    }
+    Ok(())
+}
+
+/// What `image_webp` takes for a file of one image, with the result: copies of compressed parts; of a lossless image (and
+/// of alpha, which is one) 4 bytes a pixel and up to 1 for what its transforms need; of a lossy one its planes, which end
+/// with whole blocks.
+fn memory(bytes: &[u8], (width, height): (u32, u32), alpha: bool) -> u64 {
+    let pixels = u64::from(width) * u64::from(height);
+    let lossy = chunks(bytes).any(|chunk| chunk.name == *b"VP8 ");
+    let planes = u64::from(width).next_multiple_of(16) * u64::from(height).next_multiple_of(16) * 3 / 2;
+    let decoding = match (lossy, alpha) {
+        (true, false) => planes + pixels * 3,
+        (true, true) => planes + pixels * 4 + pixels * 6,
+        (false, true) => pixels * 5,
+        (false, false) => pixels * 3 + pixels * 5,
+    };
+    decoding + bytes.len() as u64 + OTHER
+}
+
+/// Whether the chunks are whole: the only one of a plain file, all of an extended one.
+fn complete(bytes: &[u8]) -> bool {
+    let mut rest = bytes.get(CONTAINER_HEADER..).unwrap_or_default();
+    let extended = rest.starts_with(b"VP8X");
+    while let Some(([_, _, _, _, length @ ..], content)) = rest.split_first_chunk::<CHUNK_HEADER>() {
+        let length = u32::from_le_bytes(*length) as usize;
+        let Some(after) = content.get(length.next_multiple_of(2)..) else {
+            return false;
+        };
+        if !extended {
+            return true;
+        }
+        rest = after;
+    }
+    rest.is_empty()
+}
+
+struct Canvas {
+    width: u32,
+    height: u32,
+    animated: bool,
+}
+
+/// The size that the first chunk tells.
+fn canvas(bytes: &[u8]) -> Result<Canvas, ImageError> {
+    let chunk = chunks(bytes).next().ok_or_else(|| FAILURE.truncated())?;
+    let (width, height, animated) = match (&chunk.name, chunk.content) {
+        (b"VP8X", [flags, _, _, _, size @ ..]) if size.len() >= 6 => {
+            (triple(size) + 1, triple(&size[3..]) + 1, flags & ANIMATED != 0)
+        }
+        _ => {
+            let (width, height) = chunk.pixels().ok_or_else(|| FAILURE.truncated())?;
+            (width, height, false)
+        }
+    };
+    Ok(Canvas {
+        width,
+        height,
+        animated,
+    })
+}
+
+/// A frame of an animation.
+struct Frame<'a> {
+    left: u32,
+    top: u32,
+    width: u32,
+    height: u32,
+    /// Chunks as a still image has them.
+    chunks: &'a [u8],
+}
+
+impl<'a> Frame<'a> {
+    fn read(content: &'a [u8]) -> Option<Self> {
+        let (header, chunks) = content.split_at_checked(FRAME_HEADER)?;
+        Some(Self {
+            left: triple(header) * 2,
+            top: triple(&header[3..]) * 2,
+            width: triple(&header[6..]) + 1,
+            height: triple(&header[9..]) + 1,
+            chunks,
+        })
+    }
+
+    /// The frame as a file of its own. Blending does not matter: Pillow's first frame has nothing below it.
+    fn as_still(&self) -> Vec<u8> {
+        let mut file = b"RIFF\0\0\0\0WEBP".to_vec();
+        if self.chunks.starts_with(b"ALPH") {
+            file.extend_from_slice(b"VP8X");
+            file.extend_from_slice(&10_u32.to_le_bytes());
+            file.extend_from_slice(&[ALPHA, 0, 0, 0]);
+            file.extend_from_slice(&(self.width - 1).to_le_bytes()[..3]);
+            file.extend_from_slice(&(self.height - 1).to_le_bytes()[..3]);
+        }
+        file.extend_from_slice(self.chunks);
+        let length = (file.len() - CHUNK_HEADER) as u32;
+        file[4..CHUNK_HEADER].copy_from_slice(&length.to_le_bytes());
+        file
+    }
+}
+
+struct Chunk<'a> {
+    name: [u8; 4],
+    /// As much of it as there is.
+    content: &'a [u8],
+}
+
+impl Chunk<'_> {
+    /// Width and height, where the chunk holds pixels.
+    fn pixels(&self) -> Option<(u32, u32)> {
+        match (&self.name, self.content) {
+            (b"VP8 ", [_, _, _, 0x9D, 0x01, 0x2A, w0, w1, h0, h1, ..]) => {
+                let size = |low: u8, high: u8| u32::from(u16::from_le_bytes([low, high])) & 0x3FFF;
+                Some((size(*w0, *w1), size(*h0, *h1)))
+            }
+            (b"VP8L", [0x2F, a, b, c, d, ..]) => {
+                let bits = u32::from_le_bytes([*a, *b, *c, *d]);
+                Some(((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The chunks of a file in their order.
+fn chunks(bytes: &[u8]) -> impl Iterator<Item = Chunk<'_>> {
+    let mut rest = bytes.get(CONTAINER_HEADER..).unwrap_or_default();
+    std::iter::from_fn(move || {
+        let (name, after) = rest.split_first_chunk()?;
+        let (length, after) = after.split_first_chunk()?;
+        let length = u32::from_le_bytes(*length) as usize;
+        let content = &after[..length.min(after.len())];
+        rest = after.get(length.next_multiple_of(2)..).unwrap_or_default();
+        Some(Chunk { name: *name, content })
+    })
+}
+
+/// A number of three bytes.
+fn triple(bytes: &[u8]) -> u32 {
+    u32::from_le_bytes([bytes[0], bytes[1], bytes[2], 0])
+}
+
+fn failed(error: &image::ImageError) -> ImageError {
+    match error {
+        image::ImageError::IoError(io) if io.kind() == ErrorKind::UnexpectedEof => FAILURE.truncated(),
+        other => FAILURE.broken(other.to_string()),
+    }
+}

@@ -1,0 +1,243 @@
+//! The fixed-point weights made of Pillow's filters (`precompute_coeffs` in its Resample.c).
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::axis::Axis;
+use super::filter::{Filter, Resampling};
+use super::fixed::{LOWER_BITS, PRECISION_BITS};
+
+/// What each output sample along one axis is made of.
+#[derive(Debug)]
+pub(crate) struct Weights {
+    taps: Vec<Tap>,
+    values: Vec<i32>,
+    /// The same in two parts, with a zero before and after those of each output sample.
+    upper: Vec<i16>,
+    lower: Vec<i16>,
+    /// The same in signed bytes, the lowest first, with three zeros before and after those of each output sample.
+    bytes: [Vec<i8>; 3],
+}
+
+/// The weights of an output sample as upper * 2^[`LOWER_BITS`] + lower, with a zero before and after them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Parts<'a> {
+    upper: &'a [i16],
+    lower: &'a [i16],
+}
+
+impl<'a> Parts<'a> {
+    /// The weights in pairs, from the `skip`ped one on; the zeros count.
+    pub(crate) fn pairs(self, skip: usize) -> (&'a [[i16; 2]], &'a [[i16; 2]]) {
+        let pairs = |parts: &'a [i16]| parts[skip..].as_chunks().0;
+        (pairs(self.upper), pairs(self.lower))
+    }
+}
+
+/// The weights of an output sample as the sum of bytes\[n\] * 2^(8 n), with three zeros before and after them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bytes<'a>([&'a [i8]; 3]);
+
+impl<'a> Bytes<'a> {
+    /// The weights in fours, from the `skip`ped one on; the zeros count.
+    pub(crate) fn fours(self, skip: usize) -> [&'a [[i8; 4]]; 3] {
+        self.0.map(|bytes| bytes[skip..].as_chunks().0)
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Tap {
+    /// The first input sample.
+    first: usize,
+    /// Where this output's weights begin in `values`; they end where the next one's begin.
+    start: usize,
+}
+
+impl Weights {
+    /// The weights of the output samples in the axis' window.
+    fn new(filter: Filter, axis: &Axis) -> Self {
+        let scale = axis.source as f64 / axis.resized as f64;
+        let filter_scale = scale.max(1.0);
+        let support = filter.support * filter_scale;
+        let inverse = 1.0 / filter_scale;
+        let mut taps = Vec::with_capacity(axis.window.len() + 1);
+        let mut values = Vec::new();
+        let mut exact = Vec::new();
+        for output in axis.window.clone() {
+            let center = (output as f64 + 0.5) * scale;
+            // Casts to an unsigned integer cut off the fraction and make negative values 0.
+            let first = (center - support + 0.5) as usize;
+            let end = ((center + support + 0.5) as usize).min(axis.source);
+            exact.clear();
+            exact.extend((first..end).map(|input| (filter.function)((input as f64 - center + 0.5) * inverse)));
+            let sum: f64 = exact.iter().sum();
+            taps.push(Tap {
+                first,
+                start: values.len(),
+            });
+            values.extend(
+                exact
+                    .iter()
+                    .map(|weight| to_fixed(if sum == 0.0 { *weight } else { weight / sum })),
+            );
+        }
+        taps.push(Tap {
+            first: 0,
+            start: values.len(),
+        });
+        let mut weights = Self {
+            taps,
+            values,
+            upper: Vec::new(),
+            lower: Vec::new(),
+            bytes: Default::default(),
+        };
+        weights.split();
+        weights
+    }
+
+    /// Fills the parts and the bytes. The highest ones fit: weights have a sum of 1, and no filter has one above 1.9.
+    fn split(&mut self) {
+        let padded = self.values.len() + 2 * self.outputs();
+        let (mut upper, mut lower) = (Vec::with_capacity(padded), Vec::with_capacity(padded));
+        for (_, weights) in self.iter() {
+            for weight in [0].iter().chain(weights).chain(&[0]) {
+                upper.push((weight >> LOWER_BITS) as i16);
+                lower.push((weight & ((1 << LOWER_BITS) - 1)) as i16);
+            }
+        }
+        (self.upper, self.lower) = (upper, lower);
+        let mut bytes = [const { Vec::new() }; 3];
+        for (_, weights) in self.iter() {
+            for weight in [0; 3].iter().chain(weights).chain(&[0; 3]) {
+                let mut rest = *weight;
+                for bytes in &mut bytes {
+                    let low = rest as i8;
+                    bytes.push(low);
+                    rest = (rest - i32::from(low)) >> 8;
+                }
+            }
+        }
+        self.bytes = bytes;
+    }
+
+    /// For every output sample: its first input sample and its weights.
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (usize, &[i32])> {
+        self.taps
+            .windows(2)
+            .map(|pair| (pair[0].first, &self.values[pair[0].start..pair[1].start]))
+    }
+
+    /// For every output sample: its first input sample, and its weights in parts.
+    pub(crate) fn iter_parts(&self) -> impl ExactSizeIterator<Item = (usize, Parts<'_>)> {
+        self.taps.windows(2).enumerate().map(|(output, pair)| {
+            let range = pair[0].start + 2 * output..pair[1].start + 2 * (output + 1);
+            let parts = Parts {
+                upper: &self.upper[range.clone()],
+                lower: &self.lower[range],
+            };
+            (pair[0].first, parts)
+        })
+    }
+
+    /// For every output sample: its first input sample, and its weights in bytes.
+    pub(crate) fn iter_bytes(&self) -> impl ExactSizeIterator<Item = (usize, Bytes<'_>)> {
+        self.taps.windows(2).enumerate().map(|(output, pair)| {
+            let range = pair[0].start + 6 * output..pair[1].start + 6 * (output + 1);
+            (
+                pair[0].first,
+                Bytes(self.bytes.each_ref().map(|bytes| &bytes[range.clone()])),
+            )
+        })
+    }
+
+    /// The number of output samples.
+    pub(crate) fn outputs(&self) -> usize {
+        self.taps.len() - 1
+    }
+
+    /// The input samples that any output sample needs.
+    pub(crate) fn inputs(&self) -> Range<usize> {
+        let first = self.iter().map(|(first, _)| first).min().unwrap_or(0);
+        let end = self
+            .iter()
+            .map(|(first, weights)| first + weights.len())
+            .max()
+            .unwrap_or(0);
+        first..end
+    }
+}
+
+/// Rounds half away from zero.
+fn to_fixed(weight: f64) -> i32 {
+    let scaled = weight * f64::from(1_u32 << PRECISION_BITS);
+    (if weight < 0.0 { scaled - 0.5 } else { scaled + 0.5 }) as i32
+}
+
+/// The weights of the sizes seen last: the images of a data set have few sizes, and weights take long to compute.
+#[derive(Debug, Default)]
+pub(crate) struct WeightsCache {
+    /// The most recently used come last.
+    entries: Vec<(Key, Arc<Weights>)>,
+}
+
+type Key = (Resampling, Axis);
+
+impl WeightsCache {
+    const CAPACITY: usize = 16;
+
+    /// `None` where the axis keeps its size, and for nearest neighbour.
+    pub(crate) fn get(&mut self, resampling: Resampling, axis: &Axis) -> Option<Arc<Weights>> {
+        if axis.source == axis.resized {
+            return None;
+        }
+        let filter = Filter::of(resampling)?;
+        let key = (resampling, axis.clone());
+        let entry = if let Some(index) = self.entries.iter().position(|(known, _)| *known == key) {
+            self.entries.remove(index)
+        } else {
+            if self.entries.len() == Self::CAPACITY {
+                self.entries.remove(0);
+            }
+            (key, Arc::new(Weights::new(filter, axis)))
+        };
+        let weights = Arc::clone(&entry.1);
+        self.entries.push(entry);
+        Some(weights)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_and_bytes_add_up_to_the_weights() {
+        let filters = [
+            Resampling::Box,
+            Resampling::Bilinear,
+            Resampling::Hamming,
+            Resampling::Bicubic,
+            Resampling::Lanczos,
+            Resampling::Mks2013,
+            Resampling::Mks2021,
+        ];
+        for source in 1..60 {
+            for resized in (1..300).filter(|resized| *resized != source) {
+                let axis = Axis::whole(source, resized);
+                for filter in filters.into_iter().filter_map(Filter::of) {
+                    let weights = Weights::new(filter, &axis);
+                    let together = weights.iter().zip(weights.iter_parts()).zip(weights.iter_bytes());
+                    for (((_, values), (_, parts)), (_, Bytes([low, middle, high]))) in together {
+                        for (at, value) in values.iter().enumerate() {
+                            let (upper, lower) = (parts.upper[at + 1], parts.lower[at + 1]);
+                            assert_eq!(*value, (i32::from(upper) << LOWER_BITS) + i32::from(lower));
+                            let [low, middle, high] = [low, middle, high].map(|bytes| i32::from(bytes[at + 3]));
+                            assert_eq!(*value, (high << 16) + (middle << 8) + low, "{source} to {resized}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The buffers of a thread, and what is done in them.
+
+use crate::decode::EncodedImage;
+use crate::error::ImageError;
+use crate::image::{check_memory, RgbImage};
+use crate::options::{DecodeOptions, ImageLimits};
+use crate::resize::axis::Axis;
+use crate::resize::filter::Resampling;
+use crate::resize::view::View;
+use crate::resize::Resizer;
+
+/// What the buffers of a thread keep from image to image, all together, in bytes.
+const MAX_KEPT_BYTES: usize = 64 << 20;
+
+/// The buffers one thread needs. Keep the value from image to image: it saves allocations, and the filter weights of
+/// the sizes seen last.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    image: RgbImage,
+    raw: Vec<u8>,
+    resizer: Resizer,
+}
+
+impl Scratch {
+    /// The image that was decoded last.
+    #[must_use]
+    pub fn image(&self) -> &RgbImage {
+        &self.image
+    }
+
+    /// Decodes `encoded` into these buffers. With the width and height of a `target` the image may come out smaller, but
+    /// no less than twice as large as that, where the options and the format allow it. Returns its full width and height
+    /// in pixels.
+    ///
+    /// # Errors
+    /// [`ImageError`] says why the image cannot be decoded, or which limit it exceeds.
+    pub fn decode(
+        &mut self,
+        encoded: EncodedImage<'_>,
+        target: Option<(usize, usize)>,
+    ) -> Result<(usize, usize), ImageError> {
+        encoded.decode(target, &mut self.raw, &mut self.image)
+    }
+
+    /// Resizes the image that was decoded last and keeps the windows of both axes, whose sources have to be its height
+    /// and width in pixels.
+    ///
+    /// # Errors
+    /// [`ImageError::Limit`] for the memory, [`ImageError::OutOfMemory`].
+    pub fn resize(
+        &mut self,
+        resampling: Resampling,
+        (y, x): (&Axis, &Axis),
+        limits: ImageLimits,
+    ) -> Result<View<'_>, ImageError> {
+        let memory = self.image.pixels.len() as u64 + Resizer::memory(y, x);
+        check_memory(memory, limits)?;
+        if memory + self.raw.capacity() as u64 > limits.max_memory {
+            self.raw = Vec::new();
+        }
+        self.resizer.resize(&self.image, resampling, y, x)
+    }
+
+    /// Gives back what is too large to be kept until the next image.
+    pub fn shrink(&mut self) {
+        let mut left = MAX_KEPT_BYTES;
+        for buffer in [&mut self.image.pixels, &mut self.raw]
+            .into_iter()
+            .chain(self.resizer.buffers())
+        {
+            if buffer.capacity() > left {
+                *buffer = Vec::new();
+            }
+            left -= buffer.capacity();
+        }
+    }
+}
+
+/// Decodes an image at its full size.
+///
+/// # Errors
+/// [`ImageError`] says why the image cannot be decoded, or which limit it exceeds.
+pub fn decode<'a>(bytes: &[u8], options: &DecodeOptions, scratch: &'a mut Scratch) -> Result<&'a RgbImage, ImageError> {
+    scratch.decode(EncodedImage::open(bytes, options)?, None)?;
+    Ok(&scratch.image)
+}
+
+/// Resizes an image to a width and a height above 0 in pixels.
+///
+/// # Errors
+/// [`ImageError::OutOfMemory`].
+pub fn resize(
+    image: &RgbImage,
+    (width, height): (usize, usize),
+    resampling: Resampling,
+    scratch: &mut Scratch,
+) -> Result<RgbImage, ImageError> {
+    let (y, x) = (Axis::whole(image.height, height), Axis::whole(image.width, width));
+    let view = scratch.resizer.resize(image, resampling, &y, &x)?;
+    let mut pixels = Vec::with_capacity(width * height * 3);
+    view.rows().for_each(|row| pixels.extend_from_slice(row));
+    Ok(RgbImage { width, height, pixels })
+}

@@ -1,0 +1,203 @@
+//! What decoding takes, next to what was checked. In a process of its own, whose `malloc` counts for Rust and libjpeg.
+#![cfg(all(target_os = "linux", target_env = "gnu"))]
+#![allow(clippy::unwrap_used, unsafe_code)]
+
+use std::ffi::c_void;
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use spark_classify_imaging::{decode, DecodeOptions, ImageError, ImageLimits, Measure, Scratch};
+
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+static MOST: AtomicUsize = AtomicUsize::new(0);
+
+extern "C" {
+    fn __libc_malloc(size: usize) -> *mut c_void;
+    fn __libc_calloc(count: usize, size: usize) -> *mut c_void;
+    fn __libc_realloc(pointer: *mut c_void, size: usize) -> *mut c_void;
+    fn __libc_memalign(alignment: usize, size: usize) -> *mut c_void;
+    fn __libc_free(pointer: *mut c_void);
+    fn malloc_usable_size(pointer: *mut c_void) -> usize;
+}
+
+fn took(pointer: *mut c_void) -> *mut c_void {
+    // SAFETY: null, or what glibc has just given.
+    let size = unsafe { malloc_usable_size(pointer) };
+    let before = LIVE.fetch_add(size, Ordering::Relaxed);
+    MOST.fetch_max(before.wrapping_add(size), Ordering::Relaxed);
+    pointer
+}
+
+fn gives_back(pointer: *mut c_void) {
+    // SAFETY: null, or the caller's, who has not freed it yet.
+    LIVE.fetch_sub(unsafe { malloc_usable_size(pointer) }, Ordering::Relaxed);
+}
+
+#[no_mangle]
+extern "C" fn malloc(size: usize) -> *mut c_void {
+    // SAFETY: as it came.
+    took(unsafe { __libc_malloc(size) })
+}
+
+#[no_mangle]
+extern "C" fn calloc(count: usize, size: usize) -> *mut c_void {
+    // SAFETY: as it came.
+    took(unsafe { __libc_calloc(count, size) })
+}
+
+#[no_mangle]
+extern "C" fn posix_memalign(pointer: *mut *mut c_void, alignment: usize, size: usize) -> i32 {
+    // SAFETY: as it came; the caller has a place for the pointer.
+    unsafe { *pointer = took(__libc_memalign(alignment, size)) };
+    // SAFETY: as above.
+    let failed = unsafe { (*pointer).is_null() };
+    // ENOMEM.
+    i32::from(failed) * 12
+}
+
+#[no_mangle]
+extern "C" fn realloc(pointer: *mut c_void, size: usize) -> *mut c_void {
+    gives_back(pointer);
+    // SAFETY: as it came.
+    took(unsafe { __libc_realloc(pointer, size) })
+}
+
+#[no_mangle]
+extern "C" fn free(pointer: *mut c_void) {
+    gives_back(pointer);
+    // SAFETY: as it came.
+    unsafe { __libc_free(pointer) }
+}
+
+fn options(max_memory: u64) -> DecodeOptions {
+    DecodeOptions {
+        limits: ImageLimits {
+            max_memory,
+            ..ImageLimits::default()
+        },
+        exif_transpose: true,
+        fast: false,
+    }
+}
+
+/// The most bytes that were taken at a time beyond those before, while the image was decoded.
+fn peak(bytes: &[u8], max_memory: u64) -> (Result<(), ImageError>, u64) {
+    let mut scratch = Scratch::default();
+    let before = LIVE.load(Ordering::Relaxed);
+    MOST.store(before, Ordering::Relaxed);
+    let result = decode(bytes, &options(max_memory), &mut scratch).map(|_| ());
+    (result, (MOST.load(Ordering::Relaxed) - before) as u64)
+}
+
+/// The least limit under which the image is not refused for its memory.
+fn checked(bytes: &[u8]) -> u64 {
+    let mut limit = 1;
+    while let (
+        Err(ImageError::Limit {
+            what: Measure::Memory,
+            actual,
+            ..
+        }),
+        _,
+    ) = peak(bytes, limit)
+    {
+        assert!(actual > limit);
+        limit = actual;
+    }
+    limit
+}
+
+/// A header that tells a larger size, so that what is taken by the size shows; most of such files are broken then.
+fn enlarged(name: &str, bytes: &[u8]) -> Option<Vec<u8>> {
+    const SIDE: u16 = 4000;
+    let mut bytes = bytes.to_vec();
+    let extension = name.rsplit_once('.')?.1;
+    let place = |pattern: &[u8], offset: usize| {
+        let at = bytes.windows(pattern.len()).position(|part| part == pattern)?;
+        Some(at + offset)
+    };
+    match extension {
+        "jpg" => {
+            let at = [0xC0, 0xC1, 0xC2, 0xC9, 0xCA, 0xC3]
+                .iter()
+                .find_map(|marker| place(&[0xFF, *marker, 0], 5))?;
+            for side in bytes.get_mut(at..at + 4)?.chunks_exact_mut(2) {
+                side.copy_from_slice(&SIDE.to_be_bytes());
+            }
+        }
+        "bmp" => {
+            for side in bytes.get_mut(18..26)?.chunks_exact_mut(4) {
+                side.copy_from_slice(&u32::from(SIDE).to_le_bytes());
+            }
+        }
+        "webp" => {
+            let at = place(&[0x9D, 0x01, 0x2A], 3)?;
+            for side in bytes.get_mut(at..at + 4)?.chunks_exact_mut(2) {
+                side.copy_from_slice(&SIDE.to_le_bytes());
+            }
+        }
+        _ => return None,
+    }
+    Some(bytes)
+}
+
+#[test]
+fn decoding_takes_no_more_than_was_checked() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/images");
+    let (mut images, mut large) = (0, 0);
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let stored = fs::read(&path).unwrap();
+        let enlarged = enlarged(&name, &stored);
+        for bytes in std::iter::once(stored).chain(enlarged) {
+            let limit = checked(&bytes);
+            let (_, most) = peak(&bytes, limit);
+            // Messages and what is counted before the first check are small.
+            assert!(most <= limit + (64 << 10), "{name}: {most} bytes, {limit} were checked");
+            if limit > 1 {
+                let (refused, most) = peak(&bytes, limit - 1);
+                assert!(
+                    matches!(
+                        refused,
+                        Err(ImageError::Limit {
+                            what: Measure::Memory,
+                            ..
+                        })
+                    ),
+                    "{name}"
+                );
+                assert!(most < limit, "{name}: {most} bytes under a limit of {limit} - 1");
+                images += 1;
+                large += usize::from(most > 16 << 20 || limit > 16 << 20);
+            }
+        }
+    }
+    assert!(images > 60 && large > 10, "{images} images, {large} large ones");
+}
+
+#[test]
+fn a_tiny_file_of_a_giant_takes_nothing() {
+    // 16383 x 16383 lossless pixels in 34 bytes.
+    let mut file = b"RIFF\x1a\0\0\0WEBPVP8L\x0d\0\0\0\x2f".to_vec();
+    file.extend_from_slice(&(0x3FFE_u32 | 0x3FFE << 14).to_le_bytes());
+    file.resize(34, 0);
+    let limits = ImageLimits {
+        max_pixels: 1 << 30,
+        ..ImageLimits::default()
+    };
+    let options = DecodeOptions::from(limits);
+    MOST.store(LIVE.load(Ordering::Relaxed), Ordering::Relaxed);
+    let refused = decode(&file, &options, &mut Scratch::default()).unwrap_err();
+    assert!(
+        matches!(
+            refused,
+            ImageError::Limit {
+                what: Measure::Memory,
+                ..
+            }
+        ),
+        "{refused}"
+    );
+}

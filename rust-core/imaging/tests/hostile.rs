@@ -1,0 +1,212 @@
+//! Broken images of every format: no panic, no runaway memory, no endless work.
+//!
+//! `HOSTILE_IMAGES` says how many are made, 200,000 unless told. They are the same in every run.
+#![allow(clippy::unwrap_used, clippy::print_stderr, unsafe_code)]
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use std::{env, fs};
+
+use base64::prelude::{Engine, BASE64_STANDARD};
+use common::golden;
+use spark_classify_imaging::{decode, DecodeOptions, ImageLimits, Scratch};
+
+/// Images are tiny under these limits: a million pixels have 3 MB, and decoders need a few times as much.
+const LIMITS: ImageLimits = ImageLimits {
+    max_bytes: 1 << 20,
+    max_pixels: 1 << 20,
+    max_dimension: 8192,
+    max_memory: 64 << 20,
+};
+/// No allocation may be larger, and all that live at a time not together: bytes.
+const MAX_ALLOCATION: usize = 64 << 20;
+const MAX_ALLOCATED: usize = 96 << 20;
+/// What the process may ever have in RAM, with the memory of libjpeg, which has an allocator of its own: KiB.
+const MAX_RESIDENT: usize = 192 << 10;
+/// Of this thread on a processor, so that a busy machine does not count.
+const MAX_TIME: Duration = Duration::from_secs(2);
+
+/// How long this thread has been on a processor.
+fn thread_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is valid for a write.
+    let failed = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    assert_eq!(failed, 0);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap())
+}
+
+/// The system's allocator, which remembers the largest request and the most that was taken at a time.
+struct Counting;
+
+static LARGEST: AtomicUsize = AtomicUsize::new(0);
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+static MOST: AtomicUsize = AtomicUsize::new(0);
+
+fn count(taken: usize, given_back: usize) {
+    LARGEST.fetch_max(taken, Ordering::Relaxed);
+    let before = LIVE.fetch_add(taken, Ordering::Relaxed);
+    MOST.fetch_max(before + taken, Ordering::Relaxed);
+    LIVE.fetch_sub(given_back, Ordering::Relaxed);
+}
+
+// SAFETY: every call is handed on as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size(), 0);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count(layout.size(), 0);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(size, layout.size());
+        // SAFETY: the caller's promise.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count(0, layout.size());
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Steele and Vigna's `SplitMix64`: the same numbers on every machine.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        (self.next() % limit.max(1) as u64) as usize
+    }
+}
+
+/// The odd images and the cases from the field, sorted by name, and some with faxes and metadata.
+fn seeds() -> Vec<Vec<u8>> {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests");
+    let mut paths: Vec<_> = ["golden/images", "cases/images"]
+        .iter()
+        .flat_map(|folder| fs::read_dir(tests.join(folder)).unwrap())
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    paths.sort();
+    let kept = ["faxes.json", "orientation.json"].map(golden);
+    let kept = kept.iter().flat_map(|golden| {
+        let cases = golden["cases"].as_object().unwrap().values().step_by(9);
+        cases.map(|case| BASE64_STANDARD.decode(case["file"].as_str().unwrap()).unwrap())
+    });
+    let seeds: Vec<_> = paths
+        .iter()
+        .map(|path| fs::read(path).unwrap())
+        .chain(kept)
+        .filter(|bytes| bytes.len() > 32)
+        .collect();
+    assert!(seeds.len() >= 60, "only {} images to break", seeds.len());
+    seeds
+}
+
+/// One to four of: flipped bits, an end cut off, a part from elsewhere, an extreme number, mostly near the beginning.
+fn broken(seeds: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
+    let mut bytes = seeds[random.below(seeds.len())].clone();
+    for _ in 0..=random.below(4) {
+        let reach = if random.below(2) == 0 { 64 } else { bytes.len() };
+        let at = random.below(reach.min(bytes.len()));
+        match random.below(6) {
+            0 => bytes[at] ^= 1 << random.below(8),
+            1 => bytes[at] = random.next() as u8,
+            2 => {
+                let value = [0, 1, 0x7F, 0x80, 0xFF][random.below(5)];
+                let end = (at + 1 + random.below(4)).min(bytes.len());
+                bytes[at..end].fill(value);
+            }
+            3 => bytes.truncate(at.max(16)),
+            4 => {
+                let other = &seeds[random.below(seeds.len())];
+                let from = random.below(other.len());
+                let length = random.below(other.len() - from);
+                let end = (at + random.below(length + 1)).min(bytes.len());
+                bytes.splice(at..end, other[from..from + length].iter().copied());
+            }
+            _ => {
+                let length = random.below(64.min(bytes.len() - at) + 1);
+                let part = bytes[at..at + length].to_vec();
+                let to = random.below(bytes.len());
+                bytes.splice(to..to, part);
+            }
+        }
+    }
+    bytes
+}
+
+#[test]
+fn broken_images_are_decoded_or_refused() {
+    let count = env::var("HOSTILE_IMAGES").map_or(200_000, |count| count.parse().unwrap());
+    let seeds = seeds();
+    let mut random = Random(13);
+    let mut scratch = Scratch::default();
+    let (mut good, mut slowest) = (0, Duration::ZERO);
+    LARGEST.store(0, Ordering::Relaxed);
+    MOST.store(0, Ordering::Relaxed);
+    for number in 0..count {
+        let bytes = broken(&seeds, &mut random);
+        let options = DecodeOptions {
+            limits: LIMITS,
+            exif_transpose: true,
+            fast: number % 2 == 0,
+        };
+        let start = thread_time();
+        let result =
+            decode(&bytes, &options, &mut scratch).map(|image| (image.width, image.height, image.pixels.len()));
+        let time = thread_time().saturating_sub(start);
+        slowest = slowest.max(time);
+        assert!(time < MAX_TIME, "image {number} took {time:?}");
+        let largest = LARGEST.load(Ordering::Relaxed);
+        assert!(largest < MAX_ALLOCATION, "image {number} asked for {largest} bytes");
+        let most = MOST.load(Ordering::Relaxed);
+        assert!(
+            most < MAX_ALLOCATED,
+            "{most} bytes were taken at a time by image {number}"
+        );
+        match result {
+            Ok((width, height, length)) => {
+                assert!(
+                    width > 0 && height > 0 && length == width * height * 3,
+                    "image {number}"
+                );
+                good += 1;
+            }
+            Err(error) => assert!(!error.to_string().contains("panicked"), "image {number}: {error}"),
+        }
+    }
+    eprintln!(
+        "{count} images, {good} decoded, the slowest in {slowest:?}, the largest allocation {} bytes, at most {} at a time",
+        LARGEST.load(Ordering::Relaxed),
+        MOST.load(Ordering::Relaxed)
+    );
+    #[cfg(target_os = "linux")]
+    {
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+        let resident: usize = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        assert!(resident < MAX_RESIDENT, "{line}");
+    }
+    assert!(good > count / 20 && good < count, "{good} of {count} were good");
+}
