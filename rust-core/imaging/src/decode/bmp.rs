@@ -3,7 +3,7 @@
 //! The `image` crate has a decoder too, but its rounding of 16-bit pixels and its rules for bit masks, palettes and
 //! broken run lengths are its own.
 
-use super::color::{unpack_bits, Palette};
+use super::color::{low_byte, unpack_bits, Palette};
 use crate::decode::failure::Failure;
 use crate::error::ImageError;
 use crate::image::{check_memory, check_size, grow, RgbImage};
@@ -215,7 +215,8 @@ impl Header {
         let palette = if bits <= 8 { (entry * colors) as usize } else { 0 };
         if offset == 0 {
             // 0 stands for right after the headers and the palette.
-            offset = (start + size + masks + palette).min(bytes.len()) as u32;
+            let right_after = (start + size + masks + palette).min(bytes.len());
+            offset = u32::try_from(right_after).unwrap_or(u32::MAX);
         }
         Ok(Self {
             start,
@@ -235,7 +236,7 @@ impl Header {
 /// How the pixels are stored.
 enum Pixels {
     Indices {
-        bits: u32,
+        bits: usize,
         palette: Box<Palette>,
     },
     /// Run lengths of indices of 8 or of 4 bits.
@@ -291,7 +292,15 @@ impl Pixels {
         let start = header.start + header.size;
         let end = (start + colors * entry).min(bytes.len());
         let stored = &bytes[start..end];
-        let expected = |index: usize| if colors == 2 { index as u8 * 255 } else { index as u8 };
+        // Pillow compares with the lowest byte of an index.
+        let expected = |index: usize| {
+            let [index, ..] = index.to_le_bytes();
+            if colors == 2 {
+                index * 255
+            } else {
+                index
+            }
+        };
         let grey = stored.len() >= (colors - 1) * entry + 3
             && stored
                 .chunks(entry)
@@ -302,7 +311,7 @@ impl Pixels {
             (true, _) => (8, Palette::grey()),
             (false, _) if colors > 256 => return Err(FAILURE.unsupported(format!("a palette of {colors} colours"))),
             (false, _) => (
-                header.bits as u32,
+                header.bits,
                 Palette::new(stored, entry, |[blue, green, red]| [red, green, blue]),
             ),
         };
@@ -319,7 +328,7 @@ impl Pixels {
     /// Bits of a pixel.
     fn bits(&self) -> usize {
         match self {
-            Self::Indices { bits, .. } => *bits as usize,
+            Self::Indices { bits, .. } => *bits,
             Self::Runs { .. } => 8,
             Self::Bytes { size, .. } => size * 8,
             Self::Words { .. } => 16,
@@ -332,7 +341,7 @@ fn rgb_of_word(word: u16, green_bits: u32) -> [u8; 3] {
     let word = u32::from(word);
     let field = |shift: u32, bits: u32| {
         let max = (1 << bits) - 1;
-        ((word >> shift & max) * 255 / max) as u8
+        low_byte((word >> shift & max) * 255 / max)
     };
     [field(5 + green_bits, 5), field(5, green_bits), field(0, 5)]
 }
@@ -373,7 +382,7 @@ fn expand_runs(
                 let (literals, rest) = input.split_at(stored.min(input.len()));
                 input = rest;
                 let end = length + samples.min(literals.len() * per_byte);
-                unpack_bits(literals, 8 / per_byte as u32, &mut indices[length..end]);
+                unpack_bits(literals, 8 / per_byte, &mut indices[length..end]);
                 length = end;
                 if literals.len() < stored {
                     break;

@@ -43,12 +43,12 @@ impl Palette {
 }
 
 /// Spreads samples of `bits` (1, 2, 4 or 8) each, the first in the highest bits, to a byte each.
-pub(crate) fn unpack_bits(packed: &[u8], bits: u32, samples: &mut [u8]) {
+pub(crate) fn unpack_bits(packed: &[u8], bits: usize, samples: &mut [u8]) {
     if bits == 8 {
         samples.copy_from_slice(&packed[..samples.len()]);
         return;
     }
-    let per_byte = (8 / bits) as usize;
+    let per_byte = 8 / bits;
     let mask = (1_u8 << bits) - 1;
     for (byte, samples) in packed.iter().zip(samples.chunks_mut(per_byte)) {
         for (sample, shift) in samples.iter_mut().zip((0..8 / bits).rev()) {
@@ -63,7 +63,7 @@ pub(crate) fn cmyk_to_rgb(inks: [u8; 4]) -> [u8; 3] {
     [inks[0], inks[1], inks[2]].map(|ink| {
         let product = u32::from(ink) * white + 128;
         let scaled = ((product >> 8) + product) >> 8;
-        white.saturating_sub(scaled) as u8
+        low_byte(white.saturating_sub(scaled))
     })
 }
 
@@ -78,5 +78,20 @@ pub(crate) fn ycbcr_to_rgb([y, cb, cr]: [u8; 3]) -> [u8; 3] {
 
 /// A 16-bit grey value: Pillow has a mode of its own for it (`I;16`) and makes 255 of whatever is above.
 pub(crate) fn clip_16(value: u16) -> u8 {
-    value.min(255) as u8
+    u8::try_from(value).unwrap_or(u8::MAX)
+}
+
+/// The lowest byte of a number, which often is known to have no other.
+pub(crate) fn low_byte(value: u32) -> u8 {
+    value.to_le_bytes()[0]
+}
+
+/// A number as a sample: without its fraction, and cut off at 0 and 255, NaN being 0.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "such a cast saturates"
+)]
+pub(crate) fn saturate(value: f32) -> u8 {
+    value as u8
 }

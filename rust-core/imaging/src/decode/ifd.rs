@@ -69,7 +69,7 @@ impl Tag<'_> {
     pub(crate) fn first_number(&self) -> Option<f64> {
         let long = |at| {
             let value = self.value.get(at..at + 4)?;
-            Some(number_in(value, self.big_endian) as u32)
+            u32::try_from(number_in(value, self.big_endian)).ok()
         };
         let whole = |size| self.value.get(..size).map(|value| number_in(value, self.big_endian));
         Some(match self.kind {
@@ -79,7 +79,7 @@ impl Tag<'_> {
             LONG | SIGNED_LONG | IFD => whole(4)? as f64,
             LONG_8 => whole(8)? as f64,
             RATIONAL => f64::from(long(0)?) / f64::from(long(4)?),
-            SIGNED_RATIONAL => f64::from(long(0)? as i32) / f64::from(long(4)? as i32),
+            SIGNED_RATIONAL => f64::from(long(0)?.cast_signed()) / f64::from(long(4)?.cast_signed()),
             FLOAT => f64::from(f32::from_bits(long(0)?)),
             DOUBLE => f64::from_bits(whole(8)?),
             _ => return None,
@@ -146,18 +146,16 @@ impl<'a> Directory<'a> {
             };
             let length = self.number_in(&entry[4..4 + word]).saturating_mul(size);
             let mut value = &entry[4 + word..];
+            let bytes = usize::try_from(length).ok()?;
             if length > word as u64 {
                 let offset = self.number_in(value);
                 stored_elsewhere = stored_elsewhere.saturating_add(length);
                 if offset >= 1 << 63 || stored_elsewhere > self.bytes.len() as u64 {
                     continue;
                 }
-                value = self
-                    .bytes
-                    .get(usize::try_from(offset).ok()?..)?
-                    .get(..length as usize)?;
+                value = self.bytes.get(usize::try_from(offset).ok()?..)?.get(..bytes)?;
             } else {
-                value = &value[..length as usize];
+                value = &value[..bytes];
             }
             if self.number_in(&entry[..2]) == u64::from(tag) && !value.is_empty() {
                 return Some(Tag {

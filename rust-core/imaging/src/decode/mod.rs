@@ -1,5 +1,8 @@
 //! Compressed bytes to RGB pixels, by the rules of Pillow's `Image.open(...).convert("RGB")`.
 
+// Numbers of hostile files go through here.
+#![warn(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_possible_wrap)]
+
 mod bmp;
 mod color;
 mod failure;

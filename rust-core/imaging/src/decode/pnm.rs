@@ -2,7 +2,7 @@
 //!
 //! Pillow's own variants for tests (`P0CMYK`, `PyP`, ...) are refused; PAM (P7) and colour PFM (PF) Pillow does not read either.
 
-use super::color::{clip_16, unpack_bits};
+use super::color::{clip_16, low_byte, saturate, unpack_bits};
 use super::failure::Failure;
 use crate::error::ImageError;
 use crate::image::{check_memory, check_size, grow, RgbImage};
@@ -37,7 +37,7 @@ pub(crate) fn decode(
     check_size(width, height, limits)?;
     // The image, and a row of bits.
     check_memory(width * height * 3 + width, limits)?;
-    let (width, height) = (width as usize, height as usize);
+    let [width, height] = [width, height].map(|side| usize::try_from(side).unwrap_or(usize::MAX));
     match kind {
         b'1' => {
             enough(header.rest, width * height)?;
@@ -112,7 +112,7 @@ impl Scale {
     /// Pillow brings grey of more than 8 bits to 16, and makes 255 of whatever is above that.
     fn apply(&self, value: u16) -> u8 {
         if self.maximum == 255 {
-            return value as u8;
+            return low_byte(value.into());
         }
         let deep = self.grey && self.maximum > 255;
         let full: u16 = if deep { 65_535 } else { 255 };
@@ -120,7 +120,13 @@ impl Scale {
             return clip_16(value);
         }
         let scaled = f64::from(value) / f64::from(self.maximum) * f64::from(full);
-        clip_16(scaled.round_ties_even().min(f64::from(full)) as u16)
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it is between 0 and full"
+        )]
+        let rounded = scaled.round_ties_even().min(f64::from(full)) as u16;
+        clip_16(rounded)
     }
 }
 
@@ -154,7 +160,7 @@ fn floats(header: &mut Header<'_>, width: usize, height: usize, image: &mut RgbI
             } else {
                 f32::from_be_bytes(*from)
             };
-            *to = [value as u8; 3];
+            *to = [saturate(value); 3];
         }
     }
     Ok(())
@@ -202,11 +208,10 @@ fn plain_numbers(text: &[u8], scale: &Scale, image: &mut RgbImage) -> Result<(),
                     continue;
                 }
                 let value = number(&token)?;
-                if value > u64::from(scale.maximum) {
-                    return Err(FAILURE.broken("a sample is larger than the header allows"));
-                }
+                let value = u16::try_from(value).ok().filter(|value| *value <= scale.maximum);
+                let value = value.ok_or_else(|| FAILURE.broken("a sample is larger than the header allows"))?;
                 if let Some(sample) = samples.next() {
-                    sample.fill(scale.apply(value as u16));
+                    sample.fill(scale.apply(value));
                 }
                 if samples.len() == 0 {
                     return Ok(());

@@ -47,12 +47,10 @@ pub(crate) fn decode(
 ) -> Result<(), ImageError> {
     // Pillow refuses a file that is shorter than it says, whatever is missing, or has a chunk that is.
     let length = bytes.get(4..8).ok_or_else(|| FAILURE.truncated())?;
-    let length = u64::from(u32::from_le_bytes([length[0], length[1], length[2], length[3]]));
-    if length + 8 > bytes.len() as u64 {
-        return Err(FAILURE.truncated());
-    }
+    let length = u32::from_le_bytes([length[0], length[1], length[2], length[3]]) as usize;
     // What comes behind that is no part of it.
-    let bytes = &bytes[..length as usize + 8];
+    let bytes = length.checked_add(8).and_then(|length| bytes.get(..length));
+    let bytes = bytes.ok_or_else(|| FAILURE.truncated())?;
     if !complete(bytes) {
         return Err(FAILURE.truncated());
     }
@@ -238,7 +236,8 @@ impl<'a> Frame<'a> {
             file.extend_from_slice(&(self.height - 1).to_le_bytes()[..3]);
         }
         file.extend_from_slice(self.chunks);
-        let length = (file.len() - CHUNK_HEADER) as u32;
+        // Shorter than the file that it comes from, whose length has 32 bits.
+        let length = u32::try_from(file.len() - CHUNK_HEADER).unwrap_or(u32::MAX);
         file[4..CHUNK_HEADER].copy_from_slice(&length.to_le_bytes());
         file
     }

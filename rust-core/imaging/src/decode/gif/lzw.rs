@@ -31,8 +31,8 @@ pub(crate) fn unpack(blocks: &[u8], code_size: u8, indices: &mut [u8]) -> Result
         last: [0; MAX_CODES],
         length: [1; MAX_CODES],
     };
-    for (value, last) in table.last.iter_mut().enumerate().take(clear) {
-        *last = value as u8;
+    for (value, last) in (0..=u8::MAX).zip(&mut table.last).take(clear) {
+        *last = value;
     }
     let (mut bits, mut next) = (first_bits, clear + 2);
     // The code before this one since the table was cleared, and the first byte of its string.
@@ -51,9 +51,10 @@ pub(crate) fn unpack(blocks: &[u8], code_size: u8, indices: &mut [u8]) -> Result
             if code > clear {
                 return Err(FAILURE.broken("a code that stands for nothing"));
             }
-            indices[written] = code as u8;
+            let index = table.last[code];
+            indices[written] = index;
             written += 1;
-            previous = Some((code, code as u8));
+            previous = Some((code, index));
             continue;
         };
         // The code that is about to be added stands for the last string with its own first byte once more.
@@ -72,7 +73,9 @@ pub(crate) fn unpack(blocks: &[u8], code_size: u8, indices: &mut [u8]) -> Result
             written += 1;
         }
         if next < MAX_CODES {
-            table.prefix[next] = before as u16;
+            #[expect(clippy::cast_possible_truncation, reason = "a code has 12 bits")]
+            let prefix = before as u16;
+            table.prefix[next] = prefix;
             table.last[next] = first;
             table.length[next] = table.length[before] + 1;
             next += 1;

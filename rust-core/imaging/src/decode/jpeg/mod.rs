@@ -203,7 +203,7 @@ pub(crate) fn decode_part(
     let header = &jpeg.header;
     let length = header.height as usize * columns * channels;
     let long_enough = length == pixels.len() || last_strip && length > pixels.len();
-    let fits = header.width as usize == columns && header.components as usize == channels;
+    let fits = header.width as usize == columns && usize::try_from(header.components) == Ok(channels);
     if !fits || !long_enough || header.precision != 8 {
         return Err(FAILURE.broken("a part is not what the TIFF around it tells"));
     }

@@ -95,7 +95,7 @@ fn inflate<'a>(parts: impl Iterator<Item = &'a [u8]>, raw: &mut [u8]) -> bool {
 
 #[cfg(all(test, target_arch = "x86_64"))]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
 
     use std::io::{Cursor, Write};
 

@@ -8,7 +8,7 @@
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::{chunk, chunks};
-use crate::decode::color::{clip_16, unpack_bits, Palette};
+use crate::decode::color::{clip_16, low_byte, unpack_bits, Palette};
 use crate::decode::failure::Failure;
 use crate::error::ImageError;
 use crate::image::RgbImage;
@@ -155,12 +155,12 @@ impl Format {
             }
             Color::Grey | Color::Indexed(_) => {
                 let mut samples = vec![0; rgb.len()];
-                unpack_bits(row, self.depth as u32, &mut samples);
-                let white = (1_u16 << self.depth) - 1;
+                unpack_bits(row, self.depth, &mut samples);
+                let white = (1_u32 << self.depth) - 1;
                 for (sample, to) in samples.iter().zip(rgb) {
                     *to = match &self.color {
                         Color::Indexed(palette) => palette.color(*sample),
-                        _ => [(u16::from(*sample) * 255 / white) as u8; 3],
+                        _ => [low_byte(u32::from(*sample) * 255 / white); 3],
                     };
                 }
             }
@@ -246,8 +246,9 @@ impl<'a> Inflater<'a> {
                 .stream
                 .decompress(stored, &mut to[filled..], FlushDecompress::None)
                 .map_err(|error| FAILURE.broken(error.to_string()))?;
-            let taken = (self.stream.total_in() - taken) as usize;
-            let given = (self.stream.total_out() - given) as usize;
+            // No more than there was, and no more than was asked for.
+            let [taken, given] = [self.stream.total_in() - taken, self.stream.total_out() - given]
+                .map(|count| usize::try_from(count).unwrap_or_default());
             filled += given;
             self.ended = status == Status::StreamEnd;
             if let Some(rest) = self.stored.last_mut() {

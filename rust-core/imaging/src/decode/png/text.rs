@@ -6,6 +6,7 @@ use std::io::{ErrorKind, Read};
 use flate2::read::ZlibDecoder;
 
 use super::chunks;
+use crate::decode::color::low_byte;
 use crate::decode::metadata::Metadata;
 
 /// Keywords of text.
@@ -156,7 +157,7 @@ fn from_hexadecimal(profile: &[u8]) -> Option<Vec<u8>> {
             [] => return Some(bytes),
             [high, low, after @ ..] => {
                 let digit = |digit: u8| char::from(digit).to_digit(16);
-                bytes.push((digit(*high)? << 4 | digit(*low)?) as u8);
+                bytes.push(low_byte(digit(*high)? << 4 | digit(*low)?));
                 rest = after;
             }
             [_] => return None,

@@ -185,22 +185,19 @@ impl Pixels {
         // Of four rows in each half: the first two, and once more, then the other two, and once more.
         let halves = self.left.map(|pixels| {
             let packed = _mm256_packus_epi16(pixels, pixels);
-            let first = _mm_cvtsi128_si64(_mm256_castsi256_si128(packed)) as u64;
-            [first, _mm256_extract_epi64::<2>(packed) as u64]
+            let first = _mm_cvtsi128_si64(_mm256_castsi256_si128(packed));
+            [first, _mm256_extract_epi64::<2>(packed)].map(halves_of)
         });
-        let [[a, c], [e, g]] = halves;
-        let second = |two: u64| (two >> 32) as u32;
-        [
-            a as u32,
-            second(a),
-            c as u32,
-            second(c),
-            e as u32,
-            second(e),
-            g as u32,
-            second(g),
-        ]
+        let [[[row_0, row_1], [row_2, row_3]], [[row_4, row_5], [row_6, row_7]]] = halves;
+        [row_0, row_1, row_2, row_3, row_4, row_5, row_6, row_7]
     }
+}
+
+/// The lower and the upper 32 bits.
+#[expect(clippy::cast_possible_truncation, reason = "either half is taken")]
+fn halves_of(both: i64) -> [u32; 2] {
+    let both = both.cast_unsigned();
+    [both as u32, (both >> 32) as u32]
 }
 
 /// For each row all bits where it is chosen, and none elsewhere.
@@ -233,12 +230,12 @@ impl Filters {
     #[target_feature(enable = "avx2")]
     fn next(&self, Pixels { left, corner }: Pixels, raw: [u32; ROWS], above: u32) -> Pixels {
         let raw = [0, HALF].map(|row| {
-            let [a, b, c, d] = array::from_fn(|index| raw[row + index] as i32);
+            let [a, b, c, d] = array::from_fn(|index| raw[row + index].cast_signed());
             _mm_set_epi32(d, c, b, a)
         });
         // What is to the left of a row's pixel is above the next row's.
         let above = [
-            _mm256_castsi128_si256(_mm_cvtepu8_epi16(_mm_cvtsi32_si128(above as i32))),
+            _mm256_castsi128_si256(_mm_cvtepu8_epi16(_mm_cvtsi32_si128(above.cast_signed()))),
             _mm256_permute4x64_epi64::<0b11>(left[0]),
         ];
         let up = array::from_fn(|half| {

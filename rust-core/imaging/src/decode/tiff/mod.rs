@@ -58,7 +58,8 @@ pub(crate) fn decode(
         return Err(FAILURE.broken("it has no pixels"));
     };
     check_size(width, height, limits)?;
-    let layout = Layout::read(&tags, width as usize, height as usize, limits)?;
+    let [width, height] = [width, height].map(|side| usize::try_from(side).unwrap_or(usize::MAX));
+    let layout = Layout::read(&tags, width, height, limits)?;
     let row_length = (layout.width * layout.samples.bits_per_pixel()).div_ceil(8);
     let memory = layout.memory(bytes.len(), row_length);
     check_memory(memory, limits)?;

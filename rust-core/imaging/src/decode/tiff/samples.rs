@@ -1,7 +1,7 @@
 //! What the samples of a TIFF mean, and what Pillow's `convert("RGB")` makes of them.
 
 use super::compression::{JPEG, RAW};
-use crate::decode::color::{clip_16, cmyk_to_rgb, unpack_bits, Palette};
+use crate::decode::color::{clip_16, cmyk_to_rgb, low_byte, saturate, unpack_bits, Palette};
 use crate::decode::failure::Failure;
 use crate::decode::ifd::{
     Directory, BITS_PER_SAMPLE, COLOR_MAP, EXTRA_SAMPLES, PHOTOMETRIC, SAMPLES_PER_PIXEL, SAMPLE_FORMAT,
@@ -149,8 +149,9 @@ impl Samples {
         // What libtiff has decompressed is in the machine's byte order, but Pillow goes by the file's.
         let swapped = big_endian && compressed && matches!(kind, Kind::FloatGrey | Kind::SignedGrey);
         Ok(Self {
-            bits: bits as usize,
-            per_pixel: count as usize,
+            // The kinds above have few of both.
+            bits: usize::try_from(bits).map_err(|_| unknown())?,
+            per_pixel: usize::try_from(count).map_err(|_| unknown())?,
             big_endian,
             swapped,
             kind,
@@ -181,12 +182,11 @@ impl Samples {
         let distance = per_pixel * size;
         for at in (distance..row.len() / size * size).step_by(size) {
             // The byte of the lowest value comes last in big-endian files.
-            let mut carry = 0;
+            let mut carry = 0_u8;
             for place in 0..size {
                 let byte = at + if self.big_endian { size - 1 - place } else { place };
-                let sum = u16::from(row[byte]) + u16::from(row[byte - distance]) + carry;
-                row[byte] = sum as u8;
-                carry = sum >> 8;
+                let sum = u16::from(row[byte]) + u16::from(row[byte - distance]) + u16::from(carry);
+                [row[byte], carry] = sum.to_le_bytes();
             }
         }
     }
@@ -202,7 +202,7 @@ impl Samples {
                     .zip(rgb.chunks_mut(indices.len() * 3))
                 {
                     let indices = &mut indices[..to.len() / 3];
-                    unpack_bits(from, self.bits as u32, indices);
+                    unpack_bits(from, self.bits, indices);
                     palette.apply(indices, to);
                 }
             }
@@ -229,17 +229,16 @@ impl Samples {
             Kind::SignedGrey => {
                 for (from, to) in pixels.zip(rgb.chunks_exact_mut(3)) {
                     let value = if self.bits == 16 {
-                        i32::from(self.unsigned_16(from) as i16)
+                        i32::from(self.unsigned_16(from).cast_signed())
                     } else {
-                        self.unsigned_32(from) as i32
+                        self.unsigned_32(from).cast_signed()
                     };
-                    to.fill(value.clamp(0, 255) as u8);
+                    to.fill(u8::try_from(value.max(0)).unwrap_or(u8::MAX));
                 }
             }
             Kind::FloatGrey => {
                 for (from, to) in pixels.zip(rgb.chunks_exact_mut(3)) {
-                    // The cast cuts off the fraction, and what lies beyond a byte's range.
-                    to.fill(f32::from_bits(self.unsigned_32(from)) as u8);
+                    to.fill(saturate(f32::from_bits(self.unsigned_32(from))));
                 }
             }
             Kind::Rgb => {
@@ -294,10 +293,10 @@ impl Samples {
 
 /// Greys of up to 8 bits, spread evenly.
 fn grey_palette(bits: u64, inverted: bool) -> Kind {
-    let values = 1_u64 << bits;
+    let values = 1_u32 << bits;
     let stored: Vec<u8> = (0..values)
         .map(|value| value * (255 / (values - 1)))
-        .flat_map(|grey| [if inverted { 255 - grey } else { grey } as u8; 3])
+        .flat_map(|grey| [low_byte(if inverted { 255 - grey } else { grey }); 3])
         .collect();
     Kind::Indices(Box::new(Palette::new(&stored, 3, |color| color)))
 }
@@ -306,7 +305,7 @@ fn grey_palette(bits: u64, inverted: bool) -> Kind {
 fn palette(map: &[u64]) -> Palette {
     let length = map.len() / 3;
     let stored: Vec<u8> = (0..length)
-        .flat_map(|index| [index, length + index, 2 * length + index].map(|index| (map[index] >> 8) as u8))
+        .flat_map(|index| [index, length + index, 2 * length + index].map(|index| map[index].to_le_bytes()[1]))
         .collect();
     Palette::new(&stored, 3, |color| color)
 }
