@@ -55,7 +55,9 @@ def components(
     planes: list[Image.Image], samplings: list[tuple[int, int]], size: tuple[int, int], signed: bool = False
 ) -> bytes:
     """A codestream of one tile with a component for each plane, whose samples stand for so many columns and rows."""
-    parts = [markers(encode(plane, no_jp2=True, progression="CPRL", num_resolutions=3)) for plane in planes]
+    resolutions = min(3, min(side for plane in planes for side in plane.size).bit_length())
+    options = {"no_jp2": True, "progression": "CPRL", "num_resolutions": resolutions}
+    parts = [markers(encode(plane, **options)) for plane in planes]
     siz = parts[0][SIZ]
     bits = bytes([siz[38] | (128 if signed else 0)])
     siz = struct.pack(">HHIIIIIIIIH", 38 + 3 * len(planes), 0, *size, 0, 0, *size, 0, 0, len(planes))

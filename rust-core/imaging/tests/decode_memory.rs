@@ -201,3 +201,26 @@ fn a_tiny_file_of_a_giant_takes_nothing() {
         "{refused}"
     );
 }
+
+#[test]
+fn a_tiny_jpeg_2000_of_many_tiles_takes_no_more_than_it_may() {
+    // 255 x 255 pixels, each of which is a tile with tables of its own: 400 MB of them.
+    let mut file = b"\xFF\x4F\xFF\x51\0\x29\0\0".to_vec();
+    for number in [255_u32, 255, 0, 0, 1, 1, 0, 0] {
+        file.extend_from_slice(&number.to_be_bytes());
+    }
+    file.extend_from_slice(b"\0\x01\x07\x01\x01\xFF\x52\0\x0C\0\0\0\x01\0\0\x04\x04\0\x01\xFF\x5C\0\x04\x40\x40");
+    let (refused, most) = peak(&file, 64 << 20);
+    assert!(
+        matches!(
+            refused,
+            Err(ImageError::Limit {
+                what: Measure::Memory,
+                actual: 300_000_000..,
+                ..
+            })
+        ),
+        "{refused:?}"
+    );
+    assert!(most < 1 << 20, "{most} bytes");
+}

@@ -69,6 +69,11 @@ pub(crate) fn cmyk_to_rgb(inks: [u8; 4]) -> [u8; 3] {
 
 /// One pixel of luminance and chrominance (Y, Cb, Cr) as RGB, by the whole numbers of Pillow's tables (`ConvertYCbCr.c`).
 #[cfg(feature = "jpeg2000")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a fraction is cut off, and a byte is made of 0 to 255"
+)]
 pub(crate) fn ycbcr_to_rgb([y, cb, cr]: [u8; 3]) -> [u8; 3] {
     let part = |factor: f64, chroma: u8| (factor * 64.0 * (f64::from(chroma) - 128.0) + 0.5) as i32;
     let (red, blue) = (part(1.402, cr), part(1.772, cb));

@@ -78,10 +78,11 @@ static void *take(size_t size) {
 }
 
 static void give_back(void *content) {
-    struct block *block = (struct block *)content - 1;
+    struct block *block;
     if (content == NULL) {
         return;
     }
+    block = (struct block *)content - 1;
     current->taken -= cost(block->size);
     block->previous->next = block->next;
     if (block->next != NULL) {

@@ -23,7 +23,7 @@ const STREAM_BUFFER: usize = 1 << 16;
 /// Each packet and each block of code takes an allocation or more. A packet has a byte of the file at least, and a file of
 /// many blocks many bytes, so these are more than any sound file asks for.
 const ALLOCATIONS: u64 = 1 << 21;
-const ALLOCATIONS_A_BYTE: u64 = 16;
+const ALLOCATIONS_A_BYTE: u64 = 4;
 
 /// Mirrors the beginning of `struct arena` in arena.c.
 #[repr(C)]
@@ -107,15 +107,17 @@ impl Component {
     }
 }
 
-/// Where a tile lies, in pixels from the image's upper left corner.
+/// A tile that is still to be decoded.
 pub(crate) struct Tile {
     index: u32,
     /// The bytes that `OpenJPEG` says its samples take.
     pub(crate) size: usize,
-    pub(crate) left: i64,
-    pub(crate) top: i64,
-    pub(crate) right: i64,
-    pub(crate) bottom: i64,
+    /// Where it lies, in pixels from the image's upper left corner.
+    pub(crate) left: usize,
+    pub(crate) top: usize,
+    /// In pixels, and above 0.
+    pub(crate) width: usize,
+    pub(crate) height: usize,
     pub(crate) components: usize,
 }
 
@@ -207,7 +209,8 @@ impl<'a> Decoder<'a> {
             opj::opj_set_default_decoder_parameters(&raw mut parameters);
             opj::opj_setup_decoder(decoder.codec, &raw mut parameters);
         }
-        // SAFETY: as above.
+        // SAFETY: as above, and `image` is null, so that what `OpenJPEG` does with an image that it finds there (up to 2.5.3,
+        // when the header is broken) it does with none.
         let status = unsafe {
             classify_jpeg2000_read_header(decoder.arena, decoder.codec, decoder.stream, &raw mut decoder.image)
         };
@@ -279,19 +282,27 @@ impl<'a> Decoder<'a> {
             )
         };
         self.check(status)?;
+        if more == 0 {
+            return Ok(None);
+        }
         // SAFETY: the image is valid (see above).
         let (left, top) = unsafe { (i64::from((*self.image).x0), i64::from((*self.image).y0)) };
+        let distance = |from: i64, to: i64| usize::try_from(to - from).ok();
         let [tile_left, tile_top, right, bottom] = corners.map(i64::from);
-        let tile = Tile {
-            index,
-            size: size as usize,
-            left: tile_left - left,
-            top: tile_top - top,
-            right: right - left,
-            bottom: bottom - top,
-            components: components as usize,
+        let tile = || {
+            Some(Tile {
+                index,
+                size: size as usize,
+                left: distance(left, tile_left)?,
+                top: distance(top, tile_top)?,
+                width: distance(tile_left, right).filter(|width| *width > 0)?,
+                height: distance(tile_top, bottom).filter(|height| *height > 0)?,
+                components: components as usize,
+            })
         };
-        Ok((more != 0).then_some(tile))
+        tile()
+            .map(Some)
+            .ok_or_else(|| FAILURE.broken("a tile outside of the image"))
     }
 
     /// Decodes the tile that [`next_tile`](Self::next_tile) has told of last, into at least its `size` in bytes: one component
@@ -324,7 +335,9 @@ impl<'a> Decoder<'a> {
                 actual: self.outside + wanted,
                 limit: self.limit,
             }),
-            STATUS_MEMORY => Err(ImageError::OutOfMemory { bytes: wanted as usize }),
+            STATUS_MEMORY => Err(ImageError::OutOfMemory {
+                bytes: usize::try_from(wanted).unwrap_or(usize::MAX),
+            }),
             STATUS_EFFORT => Err(FAILURE.broken("it has more parts than a file of its length can have")),
             STATUS_ASSERTION => Err(FAILURE.broken("its parts contradict each other")),
             _ => Err(FAILURE.broken(message.unwrap_or_else(|| "the decoder refuses it".to_owned()))),
@@ -354,11 +367,7 @@ unsafe extern "C" fn skip(length: i64, user: *mut c_void) -> i64 {
     let source = unsafe { &mut *user.cast::<Source<'_>>() };
     let skipped = usize::try_from(length).unwrap_or(0).min(source.rest.len());
     source.rest = &source.rest[skipped..];
-    if skipped == 0 {
-        -1
-    } else {
-        skipped as i64
-    }
+    i64::try_from(skipped).ok().filter(|skipped| *skipped > 0).unwrap_or(-1)
 }
 
 unsafe extern "C" fn keep_message(message: *const c_char, user: *mut c_void) {

@@ -34,12 +34,11 @@ pub(crate) fn decode(
     let nothing = kind.rgb([0; 4]);
     image.pixels.as_chunks_mut::<3>().0.fill(nothing);
     while let Some(tile) = decoder.next_tile()? {
-        let within = 0 <= tile.left && tile.left < tile.right && tile.right <= i64::from(width);
-        let within = within && 0 <= tile.top && tile.top < tile.bottom && tile.bottom <= i64::from(height);
+        let within = tile.left + tile.width <= image.width && tile.top + tile.height <= image.height;
         if !within || tile.components != components.len() {
             return Err(FAILURE.broken("a tile is not what its header tells"));
         }
-        let (columns, rows) = ((tile.right - tile.left) as usize, (tile.bottom - tile.top) as usize);
+        let (columns, rows) = (tile.width, tile.height);
         // What may be read below, whatever OpenJPEG writes.
         let sample_sizes: usize = components.iter().map(Component::sample_size).sum();
         let size = tile.size.max(columns * rows * sample_sizes);
@@ -110,6 +109,7 @@ impl Kind {
         }
     }
 
+    #[expect(clippy::cast_possible_truncation, reason = "Pillow drops the upper bits")]
     fn rgb(&self, samples: [u16; 4]) -> [u8; 3] {
         let bytes @ [first, second, third, _] = samples.map(|sample| sample as u8);
         match self {
@@ -125,7 +125,7 @@ impl Kind {
 
 /// Puts a decoded tile into the image.
 fn paint(image: &mut RgbImage, tile: &Tile, data: &[u8], components: &[Component], kind: &Kind) {
-    let (columns, rows) = ((tile.right - tile.left) as usize, (tile.bottom - tile.top) as usize);
+    let (columns, rows) = (tile.width, tile.height);
     let mut start = 0;
     let channels: Vec<Channel<'_>> = components[..kind.channels()]
         .iter()
@@ -137,7 +137,7 @@ fn paint(image: &mut RgbImage, tile: &Tile, data: &[u8], components: &[Component
         })
         .collect();
     for y in 0..rows {
-        let from = ((tile.top as usize + y) * image.width + tile.left as usize) * 3;
+        let from = ((tile.top + y) * image.width + tile.left) * 3;
         let row = image.pixels[from..from + columns * 3].as_chunks_mut::<3>().0;
         for (x, pixel) in row.iter_mut().enumerate() {
             let mut samples = [0; 4];
@@ -181,6 +181,7 @@ impl<'a> Channel<'a> {
     }
 
     /// The sample of a pixel, as many bits of it as Pillow's `j2ku_shift` leaves.
+    #[expect(clippy::cast_possible_truncation, reason = "Pillow drops the upper bits")]
     fn sample(&self, x: usize, y: usize) -> u16 {
         let at = (y / self.rows * self.stride + x / self.columns) * self.size;
         let stored = self.data.get(at..at + self.size).unwrap_or_default();
