@@ -6,6 +6,7 @@ use std::ffi::c_void;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use spark_classify_imaging::{decode, DecodeOptions, ImageError, ImageLimits, Measure, Scratch};
 
@@ -68,6 +69,12 @@ extern "C" fn free(pointer: *mut c_void) {
     gives_back(pointer);
     // SAFETY: as it came.
     unsafe { __libc_free(pointer) }
+}
+
+/// To be kept by a test while it counts, for all count with the same numbers.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn options(max_memory: u64) -> DecodeOptions {
@@ -144,6 +151,7 @@ fn enlarged(name: &str, bytes: &[u8]) -> Option<Vec<u8>> {
 
 #[test]
 fn decoding_takes_no_more_than_was_checked() {
+    let _alone = alone();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/images");
     let (mut images, mut large) = (0, 0);
     for entry in fs::read_dir(folder).unwrap() {
@@ -179,6 +187,7 @@ fn decoding_takes_no_more_than_was_checked() {
 
 #[test]
 fn a_tiny_file_of_a_giant_takes_nothing() {
+    let _alone = alone();
     // 16383 x 16383 lossless pixels in 34 bytes.
     let mut file = b"RIFF\x1a\0\0\0WEBPVP8L\x0d\0\0\0\x2f".to_vec();
     file.extend_from_slice(&(0x3FFE_u32 | 0x3FFE << 14).to_le_bytes());
@@ -204,6 +213,7 @@ fn a_tiny_file_of_a_giant_takes_nothing() {
 
 #[test]
 fn a_tiny_jpeg_2000_of_many_tiles_takes_no_more_than_it_may() {
+    let _alone = alone();
     // 255 x 255 pixels, each of which is a tile with tables of its own: 400 MB of them.
     let mut file = b"\xFF\x4F\xFF\x51\0\x29\0\0".to_vec();
     for number in [255_u32, 255, 0, 0, 1, 1, 0, 0] {
@@ -223,4 +233,96 @@ fn a_tiny_jpeg_2000_of_many_tiles_takes_no_more_than_it_may() {
         "{refused:?}"
     );
     assert!(most < 1 << 20, "{most} bytes");
+}
+
+/// Bits, the lowest of a byte first.
+#[derive(Default)]
+struct Bits {
+    bytes: Vec<u8>,
+    used: usize,
+}
+
+impl Bits {
+    fn push(&mut self, value: usize, bits: usize) {
+        for shift in 0..bits {
+            if self.used.is_multiple_of(8) {
+                self.bytes.push(0);
+            }
+            *self.bytes.last_mut().unwrap() |= u8::from(value >> shift & 1 == 1) << (self.used % 8);
+            self.used += 1;
+        }
+    }
+
+    /// One prefix code of the longest that has a table alone: 7 symbols of 3 bits, 7 of 6 and 16 of 10.
+    fn push_long_code(&mut self) {
+        self.push(0, 1);
+        self.push(14 - 4, 4);
+        // Of the lengths, 16 (which repeats one) has a code of 1 bit, 3 of 2 bits, 6 and 10 of 3 bits each.
+        for length in [0, 0, 0, 0, 0, 2, 0, 0, 1, 3, 0, 0, 0, 3] {
+            self.push(length, 3);
+        }
+        // In 8 steps.
+        self.push(1, 1);
+        self.push(1, 3);
+        self.push(8 - 2, 4);
+        let repeat = |bits: &mut Self, times: usize| {
+            bits.push(0, 1);
+            bits.push(times - 3, 2);
+        };
+        self.push(0b01, 2);
+        repeat(self, 6);
+        self.push(0b011, 3);
+        repeat(self, 6);
+        self.push(0b111, 3);
+        for times in [6, 6, 3] {
+            repeat(self, times);
+        }
+    }
+}
+
+#[test]
+fn the_prefix_codes_of_a_small_webp_count() {
+    const GROUPS: usize = 3000;
+    let _alone = alone();
+    let mut bits = Bits::default();
+    bits.push(0x2F, 8);
+    // 4 x 4 pixels.
+    bits.push(3, 14);
+    bits.push(3, 14);
+    // No alpha, version 0, no transform, no cache of colours, but several groups of codes.
+    bits.push(0, 1 + 3 + 1 + 1);
+    bits.push(1, 1);
+    // For blocks of 4 x 4 pixels: one of them, which tells the last group in its red and green.
+    bits.push(0, 3);
+    bits.push(0, 1);
+    for symbol in [(GROUPS - 1) & 255, (GROUPS - 1) >> 8, 0, 0, 0] {
+        bits.push(0b101, 3);
+        bits.push(symbol, 8);
+    }
+    for _ in 0..GROUPS * 5 {
+        bits.push_long_code();
+    }
+    // Each pixel is of the first symbols, of 3 bits each.
+    bits.push(0, 16 * 4 * 3);
+    let content = bits.bytes;
+    let mut file = b"RIFF".to_vec();
+    let padded = content.len().next_multiple_of(2);
+    file.extend_from_slice(&u32::try_from(padded + 12).unwrap().to_le_bytes());
+    file.extend_from_slice(b"WEBPVP8L");
+    file.extend_from_slice(&u32::try_from(content.len()).unwrap().to_le_bytes());
+    file.extend_from_slice(&content);
+    file.resize(padded + 20, 0);
+
+    let limit = checked(&file);
+    let (read, most) = peak(&file, limit);
+    assert_eq!(read, Ok(()));
+    let tables = (GROUPS * 5 * 4096) as u64;
+    assert!(most > tables, "{most} bytes for tables of {tables}");
+    assert!(
+        most <= limit && limit < tables * 2,
+        "{most} bytes, {limit} were checked"
+    );
+    let (refused, most) = peak(&file, tables);
+    assert!(refused.is_err());
+    assert!(most < 1 << 20, "{most} bytes for a file of {}", file.len());
 }
