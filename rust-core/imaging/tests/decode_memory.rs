@@ -8,7 +8,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use spark_classify_imaging::{decode, DecodeOptions, ImageError, ImageLimits, Measure, Scratch};
+use spark_classify_imaging::{decode, Axis, DecodeOptions, ImageError, ImageLimits, Measure, Resampling, Scratch};
+
+/// Bytes of messages, of what is counted before the first check, and of the program that runs the tests.
+const SMALL: u64 = 16 << 10;
 
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 static MOST: AtomicUsize = AtomicUsize::new(0);
@@ -149,40 +152,77 @@ fn enlarged(name: &str, bytes: &[u8]) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
+fn golden(folder: &str) -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/golden")
+        .join(folder);
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .map(|path| {
+            (
+                path.file_name().unwrap().to_string_lossy().into_owned(),
+                fs::read(path).unwrap(),
+            )
+        })
+        .collect()
+}
+
+/// That no more is taken than the least limit that suffices, and less under one that does not. Returns this limit, and what was
+/// taken.
+fn keeps_limits(name: &str, bytes: &[u8]) -> (u64, u64) {
+    let limit = checked(bytes);
+    let (_, most) = peak(bytes, limit);
+    assert!(most <= limit + SMALL, "{name}: {most} bytes, {limit} were checked");
+    if limit > 1 {
+        let (refused, most) = peak(bytes, limit - 1);
+        assert!(
+            matches!(
+                refused,
+                Err(ImageError::Limit {
+                    what: Measure::Memory,
+                    ..
+                })
+            ),
+            "{name}"
+        );
+        assert!(
+            most < limit + SMALL,
+            "{name}: {most} bytes under a limit of {limit} - 1"
+        );
+    }
+    (limit, most)
+}
+
 #[test]
 fn decoding_takes_no_more_than_was_checked() {
     let _alone = alone();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/images");
     let (mut images, mut large) = (0, 0);
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let stored = fs::read(&path).unwrap();
+    for (name, stored) in golden("images") {
         let enlarged = enlarged(&name, &stored);
         for bytes in std::iter::once(stored).chain(enlarged) {
-            let limit = checked(&bytes);
-            let (_, most) = peak(&bytes, limit);
-            // Messages and what is counted before the first check are small.
-            assert!(most <= limit + (64 << 10), "{name}: {most} bytes, {limit} were checked");
-            if limit > 1 {
-                let (refused, most) = peak(&bytes, limit - 1);
-                assert!(
-                    matches!(
-                        refused,
-                        Err(ImageError::Limit {
-                            what: Measure::Memory,
-                            ..
-                        })
-                    ),
-                    "{name}"
-                );
-                assert!(most < limit, "{name}: {most} bytes under a limit of {limit} - 1");
-                images += 1;
-                large += usize::from(most > 16 << 20 || limit > 16 << 20);
-            }
+            let (limit, most) = keeps_limits(&name, &bytes);
+            images += usize::from(limit > 1);
+            large += usize::from(most > 16 << 20 || limit > 16 << 20);
         }
     }
     assert!(images > 60 && large > 10, "{images} images, {large} large ones");
+}
+
+#[test]
+fn images_of_many_pixels_take_no_more_than_was_checked() {
+    let _alone = alone();
+    let images = golden("large");
+    assert!(images.len() >= 11, "only {} images", images.len());
+    for (name, bytes) in images {
+        let (limit, most) = keeps_limits(&name, &bytes);
+        assert_eq!(peak(&bytes, limit).0, Ok(()), "{name}");
+        // 1601 x 1203 pixels. A limit is no guess: little more is checked than is taken.
+        assert!(most > 1601 * 1203 * 3, "{name}: {most} bytes");
+        assert!(
+            limit < most * 2 + (8 << 20),
+            "{name}: {most} bytes, {limit} were checked"
+        );
+    }
 }
 
 #[test]
@@ -325,4 +365,57 @@ fn the_prefix_codes_of_a_small_webp_count() {
     let (refused, most) = peak(&file, tables);
     assert!(refused.is_err());
     assert!(most < 1 << 20, "{most} bytes for a file of {}", file.len());
+}
+
+#[test]
+fn resizing_takes_no_more_than_was_checked() {
+    let _alone = alone();
+    let mut images = golden("large").into_iter();
+    let (_, large) = images.find(|(name, _)| name == "lossless.webp").unwrap();
+    let (width, height) = (1601, 1203);
+    // Its weights are most of it.
+    let long: Vec<u8> = b"P4 65000 2\n".iter().copied().chain([0; 65_000 / 8 * 2]).collect();
+    let part = |source, resized, window| Axis {
+        source,
+        resized,
+        window,
+    };
+    let mut costly = 0;
+    for (file, y, x) in [
+        (&large, Axis::whole(height, 224), Axis::whole(width, 224)),
+        (&large, Axis::whole(height, 4000), Axis::whole(width, 3000)),
+        (&large, Axis::whole(height, 1), Axis::whole(width, 20_000)),
+        (&large, Axis::whole(height, 20_000), Axis::whole(width, 1)),
+        (&large, Axis::whole(height, 7), Axis::whole(width, width)),
+        (&large, part(height, 20_000, 9000..9224), part(width, 30_000, 0..224)),
+        (&long, Axis::whole(2, 1), Axis::whole(65_000, 224)),
+    ] {
+        for resampling in [Resampling::Nearest, Resampling::Bilinear, Resampling::Lanczos] {
+            let mut scratch = Scratch::default();
+            decode(file, &DecodeOptions::default(), &mut scratch).unwrap();
+            let image = scratch.image().pixels.len() as u64;
+            let mut resize = |max_memory| {
+                scratch.shrink();
+                let before = LIVE.load(Ordering::Relaxed);
+                MOST.store(before, Ordering::Relaxed);
+                let result = scratch
+                    .resize(resampling, (&y, &x), options(max_memory).limits)
+                    .map(|_| ());
+                (result, image + (MOST.load(Ordering::Relaxed) - before) as u64)
+            };
+            let name = format!("{resampling:?}, {y:?}, {x:?}");
+            let limit = match resize(1).0 {
+                Err(ImageError::Limit { actual, .. }) => actual,
+                _ => 0,
+            };
+            assert!(limit > image, "{name}: {limit}");
+            let (refused, most) = resize(limit - 1);
+            assert!(refused.is_err() && most <= image + SMALL, "{name}: {most} bytes");
+            let (resized, most) = resize(limit);
+            assert_eq!(resized, Ok(()), "{name}");
+            assert!(most <= limit + SMALL, "{name}: {most} bytes, {limit} were checked");
+            costly += usize::from(most > image + (16 << 20));
+        }
+    }
+    assert!(costly >= 3, "{costly} costly ones");
 }
