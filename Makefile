@@ -11,7 +11,7 @@ env := source scripts/env.sh &&
 # Without Spark, ONNX Runtime has to be told: the one that goes into the jar.
 onnxruntime := ORT_DYLIB_PATH=$$(gradle --quiet onnxruntimeLibrary)
 
-.PHONY: help setup build run test test-rust test-checked test-asan test-jvm test-e2e test-parity test-faults parity-models parity parity-live fuzz lint format \
+.PHONY: help setup build run check test test-rust test-checked test-asan test-jvm test-e2e test-parity test-faults parity-models parity parity-live fuzz lint format \
 	reference golden bench bench-core bench-growth bench-steps bench-images gpu-programs clean
 
 help: ## this list
@@ -28,11 +28,17 @@ run: build ## classify the committed dataset in Spark with both backends
 	@scripts/run_job.sh pytorch
 	@scripts/run_job.sh onnx
 
-test: lint test-rust test-checked test-asan test-jvm test-e2e test-parity ## everything
+test: ## everything, the cheapest first, each stage with its time
+	@for stage in lint test-rust test-checked test-asan test-jvm test-e2e test-parity; do \
+		start=$$SECONDS; $(MAKE) --no-print-directory $$stage; echo "== $$stage: $$((SECONDS - start)) s"; \
+	done
 	@echo "All tests passed."
 
+check: lint ## the inner loop: format, lint, and the tests that need no engine, in less than a minute once all is built
+	@$(env) cargo test --release --quiet -p spark-classify-imaging -p spark-classify-core
+
 test-rust: build ## Rust unit and integration tests
-	@$(env) $(onnxruntime) cargo test --release --workspace
+	@$(env) $(onnxruntime) HOSTILE_IMAGES=200000 cargo test --release --workspace
 
 test-checked: setup ## the core's tests again, where arithmetic that overflows panics
 	@$(env) HOSTILE_IMAGES=30000 cargo test --profile checked -p spark-classify-imaging -p spark-classify-core --lib --tests
@@ -58,7 +64,7 @@ parity: parity-models ## the same, and write what was measured into docs/parity.
 
 # Other images every time: the seed is printed, and LIVE_SEED=... makes the same ones again.
 parity-live: build ## thousands of random images of every format against a live Pillow (LIVE_IMAGES of each kind)
-	@$(env) cargo build --release --quiet -p spark-classify-imaging --example preprocess
+	@$(env) cargo build --release --quiet -p classify-tools --bin classify-pixels
 	@seed=$${LIVE_SEED:-$$(date +%s)}; echo "LIVE_SEED=$$seed"; LIVE_SEED=$$seed LIVE_IMAGES=$${LIVE_IMAGES:-1000} \
 		.venv/bin/python -m pytest -q tests/parity/test_live_pillow.py
 
@@ -68,7 +74,7 @@ fuzz: ## fuzz the decoder and the model configuration, a minute each (needs nigh
 
 parity-models: build reference
 	@.venv-reference/bin/python scripts/make_parity_models.py
-	@$(env) cargo build --release --quiet -p spark-classify-core -p spark-classify-imaging --example tensor --example preprocess
+	@$(env) cargo build --release --quiet -p classify-tools
 
 reference: # an environment of its own for what tests compare with (about 3 GB to download)
 	@test -d .venv-reference || python3 -m venv .venv-reference
@@ -102,7 +108,7 @@ bench-steps: build ## what each step of an image costs: bare, in classify-bench 
 	@$(env) $(onnxruntime) .venv/bin/python benchmarks/steps.py $(BENCH)
 
 bench-images: reference ## decoding and resizing next to Pillow and other Rust libraries, in time and in bytes (BENCH=--write)
-	@$(env) cargo build --release --quiet -p spark-classify-imaging --example image_libraries
+	@$(env) cargo build --release --quiet -p classify-tools --bin classify-image-libraries
 	@$(env) .venv-reference/bin/python benchmarks/image_libraries.py $(BENCH)
 
 # What a machine with a GPU and without Rust needs to run scripts/gpu-check, in target/gpu.
@@ -113,10 +119,12 @@ gpu-programs: build ## build the programs of scripts/gpu-check into target/gpu
 			| sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)" target/gpu/$$engine-tests; \
 	done
 
-lint: build ## rustfmt, clippy (and that the fuzz targets compile), scalafmt, ruff
+lint: setup ## rustfmt, clippy, rustdoc, the fuzz targets, imports without circles, scalafmt, ruff
 	@cargo fmt --all --check
+	@python3 scripts/check_imports.py
 	@$(env) cargo clippy --release --workspace --all-targets --quiet -- -D warnings
 	@$(env) cargo check --release --quiet --manifest-path rust-core/fuzz/Cargo.toml --target-dir target
+	@$(env) RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --release --quiet --workspace --no-deps --document-private-items
 	@gradle --quiet scalafmtCheck
 	@.venv/bin/ruff check scripts tests benchmarks
 	@.venv/bin/ruff format --check scripts tests benchmarks

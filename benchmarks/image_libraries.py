@@ -30,7 +30,7 @@ import PIL
 from PIL import Image, features
 
 ROOT = Path(__file__).resolve().parents[1]
-PROGRAM = ROOT / "target/release/examples/image_libraries"
+PROGRAM = ROOT / "target/release/classify-image-libraries"
 DATASET = ROOT / "dataset/all_images"
 PAGE = ROOT / "docs/parity.md"
 MARKERS = ("<!-- image libraries -->\n", "<!-- end of image libraries -->\n")

@@ -4,7 +4,7 @@
     python scripts/quantize_model.py model --images /tmp/cards/image_data.csv --samples 200
 
 Some images of the kind that the model is for, without labels, tell the ranges of its activations. They are made tensors
-by the library itself (`cargo build --release -p spark-classify-core --example tensor`), so that the ranges are those of
+by the library itself (`cargo build --release -p classify-tools --bin classify-tensor`), so that the ranges are those of
 inference. On the other images the quantized model is compared with the original.
 
 Quantization is static, in QDQ form: activations unsigned, weights signed and symmetric with a scale for each channel.
@@ -33,7 +33,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 ONNX_FILE = "model.onnx"
 INT8_FILE = "model.int8.onnx"
-TENSOR_PROGRAM = Path(__file__).resolve().parents[1] / "target/release/examples/tensor"
+TENSOR_PROGRAM = Path(__file__).resolve().parents[1] / "target/release/classify-tensor"
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 SEED = 0
 # Matrix products behind the last convolution are a classifier, if there are no more than these; else a transformer.
@@ -160,7 +160,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     if not TENSOR_PROGRAM.is_file():
-        command = "cargo build --release -p spark-classify-core --example tensor"
+        command = "cargo build --release -p classify-tools --bin classify-tensor"
         raise SystemExit(f"{TENSOR_PROGRAM}: is missing; build it with `{command}`")
     images = find_images(arguments.images, arguments.image_dir)
     if not 0 < arguments.samples < len(images):

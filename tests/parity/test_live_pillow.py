@@ -1,6 +1,6 @@
 """Decoding, turning and resizing of random images, byte for byte against the Pillow of this environment (13.0.0).
 
-    cargo build --release -p spark-classify-imaging --example preprocess
+    cargo build --release -p classify-tools --bin classify-pixels
     python -m pytest tests/parity/test_live_pillow.py
 
 LIVE_IMAGES says how many images of each kind, LIVE_SEED which ones. `make parity-live` takes thousands.
@@ -24,7 +24,7 @@ PIL = pytest.importorskip("PIL", reason="Pillow is needed", minversion="13.0.0")
 from PIL import Image, ImageOps  # noqa: E402
 
 REPOSITORY = Path(__file__).parents[2]
-PROGRAM = REPOSITORY / "target/release/examples/preprocess"
+PROGRAM = REPOSITORY / "target/release/classify-pixels"
 COUNT = int(os.environ.get("LIVE_IMAGES", "40"))
 SEED = int(os.environ.get("LIVE_SEED", "1"))
 # The last chunk of a PNG, the checksums of its pixels, and what an inflater reads ahead, in bytes.
@@ -33,8 +33,8 @@ PNG_END = 12 + 4 + 4 + 8
 pytestmark = pytest.mark.skipif(not PROGRAM.exists(), reason=f"{PROGRAM} is not built")
 
 
-class Preprocess:
-    """The example program, which decodes and resizes as the library does."""
+class Pixels:
+    """The program that decodes and resizes as the library does."""
 
     def __init__(self, *arguments: str) -> None:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
@@ -47,7 +47,7 @@ class Preprocess:
         width, height = struct.unpack("<II", self.process.stdout.read(8))
         return (width, height), self.process.stdout.read(width * height * 3)
 
-    def __enter__(self) -> Preprocess:
+    def __enter__(self) -> Pixels:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -77,7 +77,7 @@ def pillow(data: bytes, upright: bool) -> Image.Image | None:
 @pytest.mark.parametrize("kind", KINDS, ids=" ".join)
 def test_decoding(kind: tuple[str, str], upright: bool, tmp_path: Path, formats: Formats) -> None:
     equal = refused = 0
-    with Preprocess(*["--exif-transpose"][:upright]) as program:
+    with Pixels(*["--exif-transpose"][:upright]) as program:
         for number, (data, missing) in enumerate(files(kind)):
             path = tmp_path / f"{number}.{kind[0].lower().replace(' ', '')}"
             path.write_bytes(data)
@@ -103,7 +103,7 @@ def test_decoding(kind: tuple[str, str], upright: bool, tmp_path: Path, formats:
 @pytest.mark.parametrize("resampling", Image.Resampling, ids=lambda resampling: resampling.name.lower())
 def test_resizing(resampling: Image.Resampling, tmp_path: Path) -> None:
     chance = random.Random(f"{SEED} {resampling}")
-    with Preprocess() as program:
+    with Pixels() as program:
         for number in range(COUNT * 3):
             image = picture(chance, "RGB")
             path = tmp_path / f"{number}.png"

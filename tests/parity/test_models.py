@@ -47,8 +47,8 @@ def compare(model: str, backend: str, rows: dict[str, tuple[str, list[float]]]) 
 def test_pixels_and_tensors(model, measured, tmp_path):
     golden = golden_of(model)
     names = list(golden["images"])
-    example = ROOT / "target/release/examples/tensor"
-    subprocess.run([example, MODELS / model, tmp_path, *(IMAGES / name for name in names)], check=True)
+    program = ROOT / "target/release/classify-tensor"
+    subprocess.run([program, MODELS / model, tmp_path, *(IMAGES / name for name in names)], check=True)
     largest = 0.0
     for name, expected in zip(names, np.load(MODELS / model / "tensors.npy"), strict=True):
         for stage in ("decoded", "resized"):

@@ -4,8 +4,6 @@ use std::path::PathBuf;
 
 use spark_classify_imaging::ImageError;
 
-use crate::device::Device;
-
 /// Result with this crate's [`enum@Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -50,8 +48,8 @@ pub enum Error {
     /// A device is missing, or the engine cannot use it.
     #[error("device {device}: {reason}")]
     Device {
-        /// The device.
-        device: Device,
+        /// Its name, for example `cuda:0`.
+        device: String,
         /// What is missing, and what to install or set.
         reason: String,
     },

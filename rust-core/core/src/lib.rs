@@ -28,28 +28,16 @@
 //! }
 //! ```
 
-pub mod backend;
-mod batcher;
-pub mod classifier;
-pub mod cpu;
-pub mod cuda;
-pub mod device;
-pub mod environment;
+mod classify;
+pub mod engine;
 pub mod error;
-pub mod libraries;
+pub mod gpu;
 pub mod model;
-pub mod panics;
-pub mod precision;
-pub mod predictions;
+pub mod platform;
 pub mod preprocess;
-mod probe;
-mod threads;
 
-pub use backend::{Backend, DeviceBackend, Engine, Lane, LoadOptions};
-pub use classifier::{BatchTimes, Classifier};
-pub use device::{Device, GpuOptions};
+pub use classify::{BatchTimes, Classifier, Prediction, Predictions};
+pub use engine::{Backend, Device, DeviceBackend, Engine, GpuOptions, Lane, LoadOptions, Precision};
 pub use error::{Error, PredictionError, Result};
 pub use model::ModelDirectory;
-pub use precision::Precision;
-pub use predictions::{Prediction, Predictions};
 pub use preprocess::SampleTable;

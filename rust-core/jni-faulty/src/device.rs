@@ -27,7 +27,7 @@ impl FaultyDevice {
     pub(crate) fn new(number: u32, model: &ModelDirectory) -> Result<Self> {
         if number > 3 {
             return Err(Error::Device {
-                device: spark_classify_core::Device::Cuda(number),
+                device: spark_classify_core::Device::Cuda(number).to_string(),
                 reason: "no behaviour of this number".to_owned(),
             });
         }

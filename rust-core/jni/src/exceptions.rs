@@ -6,7 +6,8 @@ use jni::errors::ErrorPolicy;
 use jni::objects::{JString, JThrowable, JValue};
 use jni::strings::JNIString;
 use jni::{jni_sig, jni_str, Env};
-use spark_classify_core::{panics, Error};
+use spark_classify_core::platform::panics;
+use spark_classify_core::Error;
 
 use crate::java::Java;
 

@@ -9,7 +9,9 @@ use jni::objects::{JObject, JString};
 use jni::Env;
 use log::info;
 use once_cell::sync::OnceCell;
-use spark_classify_core::{cpu, cuda, panics, Classifier, Engine, Error, Predictions, Result};
+use spark_classify_core::gpu::cuda;
+use spark_classify_core::platform::{cpu, panics};
+use spark_classify_core::{Classifier, Engine, Error, Predictions, Result};
 
 use crate::exceptions::Failure;
 use crate::exit::{self, Running};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use ort::environment::Environment;
-use spark_classify_core::backend::{check_len, Backend};
+use spark_classify_core::engine::{check_len, Backend};
 use spark_classify_core::error::{Error, Result};
 use spark_classify_core::model::PreprocessorConfig;
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use libloading::os::unix::{Library, RTLD_LAZY, RTLD_LOCAL};
 use once_cell::sync::OnceCell;
-use spark_classify_core::libraries;
+use spark_classify_core::platform::libraries;
 
 /// The libraries, each after those it needs itself.
 const LIBRARIES: [&str; 7] = [

@@ -5,7 +5,7 @@ use std::slice;
 
 use ort::environment::Environment;
 use ort::value::{Shape, Tensor, TensorRefMut};
-use spark_classify_core::backend::check_len;
+use spark_classify_core::engine::check_len;
 use spark_classify_core::error::{Error, Result};
 use spark_classify_core::model::PreprocessorConfig;
 use spark_classify_core::{Device, DeviceBackend, Lane, SampleTable};
@@ -49,7 +49,7 @@ impl OnnxOnDevice {
         };
         open().map_err(|cause| match (cause, provider) {
             (NotOpened::Provider(reason), Provider::Cuda(gpu, _)) => Error::Device {
-                device: Device::Cuda(gpu),
+                device: Device::Cuda(gpu).to_string(),
                 reason: format!("ONNX Runtime cannot use it: {reason}"),
             },
             (NotOpened::Provider(reason) | NotOpened::Model(reason), _) => Error::ModelFile { path, reason },

@@ -24,7 +24,7 @@ mod signature;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use spark_classify_core::backend::{Backend, DeviceBackend, Engine, LoadOptions};
+use spark_classify_core::engine::{Backend, DeviceBackend, Engine, LoadOptions};
 use spark_classify_core::error::Result;
 use spark_classify_core::model::ModelDirectory;
 use spark_classify_core::{Precision, SampleTable};
@@ -69,7 +69,7 @@ impl Engine for OnnxEngine {
     }
 
     fn devices(&self) -> Vec<String> {
-        spark_classify_core::cuda::devices()
+        spark_classify_core::gpu::cuda::devices()
     }
 
     fn load(&self, model: &ModelDirectory, options: &LoadOptions) -> Result<Box<dyn Backend>> {
@@ -98,7 +98,7 @@ impl Engine for OnnxEngine {
             let reason = "the onnx backend has only `fp32` on a GPU, where a model of float16 keeps its own precision";
             return Err(options.precision.refused(reason.to_owned()));
         }
-        let name = spark_classify_core::cuda::gpu(gpu)?;
+        let name = spark_classify_core::gpu::cuda::gpu(gpu)?;
         let environment = library::environment(&self.library)?;
         cuda::find_libraries(&self.library);
         let backend = OnnxOnDevice::load(

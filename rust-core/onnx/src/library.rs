@@ -9,7 +9,7 @@ use once_cell::sync::OnceCell;
 use ort::environment::Environment;
 use ort::logging::LogLevel;
 use spark_classify_core::error::{Error, Result};
-use spark_classify_core::{environment, libraries};
+use spark_classify_core::platform::{environment, libraries};
 
 use crate::ENGINE;
 

@@ -19,7 +19,8 @@ use ort::memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, Memory
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::value::{DynValue, Outlet};
 use ort::AsPointer;
-use spark_classify_core::{cpu, GpuOptions};
+use spark_classify_core::platform::cpu;
+use spark_classify_core::GpuOptions;
 
 /// Why ONNX Runtime refused something; the caller knows what to call it.
 pub(crate) type Reason = String;

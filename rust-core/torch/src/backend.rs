@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use spark_classify_core::backend::{check_len, Backend};
+use spark_classify_core::engine::{check_len, Backend};
 use spark_classify_core::error::{Error, Result};
 use spark_classify_core::model::{DataFormat, PreprocessorConfig};
 use tch::{Device, Kind, TchError, Tensor};

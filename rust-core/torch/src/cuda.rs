@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use libloading::os::unix::{Library, RTLD_LAZY, RTLD_LOCAL};
 use once_cell::sync::OnceCell;
 use spark_classify_core::error::{Error, Result};
-use spark_classify_core::{cuda, libraries, Device};
+use spark_classify_core::gpu::cuda;
+use spark_classify_core::platform::libraries;
+use spark_classify_core::Device;
 
 use crate::ffi;
 
@@ -39,7 +41,7 @@ pub(crate) fn open() {
 pub(crate) fn prepare(gpu: u32, tf32: bool) -> Result<()> {
     static PREPARED: OnceCell<bool> = OnceCell::new();
     let unavailable = |reason: String| Error::Device {
-        device: Device::Cuda(gpu),
+        device: Device::Cuda(gpu).to_string(),
         reason,
     };
     open();

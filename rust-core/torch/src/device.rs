@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use spark_classify_core::backend::check_len;
+use spark_classify_core::engine::check_len;
 use spark_classify_core::error::{Error, Result};
 use spark_classify_core::model::{DataFormat, PreprocessorConfig};
 use spark_classify_core::{Device, DeviceBackend, Lane, SampleTable};
@@ -57,7 +57,7 @@ impl TorchOnDevice {
         let module =
             Module::load(&path, Use::Lanes { gpu, tf32 }, bf16, all_operators).map_err(|reason| match gpu {
                 Some(gpu) if ffi::device_failed() => Error::Device {
-                    device: Device::Cuda(gpu),
+                    device: Device::Cuda(gpu).to_string(),
                     reason: format!("the model cannot be loaded: {reason}"),
                 },
                 _ => not_loaded(&path, reason),

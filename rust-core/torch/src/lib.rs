@@ -18,10 +18,11 @@ mod runtime;
 
 use std::sync::Arc;
 
-use spark_classify_core::backend::{Backend, DeviceBackend, Engine, LoadOptions};
+use spark_classify_core::engine::{Backend, DeviceBackend, Engine, LoadOptions};
 use spark_classify_core::error::Result;
 use spark_classify_core::model::ModelDirectory;
-use spark_classify_core::{cpu, Precision, SampleTable};
+use spark_classify_core::platform::cpu;
+use spark_classify_core::{Precision, SampleTable};
 
 use crate::backend::TorchBackend;
 use crate::device::{DeviceOptions, TorchOnDevice};
@@ -72,7 +73,7 @@ impl Engine for TorchEngine {
     }
 
     fn devices(&self) -> Vec<String> {
-        spark_classify_core::cuda::devices()
+        spark_classify_core::gpu::cuda::devices()
     }
 
     fn load_on_gpu(
@@ -84,7 +85,7 @@ impl Engine for TorchEngine {
     ) -> Result<Arc<dyn DeviceBackend>> {
         // GPUs compute in bfloat16, all that libtorch still supports.
         precision::check(options.precision, true)?;
-        let name = spark_classify_core::cuda::gpu(gpu)?;
+        let name = spark_classify_core::gpu::cuda::gpu(gpu)?;
         runtime::version()?;
         cuda::prepare(gpu, options.gpu.tf32)?;
         let device_options = DeviceOptions {

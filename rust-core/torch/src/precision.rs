@@ -1,7 +1,8 @@
 //! The precisions that libtorch computes in.
 
 use spark_classify_core::error::Result;
-use spark_classify_core::{cpu, Precision};
+use spark_classify_core::platform::cpu;
+use spark_classify_core::Precision;
 
 /// Refuses a precision that is of no use; `has_bf16` says whether the CPU [computes in bfloat16](cpu::computes_bf16).
 ///

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::json::Object;
-use super::{Labels, OutputKind, PreprocessorConfig};
+use super::labels::Labels;
+use super::output_kind::OutputKind;
+use super::preprocessor_config::PreprocessorConfig;
 use crate::error::{Error, Result};
 
 const CONFIG: &str = "config.json";

@@ -5,8 +5,10 @@ use serde_json::Value;
 use spark_classify_imaging::Resampling;
 
 use super::json::Object;
+use super::preprocessor_config::{
+    Crop, CropConvention, DataFormat, Normalize, PreprocessorConfig, Rescale, Resize, Size,
+};
 use super::processors::Processor;
-use super::{Crop, CropConvention, DataFormat, Normalize, PreprocessorConfig, Rescale, Resize, Size};
 use crate::error::Result;
 
 /// The largest side of a model's input, in pixels.

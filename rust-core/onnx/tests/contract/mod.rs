@@ -160,7 +160,7 @@ pub(crate) fn another_device_is_refused(engine: &dyn Engine) {
     // Whether or not the machine has GPUs.
     match load("cuda:99") {
         Err(Error::Device { device, reason }) => {
-            assert_eq!(device.to_string(), "cuda:99");
+            assert_eq!(device, "cuda:99");
             assert!(
                 reason.contains("driver") || reason.contains("no GPU of this number"),
                 "{reason}"

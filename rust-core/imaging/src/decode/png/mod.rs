@@ -4,6 +4,7 @@
 //! of IDAT, and reads a file that ends right after the pixels. So does this module; that is why it is on the crate
 //! beneath `image`. What the crate refuses none the less is left to `rows`.
 
+mod chunks;
 mod rgb;
 mod rows;
 mod text;
@@ -12,6 +13,7 @@ mod unfilter_avx2;
 
 use std::io::Cursor;
 
+use self::chunks::{chunk, chunks, MAGIC};
 pub(crate) use self::text::metadata;
 
 use png::{
@@ -24,9 +26,6 @@ use crate::decode::failure::Failure;
 use crate::error::ImageError;
 use crate::image::{check_memory, check_size, grow, RgbImage};
 use crate::options::ImageLimits;
-
-/// The first bytes of every PNG.
-pub(crate) const MAGIC: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 const FAILURE: Failure = Failure("PNG");
 /// Memory for ancillary chunks and for a row; the pixels have a limit of their own.
@@ -162,38 +161,6 @@ fn check_sums(bytes: &[u8]) -> Result<(), ImageError> {
         }
     }
     Ok(())
-}
-
-/// The first chunk of this type that begins with `prefix`, without it.
-pub(crate) fn chunk<'a>(bytes: &'a [u8], name: [u8; 4], prefix: &[u8]) -> Option<&'a [u8]> {
-    chunks(bytes)
-        .filter(|chunk| chunk.name == name)
-        .find_map(|chunk| chunk.content.strip_prefix(prefix))
-}
-
-pub(crate) struct Chunk<'a> {
-    pub(crate) name: [u8; 4],
-    /// As much of it as there is.
-    pub(crate) content: &'a [u8],
-    pub(crate) sum: Option<u32>,
-}
-
-/// The chunks of a file in their order.
-pub(crate) fn chunks(bytes: &[u8]) -> impl Iterator<Item = Chunk<'_>> + Clone {
-    let mut rest = bytes.get(MAGIC.len()..).unwrap_or_default();
-    std::iter::from_fn(move || {
-        let (length, after) = rest.split_first_chunk()?;
-        let (name, after) = after.split_first_chunk()?;
-        let length = u32::from_be_bytes(*length) as usize;
-        let (content, after) = after.split_at(length.min(after.len()));
-        let sum = after.first_chunk().map(|sum| u32::from_be_bytes(*sum));
-        rest = after.get(4..).unwrap_or_default();
-        Some(Chunk {
-            name: *name,
-            content,
-            sum,
-        })
-    })
 }
 
 /// Alpha and tRNS are dropped, grey is repeated, 16 bits lose their low byte. 16-bit grey without alpha is the

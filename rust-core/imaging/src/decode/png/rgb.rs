@@ -5,9 +5,9 @@
 
 use fdeflate::Decompressor;
 
+use super::chunks::{chunks, Chunk};
 #[cfg(target_arch = "x86_64")]
 use super::unfilter_avx2::{unfilter, MIN_SIDE, PAD};
-use super::{chunks, Chunk};
 use crate::error::ImageError;
 use crate::image::{grow, RgbImage};
 
@@ -102,7 +102,7 @@ mod tests {
     use flate2::write::ZlibEncoder;
     use flate2::Compression;
 
-    use super::super::MAGIC;
+    use super::super::chunks::MAGIC;
     use super::*;
 
     fn chunk(name: [u8; 4], content: &[u8]) -> Vec<u8> {

@@ -7,7 +7,7 @@
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-use super::{chunk, chunks};
+use super::chunks::{chunk, chunks};
 use crate::decode::color::{clip_16, low_byte, unpack_bits, Palette};
 use crate::decode::failure::Failure;
 use crate::error::ImageError;

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read};
 
 use flate2::read::ZlibDecoder;
 
-use super::chunks;
+use super::chunks::chunks;
 use crate::decode::color::low_byte;
 use crate::decode::metadata::Metadata;
 

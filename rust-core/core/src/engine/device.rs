@@ -3,8 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Deserialize;
-
 use crate::error::Error;
 
 /// A device, by the name users give it in `spark.classify.device`: `cpu`, or `cuda:N`.
@@ -42,29 +40,6 @@ impl fmt::Display for Device {
         match self {
             Self::Cpu => f.write_str("cpu"),
             Self::Cuda(index) => write!(f, "cuda:{index}"),
-        }
-    }
-}
-
-/// How a model uses a GPU. Without a meaning on the CPU.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct GpuOptions {
-    /// Up to so many images, of all tasks together, are one run of the model; at least 1.
-    pub batch_size: usize,
-    /// Whether matrices may be multiplied in TF32, which rounds float32 to 10 bits of precision.
-    pub tf32: bool,
-    /// The most that the engine may take of the GPU's memory for one model, in bytes; 0 leaves it to the engine. libtorch
-    /// has a setting of its own for that.
-    pub max_bytes: u64,
-}
-
-impl Default for GpuOptions {
-    fn default() -> Self {
-        Self {
-            batch_size: 256,
-            tf32: false,
-            max_bytes: 0,
         }
     }
 }

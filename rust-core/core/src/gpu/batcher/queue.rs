@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Condvar, Mutex, PoisonError};
 
-use crate::threads::lock;
+use crate::platform::threads::lock;
 
 /// Names a caller of one queue.
 pub(super) type Caller = u64;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::queue::{Caller, Queue};
 use crate::error::{Error, Result};
-use crate::threads::lock;
+use crate::platform::threads::lock;
 
 /// The images of one caller, which its threads submit as they have them. When it is dropped, what waits is cancelled.
 #[derive(Debug)]

@@ -1,14 +1,6 @@
-//! What an inference engine has to offer; everything else in this crate is independent of it.
+//! A model that an engine has loaded.
 
-use std::sync::Arc;
-
-use serde::Deserialize;
-
-use crate::device::{Device, GpuOptions};
 use crate::error::Error;
-use crate::model::ModelDirectory;
-use crate::precision::Precision;
-use crate::preprocess::SampleTable;
 
 /// A model loaded into an inference engine, ready to run.
 ///
@@ -91,91 +83,4 @@ pub fn check_len(argument: &'static str, actual: usize, expected: usize) -> Resu
         argument,
         reason: format!("has {actual} values, expected {expected}"),
     })
-}
-
-/// An inference engine: opens model directories as [`Backend`]s.
-pub trait Engine: Send + Sync {
-    /// The name users write in SQL and in `spark.classify.backend`: `onnx` or `pytorch`.
-    fn name(&self) -> &'static str;
-
-    /// The version of the engine's library that runs in this process, for example `1.28.0`.
-    ///
-    /// # Errors
-    /// [`Error::EngineLibrary`] when the library is missing or cannot be loaded.
-    fn version(&self) -> Result<String, Error>;
-
-    /// The devices that a model can be loaded on in this process, as [`LoadOptions::device`] names them.
-    fn devices(&self) -> Vec<String> {
-        vec!["cpu".to_owned()]
-    }
-
-    /// Loads the engine's model file from `model`.
-    ///
-    /// # Errors
-    /// [`Error::ModelFile`] when the file is missing or broken, [`Error::Option`] for an option this engine cannot
-    /// honour, [`Error::EngineLibrary`] when the engine itself is not there.
-    fn load(&self, model: &ModelDirectory, options: &LoadOptions) -> Result<Box<dyn Backend>, Error>;
-
-    /// Loads the engine's model file from `model` into the memory of GPU number `gpu`. `samples` are the values that it
-    /// is to make of pixels.
-    ///
-    /// # Errors
-    /// Those of [`load`](Self::load), and [`Error::Device`] when the GPU cannot be used, as that of an engine for which
-    /// there is none.
-    fn load_on_gpu(
-        &self,
-        model: &ModelDirectory,
-        gpu: u32,
-        samples: &SampleTable,
-        options: &LoadOptions,
-    ) -> Result<Arc<dyn DeviceBackend>, Error> {
-        let _ = (model, samples, options);
-        Err(Error::Device {
-            device: Device::Cuda(gpu),
-            reason: format!("the engine {} runs on the CPU only", self.name()),
-        })
-    }
-}
-
-/// How a model is to be loaded.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LoadOptions {
-    /// Where the model runs, as [`Device`] names it.
-    pub device: String,
-    /// The numbers it computes with. Each engine knows some precisions, and refuses the others.
-    pub precision: Precision,
-    /// How it uses a GPU.
-    pub gpu: GpuOptions,
-    /// Whether the code in a model file may do more than compute: read and write files, reach other processes. Only
-    /// `TorchScript` files have such code.
-    pub all_operators: bool,
-}
-
-impl LoadOptions {
-    /// Refuses every device but the CPU, for [`Engine::load`].
-    ///
-    /// # Errors
-    /// [`Error::Option`].
-    pub fn require_cpu(&self) -> Result<(), Error> {
-        match self.device.parse()? {
-            Device::Cpu => Ok(()),
-            Device::Cuda(_) => Err(Error::Option {
-                option: "device",
-                value: self.device.clone(),
-                reason: "a model on a GPU is loaded by `load_on_gpu`".to_owned(),
-            }),
-        }
-    }
-}
-
-impl Default for LoadOptions {
-    fn default() -> Self {
-        Self {
-            device: "cpu".to_owned(),
-            precision: Precision::default(),
-            gpu: GpuOptions::default(),
-            all_operators: false,
-        }
-    }
 }

@@ -14,18 +14,19 @@
 mod call;
 mod lanes;
 mod queue;
+mod shared;
 
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{mpsc, Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 pub(crate) use self::call::Call;
-use self::call::Request;
 use self::queue::Queue;
-use crate::backend::DeviceBackend;
+use self::shared::Shared;
+use crate::engine::DeviceBackend;
 use crate::error::{Error, Result};
-use crate::threads::lock;
+use crate::platform::threads::lock;
 
 /// One lane copies while the other one computes.
 const LANES: usize = 2;
@@ -35,16 +36,6 @@ const LANES: usize = 2;
 pub(crate) struct Batcher {
     shared: Arc<Shared>,
     lanes: Vec<JoinHandle<()>>,
-}
-
-struct Shared {
-    backend: Arc<dyn DeviceBackend>,
-    queue: Queue<Request>,
-    /// Images of a batch; less than at first where the device had no memory for so many.
-    largest_batch: AtomicUsize,
-    lanes: AtomicUsize,
-    /// Buffers of images, waiting for their next use.
-    buffers: Mutex<Vec<Vec<u8>>>,
 }
 
 impl Batcher {
@@ -116,56 +107,6 @@ impl Drop for Batcher {
             // A panic in a lane has been told by the requests that it had.
             let _ = lane.join();
         }
-    }
-}
-
-impl Shared {
-    fn recycle(&self, buffer: Vec<u8>) {
-        lock(&self.buffers).push(buffer);
-    }
-
-    fn largest_batch(&self) -> usize {
-        self.largest_batch.load(Ordering::Relaxed)
-    }
-
-    /// How many images a run for `count` images has, at most `largest`.
-    fn run_size(&self, count: usize, largest: usize) -> usize {
-        let sizes = self.backend.run_sizes(largest);
-        sizes.into_iter().find(|size| *size >= count).unwrap_or(count)
-    }
-
-    /// Counts a lane until the result is dropped. When the last lane ends, whatever the reason, the queue is closed, and
-    /// what waits in it gets its answers by being dropped.
-    fn lane_begins(&self) -> impl Drop + '_ {
-        struct Lane<'a>(&'a Shared);
-
-        impl Drop for Lane<'_> {
-            fn drop(&mut self) {
-                if self.0.lanes.fetch_sub(1, Ordering::SeqCst) == 1 {
-                    self.0.queue.close();
-                    drop(self.0.queue.take(|| usize::MAX));
-                }
-            }
-        }
-
-        self.lanes.fetch_add(1, Ordering::SeqCst);
-        Lane(self)
-    }
-
-    /// Batches of more than `images` images do not fit the device's memory.
-    fn shrink_batches(&self, images: usize) {
-        let images = images.next_multiple_of(self.backend.batch_multiple()).max(1);
-        if self.largest_batch.fetch_min(images, Ordering::Relaxed) > images {
-            log::warn!("the device cannot run larger batches than {images} images; they are smaller from now on");
-        }
-    }
-}
-
-impl std::fmt::Debug for Shared {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared")
-            .field("largest_batch", &self.largest_batch)
-            .finish_non_exhaustive()
     }
 }
 

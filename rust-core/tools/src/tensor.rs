@@ -1,7 +1,7 @@
 //! Writes what a model directory's preprocessing makes of images, stage by stage, for comparison with other libraries.
 //!
 //! ```text
-//! cargo run --release -p spark-classify-core --example tensor -- MODEL OUT IMAGE...
+//! classify-tensor MODEL OUT IMAGE...
 //! ```
 //!
 //! For each image the folder `OUT` gets three files under its name: `.decoded`, the RGB bytes of the image; `.resized`,
@@ -20,7 +20,7 @@ use spark_classify_imaging::{decode, ImageLimits, Scratch};
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
     let (Some(model), Some(out)) = (arguments.next(), arguments.next()) else {
-        return Err("usage: tensor MODEL OUT IMAGE...".into());
+        return Err("usage: classify-tensor MODEL OUT IMAGE...".into());
     };
     let model = ModelDirectory::open(&model)?;
     let limits = ImageLimits::default();

@@ -2,9 +2,9 @@
 
 use ndarray::ArrayViewMut1;
 
+use super::probe::are_probabilities;
 use crate::error::PredictionError;
 use crate::model::OutputKind;
-use crate::probe::are_probabilities;
 
 /// The results of one batch, in the order of its images. Reuse the value from batch to batch: it keeps its memory.
 #[derive(Debug, Default)]

@@ -1,6 +1,6 @@
 //! Whether a model gives what its directory says.
 
-use crate::backend::Backend;
+use crate::engine::Backend;
 use crate::error::{Error, Result};
 use crate::model::{ModelDirectory, OutputKind, OUTPUT_KIND_FIELD};
 

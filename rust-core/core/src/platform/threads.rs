@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use crate::error::{Error, Result};
-use crate::panics;
+use crate::platform::panics;
 
 /// The name of the threads that help the caller's, for those who look at a process.
 const HELPER: &str = "classify";

@@ -6,17 +6,17 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use crate::backend::{Backend, Engine, LoadOptions};
+use crate::engine::{Backend, Engine, LoadOptions};
 use spark_classify_imaging::{DecodeOptions, ImageLimits, Scratch};
 
-use crate::batcher::Batcher;
-use crate::device::Device;
+use super::predictions::Predictions;
+use super::probe::{check_batch, check_output, Batches, OneByOne, Sample};
+use crate::engine::Device;
 use crate::error::{Error, Result};
+use crate::gpu::batcher::Batcher;
 use crate::model::{Labels, ModelDirectory};
-use crate::predictions::Predictions;
+use crate::platform::threads::{lock, on_threads};
 use crate::preprocess::{Preprocessor, SampleTable, StageTimes};
-use crate::probe::{check_batch, check_output, Batches, OneByOne, Sample};
-use crate::threads::{lock, on_threads};
 
 /// The images of one run of the model are at most so many. More gain no time with ONNX Runtime, and their activations
 /// leave a core's caches: with libtorch, runs of 16 are an eighth slower than runs of 8 (docs/tuning.md).

@@ -4,9 +4,9 @@
 use std::ffi::{c_char, c_int, c_uint, CStr};
 use std::sync::LazyLock;
 
-use crate::device::Device;
+use crate::engine::Device;
 use crate::error::Error;
-use crate::{environment, libraries};
+use crate::platform::{environment, libraries};
 
 /// The library of the driver, which comes with it and never with CUDA.
 const LIBRARY: &str = "libcuda.so.1";
@@ -49,7 +49,7 @@ pub fn devices() -> Vec<String> {
 /// [`Error::Device`] where there is no driver, or no such GPU.
 pub fn gpu(index: u32) -> Result<&'static str, Error> {
     let unavailable = |reason: String| Error::Device {
-        device: Device::Cuda(index),
+        device: Device::Cuda(index).to_string(),
         reason,
     };
     let driver = driver().map_err(|reason| unavailable(reason.to_owned()))?;
@@ -196,13 +196,7 @@ mod tests {
         }
         let error = gpu(10_000).unwrap_err();
         assert!(
-            matches!(
-                error,
-                Error::Device {
-                    device: Device::Cuda(10_000),
-                    ..
-                }
-            ),
+            matches!(&error, Error::Device { device, .. } if device == "cuda:10000"),
             "{error:?}"
         );
     }

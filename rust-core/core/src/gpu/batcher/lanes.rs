@@ -5,10 +5,10 @@ use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use super::call::Request;
-use super::Shared;
-use crate::backend::Lane;
+use super::shared::Shared;
+use crate::engine::Lane;
 use crate::error::{Error, Result};
-use crate::panics;
+use crate::platform::panics;
 
 /// Makes a lane, says in `started` whether that went well, and works until the queue is closed and empty.
 pub(super) fn work(shared: &Shared, capacity: usize, started: &Sender<Result<()>>) {

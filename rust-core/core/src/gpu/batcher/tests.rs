@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::backend::Lane;
+use crate::engine::Lane;
 
 const IMAGE: usize = 4;
 const CLASSES: usize = 3;

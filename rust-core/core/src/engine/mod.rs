@@ -1,0 +1,60 @@
+//! What an inference engine has to offer; everything else in this crate is independent of it.
+
+mod device;
+mod loaded;
+mod options;
+mod precision;
+
+use std::sync::Arc;
+
+pub use self::device::Device;
+pub use self::loaded::{check_len, Backend, DeviceBackend, Lane};
+pub use self::options::{GpuOptions, LoadOptions};
+pub use self::precision::Precision;
+use crate::error::Error;
+use crate::model::ModelDirectory;
+use crate::preprocess::SampleTable;
+
+/// An inference engine: opens model directories as [`Backend`]s.
+pub trait Engine: Send + Sync {
+    /// The name users write in SQL and in `spark.classify.backend`: `onnx` or `pytorch`.
+    fn name(&self) -> &'static str;
+
+    /// The version of the engine's library that runs in this process, for example `1.28.0`.
+    ///
+    /// # Errors
+    /// [`Error::EngineLibrary`] when the library is missing or cannot be loaded.
+    fn version(&self) -> Result<String, Error>;
+
+    /// The devices that a model can be loaded on in this process, as [`LoadOptions::device`] names them.
+    fn devices(&self) -> Vec<String> {
+        vec!["cpu".to_owned()]
+    }
+
+    /// Loads the engine's model file from `model`.
+    ///
+    /// # Errors
+    /// [`Error::ModelFile`] when the file is missing or broken, [`Error::Option`] for an option this engine cannot
+    /// honour, [`Error::EngineLibrary`] when the engine itself is not there.
+    fn load(&self, model: &ModelDirectory, options: &LoadOptions) -> Result<Box<dyn Backend>, Error>;
+
+    /// Loads the engine's model file from `model` into the memory of GPU number `gpu`. `samples` are the values that it
+    /// is to make of pixels.
+    ///
+    /// # Errors
+    /// Those of [`load`](Self::load), and [`Error::Device`] when the GPU cannot be used, as that of an engine for which
+    /// there is none.
+    fn load_on_gpu(
+        &self,
+        model: &ModelDirectory,
+        gpu: u32,
+        samples: &SampleTable,
+        options: &LoadOptions,
+    ) -> Result<Arc<dyn DeviceBackend>, Error> {
+        let _ = (model, samples, options);
+        Err(Error::Device {
+            device: Device::Cuda(gpu).to_string(),
+            reason: format!("the engine {} runs on the CPU only", self.name()),
+        })
+    }
+}

@@ -1,0 +1,7 @@
+//! The machine and the process: processors, libraries, environment variables, threads, panics.
+
+pub mod cpu;
+pub mod environment;
+pub mod libraries;
+pub mod panics;
+pub(crate) mod threads;

@@ -1,0 +1,79 @@
+"""Writes the licences of all that the jar holds of others: for each Rust crate in its native libraries, for the C
+libraries that they bring, and for ONNX Runtime.
+
+    python scripts/third_party_licenses.py FILE
+
+Texts come from the crates' own folders, and for ONNX Runtime from its Python package of the same release in .venv.
+"""
+
+import json
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+LIBRARIES = ("spark-classify-jni-onnx", "spark-classify-jni-torch")
+NAMES = ("license", "licence", "copying", "unlicense", "notice")
+# C sources beside a crate's own, by crate: their folder, and the texts in it.
+BUNDLED = {
+    "turbojpeg-sys": [("libjpeg-turbo", "libjpeg-turbo", ("LICENSE.md", "README.ijg"))],
+    "openjpeg-sys": [("OpenJPEG", "vendor", ("LICENSE",))],
+    "zstd-sys": [("Zstandard", "zstd", ("LICENSE",))],
+}
+
+
+def linked_crates() -> list[dict]:
+    """The packages of others that are compiled into the native libraries, without build scripts and macros."""
+    command = ["cargo", "metadata", "--format-version", "1", "--locked", "--filter-platform", "x86_64-unknown-linux-gnu"]
+    metadata = json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout)
+    packages = {package["id"]: package for package in metadata["packages"]}
+    nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
+    waiting = [package["id"] for package in metadata["packages"] if package["name"] in LIBRARIES]
+    found = set()
+    while waiting:
+        crate = waiting.pop()
+        is_macro = any("proc-macro" in target["kind"] for target in packages[crate]["targets"])
+        if crate in found or is_macro:
+            continue
+        found.add(crate)
+        links = [link for link in nodes[crate]["deps"] if any(kind["kind"] is None for kind in link["dep_kinds"])]
+        waiting += [link["pkg"] for link in links]
+    others = [packages[crate] for crate in found if packages[crate]["source"]]
+    return sorted(others, key=lambda package: (package["name"].lower(), package["version"]))
+
+
+def texts_of(folder: Path, names: tuple[str, ...] | None = None) -> list[str]:
+    files = sorted(file for file in folder.iterdir() if file.is_file())
+    wanted = [file for file in files if (file.name in names if names else file.name.lower().startswith(NAMES))]
+    return [file.read_text(errors="replace").strip() for file in wanted]
+
+
+def main() -> None:
+    parts: list[tuple[str, list[str]]] = []
+    for package in linked_crates():
+        folder = Path(package["manifest_path"]).parent
+        if not package["license"]:
+            raise SystemExit(f"the crate {package['name']} does not say its licence")
+        title = f"{package['name']} {package['version']} ({package['license']}, {package['repository'] or 'crates.io'})"
+        parts.append((title, texts_of(folder)))
+        for name, below, names in BUNDLED.get(package["name"], []):
+            texts = texts_of(folder / below, names)
+            if len(texts) != len(names):
+                raise SystemExit(f"{folder / below} lacks one of {', '.join(names)}")
+            parts.append((f"{name}, in {package['name']} {package['version']}", texts))
+    engine = next((ROOT / ".venv/lib").glob("python3.*/site-packages/onnxruntime"))
+    parts.append(("ONNX Runtime (MIT), and what is in it", texts_of(engine, ("LICENSE", "ThirdPartyNotices.txt"))))
+
+    users = defaultdict(list)
+    for title, texts in parts:
+        for text in texts or ["Its package has no text; the licence is the one named in brackets."]:
+            users[text].append(title)
+    lines = ["What this archive holds of others, each with the text of its licence.", ""]
+    for text, titles in users.items():
+        lines += ["=" * 100, *titles, "-" * 100, text, ""]
+    Path(sys.argv[1]).write_text("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
