@@ -28,7 +28,7 @@ struct block {
 };
 _Static_assert(sizeof(struct block) == ALIGNMENT, "a block begins behind its header");
 
-/* Mirrored by `Arena` in library.rs, as far as `failed`. */
+/* Mirrored by `Arena` in library.rs, as far as `allocations_left`. */
 struct arena {
     /* Bytes, with the headers of the blocks and what malloc needs about as much of. */
     uint64_t taken;
@@ -37,12 +37,16 @@ struct arena {
     uint64_t wanted;
     uint64_t allocations_left;
     struct block blocks;
+    enum status status;
     jmp_buf escape;
 };
 
 static _Thread_local struct arena *current;
 
-_Noreturn static void end_call(int status) { longjmp(current->escape, status); }
+_Noreturn static void end_call(enum status status) {
+    current->status = status;
+    longjmp(current->escape, 1);
+}
 
 static uint64_t cost(size_t size) { return (uint64_t)size + 2 * sizeof(struct block); }
 
@@ -79,7 +83,8 @@ static void *take(size_t size) {
 
 static void give_back(void *content) {
     struct block *block;
-    if (content == NULL) {
+    /* Outside of a call, what is freed goes with the arena. */
+    if (content == NULL || current == NULL) {
         return;
     }
     block = (struct block *)content - 1;
@@ -128,13 +133,12 @@ HIDDEN _Noreturn void __assert_fail(const char *assertion, const char *file, uns
 /* Makes a call of OpenJPEG's within an arena; the caller returns the status. */
 #define CALL(arena, call)                                                                                                \
     do {                                                                                                                 \
-        int ended;                                                                                                       \
         current = (arena);                                                                                               \
-        if ((ended = setjmp((arena)->escape)) == 0) {                                                                    \
-            ended = (call) ? STATUS_OK : STATUS_FAILED;                                                                  \
+        if (setjmp((arena)->escape) == 0) {                                                                              \
+            (arena)->status = (call) ? STATUS_OK : STATUS_FAILED;                                                        \
         }                                                                                                                \
         current = NULL;                                                                                                  \
-        return ended;                                                                                                    \
+        return (arena)->status;                                                                                          \
     } while (0)
 
 /* Of openjpeg.h, which openjpeg-sys keeps to itself; Rust's declarations are made from it, and hand over the same pointers. */

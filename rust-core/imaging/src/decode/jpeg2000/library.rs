@@ -250,9 +250,12 @@ impl<'a> Decoder<'a> {
     }
 
     pub(crate) fn components(&self) -> Vec<Component> {
-        // SAFETY: the image is valid (see above) and has so many components.
+        // SAFETY: the image is valid (see above) and has so many components, unless it has none.
         let components = unsafe {
             let image = &*self.image;
+            if image.comps.is_null() {
+                return Vec::new();
+            }
             std::slice::from_raw_parts(image.comps, image.numcomps as usize)
         };
         let component = |stored: &opj::opj_image_comp| Component {
