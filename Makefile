@@ -11,7 +11,7 @@ env := source scripts/env.sh &&
 # Without Spark, ONNX Runtime has to be told: the one that goes into the jar.
 onnxruntime := ORT_DYLIB_PATH=$$(gradle --quiet onnxruntimeLibrary)
 
-.PHONY: help setup build run check test test-rust test-checked test-asan test-jvm test-e2e test-parity test-faults parity-models parity parity-live fuzz lint format \
+.PHONY: help setup build run check deny test test-rust test-checked test-asan test-jvm test-e2e test-parity test-faults parity-models parity parity-live fuzz lint format \
 	reference golden bench bench-core bench-growth bench-steps bench-images gpu-programs clean
 
 help: ## this list
@@ -29,7 +29,7 @@ run: build ## classify the committed dataset in Spark with both backends
 	@scripts/run_job.sh onnx
 
 test: ## everything, the cheapest first, each stage with its time
-	@for stage in lint test-rust test-checked test-asan test-jvm test-e2e test-parity; do \
+	@for stage in lint deny test-rust test-checked test-asan test-jvm test-e2e test-parity; do \
 		start=$$SECONDS; $(MAKE) --no-print-directory $$stage; echo "== $$stage: $$((SECONDS - start)) s"; \
 	done
 	@echo "All tests passed."
@@ -128,6 +128,13 @@ lint: setup ## rustfmt, clippy, rustdoc, the fuzz targets, imports without circl
 	@gradle --quiet scalafmtCheck
 	@.venv/bin/ruff check scripts tests benchmarks
 	@.venv/bin/ruff format --check scripts tests benchmarks
+
+# Built once, which takes minutes. The list of known weaknesses is asked for where it can be reached.
+deny: setup ## what Rust dependencies may be (deny.toml): licences, sources, no second release of a crate, no known weakness
+	@test -x target/tools/bin/cargo-deny || cargo install --quiet --locked --root target/tools cargo-deny@0.20.2
+	@target/tools/bin/cargo-deny --offline check --hide-inclusion-graph licenses bans sources
+	@target/tools/bin/cargo-deny fetch db 2>/dev/null && target/tools/bin/cargo-deny check --disable-fetch advisories \
+		|| echo "The database of known weaknesses cannot be reached: not asked."
 
 format: setup ## rewrite the sources in the project's format
 	@cargo fmt --all
