@@ -5,7 +5,7 @@
 # `docker run --rm --gpus all spark-classify-gpu pytorch --conf spark.classify.device=cuda`. That image runs on CPUs, too.
 FROM rust:1.95-bookworm AS build
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends cmake gradle nasm openjdk-17-jdk-headless python3-venv \
+    && apt-get install -y --no-install-recommends cmake gradle meson nasm ninja-build openjdk-17-jdk-headless python3-venv \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /opt/spark-classify
 # The environment first: it changes seldom, and it is what takes long to download.

@@ -10,7 +10,7 @@ die() { printf '[setup] error: %s\n' "$*" >&2; exit 1; }
 # command -> Debian package
 declare -A packages=(
     [cc]=build-essential [c++]=build-essential [cmake]=cmake [nasm]=nasm [gradle]=gradle [javac]=openjdk-17-jdk-headless
-    [python3]=python3-venv
+    [meson]=meson [ninja]=ninja-build [python3]=python3-venv
 )
 missing=()
 for command in "${!packages[@]}"; do

@@ -17,6 +17,7 @@ LIBRARIES = ("spark-classify-jni-onnx", "spark-classify-jni-torch")
 NAMES = ("license", "licence", "copying", "unlicense", "notice")
 # C sources beside a crate's own, by crate: their folder, and the texts in it.
 BUNDLED = {
+    "libdav1d-sys": [("dav1d", "vendor", ("COPYING",))],
     "turbojpeg-sys": [("libjpeg-turbo", "libjpeg-turbo", ("LICENSE.md", "README.ijg"))],
     "openjpeg-sys": [("OpenJPEG", "vendor", ("LICENSE",))],
     "zstd-sys": [("Zstandard", "zstd", ("LICENSE",))],

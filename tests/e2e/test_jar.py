@@ -9,5 +9,11 @@ def test_it_holds_the_licences_of_what_is_in_it(jar):
     with zipfile.ZipFile(jar) as archive:
         assert {"META-INF/LICENSE", "META-INF/NOTICE"} <= set(archive.namelist())
         text = archive.read("META-INF/THIRD-PARTY-LICENSES.txt").decode()
-    for name in ("ONNX Runtime (MIT)", "libjpeg-turbo, in turbojpeg-sys", "Independent JPEG Group", "\njni 0.22", "\ntch "):
+    bundled = (
+        "ONNX Runtime (MIT)",
+        "libjpeg-turbo, in turbojpeg-sys",
+        "dav1d, in libdav1d-sys",
+        "Independent JPEG Group",
+    )
+    for name in (*bundled, "\njni 0.22", "\ntch "):
         assert name in text, name

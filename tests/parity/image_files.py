@@ -140,6 +140,24 @@ def webp(mode: str, animated: bool = False, **options: object) -> Callable[[rand
     return make
 
 
+def avif(*modes: str, **options: object) -> Callable[[random.Random], bytes]:
+    def make(chance: random.Random) -> bytes:
+        image = picture(chance, chance.choice(modes))
+        chosen = {
+            "quality": chance.randint(0, 100),
+            "subsampling": chance.choice(("4:2:0", "4:2:2", "4:4:4", "4:0:0")),
+            "range": chance.choice(("full", "limited")),
+            "alpha_premultiplied": chance.random() < 0.5,
+            "speed": 9,
+        }
+        if options.get("save_all"):
+            chosen |= {"append_images": [image.transpose(Image.Transpose.ROTATE_180)], "duration": 100}
+            return encode(image, "AVIF", **chosen, **options)
+        return encode(image, "AVIF", **chosen, **options, **orientation(chance))
+
+    return make
+
+
 def gif(chance: random.Random) -> bytes:
     image = picture(chance, chance.choice(("1", "L", "P", "RGB")))
     chosen: dict[str, object] = {"interlace": chance.randint(0, 1)}
@@ -362,6 +380,9 @@ KINDS: dict[tuple[str, str], Callable[[random.Random], bytes]] = {
     ("WebP", "lossy with alpha"): webp("RGBA"),
     ("WebP", "lossless, with and without alpha"): webp("RGBA", lossless=True),
     ("WebP", "animated"): webp("RGBA", animated=True),
+    ("AVIF", "8 bits, every subsampling and range"): avif("L", "RGB"),
+    ("AVIF", "with alpha, also multiplied"): avif("RGBA"),
+    ("AVIF", "sequences"): avif("L", "RGB", "RGBA", save_all=True),
     ("GIF", "plain, interlaced, transparent, animated"): gif,
     ("GIF", "a frame beside or beyond its screen"): laid_gif,
     ("GIF", "palettes of screen and frame, or none"): local_gif,

@@ -68,7 +68,7 @@ def pillow(data: bytes, upright: bool) -> Image.Image | None:
     try:
         image = Image.open(io.BytesIO(data))
         return (ImageOps.exif_transpose(image) if upright else image).convert("RGB")
-    except (OSError, ValueError, SyntaxError, EOFError):
+    except (OSError, ValueError, SyntaxError, EOFError, RuntimeError):
         return None
 
 
@@ -87,8 +87,10 @@ def test_decoding(kind: tuple[str, str], upright: bool, tmp_path: Path, formats:
                 assert missing, f"both refuse {path}"
                 refused += 1
             elif expected is None:
-                # Behind the pixels it takes chance for Pillow to miss the checksums, as its buffers happen to end.
-                assert kind[0] == "PNG" and 0 < missing < PNG_END, f"Pillow refuses {path}"
+                # Behind the pixels it takes chance for Pillow to miss the checksums, as its buffers happen to end. Of a
+                # sequence only the first picture is looked at here.
+                behind = (kind[0] == "PNG" and 0 < missing < PNG_END) or (kind == ("AVIF", "sequences") and missing)
+                assert behind, f"Pillow refuses {path}"
             elif size == (0, 0):
                 # Pillow does without the last tags of a TIFF, if what it has read of them will do.
                 assert kind[0] == "TIFF" and missing, f"Pillow reads {path}"

@@ -2,12 +2,16 @@
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 #![allow(clippy::unwrap_used, unsafe_code)]
 
-use std::ffi::c_void;
+mod common;
+
+use std::ffi::{c_int, c_void};
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use base64::prelude::{Engine, BASE64_STANDARD};
+use common::golden;
 use spark_classify_imaging::{decode, Axis, DecodeOptions, ImageError, ImageLimits, Measure, Resampling, Scratch};
 
 /// Bytes of messages, of what is counted before the first check, and of the program that runs the tests.
@@ -51,20 +55,23 @@ extern "C" fn calloc(count: usize, size: usize) -> *mut c_void {
 }
 
 #[no_mangle]
-extern "C" fn posix_memalign(pointer: *mut *mut c_void, alignment: usize, size: usize) -> i32 {
-    // SAFETY: as it came; the caller has a place for the pointer.
-    unsafe { *pointer = took(__libc_memalign(alignment, size)) };
-    // SAFETY: as above.
-    let failed = unsafe { (*pointer).is_null() };
-    // ENOMEM.
-    i32::from(failed) * 12
-}
-
-#[no_mangle]
 extern "C" fn realloc(pointer: *mut c_void, size: usize) -> *mut c_void {
     gives_back(pointer);
     // SAFETY: as it came.
     took(unsafe { __libc_realloc(pointer, size) })
+}
+
+#[no_mangle]
+extern "C" fn posix_memalign(place: *mut *mut c_void, alignment: usize, size: usize) -> c_int {
+    // SAFETY: as it came.
+    let pointer = took(unsafe { __libc_memalign(alignment, size) });
+    // SAFETY: the caller's place for the pointer.
+    unsafe { *place = pointer };
+    if pointer.is_null() {
+        libc::ENOMEM
+    } else {
+        0
+    }
 }
 
 #[no_mangle]
@@ -152,7 +159,7 @@ fn enlarged(name: &str, bytes: &[u8]) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-fn golden(folder: &str) -> Vec<(String, Vec<u8>)> {
+fn files(folder: &str) -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../tests/golden")
         .join(folder);
@@ -197,7 +204,15 @@ fn keeps_limits(name: &str, bytes: &[u8]) -> (u64, u64) {
 fn decoding_takes_no_more_than_was_checked() {
     let _alone = alone();
     let (mut images, mut large) = (0, 0);
-    for (name, stored) in golden("images") {
+    let golden = golden("avif.json");
+    let avifs = golden["cases"].as_object().unwrap().iter();
+    let avifs = avifs.map(|(name, case)| {
+        (
+            name.clone(),
+            BASE64_STANDARD.decode(case["file"].as_str().unwrap()).unwrap(),
+        )
+    });
+    for (name, stored) in files("images").into_iter().chain(avifs) {
         let enlarged = enlarged(&name, &stored);
         for bytes in std::iter::once(stored).chain(enlarged) {
             let (limit, most) = keeps_limits(&name, &bytes);
@@ -211,7 +226,7 @@ fn decoding_takes_no_more_than_was_checked() {
 #[test]
 fn images_of_many_pixels_take_no_more_than_was_checked() {
     let _alone = alone();
-    let images = golden("large");
+    let images = files("large");
     assert!(images.len() >= 11, "only {} images", images.len());
     for (name, bytes) in images {
         let (limit, most) = keeps_limits(&name, &bytes);
@@ -370,7 +385,7 @@ fn the_prefix_codes_of_a_small_webp_count() {
 #[test]
 fn resizing_takes_no_more_than_was_checked() {
     let _alone = alone();
-    let mut images = golden("large").into_iter();
+    let mut images = files("large").into_iter();
     let (_, large) = images.find(|(name, _)| name == "lossless.webp").unwrap();
     let (width, height) = (1601, 1203);
     // Its weights are most of it.

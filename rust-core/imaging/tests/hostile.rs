@@ -99,7 +99,7 @@ impl Random {
     }
 }
 
-/// The odd images and the cases from the field, sorted by name, and some with faxes and metadata.
+/// The odd images and the cases from the field, sorted by name, and some AVIFs, faxes and metadata.
 fn seeds() -> Vec<Vec<u8>> {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests");
     let mut paths: Vec<_> = ["golden/images", "cases/images"]
@@ -108,7 +108,7 @@ fn seeds() -> Vec<Vec<u8>> {
         .map(|entry| entry.unwrap().path())
         .collect();
     paths.sort();
-    let kept = ["faxes.json", "orientation.json"].map(golden);
+    let kept = ["avif.json", "faxes.json", "orientation.json"].map(golden);
     let kept = kept.iter().flat_map(|golden| {
         let cases = golden["cases"].as_object().unwrap().values().step_by(9);
         cases.map(|case| BASE64_STANDARD.decode(case["file"].as_str().unwrap()).unwrap())

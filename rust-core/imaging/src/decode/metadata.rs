@@ -11,6 +11,8 @@ pub(crate) const IN_JPEG: &[u8] = b"Exif\0\0";
 pub(crate) struct Metadata<'a> {
     pub(crate) exif: Option<Cow<'a, [u8]>>,
     pub(crate) xmp: Option<Cow<'a, [u8]>>,
+    /// The orientation that a file tells beside both. Pillow writes it into the EXIF data, over what stands there.
+    pub(crate) by_container: Option<u8>,
 }
 
 /// Of formats in which Pillow looks at no metadata.
@@ -25,7 +27,7 @@ pub(crate) fn tiff_orientation(tags: &Directory<'_>) -> u8 {
 }
 
 impl Metadata<'_> {
-    /// The orientation by EXIF data or, where that has no such tag, by XMP.
+    /// The orientation by EXIF data or, where that has no such tag, by XMP; what the container tells comes first.
     pub(crate) fn orientation(&self) -> u8 {
         let by_exif = self.exif.as_deref().and_then(|mut exif| {
             for _ in 0..2 {
@@ -33,7 +35,10 @@ impl Metadata<'_> {
             }
             of_tags(&Directory::of_exif(exif)?)
         });
-        by_exif.or_else(|| self.xmp.as_deref().and_then(of_xmp)).unwrap_or(1)
+        match self.by_container {
+            Some(orientation) if orientation != 1 || by_exif.is_some() => orientation,
+            _ => by_exif.or_else(|| self.xmp.as_deref().and_then(of_xmp)).unwrap_or(1),
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 // Numbers of hostile files go through here.
 #![warn(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_possible_wrap)]
 
+#[cfg(feature = "avif")]
+mod avif;
 mod bmp;
 mod color;
 mod failure;
@@ -70,6 +72,8 @@ const CODECS: &[Codec] = &[
     // It turns itself upright.
     codec("TIFF", tiff::accepts, tiff::decode, metadata::none),
     codec("DIB", bmp::accepts_dib, bmp::decode_bare_dib, metadata::none),
+    #[cfg(feature = "avif")]
+    codec("AVIF", avif::accepts, avif::decode, avif::metadata),
     #[cfg(feature = "ico")]
     codec("ICO", ico::accepts, ico::decode, metadata::none),
     #[cfg(feature = "jpeg2000")]

@@ -15,7 +15,7 @@ fn refusals_name_the_format_and_the_reason() {
     assert_eq!(refusal(b""), "the file is empty");
     assert_eq!(
         refusal(&odd_image("text.png")),
-        "not an image of a supported format (JPEG, PNG, WebP, GIF, BMP, TIFF, DIB, ICO, JPEG 2000, PNM, QOI): it is text"
+        "not an image of a supported format (JPEG, PNG, WebP, GIF, BMP, TIFF, DIB, AVIF, ICO, JPEG 2000, PNM, QOI): it is text"
     );
     assert_eq!(
         refusal(&odd_image("truncated.jpg")),

@@ -69,7 +69,7 @@ fn damaged_and_other_files_are_named() {
         (b"\x93NUMPY\x01\0v\0{'descr': '|u1'}", "a NumPy array"),
         (b"  \r\n<!DOCTYPE HTML><title>Sign in</title>", "an HTML page"),
         (b"\xEF\xBB\xBF{\"error\": 1}..........", "JSON"),
-        (b"\0\0\0\x18ftypmif1\0\0\0\0avifmif1", "an AVIF image"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0heicmif1", "a HEIC image"),
         (b"\0\0\0\x18ftypqt  \0\0\0\0qt  ....", "a video"),
     ] {
         let error = refusal(bytes);

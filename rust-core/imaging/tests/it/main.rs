@@ -4,6 +4,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+#[cfg(feature = "avif")]
+mod avif;
 mod cases;
 mod decode;
 mod faxes;

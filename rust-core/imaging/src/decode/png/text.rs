@@ -64,6 +64,7 @@ pub(crate) fn metadata(bytes: &[u8]) -> Metadata<'_> {
     Metadata {
         exif: exif.or_else(|| profile.and_then(|profile| from_hexadecimal(&profile)).map(Cow::Owned)),
         xmp: xmp.filter(|xmp| !xmp.is_empty()).or(odd_xmp),
+        by_container: None,
     }
 }
 

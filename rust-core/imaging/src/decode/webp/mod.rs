@@ -109,6 +109,7 @@ pub(crate) fn metadata(bytes: &[u8]) -> Metadata<'_> {
     Metadata {
         exif: content(*b"EXIF", EXIF),
         xmp: content(*b"XMP ", XMP),
+        by_container: None,
     }
 }
 
