@@ -43,8 +43,8 @@ test-rust: build ## Rust unit and integration tests
 test-checked: setup ## the core's tests again, where arithmetic that overflows panics
 	@$(env) HOSTILE_IMAGES=30000 cargo test --profile checked -p spark-classify-imaging -p spark-classify-core --lib --tests
 
-test-asan: build ## the JPEG decoder's C code under AddressSanitizer, over broken JPEGs
-	@scripts/check_jpeg_asan.sh
+test-asan: build ## the C code of the decoders under AddressSanitizer, over broken files
+	@scripts/check_asan.sh
 
 test-jvm: build ## ScalaTest suites on a real SparkSession
 	@$(env) cargo build --release --quiet -p spark-classify-jni-faulty

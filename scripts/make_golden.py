@@ -9,7 +9,8 @@ writes below `tests/golden/`:
 * `resize.json`: tiny images resized by each of Pillow's filters, pixel for pixel (base64, RGB, row-major);
 * `processors.json`: SHA-256 of the tensors that Hugging Face's and torchvision's preprocessing makes of three images;
 * `images/` and `images.json`: odd and broken image files, with the SHA-256 of their RGB pixels, as they are
-  and turned upright, or Pillow's refusal.
+  and turned upright, or Pillow's refusal;
+* `large/`: images of many pixels and few bytes.
 
 With the versions of `scripts/requirements-reference.txt` a second run changes nothing.
 """
@@ -32,6 +33,7 @@ import torch
 import torchvision
 import transformers
 from classifier_model import decode, resize
+from large_images import write_large_images
 from make_odd_images import write_odd_images
 from PIL import Image, ImageOps, features
 from processor_cases import processed
@@ -156,6 +158,7 @@ def main() -> None:
     write_json(arguments.out / "decode.json", decoded(table, image_dir))
     write_json(arguments.out / "resize.json", resized())
     write_json(arguments.out / "images.json", odd_images(arguments.out / "images"))
+    write_large_images(arguments.out / "large")
     write_json(arguments.out / "processors.json", processor_tensors(arguments.out))
 
 

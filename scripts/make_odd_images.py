@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from odd_formats import encode, other_formats
+from odd_jpeg2000 import odd_jpeg2000
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from rare_jpegs import RARE_JPEGS
@@ -140,7 +141,7 @@ def write_odd_images(folder: Path) -> dict[str, str]:
         "fewer_rows.png": ("fewer rows than its header tells", indexed_png(odd, palette[:768], rows=30)),
         "huge.png": ("a header that claims 60000 x 60000 pixels", png(60000, 60000, 0, b"\0" * 100)),
     }
-    files |= RARE_JPEGS | other_formats(picture(45, 38))
+    files |= RARE_JPEGS | other_formats(picture(45, 38)) | odd_jpeg2000(picture(45, 38))
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.iterdir():
         old.unlink()

@@ -180,6 +180,12 @@ def reversed_tiff(image: Image.Image) -> bytes:
     return tiff(tags(image.size, 1, 1, 0, fill_order=2), [packed.tobytes()], big_endian=False)
 
 
+def cut_tiff(file: bytes) -> bytes:
+    """Zeros in place of the second half of the pixels, which come first."""
+    end = int.from_bytes(file[4:8], "little")
+    return file[: end // 2] + bytes(end - end // 2) + file[end:]
+
+
 def other_formats(picture: Image.Image) -> dict[str, tuple[str, bytes]]:
     """Every file with what it is, by name."""
     width, height = picture.size
@@ -288,6 +294,15 @@ def other_formats(picture: Image.Image) -> dict[str, tuple[str, bytes]]:
             "Deflate in short strips",
             encode(picture, "TIFF", compression="tiff_adobe_deflate", strip_size=999),
         ),
+        "lzma.tiff": (
+            "LZMA with predictor in short strips",
+            encode(picture, "TIFF", compression="lzma", tiffinfo={317: 2}, strip_size=1999),
+        ),
+        "lzma_grey_16.tiff": (
+            "LZMA, 16 bits",
+            encode(Image.fromarray(np.asarray(grey).astype(np.uint16) * 3), "TIFF", compression="lzma"),
+        ),
+        "truncated_lzma.tiff": ("strips of LZMA beyond the end", cut_tiff(encode(picture, "TIFF", compression="lzma"))),
         "packbits.tiff": ("PackBits, alpha", encode(rgba, "TIFF", compression="packbits")),
         "jpeg.tiff": (
             "YCbCr in JPEG strips with common tables",

@@ -19,6 +19,7 @@ from PIL import Image, ImageCms
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 from make_odd_images import ADAM7, png_chunk
 from odd_formats import BMP_BITFIELDS, BMP_RLE4, BMP_RLE8, bmp, encode, moved_gif, run_lengths, tags, tiff
+from odd_jpeg2000 import CMYK, GREY, SRGB, SYCC, components, container, palette
 
 ORIENTATION = 0x0112
 # Samples of a pixel by the colour type of a PNG.
@@ -309,6 +310,56 @@ def pnm(chance: random.Random) -> bytes:
     return header.encode() + values.astype(">u2" if largest > 255 else "u1").tobytes()
 
 
+def jpeg_2000(irreversible: bool) -> Callable[[random.Random], bytes]:
+    """Of every mode of Pillow's, in tiles, layers, resolutions and orders of all kinds."""
+
+    def make(chance: random.Random) -> bytes:
+        image = picture(chance, chance.choice(("L", "LA", "RGB", "RGBA", "YCbCr", "I;16")))
+        side = min(image.size)
+        chosen = {
+            "irreversible": irreversible,
+            "num_resolutions": chance.randint(1, min(6, side.bit_length())),
+            "progression": chance.choice(("LRCP", "RLCP", "RPCL", "PCRL", "CPRL")),
+            "codeblock_size": chance.choice(((64, 64), (4, 4), (32, 16))),
+            "mct": chance.randint(0, 1),
+            "signed": chance.random() < 0.2,
+            "no_jp2": chance.random() < 0.3,
+        }
+        if side > 1 and chance.random() < 0.5:
+            chosen["quality_layers"] = sorted(chance.choices((5, 10, 20, 40), k=chance.randint(1, 3)), reverse=True)
+        if chance.random() < 0.4:
+            chosen["tile_size"] = (chance.choice((16, 32, 64)), chance.choice((16, 32, 64)))
+            # The last tile may be of one row.
+            chosen["num_resolutions"] = 1
+        return encode(image, "JPEG2000", **chosen)
+
+    return make
+
+
+def odd_jpeg_2000(chance: random.Random) -> bytes:
+    """Channels of several sizes, palettes, CMYK, 16 bits, with and without a container."""
+    image = picture(chance, "RGB")
+    kind = chance.choice(("sizes", "palette", "cmyk", "deep"))
+    if kind == "palette":
+        indexed = image.quantize(chance.choice((2, 16, 256)))
+        colors = np.array(indexed.getpalette()).reshape(-1, 3)
+        stream = components([Image.fromarray(np.asarray(indexed))], [(1, 1)], image.size)
+        return container(stream, image.size, 1, 8, SRGB, palette(colors))
+    bands = image.convert("CMYK" if kind == "cmyk" else "RGB").split()
+    samplings = [(1, 1)] * len(bands)
+    if kind == "sizes":
+        samplings[1:] = [(chance.randint(1, 3), chance.randint(1, 2))] * 2
+        sizes = [(-(-image.width // columns), -(-image.height // rows)) for columns, rows in samplings]
+        bands = [band.resize(size) for band, size in zip(bands, sizes, strict=True)]
+    if kind == "deep":
+        bands = [Image.fromarray(np.asarray(band).astype(np.uint16) * 257) for band in bands[: chance.choice((1, 3))]]
+    stream = components(list(bands), samplings[: len(bands)], image.size)
+    if chance.random() < 0.4 and kind != "cmyk":
+        return stream
+    space = {"cmyk": CMYK, "sizes": SYCC}.get(kind, GREY if len(bands) == 1 else SRGB)
+    return container(stream, image.size, len(bands), 16 if kind == "deep" else 8, space)
+
+
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 SUBSAMPLINGS = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
 KINDS: dict[tuple[str, str], Callable[[random.Random], bytes]] = {
@@ -343,12 +394,16 @@ KINDS: dict[tuple[str, str], Callable[[random.Random], bytes]] = {
     ),
     ("TIFF", "LZW"): saved_tiff("L", "P", "RGB", "RGBA", "CMYK", "I;16", "F", compression="tiff_lzw"),
     ("TIFF", "Deflate"): saved_tiff("1", "L", "RGB", "RGBA", "CMYK", compression="tiff_adobe_deflate"),
+    ("TIFF", "LZMA"): saved_tiff("1", "L", "P", "RGB", "RGBA", "CMYK", "I;16", "F", compression="lzma"),
     ("TIFF", "PackBits"): saved_tiff("1", "L", "P", "RGB", "RGBA", compression="packbits"),
     ("TIFF", "JPEG"): jpeg_tiff,
     ("TIFF", "fax, group 4"): saved_tiff("1", compression="group4"),
     ("TIFF", "strips, tiles, planes, both byte orders"): laid_tiff,
     ("DIB", "every mode of Pillow's"): saved("DIB", "1", "L", "P", "RGB", "RGBA"),
     ("ICO", "bitmaps with masks, PNG, several sizes"): ico,
+    ("JPEG 2000", "without loss, every mode of Pillow's"): jpeg_2000(irreversible=False),
+    ("JPEG 2000", "with loss, every mode of Pillow's"): jpeg_2000(irreversible=True),
+    ("JPEG 2000", "channels of several sizes, palettes, CMYK, 16 bits"): odd_jpeg_2000,
     ("PNM", "P1 to P6, every largest value"): pnm,
     ("PNM", "floating point"): saved("PPM", "F"),
     ("QOI", "with and without alpha"): saved("QOI", "RGB", "RGBA"),

@@ -79,7 +79,7 @@ def test_decoding(kind: tuple[str, str], upright: bool, tmp_path: Path, formats:
     equal = refused = 0
     with Pixels(*["--exif-transpose"][:upright]) as program:
         for number, (data, missing) in enumerate(files(kind)):
-            path = tmp_path / f"{number}.{kind[0].lower()}"
+            path = tmp_path / f"{number}.{kind[0].lower().replace(' ', '')}"
             path.write_bytes(data)
             expected = pillow(data, upright)
             size, pixels = program(str(path))

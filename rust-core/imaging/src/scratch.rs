@@ -53,7 +53,7 @@ impl Scratch {
         (y, x): (&Axis, &Axis),
         limits: ImageLimits,
     ) -> Result<View<'_>, ImageError> {
-        let memory = self.image.pixels.len() as u64 + Resizer::memory(y, x);
+        let memory = self.image.pixels.len() as u64 + Resizer::memory(resampling, y, x);
         check_memory(memory, limits)?;
         if memory + self.raw.capacity() as u64 > limits.max_memory {
             self.raw = Vec::new();

@@ -67,6 +67,20 @@ pub(crate) fn cmyk_to_rgb(inks: [u8; 4]) -> [u8; 3] {
     })
 }
 
+/// One pixel of luminance and chrominance (Y, Cb, Cr) as RGB, by the whole numbers of Pillow's tables (`ConvertYCbCr.c`).
+#[cfg(feature = "jpeg2000")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a fraction is cut off, and a byte is made of 0 to 255"
+)]
+pub(crate) fn ycbcr_to_rgb([y, cb, cr]: [u8; 3]) -> [u8; 3] {
+    let part = |factor: f64, chroma: u8| (factor * 64.0 * (f64::from(chroma) - 128.0) + 0.5) as i32;
+    let (red, blue) = (part(1.402, cr), part(1.772, cb));
+    let green = part(-0.34414, cb) + part(-0.71414, cr);
+    [red, green, blue].map(|part| (i32::from(y) + (part >> 6)).clamp(0, 255) as u8)
+}
+
 /// A 16-bit grey value: Pillow has a mode of its own for it (`I;16`) and makes 255 of whatever is above.
 pub(crate) fn clip_16(value: u16) -> u8 {
     u8::try_from(value).unwrap_or(u8::MAX)

@@ -14,6 +14,8 @@ mod gif;
 mod ico;
 mod ifd;
 mod jpeg;
+#[cfg(feature = "jpeg2000")]
+mod jpeg2000;
 mod metadata;
 mod orientation;
 mod png;
@@ -74,6 +76,8 @@ const CODECS: &[Codec] = &[
     codec("AVIF", avif::accepts, avif::decode, avif::metadata),
     #[cfg(feature = "ico")]
     codec("ICO", ico::accepts, ico::decode, metadata::none),
+    #[cfg(feature = "jpeg2000")]
+    codec("JPEG 2000", jpeg2000::accepts, jpeg2000::decode, metadata::none),
     #[cfg(feature = "pnm")]
     codec("PNM", pnm::accepts, pnm::decode, metadata::none),
     #[cfg(feature = "qoi")]

@@ -185,6 +185,21 @@ type Key = (Resampling, Axis);
 
 impl WeightsCache {
     const CAPACITY: usize = 16;
+    /// Bytes. Those of an axis are some kilobytes, but megabytes where an image is as long as it may be.
+    const MAX_KEPT: u64 = 4 << 20;
+
+    /// The bytes that the weights of an axis take at most, while they are made: each is stored in four ways, in lists that double
+    /// when they are full and are moved then, and has zeros beside it.
+    pub(crate) fn memory(resampling: Resampling, axis: &Axis) -> u64 {
+        const ONE: u64 = 32;
+        const PADDING: u64 = 6;
+        let Some(filter) = Filter::of(resampling).filter(|_| axis.source != axis.resized) else {
+            return 0;
+        };
+        let scale = (axis.source as f64 / axis.resized as f64).max(1.0);
+        let inputs = (2.0 * filter.support * scale) as u64 + 2;
+        axis.window.len() as u64 * (inputs.min(axis.source as u64) + PADDING) * ONE
+    }
 
     /// `None` where the axis keeps its size, and for nearest neighbour.
     pub(crate) fn get(&mut self, resampling: Resampling, axis: &Axis) -> Option<Arc<Weights>> {
@@ -203,7 +218,17 @@ impl WeightsCache {
         };
         let weights = Arc::clone(&entry.1);
         self.entries.push(entry);
+        while self.entries.len() > 1 && self.kept() > Self::MAX_KEPT {
+            self.entries.remove(0);
+        }
         Some(weights)
+    }
+
+    fn kept(&self) -> u64 {
+        let entries = self.entries.iter();
+        entries
+            .map(|((resampling, axis), _)| Self::memory(*resampling, axis))
+            .sum()
     }
 }
 

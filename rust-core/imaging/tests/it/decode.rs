@@ -15,7 +15,7 @@ fn refusals_name_the_format_and_the_reason() {
     assert_eq!(refusal(b""), "the file is empty");
     assert_eq!(
         refusal(&odd_image("text.png")),
-        "not an image of a supported format (JPEG, PNG, WebP, GIF, BMP, TIFF, DIB, AVIF, ICO, PNM, QOI): it is text"
+        "not an image of a supported format (JPEG, PNG, WebP, GIF, BMP, TIFF, DIB, AVIF, ICO, JPEG 2000, PNM, QOI): it is text"
     );
     assert_eq!(
         refusal(&odd_image("truncated.jpg")),
@@ -322,4 +322,19 @@ fn limits_hold_for_the_formats_of_few_users() {
         let (what, actual, limit) = (Measure::Width, 90, 89);
         assert_eq!(error, ImageError::Limit { what, actual, limit }, "{name}");
     }
+}
+
+#[test]
+fn a_small_jpeg_2000_of_endless_packets_is_refused() {
+    // 65,535 layers of 1,024 precincts each: packets that have no byte in the file.
+    let mut file = b"\xFF\x4F\xFF\x51\0\x29\0\0".to_vec();
+    for number in [255_u32, 255, 0, 0, 255, 255, 0, 0] {
+        file.extend_from_slice(&number.to_be_bytes());
+    }
+    file.extend_from_slice(b"\0\x01\x07\x01\x01\xFF\x52\0\x0D\x01\0\xFF\xFF\0\0\0\0\0\x01\x33\xFF\x5C\0\x04\x40\x40");
+    file.extend_from_slice(b"\xFF\x90\0\x0A\0\0\0\0\0\x12\0\x01\xFF\x93\0\0\0\0\xFF\xD9");
+    assert_eq!(
+        refusal(&file),
+        "broken JPEG 2000 image: it has more parts than a file of its length can have"
+    );
 }

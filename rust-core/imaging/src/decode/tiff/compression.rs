@@ -10,3 +10,16 @@ pub(crate) const JPEG: u64 = 7;
 pub(crate) const DEFLATE: u64 = 8;
 pub(crate) const PACK_BITS: u64 = 32_773;
 pub(crate) const OLD_DEFLATE: u64 = 32_946;
+pub(crate) const LZMA: u64 = 34_925;
+pub(crate) const SUPPORTED: [u64; 10] = [
+    RAW,
+    FAX_RUNS,
+    FAX_3,
+    FAX_4,
+    LZW,
+    JPEG,
+    DEFLATE,
+    PACK_BITS,
+    OLD_DEFLATE,
+    LZMA,
+];

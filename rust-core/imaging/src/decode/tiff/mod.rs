@@ -1,8 +1,8 @@
 //! The first image of a TIFF, as Pillow's plugin reads it (`TiffImagePlugin.py`).
 //!
 //! The `tiff` crate has no palettes, other ideas of inverted and deep greys than Pillow, and takes memory by what a
-//! file's tags say, so the tags, strips and tiles are read here. Uncompressed, LZW, Deflate and `PackBits` are supported, with
-//! the horizontal predictor, JPEG, and faxes of groups 3 and 4. Lab, and YCbCr other than in JPEG are refused,
+//! file's tags say, so the tags, strips and tiles are read here. Uncompressed, LZW, Deflate, LZMA and `PackBits` are supported,
+//! with the horizontal predictor, JPEG, and faxes of groups 3 and 4. Lab, and YCbCr other than in JPEG are refused,
 //! which Pillow reads through libtiff.
 //! Pillow turns a TIFF upright by its orientation tag, or XMP, whether asked to or not; so does this module.
 
@@ -15,7 +15,9 @@ use std::io::Read;
 
 use weezl::BitOrder;
 
-use self::compression::{DEFLATE, FAXES, FAX_3, FAX_4, FAX_RUNS, JPEG, LZW, OLD_DEFLATE, PACK_BITS, RAW};
+use self::compression::{
+    DEFLATE, FAXES, FAX_3, FAX_4, FAX_RUNS, JPEG, LZMA, LZW, OLD_DEFLATE, PACK_BITS, RAW, SUPPORTED,
+};
 use self::fax_3::Rows;
 use self::samples::{Samples, Storage};
 use super::ifd::{
@@ -97,7 +99,7 @@ struct Layout<'a> {
 impl<'a> Layout<'a> {
     fn read(tags: &Directory<'a>, width: usize, height: usize, limits: ImageLimits) -> Result<Self, ImageError> {
         let compression = tags.number(COMPRESSION).unwrap_or(RAW);
-        if ![RAW, FAX_RUNS, FAX_3, FAX_4, LZW, JPEG, DEFLATE, PACK_BITS, OLD_DEFLATE].contains(&compression) {
+        if !SUPPORTED.contains(&compression) {
             let name = match compression {
                 6 => "JPEG of the old kind",
                 32_771 => "rows padded to 16 bits",
@@ -106,7 +108,6 @@ impl<'a> Layout<'a> {
                 34_712 | 33_003 | 33_005 => "JPEG 2000",
                 34_887 => "LERC",
                 34_892 => "lossy DNG JPEG",
-                34_925 => "LZMA",
                 50_000 => "Zstandard",
                 50_001 => "WebP",
                 50_002 | 52_546 => "JPEG XL",
@@ -194,7 +195,8 @@ impl<'a> Layout<'a> {
     }
 
     /// What decoding takes beside libjpeg: the image, its rows of `row_length` bytes, a chunk, a changed copy of what the
-    /// file has of it, the tables of offsets, and 1 MiB for a decompressor.
+    /// file has of it, the tables of offsets, and 1 MiB for a decompressor. That of LZMA keeps what it has decompressed, at
+    /// most 2 MiB more than it was asked for, in a window that doubles while it grows; it is moved then.
     fn memory(&self, file_length: usize, row_length: usize) -> u64 {
         let pixel_bits = self.samples.bits_per_pixel() / self.planes;
         let chunk = (self.chunk_width * pixel_bits).div_ceil(8) * self.chunk_height;
@@ -203,9 +205,14 @@ impl<'a> Layout<'a> {
         } else {
             0
         };
+        let window = if self.compression == LZMA {
+            (chunk + (2 << 20)) * 3
+        } else {
+            0
+        };
         let tables = (self.offsets.len() + self.lengths.len()) * size_of::<u64>();
         let pixels = self.width * self.height * 3 + row_length * self.height;
-        (pixels + chunk + copied + tables + (1 << 20)) as u64
+        (pixels + chunk + copied + window + tables + (1 << 20)) as u64
     }
 
     /// Puts the chunks together into rows of `row_length` bytes, with the samples of a pixel side by side. `memory` is what
@@ -287,12 +294,8 @@ impl<'a> Layout<'a> {
                 let last_strip = !self.tiled && (index + 1).is_multiple_of(strips);
                 return jpeg::decode_part(&both, (self.limits, memory), color, shape, last_strip, chunk);
             }
-            DEFLATE | OLD_DEFLATE => {
-                let mut decoder = flate2::read::ZlibDecoder::new(stored);
-                return decoder
-                    .read_exact(chunk)
-                    .map_err(|error| FAILURE.broken(error.to_string()));
-            }
+            DEFLATE | OLD_DEFLATE => return fill(flate2::read::ZlibDecoder::new(stored), chunk),
+            LZMA => return fill(lzma_rust2::XzReader::new(stored, false), chunk),
             PACK_BITS => unpack_runs(stored, chunk),
             _ => {
                 let length = stored.len().min(chunk.len());
@@ -305,6 +308,12 @@ impl<'a> Layout<'a> {
         }
         Ok(())
     }
+}
+
+fn fill(mut decoder: impl Read, chunk: &mut [u8]) -> Result<(), ImageError> {
+    decoder
+        .read_exact(chunk)
+        .map_err(|error| FAILURE.broken(error.to_string()))
 }
 
 /// Returns how many bytes came out.

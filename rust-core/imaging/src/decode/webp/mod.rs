@@ -3,6 +3,8 @@
 //! Alpha is dropped; the colours under it stay as they are stored. Of an animation the first frame counts, laid on a
 //! black canvas.
 
+mod prefix_codes;
+
 use std::borrow::Cow;
 use std::io::{Cursor, ErrorKind};
 
@@ -27,6 +29,10 @@ const ANIMATED: u8 = 2;
 const ALPHA: u8 = 16;
 const EXIF: u8 = 8;
 const XMP: u8 = 4;
+
+/// In the first byte of an alpha chunk.
+const COMPRESSION: u8 = 3;
+const LOSSLESS: u8 = 1;
 
 /// Tables, and rows of blocks with what predicts the next ones, in bytes.
 const OTHER: u64 = 4 << 20;
@@ -147,8 +153,8 @@ fn decode_still(
 }
 
 /// What `image_webp` takes for a file of one image, with the result: copies of compressed parts; of a lossless image (and
-/// of alpha, which is one) 4 bytes a pixel and up to 1 for what its transforms need; of a lossy one its planes, which end
-/// with whole blocks.
+/// of alpha, which is one) 4 bytes a pixel, up to 1 for what its transforms need, and its codes; of a lossy one its planes,
+/// which end with whole blocks.
 fn memory(bytes: &[u8], (width, height): (u32, u32), alpha: bool) -> u64 {
     let pixels = u64::from(width) * u64::from(height);
     let lossy = chunks(bytes).any(|chunk| chunk.name == *b"VP8 ");
@@ -159,7 +165,12 @@ fn memory(bytes: &[u8], (width, height): (u32, u32), alpha: bool) -> u64 {
         (false, true) => pixels * 5,
         (false, false) => pixels * 3 + pixels * 5,
     };
-    decoding + bytes.len() as u64 + OTHER
+    let codes = |chunk: Chunk<'_>| {
+        let lossless = chunk.lossless_data()?;
+        Some(prefix_codes::memory(lossless, (width, height)))
+    };
+    let codes: u64 = chunks(bytes).filter_map(codes).sum();
+    decoding + codes + bytes.len() as u64 + OTHER
 }
 
 /// Whether the chunks are whole: the only one of a plain file, all of an extended one.
@@ -250,7 +261,16 @@ struct Chunk<'a> {
     content: &'a [u8],
 }
 
-impl Chunk<'_> {
+impl<'a> Chunk<'a> {
+    /// What follows the header of a lossless image, or of alpha that is stored as one.
+    fn lossless_data(&self) -> Option<&'a [u8]> {
+        match (&self.name, self.content) {
+            (b"VP8L", [0x2F, _, _, _, _, data @ ..]) => Some(data),
+            (b"ALPH", [flags, data @ ..]) if flags & COMPRESSION == LOSSLESS => Some(data),
+            _ => None,
+        }
+    }
+
     /// Width and height, where the chunk holds pixels.
     fn pixels(&self) -> Option<(u32, u32)> {
         match (&self.name, self.content) {
