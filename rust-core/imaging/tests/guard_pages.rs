@@ -9,8 +9,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use image::{DynamicImage, ImageFormat, RgbImage, RgbaImage};
-use spark_classify_core::model::Resampling;
-use spark_classify_core::preprocess::{decode, resize, DecodeOptions, Scratch};
+use spark_classify_imaging::{decode, resize, DecodeOptions, Resampling, Scratch};
 
 const PAGE: usize = 4096;
 
@@ -29,9 +28,10 @@ fn is_guarded(layout: Layout) -> bool {
     layout.size() >= SMALLEST && layout.align() <= PAGE
 }
 
-#[allow(unsafe_code, unsafe_op_in_unsafe_fn)] // what each does is said here
-                                              // SAFETY: memory comes from `System`, or is a mapping of its own in which `size` bytes from a place of the asked alignment
-                                              // on may be read and written; such a mapping ends in `dealloc` only.
+// What each function does is said here.
+#[allow(unsafe_code, unsafe_op_in_unsafe_fn)]
+// SAFETY: memory comes from `System`, or is a mapping of its own in which `size` bytes from a place of the asked alignment
+// on may be read and written; such a mapping ends in `dealloc` only.
 unsafe impl GlobalAlloc for Guarded {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if !is_guarded(layout) {
