@@ -5,8 +5,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use spark_classify_core::preprocess::{Preprocessor, Scratch};
-use spark_classify_core::{Classifier, DecodeOptions, Error, LoadOptions, ModelDirectory, Predictions};
+use spark_classify_core::preprocess::Preprocessor;
+use spark_classify_core::{Classifier, Error, LoadOptions, ModelDirectory, Predictions};
+use spark_classify_imaging::{DecodeOptions, Scratch};
 use spark_classify_torch::TorchEngine;
 
 const ENGINE: TorchEngine = TorchEngine::new();
