@@ -297,7 +297,7 @@ object ClassifyConf {
     .doc(
       "A file whose reading takes longer than this is that row's error. Its thread is given up: it ends when its file system " +
         "answers. A task that is killed waits for no file. The time begins when a thread opens the file; waiting for memory " +
-        "does not count."
+        "does not count. A model is copied in many steps, and one that takes longer is an error."
     )
     .version("0.1.0")
     .timeConf(TimeUnit.MILLISECONDS)

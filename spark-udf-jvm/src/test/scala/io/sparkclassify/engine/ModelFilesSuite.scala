@@ -14,6 +14,7 @@ import org.scalatest.funsuite.AnyFunSuite
 class ModelFilesSuite extends AnyFunSuite {
 
   private val all = Schemes(Set(Schemes.All))
+  private val minute = 60000L
 
   private val configuration = {
     val configuration = new Configuration
@@ -21,6 +22,9 @@ class ModelFilesSuite extends AnyFunSuite {
     configuration.set("fs.crafted.impl", classOf[CraftedFileSystem].getName)
     configuration
   }
+
+  private def withLocal[T](uri: String, schemes: Schemes = all, timeoutMillis: Long = minute)(load: Path => T): T =
+    new ModelFiles(configuration, schemes, timeoutMillis).withLocal(uri)(load)
 
   /** The files of a folder, by relative path, and what they hold. */
   private def contents(folder: Path): Map[String, String] =
@@ -41,13 +45,13 @@ class ModelFilesSuite extends AnyFunSuite {
 
   test("a remote directory is copied whole, and the copy is gone afterwards, even when the load fails") {
     withModel { model =>
-      val copied = ModelFiles.withLocal(s"changing:$model", configuration, all) { copy =>
+      val copied = withLocal(s"changing:$model") { copy =>
         assert(copy != model)
         contents(copy)
       }
       assert(copied == contents(model) && copied.size == 3)
       intercept[IllegalStateException] {
-        ModelFiles.withLocal(s"changing:$model", configuration, all)(_ => throw new IllegalStateException("no load"))
+        withLocal(s"changing:$model")(_ => throw new IllegalStateException("no load"))
       }
       assert(copies.isEmpty)
     }
@@ -55,15 +59,15 @@ class ModelFilesSuite extends AnyFunSuite {
 
   test("loads at once have copies of their own") {
     withModel { model =>
-      ModelFiles.withLocal(s"changing:$model", configuration, all) { first =>
-        ModelFiles.withLocal(s"changing:$model", configuration, all)(second => assert(second != first))
+      withLocal(s"changing:$model") { first =>
+        withLocal(s"changing:$model")(second => assert(second != first))
         assert(contents(first) == contents(model))
       }
     }
   }
 
   test("a local directory is used where it is") {
-    withModel(model => ModelFiles.withLocal(s"file:$model", configuration, all)(local => assert(local == model)))
+    withModel(model => withLocal(s"file:$model")(local => assert(local == model)))
   }
 
   Seq[(String, Path => Any, String)](
@@ -81,7 +85,7 @@ class ModelFilesSuite extends AnyFunSuite {
         // What happens before the last file is opened may or may not be in the copy.
         ChangingFileSystem.change(opens = 3, () => change(model)) {
           val error = intercept[ClassifyException] {
-            ModelFiles.withLocal(s"changing:$model", configuration, all)(_ => fail("a half copied model was loaded"))
+            withLocal(s"changing:$model")(_ => fail("a half copied model was loaded"))
           }
           assert(error.getCondition == "CLASSIFY_BAD_MODEL")
           assert(error.getReason.contains(name) && error.getReason.contains(s"changing:$model"), error.getReason)
@@ -108,7 +112,7 @@ class ModelFilesSuite extends AnyFunSuite {
           CraftedFileSystem.name = s"$model/$name"
           if (name.startsWith("/")) CraftedFileSystem.name = s"$folder$name"
           val error = intercept[ClassifyException] {
-            ModelFiles.withLocal(s"crafted:$model", configuration, all)(_ => fail("a crafted model was loaded"))
+            withLocal(s"crafted:$model")(_ => fail("a crafted model was loaded"))
           }
           assert(
             error.getCondition == "CLASSIFY_BAD_MODEL" && error.getReason.contains("no name of a file in it"),
@@ -125,7 +129,7 @@ class ModelFilesSuite extends AnyFunSuite {
     withModel { model =>
       val before = System.setProperty("java.io.tmpdir", s"$model/a.json")
       try {
-        val error = intercept[ClassifyException](ModelFiles.withLocal(s"changing:$model", configuration, all)(_ => ()))
+        val error = intercept[ClassifyException](withLocal(s"changing:$model")(_ => ()))
         assert(error.getCondition == "CLASSIFY_BAD_MODEL" && error.getReason.contains(s"$model/a.json"), error)
       } finally System.setProperty("java.io.tmpdir", before)
     }
@@ -135,7 +139,7 @@ class ModelFilesSuite extends AnyFunSuite {
     withModel { model =>
       Seq("http://127.0.0.1:1/m", s"changing:$model", s"file:$model").foreach { uri =>
         val error = intercept[ClassifyException](
-          ModelFiles.withLocal(uri, configuration, Schemes(Set("hdfs")))(_ => fail("it was read"))
+          withLocal(uri, Schemes(Set("hdfs")))(_ => fail("it was read"))
         )
         assert(
           error.getCondition == "CLASSIFY_BAD_MODEL" && error.getReason.contains("spark.classify.read.schemes"),
@@ -153,7 +157,7 @@ class ModelFilesSuite extends AnyFunSuite {
         "nowhere:/m" -> "nowhere"
       )
         .foreach { case (uri, reason) =>
-          val error = intercept[ClassifyException](ModelFiles.withLocal(uri, configuration, all)(_ => ()))
+          val error = intercept[ClassifyException](withLocal(uri)(_ => ()))
           assert(error.getCondition == "CLASSIFY_BAD_MODEL" && error.getReason.contains(reason), error)
         }
     }
