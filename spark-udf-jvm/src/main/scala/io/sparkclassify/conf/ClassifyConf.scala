@@ -324,7 +324,8 @@ object ClassifyConf {
       .buildStaticConf(NativeOptions.DIRECTORY_KEY)
       .doc(
         "The folder into which executors and driver unpack the native libraries of the jar. It must allow execution. " +
-          "Without it, java.io.tmpdir is taken. A folder of the user's own is made in it, and nobody else may be able to replace that."
+          "Without it, java.io.tmpdir is taken. A folder of the user's own is made in it, and nobody else may be able to replace that: " +
+          "docs/tuning.md tells what containers need."
       )
       .version("0.1.0")
       .stringConf

@@ -4,7 +4,7 @@ import java.nio.file.{Files, Path => LocalPath, Paths}
 
 import io.sparkclassify.{ClassifyErrors, ClassifyException, InputFault}
 import io.sparkclassify.conf.{ModelSpec, Schemes}
-import io.sparkclassify.natives.{FileNames, Scratch}
+import io.sparkclassify.natives.{FileNames, Scratch, SharedFolders}
 import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs.Path
 import org.apache.spark.SparkFiles
@@ -32,8 +32,10 @@ private[sparkclassify] final class ModelFiles(configuration: Configuration, sche
     val directory = guarded(uri, "it cannot be read")(new Path(uri))
     if (directory.toUri.getScheme == "file") load(guarded(uri, "it cannot be read")(local(uri, directory)))
     else {
-      val folder = guarded(uri, s"there is no room for its copy in ${System.getProperty("java.io.tmpdir")}") {
-        Scratch.in(Paths.get(System.getProperty("java.io.tmpdir")).toAbsolutePath).directory("model")
+      val temporary = Paths.get(System.getProperty("java.io.tmpdir")).toAbsolutePath
+      val folder = guarded(uri, s"its copy cannot be made in $temporary (java.io.tmpdir)") {
+        SharedFolders.requireSafe(temporary)
+        Scratch.in(temporary).directory("model")
       }
       val copy = new ModelCopy(directory, configuration, schemes, folder)
       try {

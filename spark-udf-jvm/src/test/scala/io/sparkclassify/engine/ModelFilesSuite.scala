@@ -1,7 +1,7 @@
 package io.sparkclassify.engine
 
 import java.nio.file.{Files, Path, Paths}
-import java.nio.file.attribute.FileTime
+import java.nio.file.attribute.{FileTime, PosixFilePermissions}
 
 import scala.jdk.CollectionConverters._
 
@@ -125,13 +125,20 @@ class ModelFilesSuite extends AnyFunSuite {
     }
   }
 
-  test("a folder for copies that cannot be written to is a bad model, which names it") {
+  test(
+    "a folder for copies that cannot be written to, or in which all may rename them, is a bad model, which names it"
+  ) {
     withModel { model =>
-      val before = System.setProperty("java.io.tmpdir", s"$model/a.json")
-      try {
-        val error = intercept[ClassifyException](withLocal(s"changing:$model")(_ => ()))
-        assert(error.getCondition == "CLASSIFY_BAD_MODEL" && error.getReason.contains(s"$model/a.json"), error)
-      } finally System.setProperty("java.io.tmpdir", before)
+      val open = Files.createDirectory(model.resolveSibling("open"))
+      Files.setPosixFilePermissions(open, PosixFilePermissions.fromString("rwxrwxrwx"))
+      Seq(s"$model/a.json" -> "Not a directory", open.toString -> "chmod +t").foreach { case (folder, reason) =>
+        val before = System.setProperty("java.io.tmpdir", folder)
+        try {
+          val error = intercept[ClassifyException](withLocal(s"changing:$model")(_ => fail("it was copied")))
+          assert(error.getCondition == "CLASSIFY_BAD_MODEL", error)
+          Seq(folder, "java.io.tmpdir", reason).foreach(part => assert(error.getReason.contains(part), error))
+        } finally System.setProperty("java.io.tmpdir", before)
+      }
     }
   }
 
