@@ -1,5 +1,7 @@
 package io.sparkclassify.engine
 
+import java.net.URLEncoder
+import java.nio.charset.StandardCharsets
 import java.nio.file.{Files, Path, Paths}
 import java.nio.file.attribute.{FileTime, PosixFilePermissions}
 
@@ -122,6 +124,37 @@ class ModelFilesSuite extends AnyFunSuite {
           assert(copies.isEmpty)
           assert(Files.walk(folder).iterator.asScala.count(Files.isRegularFile(_)) == 1)
       }
+    }
+  }
+
+  /** An archive of Hadoop's with a model, in whose index the folder has another child of that name. */
+  private def archive(folder: Path, child: String): String = {
+    // Hadoop remembers indexes by their paths.
+    val har = Files.createDirectories(folder.resolve(s"${Files.list(folder).count()}.har"))
+    def encoded(text: String): String = URLEncoder.encode(text, StandardCharsets.UTF_8)
+    val properties = encoded("1700000000000 420 user group")
+    def file(name: String): String = s"${encoded(name)} file part-0 0 2 $properties \n"
+    val folders =
+      s"%2F dir $properties 0 0 model \n%2Fmodel dir $properties 0 0 config.json ${encoded(child)} \n"
+    val index = folders + file("/model/config.json") + file(new HadoopPath("/model", child).toUri.getPath)
+    Files.writeString(har.resolve("_index"), index)
+    Files.writeString(har.resolve("_masterindex"), s"3 \n0 ${Int.MaxValue} 0 ${index.length} \n")
+    Files.writeString(har.resolve("part-0"), "{}")
+    s"har://$har/model"
+  }
+
+  test("an archive whose index names files outside of the model is refused, and nothing is written") {
+    TestData.withFolder { folder =>
+      assert(
+        withLocal(archive(folder, "more.json"))(contents) == Map("config.json" -> "{}", "more.json" -> "{}")
+      )
+      Seq("../escaped", "../../../escaped", s"$folder/escaped", "deep\\escaped", "..", "line\nbreak").foreach { child =>
+        val error = intercept[ClassifyException] {
+          withLocal(archive(folder, child))(copy => fail(s"$child: ${contents(copy)}"))
+        }
+        assert(error.getCondition == "CLASSIFY_BAD_MODEL", error)
+      }
+      assert(copies.isEmpty && folder.toFile.list.forall(_.endsWith(".har")))
     }
   }
 
