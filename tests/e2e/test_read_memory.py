@@ -34,11 +34,11 @@ def test_tasks_share_the_direct_memory(spark_run, jar, tmp_path):
     script, questions, answers = tmp_path / "job.py", tmp_path / "paths.json", tmp_path / "answers.json"
     script.write_text(SCRIPT)
     questions.write_text(json.dumps(paths))
-    # Two tasks with eight readers each would take 640 MB.
+    # Little more than Spark itself insists on. Two tasks with eight readers each would take 640 MB.
     spark_run(
         *["spark-submit", "--master", "local-cluster[1,2,1024]", "--jars", jar, "--conf", EXTENSION],
         *["--conf", "spark.classify.model=model"],
-        *["--conf", "spark.executor.extraJavaOptions=-XX:MaxDirectMemorySize=160m"],
+        *["--conf", "spark.executor.extraJavaOptions=-XX:MaxDirectMemorySize=256m"],
         *[script, questions, answers],
     )
     rows = json.loads(answers.read_text())
