@@ -1,41 +1,47 @@
-"""A JVM that ends amid native calls, in whichever way, ends as it was told to, and does not crash."""
+"""Drivers and executors that end amid native calls, in whichever way, end as they were told to, and do not crash."""
+
+import json
+import os
 
 import pytest
-from conftest import BACKENDS, EXTENSION
+from conftest import BACKENDS, EXTENSION, ROOT
 
 # Four tasks classify, for minutes, when the JVM is told to end.
 SCRIPT = """
-import os, signal, threading, time
+import os, random, signal, sys, threading, time
 from pyspark.sql import SparkSession
 spark = SparkSession.builder.getOrCreate()
 tracker, jvm = spark.sparkContext.statusTracker(), spark._jvm
-
-def running():
-    return any(tracker.getStageInfo(stage).numTasks == 8 for stage in tracker.getActiveStageIds())
-
-def end():
-    while not running():
-        time.sleep(0.1)
-    # Models are loaded in less.
-    time.sleep(4)
-    assert running()
-    how = {how!r}
-    if how == "exit":
-        jvm.System.exit(3)
-    elif how == "halt":
-        jvm.Runtime.getRuntime().halt(4)
-    else:
-        os.kill(jvm.ProcessHandle.current().pid(), signal.SIGTERM)
-
-images = spark.read.csv("dataset/image_data.csv", header=True).crossJoin(spark.range(2000)).repartition(8)
-threading.Thread(target=end, daemon=True).start()
-rows = images.selectExpr("classify('dataset/all_images/' || image_path, {backend!r}) AS c")
-rows.groupBy("c.class").count().collect()
+call = "classify('dataset/all_images/' || image_path, {backend!r}) AS c"
+images = spark.read.csv("dataset/image_data.csv", header=True)
+# Then the model is loaded, and the tasks are amid calls.
+images.limit(1).selectExpr(call).collect()
+many = images.crossJoin(spark.range(2000)).repartition(8).selectExpr(call)
+job = threading.Thread(target=many.groupBy("c.class").count().collect, daemon=True)
+job.start()
+while not any(tracker.getStageInfo(stage).numTasks == 8 for stage in tracker.getActiveStageIds()):
+    time.sleep(0.05)
+time.sleep(0.5 + random.random())
+assert job.is_alive()
+how = {how!r}
+if how == "term":
+    os.kill(jvm.ProcessHandle.current().pid(), signal.SIGTERM)
+elif how == "exit":
+    jvm.System.exit(3)
+elif how == "halt":
+    jvm.Runtime.getRuntime().halt(4)
+elif how == "sys.exit":
+    sys.exit(5)
+# Without the thread, the script ends and so does the JVM's main, by a return.
+if how != "return":
+    job.join()
 """
+
+ENDS = [("term", 143), ("exit", 3), ("halt", 4), ("return", 0), ("sys.exit", 5)]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize(("how", "status"), [("term", 143), ("exit", 3), ("halt", 4)])
+@pytest.mark.parametrize(("how", "status"), ENDS, ids=[how for how, _ in ENDS])
 def test_a_jvm_ends_amid_native_calls(spark_run, jar, tmp_path, backend, how, status):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT.format(how=how, backend=backend))
@@ -49,3 +55,71 @@ def test_a_jvm_ends_amid_native_calls(spark_run, jar, tmp_path, backend, how, st
     assert done.returncode == status, done.stderr[-4000:]
     assert "SIGSEGV" not in done.stdout + done.stderr
     assert not (tmp_path / "hs_err").exists()
+
+
+DECOMMISSION = """
+import glob, json, os, signal, sys, threading, time
+from pyspark.sql import SparkSession
+backend, work, answers = sys.argv[1:]
+spark = SparkSession.builder.getOrCreate()
+tracker = spark.sparkContext.statusTracker()
+images = spark.read.csv("dataset/image_data.csv", header=True)
+call = f"classify('dataset/all_images/' || image_path, '{backend}') AS c"
+counts = {}
+
+def classify(times, tasks):
+    many = images.crossJoin(spark.range(times)).repartition(tasks).selectExpr(call)
+    counts.update({row[0]: row[1] for row in many.groupBy("c.class").count().collect()})
+
+def executors():
+    for process in glob.glob("/proc/[0-9]*"):
+        try:
+            command = open(f"{process}/cmdline").read()
+            if "CoarseGrainedExecutorBackend" in command and os.readlink(f"{process}/cwd").startswith(work):
+                yield int(process.split("/")[-1])
+        except OSError:
+            pass
+
+while len(list(executors())) < 2:
+    time.sleep(0.1)
+# Then executors have the model, and the next tasks, of some seconds each, are amid calls.
+classify(1, 2)
+job = threading.Thread(target=classify, args=(30, 4), daemon=True)
+job.start()
+while not any(tracker.getStageInfo(stage).numActiveTasks == 2 for stage in tracker.getActiveStageIds()):
+    time.sleep(0.05)
+time.sleep(0.3)
+leaving = min(executors())
+os.kill(leaving, signal.SIGPWR)
+job.join()
+while leaving in executors():
+    time.sleep(0.1)
+json.dump(counts, open(answers, "w"))
+"""
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("kill", [False, True], ids=["its tasks end", "it is killed"])
+def test_a_decommissioned_executor_ends(spark_run, standalone_cluster, jar, golden, tmp_path, backend, kill):
+    script, answers, events = tmp_path / "script.py", tmp_path / "answers.json", tmp_path / "events"
+    script.write_text(DECOMMISSION)
+    events.mkdir()
+    spark_run(
+        *["spark-submit", "--master", standalone_cluster, "--jars", jar, "--conf", EXTENSION],
+        *["--conf", "spark.executor.memory=512m", "--conf", "spark.driver.host=127.0.0.1"],
+        *["--conf", f"spark.classify.model={ROOT}/model"],
+        *["--conf", f"spark.classify.torch.home={os.environ['LIBTORCH']}"],
+        *["--conf", f"spark.executor.extraJavaOptions=-XX:ErrorFile={tmp_path}/hs_err"],
+        *["--conf", "spark.decommission.enabled=true"],
+        *(["--conf", "spark.executor.decommission.forceKillTimeout=1s"] if kill else []),
+        *["--conf", "spark.eventLog.enabled=true", "--conf", "spark.eventLog.compress=false"],
+        *["--conf", f"spark.eventLog.dir={events}"],
+        *[script, backend, tmp_path / "work", answers],
+    )
+    counts = json.loads(answers.read_text())
+    assert sum(counts.values()) == 30 * len(golden[backend])
+    log = [json.loads(line) for file in events.rglob("events_*") for line in file.open()]
+    reasons = [event["Removed Reason"] for event in log if event["Event"] == "SparkListenerExecutorRemoved"]
+    assert reasons[-1] == ("Executor killed by driver." if kill else "Command exited with code 0"), reasons
+    assert not (tmp_path / "hs_err").exists()
+    assert not any("SIGSEGV" in log.read_text(errors="replace") for log in tmp_path.glob("work/*/*/std*"))

@@ -52,6 +52,30 @@ def attack(evil: str, image: str) -> list[str]:
     return [*statements, "SELECT concat('answered ', count(*)) FROM v0"]
 
 
+# What the application has, and what its users then try, each with what is said of it, if it is refused.
+LIMITED = {"spark.classify.models.locked": "true", "spark.classify.image.maxBytes": "10m"}
+CALL = "SELECT classify(path, 'onnx').class_id FROM paths"
+REFUSED = [
+    ("SET spark.classify.model=/other/model", None),
+    (CALL, "spark.classify.models.locked"),
+    ("SET spark.classify.model=model", None),
+    ("SET spark.classify.models.mine=/other/model", None),
+    ("SELECT classify(path, 'onnx', 'mine').class_id FROM paths", "spark.classify.models.locked"),
+    ("ALTER VIEW v0 SET TBLPROPERTIES ('view.sqlConfig.spark.classify.model'='/other/model')", None),
+    ("SELECT * FROM v0", "spark.classify.models.locked"),
+    ("SET spark.classify.image.maxBytes=1b", "INVALID_CONF_VALUE"),
+    ("SET spark.classify.image.maxBytes=1g", None),
+    (CALL, "the application was started with 10485760"),
+    ("SET spark.classify.image.maxBytes=10m", None),
+    ("ALTER VIEW v1 SET TBLPROPERTIES ('view.sqlConfig.spark.classify.image.maxBytes'='1g')", None),
+    ("SELECT * FROM v1", "the application was started with 10485760"),
+    ("ALTER VIEW v1 SET TBLPROPERTIES ('view.sqlConfig.spark.classify.image.maxBytes'='1b')", None),
+    ("SELECT * FROM v1", "INVALID_CONF_VALUE"),
+    ("SET fs.defaultFS=http://127.0.0.1:1/", None),
+    (CALL, "http"),
+]
+
+
 @contextmanager
 def server(tmp_path, jar, main_class: str, port: int, settings: dict[str, object]):
     log = tmp_path / "server.log"
@@ -94,9 +118,10 @@ def test_thrift_server(jar, golden, tmp_path):
         "spark.hive.server2.thrift.port": port,
         "spark.hadoop.hive.server2.thrift.bind.host": "127.0.0.1",
         "spark.hadoop.hive.server2.thrift.port": port,
+        **LIMITED,
     }
     statements = tmp_path / "attack.sql"
-    statements.write_text(";\n".join(attack(evil, image)) + ";\n")
+    statements.write_text(";\n".join(attack(evil, image) + [statement for statement, _ in REFUSED]) + ";\n")
     in_url = "&".join(f"spark.classify.{name}={evil}" for name in STATIC)
     with server(tmp_path, jar, "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2", port, settings) as log:
         urls = [f"jdbc:hive2://127.0.0.1:{port}/default", f"jdbc:hive2://127.0.0.1:{port}/default?{in_url}"]
@@ -109,6 +134,10 @@ def test_thrift_server(jar, golden, tmp_path):
             )
             if url == urls[0]:
                 assert "answered 1" in done.stdout, done.stdout[-4000:] + done.stderr[-4000:] + log.read_text()[-4000:]
+                errors = [line for line in done.stderr.splitlines() if line.startswith("Error")]
+                for reason in {reason for _, reason in REFUSED if reason is not None}:
+                    expected = sum(reason == other for _, other in REFUSED)
+                    assert sum(reason in error for error in errors) >= expected, (reason, errors)
         assert not (tmp_path / "evil/ran").exists(), "a planted library was loaded"
         assert not (tmp_path / "evil/natives").exists(), "libraries were unpacked where a user said"
 
@@ -145,21 +174,10 @@ def test_connect(jar, golden, tmp_path):
     image = str(ROOT / "dataset/all_images" / next(iter(golden["onnx"])))
     port = free_port()
     settings = {"spark.connect.grpc.binding.address": "127.0.0.1", "spark.connect.grpc.binding.port": port}
-    settings["spark.classify.models.locked"] = "true"
+    settings |= LIMITED
     client, statements, answers = tmp_path / "client.py", tmp_path / "attack.json", tmp_path / "answers.json"
     client.write_text(CLIENT)
-    locked = [
-        "SET spark.classify.model=/other/model",
-        "SELECT classify(path, 'onnx').class_id FROM paths",
-        "SET spark.classify.model=model",
-        "SET spark.classify.models.mine=/other/model",
-        "SELECT classify(path, 'onnx', 'mine').class_id FROM paths",
-        "ALTER VIEW v0 SET TBLPROPERTIES ('view.sqlConfig.spark.classify.model'='/other/model')",
-        "SELECT * FROM v0",
-        "SET fs.defaultFS=http://127.0.0.1:1/",
-        "SELECT classify(path, 'onnx').class_id FROM paths",
-    ]
-    statements.write_text(json.dumps(attack(evil, image) + locked))
+    statements.write_text(json.dumps(attack(evil, image) + [statement for statement, _ in REFUSED]))
     with server(tmp_path, jar, "org.apache.spark.sql.connect.service.SparkConnectServer", port, settings) as log:
         environment = {key: value for key, value in os.environ.items() if key not in ("SPARK_HOME", "JAVA_HOME")}
         command = [sys.executable, str(client), f"sc://127.0.0.1:{port}", str(statements), json.dumps(STATIC), evil]
@@ -171,9 +189,8 @@ def test_connect(jar, golden, tmp_path):
     assert any("answered 1" in outcome for outcome in outcomes), outcomes
     refused = outcomes[-len(STATIC) :]
     assert all(outcome != "set" for outcome in refused), refused
-    for at in [1, 4, 6]:
-        outcome = outcomes[len(outcomes) - len(STATIC) - len(locked) + at]
-        assert "spark.classify.models.locked" in outcome, (locked[at], outcome)
+    for (statement, reason), outcome in zip(REFUSED, outcomes[-len(STATIC) - len(REFUSED) :], strict=False):
+        assert reason is None or reason in outcome, (statement, outcome)
 
 
 @pytest.mark.parametrize("locale", ["POSIX", "C.UTF-8"])

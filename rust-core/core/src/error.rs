@@ -85,6 +85,10 @@ pub enum Error {
         reason: String,
     },
 
+    /// The process is ending, and its engines take no more calls.
+    #[error("the process is ending, and takes no more calls")]
+    ShuttingDown,
+
     /// A bug of this project: a thread panicked.
     #[error("internal error: {0}")]
     Internal(String),
@@ -118,6 +122,7 @@ impl Error {
             Self::Device { .. } => "CLASSIFY_DEVICE_UNAVAILABLE",
             Self::EngineLibrary { .. } => "CLASSIFY_BACKEND_UNAVAILABLE",
             Self::Inference { .. } => "CLASSIFY_INFERENCE_FAILED",
+            Self::ShuttingDown => "CLASSIFY_SHUTTING_DOWN",
             Self::StaleHandle(_) | Self::Argument { .. } | Self::Internal(_) => "CLASSIFY_INTERNAL_ERROR",
         }
     }

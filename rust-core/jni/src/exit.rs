@@ -33,16 +33,13 @@ impl Running {
     /// Begins a call.
     ///
     /// # Errors
-    /// [`Error::Argument`] when the process is ending.
+    /// [`Error::ShuttingDown`] when the process is ending.
     pub(crate) fn begin() -> Result<Self> {
         // Counted before it asks: the handler says that the process is ending before it counts.
         RUNNING.fetch_add(1, Ordering::SeqCst);
         let running = Self(());
         if ENDING.load(Ordering::SeqCst) {
-            return Err(Error::Argument {
-                argument: "library",
-                reason: "the process is ending, and takes no more calls".to_owned(),
-            });
+            return Err(Error::ShuttingDown);
         }
         Ok(running)
     }
@@ -72,5 +69,23 @@ extern "C" fn wait_for_calls(status: c_int, _: *mut c_void) {
             unsafe { _exit(status) }
         }
         thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_of_a_process_that_ends_is_refused_and_does_not_count() {
+        assert!(Running::begin().is_ok());
+        ENDING.store(true, Ordering::SeqCst);
+        let refused = Running::begin();
+        ENDING.store(false, Ordering::SeqCst);
+        assert!(
+            matches!(&refused, Err(error) if error.condition() == "CLASSIFY_SHUTTING_DOWN"),
+            "{refused:?}"
+        );
+        assert_eq!(RUNNING.load(Ordering::SeqCst), 0);
     }
 }

@@ -2,9 +2,9 @@
 
 Some change themselves while they run, some work as in training, some use files. Each goes into a model directory of
 its own (12 classes, 32 x 32, no normalisation). `plain` changes nothing and is the control; so do `forked`, `helper`
-and `own`, which only look as if they did, and `quantized`, `odd_pooling` and `named_tuple`, which are used otherwise
-than most. `one_image` and `batch_norm_alone` cannot be run on several images at once,
-or not with the same result.
+and `own`, which only look as if they did, and `nan_for_dark`; `quantized`, `odd_pooling` and `named_tuple` are used
+otherwise than most. `one_image` and `batch_norm_alone` cannot be run on several images at once, or not with the same
+result.
 """
 
 import json
@@ -244,6 +244,14 @@ class Random(nn.Module):
         return nn.functional.avg_pool2d(x, 16).flatten(1) * 6 + torch.randn(12)
 
 
+class NanForDark(nn.Module):
+    """Gives NaN for black images, and the same for all others."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean = x.mean((1, 2, 3))
+        return (mean * 0 / mean).unsqueeze(1).repeat(1, 12)
+
+
 class OneImage(nn.Module):
     """Flattens as if there were one image."""
 
@@ -348,6 +356,7 @@ def quantized():
 torch.manual_seed(16)
 for module in (Plain, Counter, Assign, Feature, Memory, Dropping, Writes, Reads, Forked, Helper, Holder, Inner, Random):
     put(module.__name__.lower(), module().eval())
+put("nan_for_dark", NanForDark().eval())
 put("writes_at_load", WritesAtLoad().eval())
 put("writes_in_fork", WritesInFork().eval())
 put("one_image", OneImage().eval())

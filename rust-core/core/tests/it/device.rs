@@ -207,7 +207,7 @@ fn an_engine_without_gpus_says_so() {
 
 #[test]
 fn threads_that_the_system_does_not_give_end_nothing() {
-    const NAME: &str = "threads_that_the_system_does_not_give_end_nothing";
+    const NAME: &str = "device::threads_that_the_system_does_not_give_end_nothing";
     if std::env::var_os("RUST_MIN_STACK").is_none() {
         // No system has the memory for such a stack, so that none of the process's threads can begin.
         let output = Command::new(std::env::current_exe().unwrap())

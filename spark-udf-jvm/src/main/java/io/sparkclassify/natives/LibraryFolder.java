@@ -30,9 +30,6 @@ final class LibraryFolder {
   /** Of a whole hash, in hexadecimal digits. */
   private static final int HASH_LENGTH = 64;
 
-  private static final int STICKY = 01000;
-  private static final int OTHERS_MAY_WRITE = 02;
-
   private final Path folder;
   private final Scratch scratch;
 
@@ -55,7 +52,7 @@ final class LibraryFolder {
     Path folder = parent.resolve(name());
     try {
       Files.createDirectories(parent, Scratch.OWNER_ONLY);
-      requireSafeParents(parent.toRealPath());
+      SharedFolders.requireSafe(parent);
       folder = parent.toRealPath().resolve(name());
       Files.createDirectories(folder, Scratch.OWNER_ONLY);
       Scratch scratch = Scratch.in(folder);
@@ -170,20 +167,6 @@ final class LibraryFolder {
             && !permissions.contains(PosixFilePermission.OTHERS_WRITE);
     if (!isOwn || !isPrivate || !Files.isDirectory(folder, LinkOption.NOFOLLOW_LINKS)) {
       throw new IOException("it does not belong to this user alone (expected owner's own folder, mode 0700)");
-    }
-  }
-
-  /**
-   * Refuses a place where others may rename folders, and so put another one there between the check and the loading: one
-   * that all may write to without the sticky bit, which keeps each to their own. A group that may write is trusted.
-   */
-  private static void requireSafeParents(Path parent) throws IOException {
-    for (Path each = parent; each != null; each = each.getParent()) {
-      int mode = (Integer) Files.getAttribute(each, "unix:mode");
-      if ((mode & OTHERS_MAY_WRITE) != 0 && (mode & STICKY) == 0) {
-        throw new IOException(
-            "all users may write to " + each + " and rename what is in it (chmod o-w or chmod +t mends that)");
-      }
     }
   }
 

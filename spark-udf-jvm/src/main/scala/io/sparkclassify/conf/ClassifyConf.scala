@@ -297,7 +297,7 @@ object ClassifyConf {
     .doc(
       "A file whose reading takes longer than this is that row's error. Its thread is given up: it ends when its file system " +
         "answers. A task that is killed waits for no file. The time begins when a thread opens the file; waiting for memory " +
-        "does not count."
+        "does not count. A model is copied in many steps, and one that takes longer is an error."
     )
     .version("0.1.0")
     .timeConf(TimeUnit.MILLISECONDS)
@@ -324,7 +324,8 @@ object ClassifyConf {
       .buildStaticConf(NativeOptions.DIRECTORY_KEY)
       .doc(
         "The folder into which executors and driver unpack the native libraries of the jar. It must allow execution. " +
-          "Without it, java.io.tmpdir is taken. A folder of the user's own is made in it, and nobody else may be able to replace that."
+          "Without it, java.io.tmpdir is taken. A folder of the user's own is made in it, and nobody else may be able to replace that: " +
+          "docs/tuning.md tells what containers need."
       )
       .version("0.1.0")
       .stringConf

@@ -14,7 +14,7 @@ object ClassifyEngine {
 
   private val log = LoggerFactory.getLogger("io.sparkclassify.ClassifyEngine")
   private val json = new ObjectMapper
-  private val models = new ModelCache[ModelSpec, LoadedModel](_.close())
+  private val models = new ModelCache[ModelSpec, LoadedModel](_.close(), () => TaskKill.check())
   private val loads = new LongAdder
 
   /** How many models this JVM has loaded so far. */
@@ -38,7 +38,8 @@ object ClassifyEngine {
 
   private def load(located: ModelSpec, spec: ClassifySpec): LoadedModel = {
     val natives = NativeLoader.load(located.engine.name, spec.natives.options)
-    ModelFiles.withLocal(located.uri, spec.modelHadoop.configuration, spec.images.schemes) { directory =>
+    val files = new ModelFiles(spec.modelHadoop.configuration, spec.images.schemes, spec.images.timeoutMillis)
+    files.withLocal(located.uri) { directory =>
       val request = json.createObjectNode()
       request.put("directory", directory.toString)
       request.put("device", located.device.name)

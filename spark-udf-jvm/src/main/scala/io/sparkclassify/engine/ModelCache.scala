@@ -1,5 +1,6 @@
 package io.sparkclassify.engine
 
+import java.util.concurrent.TimeUnit
 import java.util.concurrent.atomic.AtomicBoolean
 import java.util.concurrent.locks.ReentrantLock
 
@@ -15,8 +16,11 @@ import scala.collection.mutable
  *
  * @param close
  *   frees a value; must not throw
+ * @param check
+ *   is called again and again by who waits; when it throws, the wait is over
  */
-private[engine] final class ModelCache[K, V](close: V => Unit) {
+private[engine] final class ModelCache[K, V](close: V => Unit, check: () => Unit) {
+  import ModelCache._
 
   /** A key, and its value when it is loaded. All fields are guarded by the cache. */
   private final class Slot(val key: K) {
@@ -67,8 +71,7 @@ private[engine] final class ModelCache[K, V](close: V => Unit) {
   }
 
   private def loadedValue(slot: Slot)(load: => V): V = {
-    // A task that is killed need not wait to the end.
-    slot.changing.lockInterruptibly()
+    while (!slot.changing.tryLock(CheckMillis, TimeUnit.MILLISECONDS)) check()
     try {
       synchronized(slot.value).getOrElse {
         val value = load
@@ -119,6 +122,12 @@ private[engine] final class ModelCache[K, V](close: V => Unit) {
       }
     } finally slot.changing.unlock()
   }
+}
+
+private object ModelCache {
+
+  /** How often a task that waits looks whether it has been killed. */
+  private val CheckMillis = 100L
 }
 
 /** The right to use a value. While there is one, the value is not closed. */

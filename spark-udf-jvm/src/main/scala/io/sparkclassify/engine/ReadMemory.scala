@@ -1,5 +1,6 @@
 package io.sparkclassify.engine
 
+import java.io.IOException
 import java.lang.management.ManagementFactory
 import java.util.ArrayDeque
 import java.util.concurrent.atomic.AtomicLong
@@ -31,6 +32,9 @@ private[sparkclassify] final class ReadMemory(val total: Long) {
 
   private val used = new AtomicLong
 
+  /** What reads have that are given up; it comes back when their file systems answer, if ever. */
+  private val lost = new AtomicLong
+
   // Guarded by this.
   private val queue = new ArrayDeque[Request]
 
@@ -53,6 +57,8 @@ private[sparkclassify] final class ReadMemory(val total: Long) {
    *   at most [[largest]]
    * @param check
    *   is called again and again; when it throws, nothing is taken. It must not wait for a lock.
+   * @throws IOException
+   *   when so much is [[lose lost]] that there may never be some
    */
   def take(bytes: Long)(check: => Unit): Unit = {
     require(bytes <= largest, s"$bytes bytes never fit")
@@ -63,6 +69,8 @@ private[sparkclassify] final class ReadMemory(val total: Long) {
       try {
         grant()
         while (!request.granted) {
+          if (bytes > total - lost.get)
+            throw new IOException(s"there is no memory to read it: ${ReadThreads.stuckReads}")
           wait(CheckMillis)
           check
         }
@@ -78,6 +86,12 @@ private[sparkclassify] final class ReadMemory(val total: Long) {
 
   /** Takes memory for results, without which the images' memory would not come back. */
   def takeForResults(bytes: Long): Unit = used.addAndGet(bytes)
+
+  /** Nobody may count on that memory any more: the read that has it is given up. */
+  def lose(bytes: Long): Unit = lost.addAndGet(bytes)
+
+  /** Such a read has ended after all. It gives its memory back like any other. */
+  def find(bytes: Long): Unit = lost.addAndGet(-bytes)
 
   /** Gives memory back. */
   def give(bytes: Long): Unit = {

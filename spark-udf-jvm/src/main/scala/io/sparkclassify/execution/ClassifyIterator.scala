@@ -5,6 +5,7 @@ import java.util.ArrayDeque
 import scala.collection.mutable.ArrayBuffer
 
 import io.sparkclassify.conf.BatchSpec
+import io.sparkclassify.engine.TaskKill
 import io.sparkclassify.expressions.{ImageInference, ImageInput}
 import org.apache.spark.TaskContext
 import org.apache.spark.sql.catalyst.InternalRow

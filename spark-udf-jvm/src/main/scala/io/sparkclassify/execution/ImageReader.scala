@@ -145,7 +145,7 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration) {
    * Hadoop's way to a local file, with its status and buffers, takes longer than resizing the image.
    *
    * Opening a FIFO, or a device, may last for ever, so it is looked at first. What is put into the place of a regular file
-   * in that moment can but cost a thread: the task does not wait for it, see [[ReadThreads]].
+   * in that moment can but cost a thread: the task does not wait for it, see [[io.sparkclassify.engine.ReadThreads]].
    */
   private def readLocal(path: String, name: String, room: ImageReader.Room): Either[BadImage, ImageBytes] = {
     val file = ImagePath.localFile(name)

@@ -1,11 +1,12 @@
 package io.sparkclassify.execution
 
+import java.io.IOException
 import java.util.{ArrayDeque, Collections, HashMap, IdentityHashMap}
 import java.util.concurrent.TimeUnit
 import java.util.concurrent.atomic.LongAdder
 
 import io.sparkclassify.conf.ClassifyConf
-import io.sparkclassify.engine.DirectBuffers
+import io.sparkclassify.engine.{DirectBuffers, ReadThreads, TaskKill}
 import io.sparkclassify.expressions.ImageSource
 import org.apache.spark.TaskContext
 
@@ -91,6 +92,7 @@ final class ReadAhead private[execution] (
     closed = true
     files.clear()
     workers.values.forEach(_.abandon())
+    workers.keySet.forEach(_.image.foreach(_.loseMemory()))
     workers.clear()
     notifyAll()
   }
@@ -113,11 +115,16 @@ final class ReadAhead private[execution] (
     val next = if (workers.containsKey(worker)) Option(files.poll()) else None
     if (next.isEmpty) workers.remove(worker)
     next.foreach(_.worker = worker)
+    worker.image = next
     next
   }
 
   /** Reads files as long as there are any. */
   private final class Worker extends Runnable {
+
+    /** Guarded by ReadAhead.this. */
+    private[ReadAhead] var image: Option[FileImage] = None
+
     override def run(): Unit =
       Iterator.continually(nextFile(this)).takeWhile(_.isDefined).foreach(_.get.read())
   }
@@ -157,8 +164,10 @@ final class ReadAhead private[execution] (
         case Left(bad) => Some(Left(bad))
         case Right(bytes) =>
           val atOnce = memory.tryTake(bytes) || memory.tryTakeInTurn(bytes)
-          if (!atOnce && mustWait) memory.take(bytes)(checkTask())
-          Option.when(atOnce || mustWait)(reader.copy(source.name, source.bytes))
+          try {
+            if (!atOnce && mustWait) memory.take(bytes)(checkTask())
+            Option.when(atOnce || mustWait)(reader.copy(source.name, source.bytes))
+          } catch { case e: IOException => Some(Left(BadImage.unreadable(source.name, e.getMessage))) }
       }
       ReadAhead.this.synchronized {
         if (result.isDefined) held -= length
@@ -176,11 +185,14 @@ final class ReadAhead private[execution] (
     private var waitsForMemory = false
     private var memoryTaken = false
 
+    /** Of memory, by the read that is under way; and how much of that counts as lost. */
+    private var bytesTaken, bytesLost = 0L
+
     /** When the read began, in System.nanoTime, moved by what it has waited for memory. */
     private var begun: Option[Long] = None
 
     /** Set under the lock. */
-    @volatile private var timedOut = false
+    @volatile private var unwanted = false
 
     /** Reads the file, on a worker's thread. */
     private[ReadAhead] def read(): Unit = {
@@ -195,7 +207,10 @@ final class ReadAhead private[execution] (
           Right(reader.read(source, this))
         } catch { case e: Throwable => Left(e) }
       ReadAhead.this.synchronized {
-        if (timedOut) read.foreach(_.foreach(_.release()))
+        memory.find(bytesLost)
+        bytesTaken = 0
+        bytesLost = 0
+        if (unwanted) read.foreach(_.foreach(_.release()))
         else {
           begun.foreach(start => fileNanos.add(System.nanoTime() - start))
           read.foreach(_.foreach(image => fileBytes.add(image.length)))
@@ -223,7 +238,17 @@ final class ReadAhead private[execution] (
           begun = begun.map(_ + System.nanoTime() - start)
         }
       }
-      ReadAhead.this.synchronized(hasMemory())
+      ReadAhead.this.synchronized {
+        bytesTaken = bytes
+        if (closed || unwanted) loseMemory()
+        hasMemory()
+      }
+    }
+
+    /** The read is given up, and keeps what it has until it ends. Guarded by ReadAhead.this. */
+    private[ReadAhead] def loseMemory(): Unit = {
+      memory.lose(bytesTaken - bytesLost)
+      bytesLost = bytesTaken
     }
 
     private[ReadAhead] override def taken(mustWait: Boolean): Option[Result] = ReadAhead.this.synchronized {
@@ -232,9 +257,8 @@ final class ReadAhead private[execution] (
       ReadAhead.this.notifyAll()
       while (outcome.isEmpty && (mustWait || !waitsForMemory)) {
         startWorker()
-        ReadAhead.this.wait(math.min(KillCheckMillis, reader.timeoutMillis))
-        checkTask()
-        if (outcome.isEmpty) timeOut(start)
+        // Workers take the files in their order, so a task without any has this one still to begin, and gets none for it.
+        if (workers.isEmpty && !closed) giveUp(noThread) else awaitOutcome(start)
       }
       outcome.map { read =>
         val result = read.fold(throw _, read => read)
@@ -244,25 +268,38 @@ final class ReadAhead private[execution] (
       }
     }
 
+    /** Guarded by ReadAhead.this. */
+    private def awaitOutcome(since: Long): Unit = {
+      ReadAhead.this.wait(math.min(KillCheckMillis, reader.timeoutMillis))
+      checkTask()
+      if (outcome.isEmpty) timeOut(since)
+    }
+
     /** Gives the read up when it has taken too long. Guarded by ReadAhead.this. */
     private def timeOut(awaitedSince: Long): Unit = {
-      // Without a thread or memory it is not the file that is slow, but these may be what stuck reads have.
+      // Without memory it is not the file that is slow, but stuck reads may have all that there is.
       val since = if (begun.isDefined && !waitsForMemory) begun else Option.when(ReadThreads.stuck > 0)(awaitedSince)
       if (since.exists(System.nanoTime() - _ >= TimeUnit.MILLISECONDS.toNanos(reader.timeoutMillis))) {
-        timedOut = true
-        files.remove(this)
-        Option(workers.remove(worker)).foreach(_.abandon())
-        end(Right(Left(BadImage.unreadable(source.path, slowness))))
+        giveUp(slowness)
       }
+    }
+
+    /** The row's error, whether the read has begun or not. Guarded by ReadAhead.this. */
+    private def giveUp(reason: String): Unit = {
+      unwanted = true
+      files.remove(this)
+      Option(workers.remove(worker)).foreach(_.abandon())
+      loseMemory()
+      end(Right(Left(BadImage.unreadable(source.path, reason))))
     }
 
     private def slowness: String = {
       val limit = s"within ${reader.timeoutMillis} ms (${ClassifyConf.ReadTimeout.key})"
       if (begun.isDefined && !waitsForMemory) s"it could not be read $limit"
-      else
-        s"there was no thread or memory to read it $limit: ${ReadThreads.stuck} reads of this executor wait for file " +
-          "systems that do not answer"
+      else s"there was no memory to read it $limit: ${ReadThreads.stuckReads}"
     }
+
+    private def noThread: String = s"there is no thread to read it: ${ReadThreads.stuckReads}"
 
     /** Guarded by ReadAhead.this. */
     private def end(read: Either[Throwable, Result]): Unit = {
@@ -277,7 +314,7 @@ final class ReadAhead private[execution] (
       ReadAhead.this.notifyAll()
     }
 
-    private def checkWanted(): Unit = if (closed || timedOut) throw new InterruptedException("the image is not wanted")
+    private def checkWanted(): Unit = if (closed || unwanted) throw new InterruptedException("the image is not wanted")
   }
 }
 

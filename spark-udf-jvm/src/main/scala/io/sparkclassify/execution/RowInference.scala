@@ -1,7 +1,7 @@
 package io.sparkclassify.execution
 
 import io.sparkclassify.conf.ClassifySpec
-import io.sparkclassify.engine.{ClassifyEngine, LoadedModel, ModelLease}
+import io.sparkclassify.engine.{ClassifyEngine, LoadedModel, ModelLease, TaskKill}
 import io.sparkclassify.expressions.{ImageInput, ResultShape}
 import org.apache.spark.TaskContext
 import org.apache.spark.sql.catalyst.InternalRow
@@ -26,7 +26,7 @@ final class RowInference(spec: ClassifySpec, input: ImageInput, shape: ResultSha
     val result =
       try {
         // A read that a killed task was interrupted in says nothing of its image.
-        Option(TaskContext.get()).foreach(TaskKill.check)
+        TaskKill.check()
         read.flatMap(image => withModel(classify(_, image)))
       } finally read.foreach(images.release)
     result.fold(bad => ResultShape.bad(bad.condition, bad.reason), ResultShape.good)

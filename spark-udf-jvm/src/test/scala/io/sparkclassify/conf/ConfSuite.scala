@@ -126,6 +126,15 @@ class ConfSuite extends SharedSession {
       planted.foreach { case (key, value) => SQLConf.get.setConfString(key, value) }
       assert(queries.map(spec) == before)
       staticKeys.foreach(key => SQLConf.get.unsetConf(key))
+      val fresh = spark.newSession()
+      planted.foreach { case (key, value) =>
+        assert(intercept[AnalysisException](fresh.conf.set(key, value)).getMessage.contains(key))
+        fresh.asInstanceOf[org.apache.spark.sql.classic.SparkSession].sessionState.conf.setConfString(key, value)
+      }
+      val found = fresh.sql("SELECT classify('a.png', 'onnx')").queryExecution.analyzed.expressions
+        .flatMap(_.collect { case call: ImageInference => call.spec }).head
+      // Keys that other tests have set in their session may be settings for Hadoop.
+      assert(found.copy(hadoop = before.head.hadoop, modelHadoop = before.head.modelHadoop) == before.head)
       val built = SparkSession.builder()
       planted.foreach { case (key, value) => built.config(key, value) }
       val other = built.getOrCreate()

@@ -19,11 +19,14 @@ class ModelCacheSuite extends AnyFunSuite {
   private final class Cache {
     val closes = new AtomicInteger
     val loads = new AtomicInteger
-    val cache = new ModelCache[String, Value](value => {
-      assert(!value.closed)
-      value.closed = true
-      closes.incrementAndGet()
-    })
+    val cache = new ModelCache[String, Value](
+      value => {
+        assert(!value.closed)
+        value.closed = true
+        closes.incrementAndGet()
+      },
+      () => ()
+    )
     def acquire(key: String, max: Int = 2): Lease[Value] = cache.acquire(key, max) {
       loads.incrementAndGet()
       new Value(key)
@@ -92,15 +95,40 @@ class ModelCacheSuite extends AnyFunSuite {
     assert(cache.loads.get == 2 && cache.loaded == Set("a", "b"))
   }
 
+  test("who waits for a load looks whether it still has to, and its wait ends when it has not") {
+    val loading, go = new CountDownLatch(1)
+    val checks = new AtomicInteger
+    val cache = new ModelCache[String, String](
+      _ => (),
+      () => if (checks.incrementAndGet() == 2) throw new IllegalStateException("killed")
+    )
+    Concurrently(2) {
+      case 0 =>
+        cache.acquire("a", 1) {
+          loading.countDown()
+          go.await()
+          "a"
+        }.close()
+      case _ =>
+        loading.await()
+        assert(intercept[IllegalStateException](cache.acquire("a", 1)(fail("it is loaded"))).getMessage == "killed")
+        go.countDown()
+    }
+    assert(cache.loaded == Seq("a"))
+  }
+
   test("a value that is wanted while it is closed is loaded anew, after that") {
     val closing, wanted = new CountDownLatch(1)
     @volatile var closed = false
-    val cache = new ModelCache[String, String](_ => {
-      closing.countDown()
-      // Time enough for a wrong load.
-      wanted.await(200, TimeUnit.MILLISECONDS)
-      closed = true
-    })
+    val cache = new ModelCache[String, String](
+      _ => {
+        closing.countDown()
+        // Time enough for a wrong load.
+        wanted.await(200, TimeUnit.MILLISECONDS)
+        closed = true
+      },
+      () => ()
+    )
     cache.acquire("a", 1)("first").close()
     Concurrently(2) {
       case 0 => cache.acquire("b", 1)("b").close()

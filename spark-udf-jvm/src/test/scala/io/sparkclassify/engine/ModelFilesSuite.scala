@@ -1,7 +1,9 @@
 package io.sparkclassify.engine
 
+import java.net.URLEncoder
+import java.nio.charset.StandardCharsets
 import java.nio.file.{Files, Path, Paths}
-import java.nio.file.attribute.FileTime
+import java.nio.file.attribute.{FileTime, PosixFilePermissions}
 
 import scala.jdk.CollectionConverters._
 
@@ -14,6 +16,7 @@ import org.scalatest.funsuite.AnyFunSuite
 class ModelFilesSuite extends AnyFunSuite {
 
   private val all = Schemes(Set(Schemes.All))
+  private val minute = 60000L
 
   private val configuration = {
     val configuration = new Configuration
@@ -21,6 +24,9 @@ class ModelFilesSuite extends AnyFunSuite {
     configuration.set("fs.crafted.impl", classOf[CraftedFileSystem].getName)
     configuration
   }
+
+  private def withLocal[T](uri: String, schemes: Schemes = all, timeoutMillis: Long = minute)(load: Path => T): T =
+    new ModelFiles(configuration, schemes, timeoutMillis).withLocal(uri)(load)
 
   /** The files of a folder, by relative path, and what they hold. */
   private def contents(folder: Path): Map[String, String] =
@@ -41,13 +47,13 @@ class ModelFilesSuite extends AnyFunSuite {
 
   test("a remote directory is copied whole, and the copy is gone afterwards, even when the load fails") {
     withModel { model =>
-      val copied = ModelFiles.withLocal(s"changing:$model", configuration, all) { copy =>
+      val copied = withLocal(s"changing:$model") { copy =>
         assert(copy != model)
         contents(copy)
       }
       assert(copied == contents(model) && copied.size == 3)
       intercept[IllegalStateException] {
-        ModelFiles.withLocal(s"changing:$model", configuration, all)(_ => throw new IllegalStateException("no load"))
+        withLocal(s"changing:$model")(_ => throw new IllegalStateException("no load"))
       }
       assert(copies.isEmpty)
     }
@@ -55,15 +61,15 @@ class ModelFilesSuite extends AnyFunSuite {
 
   test("loads at once have copies of their own") {
     withModel { model =>
-      ModelFiles.withLocal(s"changing:$model", configuration, all) { first =>
-        ModelFiles.withLocal(s"changing:$model", configuration, all)(second => assert(second != first))
+      withLocal(s"changing:$model") { first =>
+        withLocal(s"changing:$model")(second => assert(second != first))
         assert(contents(first) == contents(model))
       }
     }
   }
 
   test("a local directory is used where it is") {
-    withModel(model => ModelFiles.withLocal(s"file:$model", configuration, all)(local => assert(local == model)))
+    withModel(model => withLocal(s"file:$model")(local => assert(local == model)))
   }
 
   Seq[(String, Path => Any, String)](
@@ -81,7 +87,7 @@ class ModelFilesSuite extends AnyFunSuite {
         // What happens before the last file is opened may or may not be in the copy.
         ChangingFileSystem.change(opens = 3, () => change(model)) {
           val error = intercept[ClassifyException] {
-            ModelFiles.withLocal(s"changing:$model", configuration, all)(_ => fail("a half copied model was loaded"))
+            withLocal(s"changing:$model")(_ => fail("a half copied model was loaded"))
           }
           assert(error.getCondition == "CLASSIFY_BAD_MODEL")
           assert(error.getReason.contains(name) && error.getReason.contains(s"changing:$model"), error.getReason)
@@ -108,7 +114,7 @@ class ModelFilesSuite extends AnyFunSuite {
           CraftedFileSystem.name = s"$model/$name"
           if (name.startsWith("/")) CraftedFileSystem.name = s"$folder$name"
           val error = intercept[ClassifyException] {
-            ModelFiles.withLocal(s"crafted:$model", configuration, all)(_ => fail("a crafted model was loaded"))
+            withLocal(s"crafted:$model")(_ => fail("a crafted model was loaded"))
           }
           assert(
             error.getCondition == "CLASSIFY_BAD_MODEL" && error.getReason.contains("no name of a file in it"),
@@ -121,13 +127,51 @@ class ModelFilesSuite extends AnyFunSuite {
     }
   }
 
-  test("a folder for copies that cannot be written to is a bad model, which names it") {
+  /** An archive of Hadoop's with a model, in whose index the folder has another child of that name. */
+  private def archive(folder: Path, child: String): String = {
+    // Hadoop remembers indexes by their paths.
+    val har = Files.createDirectories(folder.resolve(s"${Files.list(folder).count()}.har"))
+    def encoded(text: String): String = URLEncoder.encode(text, StandardCharsets.UTF_8)
+    val properties = encoded("1700000000000 420 user group")
+    def file(name: String): String = s"${encoded(name)} file part-0 0 2 $properties \n"
+    val folders =
+      s"%2F dir $properties 0 0 model \n%2Fmodel dir $properties 0 0 config.json ${encoded(child)} \n"
+    val index = folders + file("/model/config.json") + file(new HadoopPath("/model", child).toUri.getPath)
+    Files.writeString(har.resolve("_index"), index)
+    Files.writeString(har.resolve("_masterindex"), s"3 \n0 ${Int.MaxValue} 0 ${index.length} \n")
+    Files.writeString(har.resolve("part-0"), "{}")
+    s"har://$har/model"
+  }
+
+  test("an archive whose index names files outside of the model is refused, and nothing is written") {
+    TestData.withFolder { folder =>
+      assert(
+        withLocal(archive(folder, "more.json"))(contents) == Map("config.json" -> "{}", "more.json" -> "{}")
+      )
+      Seq("../escaped", "../../../escaped", s"$folder/escaped", "deep\\escaped", "..", "line\nbreak").foreach { child =>
+        val error = intercept[ClassifyException] {
+          withLocal(archive(folder, child))(copy => fail(s"$child: ${contents(copy)}"))
+        }
+        assert(error.getCondition == "CLASSIFY_BAD_MODEL", error)
+      }
+      assert(copies.isEmpty && folder.toFile.list.forall(_.endsWith(".har")))
+    }
+  }
+
+  test(
+    "a folder for copies that cannot be written to, or in which all may rename them, is a bad model, which names it"
+  ) {
     withModel { model =>
-      val before = System.setProperty("java.io.tmpdir", s"$model/a.json")
-      try {
-        val error = intercept[ClassifyException](ModelFiles.withLocal(s"changing:$model", configuration, all)(_ => ()))
-        assert(error.getCondition == "CLASSIFY_BAD_MODEL" && error.getReason.contains(s"$model/a.json"), error)
-      } finally System.setProperty("java.io.tmpdir", before)
+      val open = Files.createDirectory(model.resolveSibling("open"))
+      Files.setPosixFilePermissions(open, PosixFilePermissions.fromString("rwxrwxrwx"))
+      Seq(s"$model/a.json" -> "Not a directory", open.toString -> "chmod +t").foreach { case (folder, reason) =>
+        val before = System.setProperty("java.io.tmpdir", folder)
+        try {
+          val error = intercept[ClassifyException](withLocal(s"changing:$model")(_ => fail("it was copied")))
+          assert(error.getCondition == "CLASSIFY_BAD_MODEL", error)
+          Seq(folder, "java.io.tmpdir", reason).foreach(part => assert(error.getReason.contains(part), error))
+        } finally System.setProperty("java.io.tmpdir", before)
+      }
     }
   }
 
@@ -135,7 +179,7 @@ class ModelFilesSuite extends AnyFunSuite {
     withModel { model =>
       Seq("http://127.0.0.1:1/m", s"changing:$model", s"file:$model").foreach { uri =>
         val error = intercept[ClassifyException](
-          ModelFiles.withLocal(uri, configuration, Schemes(Set("hdfs")))(_ => fail("it was read"))
+          withLocal(uri, Schemes(Set("hdfs")))(_ => fail("it was read"))
         )
         assert(
           error.getCondition == "CLASSIFY_BAD_MODEL" && error.getReason.contains("spark.classify.read.schemes"),
@@ -153,7 +197,7 @@ class ModelFilesSuite extends AnyFunSuite {
         "nowhere:/m" -> "nowhere"
       )
         .foreach { case (uri, reason) =>
-          val error = intercept[ClassifyException](ModelFiles.withLocal(uri, configuration, all)(_ => ()))
+          val error = intercept[ClassifyException](withLocal(uri)(_ => ()))
           assert(error.getCondition == "CLASSIFY_BAD_MODEL" && error.getReason.contains(reason), error)
         }
     }

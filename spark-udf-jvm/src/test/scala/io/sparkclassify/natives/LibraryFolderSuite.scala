@@ -5,7 +5,7 @@ import java.nio.file.{Files, Path, Paths}
 
 import scala.jdk.CollectionConverters._
 
-import io.sparkclassify.{ClassifyException, TestData}
+import io.sparkclassify.{ClassifyException, OwnJvm, TestData}
 import org.scalatest.funsuite.AnyFunSuite
 
 class LibraryFolderSuite extends AnyFunSuite {
@@ -104,6 +104,27 @@ class LibraryFolderSuite extends AnyFunSuite {
     }
   }
 
+  test("an emptyDir of Kubernetes belongs to one pod, and may be open to all") {
+    TestData.withFolder { node =>
+      def volume(plugin: String) = Files.createDirectories(node.resolve(s"pods/1/volumes/kubernetes.io~$plugin/tmp"))
+      val mountPoint = Files.createDirectory(node.resolve("mounted"))
+      def open(volume: Path): (Int, String) = {
+        Files.setPosixFilePermissions(volume, PosixFilePermissions.fromString("rwxrwxrwx"))
+        val mount = s"mount --bind $volume $mountPoint && exec \"$$@\""
+        val within = Seq("unshare", "--map-root-user", "--mount", "sh", "-c", mount, "sh")
+        OwnJvm.run("io.sparkclassify.natives.Opening", Seq.empty, Seq(mountPoint.toString), within)
+      }
+      assume(
+        new ProcessBuilder("unshare", "--map-root-user", "--mount", "true").start().waitFor() == 0,
+        "no namespaces here"
+      )
+      val (status, path) = open(volume("empty-dir"))
+      assert(status == 0 && path.linesIterator.toSeq.last.startsWith(s"$mountPoint/spark-classify-"), path)
+      val (refused, error) = open(volume("host-path"))
+      assert(refused != 0 && error.contains(s"all users may write to $mountPoint") && error.contains("chmod +t"), error)
+    }
+  }
+
   test("a folder that is deleted while it is used is made again") {
     TestData.withFolder { folder =>
       val first = LibraryFolder.open(folder.toString).unpack(Platform.resourceFolder, library)
@@ -169,13 +190,14 @@ class LibraryFolderSuite extends AnyFunSuite {
     unavailable("Mac OS X on x86_64")(Platform.resourceFolder("Mac OS X", "x86_64"))
   }
 
-  test("a noexec mount is recognised") {
+  test("the mount of a file is found, with what it forbids and whose it is") {
     val table = Seq(
       "21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw",
       "30 21 0:26 / /tmp rw,nosuid,nodev,noexec shared:5 - tmpfs tmpfs rw",
       "31 30 0:27 / /tmp/with\\040space rw,relatime - tmpfs tmpfs rw",
       "32 30 0:28 / /tmp/covered rw,noexec - tmpfs tmpfs rw",
-      "33 32 0:29 / /tmp/covered rw - tmpfs tmpfs rw"
+      "33 32 0:29 / /tmp/covered rw - tmpfs tmpfs rw",
+      "34 21 8:1 /var/lib/kubelet/pods/1/volumes/kubernetes.io~empty-dir/a /pod rw - ext4 /dev/sda1 rw"
     ).asJava
     def forbids(path: String): Boolean = Mounts.forbidExecution(Paths.get(path), table)
     assert(forbids("/tmp/spark-classify/lib.so"))
@@ -183,8 +205,20 @@ class LibraryFolderSuite extends AnyFunSuite {
     assert(!forbids("/opt/lib.so"))
     assert(!forbids("/tmp/with space/lib.so"))
     assert(!forbids("/tmp/covered/lib.so"))
+    assert(Seq("/pod/lib.so", "/podium", "/tmp").map(path => Mounts.isOfPod(Paths.get(path), table)) == Seq(
+      true,
+      false,
+      false
+    ))
     assert(!Mounts.forbidExecution(TestData.model))
+    assert(!Mounts.isOfPod(TestData.model))
   }
+}
+
+/** A program that unpacks a library, and tells where. */
+object Opening {
+  def main(arguments: Array[String]): Unit =
+    println(LibraryFolder.open(arguments.head).unpack(Platform.resourceFolder, "libspark_classify_onnx.so"))
 }
 
 /** A program that is killed with temporary files of its own. */

@@ -1,4 +1,4 @@
-package io.sparkclassify.execution
+package io.sparkclassify.engine
 
 import java.security.PrivilegedAction
 import java.util.concurrent.{SynchronousQueue, ThreadFactory, ThreadPoolExecutor, TimeUnit}
@@ -11,10 +11,10 @@ import org.apache.hadoop.security.UserGroupInformation
 import org.slf4j.LoggerFactory
 
 /**
- * The threads of this JVM that read files. All tasks share them, since a task of few images would spend a tenth of its time
+ * The threads of this JVM that read files, images and models. All tasks share them, since a task of few images would spend a tenth of its time
  * in starting threads of its own.
  */
-private[execution] object ReadThreads {
+private[sparkclassify] object ReadThreads {
   private val log = LoggerFactory.getLogger("io.sparkclassify.ReadThreads")
   private val IdleSeconds = 10L
   private val count = new AtomicInteger
@@ -38,6 +38,9 @@ private[execution] object ReadThreads {
 
   /** How many threads are still at work that has been given up. */
   def stuck: Int = givenUp.get
+
+  /** What an error says of them. */
+  def stuckReads: String = s"$stuck reads of this executor wait for file systems that do not answer"
 
   /** Work on one of the threads. */
   final class Work private[ReadThreads] (body: Runnable) extends Runnable {

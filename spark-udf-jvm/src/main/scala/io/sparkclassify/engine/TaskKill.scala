@@ -1,8 +1,8 @@
-package io.sparkclassify.execution
+package io.sparkclassify.engine
 
 import org.apache.spark.{TaskContext, TaskKilledException}
 
-private[execution] object TaskKill {
+private[sparkclassify] object TaskKill {
 
   /**
    * Ends a task that has been killed or cancelled, and another thread's work for a task that is over. Spark does not stop
@@ -10,4 +10,7 @@ private[execution] object TaskKill {
    */
   def check(context: TaskContext): Unit =
     if (context.isInterrupted() || context.isCompleted()) throw new TaskKilledException("stopped between batches")
+
+  /** The same for the task of this thread, if it has one. */
+  def check(): Unit = Option(TaskContext.get()).foreach(check(_))
 }

@@ -1,4 +1,4 @@
-package io.sparkclassify.execution
+package io.sparkclassify.engine
 
 import java.net.URLClassLoader
 import java.security.PrivilegedAction
