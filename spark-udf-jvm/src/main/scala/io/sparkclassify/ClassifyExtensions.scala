@@ -2,9 +2,9 @@ package io.sparkclassify
 
 import io.sparkclassify.conf.ClassifyConf
 import io.sparkclassify.execution.ClassifyStrategy
-import io.sparkclassify.expressions.{FunctionDocs, Functions}
 import io.sparkclassify.info.{ClassifyInfo, ClassifyInfoStrategy}
 import io.sparkclassify.plans.{ExtractInferences, PinInferences}
+import io.sparkclassify.sql.{FunctionDocs, Functions}
 import org.apache.spark.sql.SparkSessionExtensions
 import org.apache.spark.sql.catalyst.FunctionIdentifier
 import org.apache.spark.sql.catalyst.analysis.{FunctionRegistry, TableFunctionRegistry}

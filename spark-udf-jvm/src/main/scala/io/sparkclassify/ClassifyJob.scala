@@ -3,8 +3,8 @@ package io.sparkclassify
 import java.util.Locale
 
 import io.sparkclassify.conf.{ClassifyConf, ClassifySpec}
-import io.sparkclassify.engine.ClassifyEngine
 import io.sparkclassify.job.{ClassNames, ConfusionMatrix, JobArguments, Predictions, Stopwatch}
+import io.sparkclassify.model.ClassifyEngine
 import org.apache.hadoop.fs.Path
 import org.apache.spark.SparkConf
 import org.apache.spark.sql.{Column, DataFrame, SparkSession}

@@ -5,7 +5,7 @@ import java.nio.file.Files
 
 import com.sun.net.httpserver.HttpServer
 import io.sparkclassify.conf.{ClassifyConf, ClassifySpec, DecodeSpec, DeviceSpec, Engine, ModelSpec, Precision}
-import io.sparkclassify.expressions.ImageInference
+import io.sparkclassify.inference.ImageInference
 import org.apache.spark.sql.Row
 import org.apache.spark.sql.functions.{call_function, col, lit}
 import org.apache.spark.sql.types._

@@ -8,7 +8,7 @@ import java.nio.file.{Files, Path}
 import scala.util.Random
 
 import io.sparkclassify.conf.ClassifyConf
-import io.sparkclassify.engine.ClassifyEngine
+import io.sparkclassify.model.ClassifyEngine
 import javax.imageio.ImageIO
 
 /** The keys about decoding, from the session to the pixels. */

@@ -3,7 +3,7 @@ package io.sparkclassify
 import java.nio.file.{Files, Paths}
 
 import io.sparkclassify.conf.{ClassifyConf, ClassifySpec, Engine, Precision}
-import io.sparkclassify.engine.ClassifyEngine
+import io.sparkclassify.model.ClassifyEngine
 
 class PrecisionSuite extends SharedSession {
 

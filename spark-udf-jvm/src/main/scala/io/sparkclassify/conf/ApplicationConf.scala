@@ -1,6 +1,5 @@
 package io.sparkclassify.conf
 
-import io.sparkclassify.ClassifyErrors
 import org.apache.spark.SparkEnv
 import org.apache.spark.sql.internal.SQLConf
 

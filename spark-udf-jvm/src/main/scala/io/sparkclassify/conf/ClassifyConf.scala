@@ -49,7 +49,7 @@ object ClassifyConf {
   private val ExactDecode = "exact"
 
   /** The value of [[Decode]] that allows decoding at a fraction of an image's size. */
-  private[conf] val FastDecode = "fast"
+  private[sparkclassify] val FastDecode = "fast"
 
   val Model = SQLConf
     .buildConf("spark.classify.model")

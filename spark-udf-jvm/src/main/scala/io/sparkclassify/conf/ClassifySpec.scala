@@ -1,6 +1,5 @@
 package io.sparkclassify.conf
 
-import io.sparkclassify.ClassifyErrors
 import io.sparkclassify.natives.NativeOptions
 import org.apache.hadoop.fs.{FileSystem, Path}
 import org.apache.spark.sql.internal.SQLConf

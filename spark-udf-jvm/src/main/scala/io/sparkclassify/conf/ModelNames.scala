@@ -1,6 +1,5 @@
 package io.sparkclassify.conf
 
-import io.sparkclassify.ClassifyErrors
 import org.apache.hadoop.fs.Path
 import org.apache.spark.sql.internal.SQLConf
 
@@ -12,7 +11,7 @@ import org.apache.spark.sql.internal.SQLConf
  * @param workingDirectory
  *   that relative paths belong to
  */
-private[conf] final class ModelNames(conf: SQLConf, workingDirectory: Path) {
+private[sparkclassify] final class ModelNames(conf: SQLConf, workingDirectory: Path) {
   import ModelNames._
 
   private val models = conf.getAllConfs.collect { case (key, value) if isKey(key) => key.drop(prefix.length) -> value }
@@ -64,7 +63,7 @@ private[conf] final class ModelNames(conf: SQLConf, workingDirectory: Path) {
   }
 }
 
-private[conf] object ModelNames {
+private[sparkclassify] object ModelNames {
 
   private val prefix = ClassifyConf.NamedModel.name.stripSuffix("<name>")
 

@@ -7,7 +7,7 @@ import org.apache.spark.unsafe.types.UTF8String
 import org.slf4j.LoggerFactory
 
 /** Finds misspelt keys, which Spark takes and nobody reads. */
-private[conf] object UnknownKeys {
+private[sparkclassify] object UnknownKeys {
 
   private val log = LoggerFactory.getLogger("io.sparkclassify.ClassifyConf")
   private val known = ClassifyConf.keys.map(_.name).toSet

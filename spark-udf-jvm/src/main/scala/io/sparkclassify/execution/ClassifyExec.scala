@@ -1,7 +1,7 @@
 package io.sparkclassify.execution
 
 import io.sparkclassify.conf.BatchSpec
-import io.sparkclassify.expressions.ImageInference
+import io.sparkclassify.inference.{ClassifyMetrics, ImageInference}
 import io.sparkclassify.plans.ClassifyImages
 import org.apache.spark.TaskContext
 import org.apache.spark.rdd.RDD

@@ -1,12 +1,13 @@
 package io.sparkclassify.execution
 
+import io.sparkclassify.conf.BatchSpec
+import io.sparkclassify.image.{ImageInput, ImageReader, ReadAhead}
+import io.sparkclassify.inference.{BatchRow, ClassifyMetrics, ImageInference, InputPosition, ModelCall, ResultColumn}
+import io.sparkclassify.threads.TaskKill
 import java.util.ArrayDeque
 
 import scala.collection.mutable.ArrayBuffer
 
-import io.sparkclassify.conf.BatchSpec
-import io.sparkclassify.engine.TaskKill
-import io.sparkclassify.expressions.{ImageInference, ImageInput}
 import org.apache.spark.TaskContext
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.JoinedRow

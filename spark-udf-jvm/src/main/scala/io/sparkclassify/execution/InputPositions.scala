@@ -1,5 +1,7 @@
 package io.sparkclassify.execution
 
+import io.sparkclassify.inference.InputPosition
+
 /**
  * Hides from the operators above that rows are taken from the one below before they are needed.
  *
@@ -8,7 +10,7 @@ package io.sparkclassify.execution
  * that follows the rows as they are handed on. A row moves the second one only as it moved the first, because there may be
  * others in the task that read files.
  */
-private[execution] final class InputPositions {
+private[sparkclassify] final class InputPositions {
 
   private var below = InputPosition.current()
   private var above = below

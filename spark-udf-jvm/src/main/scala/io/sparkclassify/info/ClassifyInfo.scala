@@ -1,7 +1,6 @@
 package io.sparkclassify.info
 
-import io.sparkclassify.ClassifyErrors
-import io.sparkclassify.conf.NativeSpec
+import io.sparkclassify.conf.{ClassifyErrors, NativeSpec}
 import org.apache.spark.sql.catalyst.analysis.MultiInstanceRelation
 import org.apache.spark.sql.catalyst.expressions.{Attribute, Expression, ExpressionInfo}
 import org.apache.spark.sql.catalyst.plans.logical.{LeafNode, LogicalPlan, Statistics}

@@ -5,7 +5,7 @@ import scala.util.control.NonFatal
 
 import com.fasterxml.jackson.databind.ObjectMapper
 import io.sparkclassify.conf.{Engine, NativeSpec}
-import io.sparkclassify.engine.ClassifyEngine
+import io.sparkclassify.model.ClassifyEngine
 import io.sparkclassify.natives.{BuildVersions, NativeLoader}
 import org.apache.spark.{SPARK_VERSION, SparkEnv}
 import org.apache.spark.sql.Row
@@ -18,7 +18,7 @@ import org.apache.spark.sql.Row
  * @param answer
  *   what it says of itself; None when it could not be reached
  */
-private[info] final case class ProcessInfo(executor: String, host: String, answer: Option[Answer]) {
+private[sparkclassify] final case class ProcessInfo(executor: String, host: String, answer: Option[Answer]) {
 
   /** Its rows of [[ClassifyInfo.schema]]. */
   def rows: Seq[Row] = answer match {
@@ -47,7 +47,7 @@ private[info] final case class ProcessInfo(executor: String, host: String, answe
   }
 }
 
-private[info] final case class Answer(jarVersion: String, sparkVersion: String, backends: Seq[BackendInfo])
+private[sparkclassify] final case class Answer(jarVersion: String, sparkVersion: String, backends: Seq[BackendInfo])
 
 /**
  * @param loadedModels
@@ -55,7 +55,11 @@ private[info] final case class Answer(jarVersion: String, sparkVersion: String, 
  * @param engine
  *   or why it is not available
  */
-private[info] final case class BackendInfo(name: String, loadedModels: Seq[String], engine: Either[String, EngineInfo])
+private[sparkclassify] final case class BackendInfo(
+    name: String,
+    loadedModels: Seq[String],
+    engine: Either[String, EngineInfo]
+)
 
 /**
  * What a native library says of its engine.
@@ -63,14 +67,14 @@ private[info] final case class BackendInfo(name: String, loadedModels: Seq[Strin
  * @param noGpu
  *   why there is no GPU among the devices
  */
-private[info] final case class EngineInfo(
+private[sparkclassify] final case class EngineInfo(
     version: String,
     devices: Seq[String],
     noGpu: Option[String],
     instructionSet: String
 )
 
-private[info] object ProcessInfo {
+private[sparkclassify] object ProcessInfo {
 
   /** This process. Loads the native libraries. */
   def ofThisJvm(natives: NativeSpec): ProcessInfo = {

@@ -7,7 +7,7 @@ import org.apache.spark.{SparkContext, SparkEnv}
 import org.apache.spark.storage.BlockManagerId
 
 /** Asks the driver and each executor. */
-private[info] object Survey {
+private[sparkclassify] object Survey {
 
   /** A task whose executor is busy runs elsewhere after a while, so its executor is asked again. */
   private val Rounds = 3

@@ -1,6 +1,6 @@
 package io.sparkclassify.plans
 
-import io.sparkclassify.expressions.ImageInference
+import io.sparkclassify.inference.ImageInference
 import org.apache.spark.sql.catalyst.expressions.{Attribute, AttributeSet}
 import org.apache.spark.sql.catalyst.plans.logical.{LogicalPlan, UnaryNode}
 

@@ -2,7 +2,7 @@ package io.sparkclassify.plans
 
 import scala.collection.mutable
 
-import io.sparkclassify.expressions.ImageInference
+import io.sparkclassify.inference.ImageInference
 import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.expressions.aggregate.AggregateExpression
 import org.apache.spark.sql.catalyst.plans.logical._
@@ -13,7 +13,7 @@ import org.apache.spark.sql.catalyst.rules.Rule
  * group is classified once and not each row, and `classify(max(path))` has its input there only. Inferences in grouping
  * keys and inside aggregate functions stay, because their results are needed below.
  */
-private[plans] object PullOverAggregates extends Rule[LogicalPlan] {
+private[sparkclassify] object PullOverAggregates extends Rule[LogicalPlan] {
 
   override def apply(plan: LogicalPlan): LogicalPlan = plan.transformUp {
     case aggregate: Aggregate if aggregate.aggregateExpressions.exists(infersOverResults(_, aggregate)) =>

@@ -8,7 +8,7 @@ import org.apache.spark.sql.catalyst.rules.Rule
  * Lets limits take effect before images are classified. Inference neither drops nor adds rows, so `LIMIT 10` classifies
  * ten images of a partition and not whole batches, and `ORDER BY path LIMIT 10` ten in all.
  */
-private[plans] object PushLimits extends Rule[LogicalPlan] with AliasHelper {
+private[sparkclassify] object PushLimits extends Rule[LogicalPlan] with AliasHelper {
 
   /** Sorting first leaves one task to classify what the limit lets through, so that must be little. */
   private val LargestTopK = 1000

@@ -15,7 +15,7 @@ import org.apache.spark.sql.catalyst.rules.Rule
  * partitions. Of a join that compares all rows with all, it runs each side once for each partition of the other one,
  * unless it can broadcast one.
  */
-private[plans] object ShuffleBeforeRerun extends Rule[LogicalPlan] with JoinSelectionHelper {
+private[sparkclassify] object ShuffleBeforeRerun extends Rule[LogicalPlan] with JoinSelectionHelper {
 
   override def apply(plan: LogicalPlan): LogicalPlan = plan match {
     case _ if plan.isStreaming => plan

@@ -4,7 +4,7 @@ import java.nio.file.Files
 import java.util.Locale
 
 import io.sparkclassify.{CountedFileSystem, SharedSession, TestData}
-import io.sparkclassify.expressions.ImageInference
+import io.sparkclassify.inference.ImageInference
 import io.sparkclassify.natives.CapturedLog
 import org.apache.spark.sql.{AnalysisException, SparkSession}
 import org.apache.spark.sql.catalyst.FunctionIdentifier

@@ -4,9 +4,8 @@ import java.io.IOException
 import java.net.URI
 
 import io.sparkclassify.{SharedSession, TestData}
-import io.sparkclassify.engine.DirectBuffers
-import io.sparkclassify.execution.ImageReader
-import io.sparkclassify.expressions.ImageSource
+import io.sparkclassify.image.{ImageReader, ImageSource}
+import io.sparkclassify.memory.DirectBuffers
 import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs.Path
 

@@ -1,7 +1,7 @@
 package io.sparkclassify.conf
 
 import io.sparkclassify.{OtherFileSystem, SharedSession, TestData}
-import io.sparkclassify.expressions.ImageInference
+import io.sparkclassify.inference.ImageInference
 import org.apache.spark.SparkEnv
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.FunctionIdentifier

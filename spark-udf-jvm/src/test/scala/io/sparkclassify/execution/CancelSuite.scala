@@ -7,7 +7,8 @@ import scala.concurrent.duration._
 
 import io.sparkclassify.{ColourImages, SharedSession, SlowFileSystem, TestData}
 import io.sparkclassify.conf.ClassifyConf
-import io.sparkclassify.engine.{DirectBuffers, ReadThreads}
+import io.sparkclassify.memory.DirectBuffers
+import io.sparkclassify.threads.ReadThreads
 import org.scalatest.concurrent.Eventually
 import org.scalatest.time.{Millis, Seconds, Span}
 

@@ -1,11 +1,11 @@
 package io.sparkclassify.execution
 
-import java.util.concurrent.CountDownLatch
-
 import io.sparkclassify.{ColourImages, SharedSession}
 import io.sparkclassify.conf.{BatchSpec, ClassifySpec}
-import io.sparkclassify.engine.DirectBuffers
-import io.sparkclassify.expressions.{ImageInference, NotInOptimizer, ResultShape}
+import io.sparkclassify.inference.{ClassifyMetrics, ImageInference, NotInOptimizer, ResultShape}
+import io.sparkclassify.memory.DirectBuffers
+import java.util.concurrent.CountDownLatch
+
 import org.apache.spark.TaskContext
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.BoundReference

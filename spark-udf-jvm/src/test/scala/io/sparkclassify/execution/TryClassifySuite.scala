@@ -1,13 +1,14 @@
 package io.sparkclassify.execution
 
+import io.sparkclassify.{ColourImages, SharedSession, TestData}
+import io.sparkclassify.conf.{ClassifyConf, ClassifySpec}
+import io.sparkclassify.image.ImageInput
+import io.sparkclassify.inference.{ResultShape, RowInference}
 import java.nio.file.{Files, Path}
 
 import scala.collection.mutable
 import scala.util.Random
 
-import io.sparkclassify.{ColourImages, SharedSession, TestData}
-import io.sparkclassify.conf.{ClassifyConf, ClassifySpec}
-import io.sparkclassify.expressions.{ImageInput, ResultShape}
 import org.apache.spark.TaskContext
 import org.apache.spark.sql.Row
 import org.apache.spark.sql.catalyst.CatalystTypeConverters

@@ -2,7 +2,7 @@ package io.sparkclassify.info
 
 import io.sparkclassify.{SharedSession, TestData}
 import io.sparkclassify.conf.ClassifySpec
-import io.sparkclassify.engine.ClassifyEngine
+import io.sparkclassify.model.ClassifyEngine
 import org.apache.spark.SparkEnv
 import org.apache.spark.sql.Row
 

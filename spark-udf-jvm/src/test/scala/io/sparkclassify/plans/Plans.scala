@@ -1,7 +1,7 @@
 package io.sparkclassify.plans
 
 import io.sparkclassify.execution.ClassifyExec
-import io.sparkclassify.expressions.ImageInference
+import io.sparkclassify.inference.ImageInference
 import org.apache.spark.sql.{DataFrame, Row}
 import org.apache.spark.sql.execution.SparkPlan
 import org.apache.spark.sql.execution.adaptive.AdaptiveSparkPlanHelper

@@ -1,0 +1,249 @@
+package io.sparkclassify.image
+
+import java.io.{EOFException, File, FileNotFoundException}
+import java.nio.ByteBuffer
+import java.nio.channels.FileChannel
+import java.nio.file.{AccessDeniedException, Files, NoSuchFileException}
+import java.nio.file.attribute.BasicFileAttributes
+
+import io.sparkclassify.conf.{ClassifyConf, ClassifyErrors, ImageSpec}
+import io.sparkclassify.memory.DirectBuffers
+import org.apache.hadoop.conf.Configuration
+import org.apache.hadoop.fs.{FSDataInputStream, FileStatus, FileSystem, LocalFileSystem, Path, RawLocalFileSystem}
+import org.apache.hadoop.util.functional.FutureIO
+
+/**
+ * Why an image cannot be classified.
+ *
+ * @param condition
+ *   CLASSIFY_UNREADABLE_IMAGE or CLASSIFY_BAD_IMAGE
+ * @param reason
+ *   with the name of the image
+ */
+final case class BadImage(condition: String, reason: String)
+
+object BadImage {
+
+  /** Its bytes cannot be had. */
+  def unreadable(name: String, reason: String): BadImage =
+    BadImage("CLASSIFY_UNREADABLE_IMAGE", ClassifyErrors.badImage(name, reason))
+
+  /** Its bytes are no image that can be classified. */
+  def undecodable(name: String, reason: String): BadImage =
+    BadImage("CLASSIFY_BAD_IMAGE", ClassifyErrors.badImage(name, reason))
+}
+
+/**
+ * The bytes of an image, which has to be released when they are no longer needed.
+ *
+ * @param name
+ *   what errors call it
+ * @param buffer
+ *   one of [[DirectBuffers]]; the bytes are those between its position and its limit
+ */
+final class ImageBytes(val name: String, buffer: ByteBuffer) {
+
+  /** A direct buffer that is the image, whole. */
+  val content: ByteBuffer = buffer.slice()
+
+  def length: Int = content.capacity
+
+  /** Gives the memory back. To be called once. */
+  def release(): Unit = DirectBuffers.release(buffer)
+}
+
+/**
+ * Gets the bytes of images, from any file system that Hadoop knows. May be used by several threads at once.
+ *
+ * Files with more bytes than `spec` allows are refused unread.
+ */
+final class ImageReader(spec: ImageSpec, configuration: Configuration) {
+
+  private val paths = new ImagePath(new Path(spec.directory), configuration)
+
+  /** Found once, since it is every image's. */
+  private lazy val localFileSystem = spec.schemes.fileSystem(new Path(ImagePath.LocalRoot), configuration)
+
+  /** `spec.timeoutMillis`. Who waits for a read keeps to it. */
+  def timeoutMillis: Long = spec.timeoutMillis
+
+  /**
+   * The bytes of a file. Opening and reading may last for ever, and may ignore interrupts.
+   *
+   * @param room
+   *   gives the memory for them
+   */
+  def read(file: ImageSource.File, room: ImageReader.Room): Either[BadImage, ImageBytes] =
+    try {
+      val places = paths.places(file.path)
+      places.iterator.map(read(file.path, _, room)).collectFirst { case Some(result) => result }.getOrElse(
+        Left(BadImage.unreadable(file.path, ImagePath.missing(file.path)))
+      )
+    } catch {
+      case InputFault(reason) => Left(BadImage.unreadable(file.path, reason))
+    }
+
+  /** A direct buffer with the bytes, for which memory has been taken as [[fits]] says. */
+  def copy(name: String, bytes: Array[Byte]): Either[BadImage, ImageBytes] =
+    filled(name, bytes.length) { buffer =>
+      buffer.put(bytes)
+      bytes.length
+    }
+
+  /** How much memory an image of so many bytes takes, if it is not too large. */
+  def fits(name: String, length: Long): Either[BadImage, Long] = {
+    val memory = DirectBuffers.memory
+    if (length > spec.maxBytes) {
+      // Not how many: a session sets the limit, and would learn the size of any file that executors can read.
+      val enough = java.lang.Long.highestOneBit(length - 1) * 2
+      val way = if (enough <= ClassifyConf.LargestImageBytes) s"$enough would do" else "which cannot be set so high"
+      val reason = s"it has more bytes than the limit of ${spec.maxBytes} (${ClassifyConf.ImageMaxBytes.key}; $way)"
+      Left(BadImage.unreadable(name, reason))
+    } else {
+      val bytes = DirectBuffers.capacity(length.toInt).toLong
+      if (bytes <= memory.largest) Right(bytes)
+      else {
+        val reason =
+          s"it has $length bytes, over the ${memory.largest} that one image may take of the ${memory.total} bytes " +
+            s"of direct memory that this executor has for images (${ClassifyConf.ReadMemory.key})"
+        Left(BadImage.unreadable(name, reason))
+      }
+    }
+  }
+
+  /** None when there is no such file. */
+  private def read(path: String, place: ImagePath.Place, room: ImageReader.Room): Option[Either[BadImage, ImageBytes]] =
+    try
+      Some(place match {
+        case ImagePath.Local(name) =>
+          if (ImageReader.readsAsIs(localFileSystem, name)) readLocal(path, name, room)
+          else readRemote(path, localFileSystem, new Path("file", null, name), room)
+        case ImagePath.Located(file) => readRemote(path, spec.schemes.fileSystem(file, configuration), file, room)
+      })
+    catch { case _: FileNotFoundException | _: NoSuchFileException => None }
+
+  private def readRemote(
+      path: String,
+      fileSystem: FileSystem,
+      file: Path,
+      room: ImageReader.Room
+  ): Either[BadImage, ImageBytes] = {
+    val status = fileSystem.getFileStatus(file)
+    if (status.isDirectory) ImageReader.directory(path)
+    else {
+      fits(path, status.getLen).flatMap { _ =>
+        val stream = ImageReader.open(fileSystem, file, status)
+        try content(path, stream, status.getLen, room)
+        finally stream.close()
+      }
+    }
+  }
+
+  /**
+   * Hadoop's way to a local file, with its status and buffers, takes longer than resizing the image.
+   *
+   * Opening a FIFO, or a device, may last for ever, so it is looked at first. What is put into the place of a regular file
+   * in that moment can but cost a thread: the task does not wait for it, see [[io.sparkclassify.engine.ReadThreads]].
+   */
+  private def readLocal(path: String, name: String, room: ImageReader.Room): Either[BadImage, ImageBytes] = {
+    val file = ImagePath.localFile(name)
+    try {
+      val attributes = Files.readAttributes(file, classOf[BasicFileAttributes])
+      if (attributes.isDirectory) ImageReader.directory(path)
+      else if (!attributes.isRegularFile)
+        Left(BadImage.unreadable(path, "it is no regular file, but a FIFO, a socket or a device"))
+      else {
+        val channel = FileChannel.open(file)
+        try take(path, channel.size, room)(channel.read(_))
+        finally channel.close()
+      }
+    } catch {
+      case e: AccessDeniedException => Left(BadImage.unreadable(path, s"permission to read it is denied ($e)"))
+    }
+  }
+
+  /** @param length as the file system tells it; web servers may leave it open, and then it is negative */
+  private def content(
+      path: String,
+      stream: FSDataInputStream,
+      length: Long,
+      room: ImageReader.Room
+  ): Either[BadImage, ImageBytes] =
+    if (length >= 0) {
+      val chunk = ImageReader.chunks.get
+      // Not at a position: streams that verify checksums open the file once more for that.
+      take(path, length, room) { buffer =>
+        val count = stream.read(chunk, 0, math.min(chunk.length, buffer.remaining))
+        if (count > 0) buffer.put(chunk, 0, count)
+        count
+      }
+    } else {
+      val bytes = stream.readNBytes((spec.maxBytes + 1).toInt)
+      fits(path, bytes.length).flatMap { memory =>
+        room.take(memory)
+        copy(path, bytes)
+      }
+    }
+
+  private def take(name: String, length: Long, room: ImageReader.Room)(
+      read: ByteBuffer => Int
+  ): Either[BadImage, ImageBytes] =
+    fits(name, length).flatMap { bytes =>
+      room.take(bytes)
+      filled(name, length.toInt)(read)
+    }
+
+  /** @param read puts the next bytes into the buffer, and tells how many; a negative number when there are no more */
+  private def filled(name: String, length: Int)(read: ByteBuffer => Int): Either[BadImage, ImageBytes] =
+    DirectBuffers.acquireTaken(length) match {
+      case None => Left(BadImage.unreadable(name, ClassifyErrors.noDirectMemory(length).getReason))
+      case Some(buffer) =>
+        try {
+          while (buffer.hasRemaining)
+            if (read(buffer) < 0) throw new EOFException(s"it ended after ${buffer.position()} of $length bytes")
+          Right(new ImageBytes(name, buffer.flip()))
+        } catch {
+          case e: Throwable =>
+            DirectBuffers.release(buffer)
+            throw e
+        }
+    }
+}
+
+object ImageReader {
+
+  /** Whom a read asks for memory before it takes it. */
+  trait Room {
+
+    /** Returns when there are so many bytes in [[DirectBuffers.memory]], and has taken them. */
+    def take(bytes: Long): Unit
+  }
+
+  private val ChunkBytes = 64 << 10
+
+  /** Streams read into arrays. One that is used again stays in a cache, and is no garbage. */
+  private val chunks = ThreadLocal.withInitial[Array[Byte]](() => new Array(ChunkBytes))
+
+  /** Hadoop's, and Hive's in its place in Spark's distribution, which renames otherwise and reads alike. */
+  private val LocalFileSystems =
+    Set(classOf[LocalFileSystem].getName, "org.apache.hadoop.hive.ql.io.ProxyLocalFileSystem")
+
+  private def directory(path: String): Either[BadImage, ImageBytes] =
+    Left(BadImage.unreadable(path, "it is a directory"))
+
+  /**
+   * Whether nothing lies between this file system and the file. The layer of checksums is half of the work of reading an
+   * image; where the file has none, nothing is lost. Hadoop cannot name the checksums of a file with a colon in its name.
+   */
+  private def readsAsIs(fileSystem: FileSystem, name: String): Boolean =
+    fileSystem.getClass == classOf[RawLocalFileSystem] || LocalFileSystems(fileSystem.getClass.getName) && {
+      val file = new File(name)
+      file.getName.contains(':') || !new File(file.getParentFile, s".${file.getName}.crc").exists()
+    }
+
+  /** Opens a file that will be read from its beginning to its end. An object store need not ask for its status again. */
+  private def open(fileSystem: FileSystem, file: Path, status: FileStatus): FSDataInputStream = {
+    val builder = fileSystem.openFile(file)
+    FutureIO.awaitFuture(builder.opt("fs.option.openfile.read.policy", "whole-file").withFileStatus(status).build())
+  }
+}

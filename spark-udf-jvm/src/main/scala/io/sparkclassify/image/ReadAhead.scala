@@ -1,0 +1,325 @@
+package io.sparkclassify.image
+
+import java.io.IOException
+import java.util.{ArrayDeque, Collections, HashMap, IdentityHashMap}
+import java.util.concurrent.TimeUnit
+import java.util.concurrent.atomic.LongAdder
+
+import io.sparkclassify.conf.ClassifyConf
+import io.sparkclassify.memory.DirectBuffers
+import io.sparkclassify.threads.{ReadThreads, TaskKill}
+import org.apache.spark.TaskContext
+
+/**
+ * Reads images on threads of its own while its task classifies others, because object stores have latency, and because
+ * nothing else ends a read that a file system never answers. For one task, which takes the images in the order in which it
+ * asked for them.
+ *
+ * Memory: up to `maxBytes` of images are held at once, and one more for each thread. A thread that would begin beyond
+ * that waits, unless its image is the one that the task waits for. All tasks share [[DirectBuffers.memory]]; what a task
+ * cannot have at once it asks for in the order of its images.
+ *
+ * @param threads
+ *   at most so many reads are under way at once
+ * @param context
+ *   of the task; None on the driver
+ * @param identity
+ *   starts the threads
+ */
+final class ReadAhead private[sparkclassify] (
+    reader: ImageReader,
+    threads: Int,
+    maxBytes: Long,
+    context: Option[TaskContext],
+    identity: ReadThreads.Identity
+) extends AutoCloseable {
+  import ReadAhead._
+
+  def this(reader: ImageReader, threads: Int, maxBytes: Long, context: Option[TaskContext]) =
+    this(reader, threads, maxBytes, context, ReadThreads.identity())
+
+  private type Result = Either[BadImage, ImageBytes]
+
+  private val memory = DirectBuffers.memory
+  private val fileBytes = new LongAdder
+  private val fileNanos = new LongAdder
+
+  // Guarded by this.
+  private val files = new ArrayDeque[FileImage]
+  private val withoutMemory = new ArrayDeque[FileImage]
+  private val workers = new HashMap[Worker, ReadThreads.Work]
+  private var held = 0L
+  private var asked = 0L
+  private var awaited = -1L
+  private var freed = false
+  private val unreleased = Collections.newSetFromMap(new IdentityHashMap[ImageBytes, java.lang.Boolean])
+
+  /** Set under the lock. */
+  @volatile private var closed = false
+
+  /** Bytes read from files so far. */
+  def bytesRead: Long = fileBytes.sum
+
+  /** Time spent in reading files so far, summed over the threads. */
+  def readNanos: Long = fileNanos.sum
+
+  /** Whether so much is held that no more should be asked for. */
+  def full: Boolean = synchronized(held >= maxBytes)
+
+  /** Begins to get an image. */
+  def ask(source: ImageSource): Image = source match {
+    case file: ImageSource.File => synchronized {
+        val image = new FileImage(asked, file)
+        asked += 1
+        files.add(image)
+        withoutMemory.add(image)
+        startWorker()
+        image
+      }
+    case content: ImageSource.Content =>
+      synchronized(held += content.bytes.length)
+      new ContentImage(content)
+    case ImageSource.Invalid(name, reason) => new InvalidImage(Left(BadImage.undecodable(name, reason)))
+  }
+
+  /** Gives an image's memory back. */
+  def release(image: ImageBytes): Unit = synchronized {
+    if (unreleased.remove(image)) image.release()
+  }
+
+  /** Stops reading, and waits for no thread. */
+  override def close(): Unit = synchronized {
+    closed = true
+    files.clear()
+    workers.values.forEach(_.abandon())
+    workers.keySet.forEach(_.image.foreach(_.loseMemory()))
+    workers.clear()
+    notifyAll()
+  }
+
+  /** Gives the memory of all images back; that of those that are still being read when their reads end. */
+  def free(): Unit = synchronized {
+    freed = true
+    unreleased.forEach(_.release())
+    unreleased.clear()
+  }
+
+  /** Guarded by this. */
+  private def startWorker(): Unit = if (workers.size < threads && !closed && !files.isEmpty) {
+    val worker = new Worker
+    identity.start(worker).foreach(workers.put(worker, _))
+  }
+
+  /** The next file for a worker, which ends when there is none. */
+  private def nextFile(worker: Worker): Option[FileImage] = synchronized {
+    val next = if (workers.containsKey(worker)) Option(files.poll()) else None
+    if (next.isEmpty) workers.remove(worker)
+    next.foreach(_.worker = worker)
+    worker.image = next
+    next
+  }
+
+  /** Reads files as long as there are any. */
+  private final class Worker extends Runnable {
+
+    /** Guarded by ReadAhead.this. */
+    private[ReadAhead] var image: Option[FileImage] = None
+
+    override def run(): Unit =
+      Iterator.continually(nextFile(this)).takeWhile(_.isDefined).foreach(_.get.read())
+  }
+
+  /** Guarded by this. */
+  private def hold(result: Result): Unit = result.foreach { image =>
+    if (freed) image.release()
+    else {
+      held += image.length
+      unreleased.add(image)
+    }
+  }
+
+  private def checkTask(): Unit = context.foreach(TaskKill.check)
+
+  /** An image that has been asked for. */
+  sealed trait Image {
+
+    /** Its bytes, once they are there; to be called once. They are to be released. */
+    def take(): Result = taken(mustWait = true).get
+
+    /** The same for a task that holds others: None where that would be to wait for memory, which others may do, too. */
+    def takeBesideOthers(): Option[Result] = taken(mustWait = false)
+
+    private[ReadAhead] def taken(mustWait: Boolean): Option[Result]
+  }
+
+  private final class InvalidImage(result: Result) extends Image {
+    private[ReadAhead] override def taken(mustWait: Boolean): Option[Result] = Some(result)
+  }
+
+  /** Bytes that are on the heap until the task takes them. */
+  private final class ContentImage(source: ImageSource.Content) extends Image {
+    private[ReadAhead] override def taken(mustWait: Boolean): Option[Result] = {
+      val length = source.bytes.length
+      val result = reader.fits(source.name, length) match {
+        case Left(bad) => Some(Left(bad))
+        case Right(bytes) =>
+          val atOnce = memory.tryTake(bytes) || memory.tryTakeInTurn(bytes)
+          try {
+            if (!atOnce && mustWait) memory.take(bytes)(checkTask())
+            Option.when(atOnce || mustWait)(reader.copy(source.name, source.bytes))
+          } catch { case e: IOException => Some(Left(BadImage.unreadable(source.name, e.getMessage))) }
+      }
+      ReadAhead.this.synchronized {
+        if (result.isDefined) held -= length
+        result.foreach(_.foreach(image => if (freed) image.release() else unreleased.add(image)))
+      }
+      result
+    }
+  }
+
+  private final class FileImage(place: Long, source: ImageSource.File) extends Image with ImageReader.Room {
+
+    // Guarded by ReadAhead.this.
+    private[ReadAhead] var worker: Worker = _
+    private var outcome: Option[Either[Throwable, Result]] = None
+    private var waitsForMemory = false
+    private var memoryTaken = false
+
+    /** Of memory, by the read that is under way; and how much of that counts as lost. */
+    private var bytesTaken, bytesLost = 0L
+
+    /** When the read began, in System.nanoTime, moved by what it has waited for memory. */
+    private var begun: Option[Long] = None
+
+    /** Set under the lock. */
+    @volatile private var unwanted = false
+
+    /** Reads the file, on a worker's thread. */
+    private[ReadAhead] def read(): Unit = {
+      val read =
+        try {
+          ReadAhead.this.synchronized {
+            // Reads begin in the order of their places, so the one that is awaited always gets here, and never waits.
+            while (held >= maxBytes && place > awaited && !closed) ReadAhead.this.wait()
+            checkWanted()
+            begun = Some(System.nanoTime())
+          }
+          Right(reader.read(source, this))
+        } catch { case e: Throwable => Left(e) }
+      ReadAhead.this.synchronized {
+        memory.find(bytesLost)
+        bytesTaken = 0
+        bytesLost = 0
+        if (unwanted) read.foreach(_.foreach(_.release()))
+        else {
+          begun.foreach(start => fileNanos.add(System.nanoTime() - start))
+          read.foreach(_.foreach(image => fileBytes.add(image.length)))
+          read.foreach(hold)
+          end(read)
+        }
+      }
+    }
+
+    /** Memory for the file, on a worker's thread. */
+    override def take(bytes: Long): Unit = {
+      if (!memory.tryTake(bytes)) {
+        val start = System.nanoTime()
+        ReadAhead.this.synchronized {
+          waitsForMemory = true
+          ReadAhead.this.notifyAll()
+          while (withoutMemory.peek ne this) {
+            checkWanted()
+            ReadAhead.this.wait()
+          }
+        }
+        memory.take(bytes)(checkWanted())
+        ReadAhead.this.synchronized {
+          waitsForMemory = false
+          begun = begun.map(_ + System.nanoTime() - start)
+        }
+      }
+      ReadAhead.this.synchronized {
+        bytesTaken = bytes
+        if (closed || unwanted) loseMemory()
+        hasMemory()
+      }
+    }
+
+    /** The read is given up, and keeps what it has until it ends. Guarded by ReadAhead.this. */
+    private[ReadAhead] def loseMemory(): Unit = {
+      memory.lose(bytesTaken - bytesLost)
+      bytesLost = bytesTaken
+    }
+
+    private[ReadAhead] override def taken(mustWait: Boolean): Option[Result] = ReadAhead.this.synchronized {
+      val start = System.nanoTime()
+      awaited = place
+      ReadAhead.this.notifyAll()
+      while (outcome.isEmpty && (mustWait || !waitsForMemory)) {
+        startWorker()
+        // Workers take the files in their order, so a task without any has this one still to begin, and gets none for it.
+        if (workers.isEmpty && !closed) giveUp(noThread) else awaitOutcome(start)
+      }
+      outcome.map { read =>
+        val result = read.fold(throw _, read => read)
+        held -= result.fold(_ => 0, _.length)
+        ReadAhead.this.notifyAll()
+        result
+      }
+    }
+
+    /** Guarded by ReadAhead.this. */
+    private def awaitOutcome(since: Long): Unit = {
+      ReadAhead.this.wait(math.min(KillCheckMillis, reader.timeoutMillis))
+      checkTask()
+      if (outcome.isEmpty) timeOut(since)
+    }
+
+    /** Gives the read up when it has taken too long. Guarded by ReadAhead.this. */
+    private def timeOut(awaitedSince: Long): Unit = {
+      // Without memory it is not the file that is slow, but stuck reads may have all that there is.
+      val since = if (begun.isDefined && !waitsForMemory) begun else Option.when(ReadThreads.stuck > 0)(awaitedSince)
+      if (since.exists(System.nanoTime() - _ >= TimeUnit.MILLISECONDS.toNanos(reader.timeoutMillis))) {
+        giveUp(slowness)
+      }
+    }
+
+    /** The row's error, whether the read has begun or not. Guarded by ReadAhead.this. */
+    private def giveUp(reason: String): Unit = {
+      unwanted = true
+      files.remove(this)
+      Option(workers.remove(worker)).foreach(_.abandon())
+      loseMemory()
+      end(Right(Left(BadImage.unreadable(source.path, reason))))
+    }
+
+    private def slowness: String = {
+      val limit = s"within ${reader.timeoutMillis} ms (${ClassifyConf.ReadTimeout.key})"
+      if (begun.isDefined && !waitsForMemory) s"it could not be read $limit"
+      else s"there was no memory to read it $limit: ${ReadThreads.stuckReads}"
+    }
+
+    private def noThread: String = s"there is no thread to read it: ${ReadThreads.stuckReads}"
+
+    /** Guarded by ReadAhead.this. */
+    private def end(read: Either[Throwable, Result]): Unit = {
+      outcome = Some(read)
+      hasMemory()
+    }
+
+    /** It has its memory, or needs none. Guarded by ReadAhead.this. */
+    private def hasMemory(): Unit = {
+      memoryTaken = true
+      while (!withoutMemory.isEmpty && withoutMemory.peek.memoryTaken) withoutMemory.poll()
+      ReadAhead.this.notifyAll()
+    }
+
+    private def checkWanted(): Unit = if (closed || unwanted) throw new InterruptedException("the image is not wanted")
+  }
+}
+
+private object ReadAhead {
+
+  /** How often a task that waits looks whether it has been killed. */
+  private val KillCheckMillis = 100L
+}

@@ -1,0 +1,60 @@
+package io.sparkclassify.inference
+
+import io.sparkclassify.conf.ClassifySpec
+import io.sparkclassify.image.BadImage
+import io.sparkclassify.model.{BatchResults, ClassifyEngine, ModelLease}
+
+/** A column of results: its place, and what it shows. */
+private[sparkclassify] final case class ResultColumn(index: Int, shape: ResultShape)
+
+/**
+ * The native calls of a task with one model, whose results fill one column or several.
+ *
+ * The model is got at the first batch: a task without images needs none.
+ */
+private[sparkclassify] final class ModelCall(spec: ClassifySpec, columns: Seq[ResultColumn], metrics: ClassifyMetrics)
+    extends AutoCloseable {
+
+  private var lease: ModelLease = _
+
+  /**
+   * Classifies a batch and fills in its results.
+   *
+   * @param rows
+   *   all with an image
+   */
+  def classify(rows: collection.IndexedSeq[BatchRow]): Unit = {
+    if (lease == null) {
+      val start = System.nanoTime()
+      lease = ClassifyEngine.acquire(spec)
+      metrics.modelLoadTime += System.nanoTime() - start
+    }
+    val images = rows.iterator.map(_.image.get.content).toArray
+    val called = System.nanoTime()
+    val results = lease.model.classify(images)
+    val returned = System.nanoTime()
+    try fill(rows, results)
+    finally results.release()
+    metrics.rowTime += System.nanoTime() - returned
+    metrics.callTime += returned - called
+  }
+
+  private def fill(rows: collection.IndexedSeq[BatchRow], results: BatchResults): Unit = {
+    rows.indices.foreach { at =>
+      val row = rows(at)
+      results.error(at) match {
+        case None => columns.foreach(column => row.succeed(column.index, column.shape.value(results, at)))
+        case Some(reason) =>
+          val bad = BadImage.undecodable(row.image.get.name, reason)
+          columns.foreach(column => row.fail(column.index, bad))
+      }
+    }
+    metrics.batches += 1
+    if (lease.model.onGpu) metrics.gpuImages += rows.length
+    metrics.decodeTime += results.decodeNanos
+    metrics.preprocessTime += results.resizeNanos
+    metrics.inferenceTime += results.inferenceNanos
+  }
+
+  override def close(): Unit = if (lease != null) lease.close()
+}

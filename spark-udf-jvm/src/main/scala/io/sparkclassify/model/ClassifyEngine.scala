@@ -1,0 +1,94 @@
+package io.sparkclassify.model
+
+import io.sparkclassify.{ClassifyException, Printable}
+import io.sparkclassify.conf.{ClassifyErrors, ClassifySpec, ModelSpec}
+import io.sparkclassify.natives.NativeLoader
+import io.sparkclassify.threads.TaskKill
+import java.util.concurrent.atomic.LongAdder
+
+import com.fasterxml.jackson.databind.ObjectMapper
+import org.apache.spark.unsafe.types.UTF8String
+import org.slf4j.LoggerFactory
+
+/** The models of this JVM. Each is loaded once and shared by all tasks, see [[ModelCache]]. */
+object ClassifyEngine {
+
+  private val log = LoggerFactory.getLogger("io.sparkclassify.ClassifyEngine")
+  private val json = new ObjectMapper
+  private val models = new ModelCache[ModelSpec, LoadedModel](_.close(), () => TaskKill.check())
+  private val loads = new LongAdder
+
+  /** How many models this JVM has loaded so far. */
+  def modelsLoaded: Long = loads.sum
+
+  /** The models that are loaded now. */
+  def loadedNow: Seq[ModelSpec] = models.loaded
+
+  /**
+   * The model of `spec`, which is loaded when this JVM does not have it.
+   *
+   * @return
+   *   a lease, to be closed when the model is no longer needed
+   */
+  def acquire(spec: ClassifySpec): ModelLease = {
+    // Natively, one directory with one precision and one way to decode is one model, so it must be one here too, by
+    // whatever name it is called.
+    val located = spec.model.copy(uri = ModelFiles.locate(spec.model.uri), device = Devices.resolve(spec.model.device))
+    new ModelLease(models.acquire(located, spec.maxLoadedModels)(load(located, spec)))
+  }
+
+  private def load(located: ModelSpec, spec: ClassifySpec): LoadedModel = {
+    val natives = NativeLoader.load(located.engine.name, spec.natives.options)
+    val files = new ModelFiles(spec.modelHadoop.configuration, spec.images.schemes, spec.images.timeoutMillis)
+    files.withLocal(located.uri) { directory =>
+      val request = json.createObjectNode()
+      request.put("directory", directory.toString)
+      request.put("device", located.device.name)
+      located.device.gpu.foreach { gpu =>
+        request
+          .putObject("gpu")
+          .put("batch_size", gpu.batchSize)
+          .put("tf32", gpu.tf32)
+          .put("max_bytes", gpu.maxBytes)
+      }
+      request.put("precision", located.precision.name)
+      request.put("all_operators", spec.natives.torchAllowAllOperators)
+      val decode = request.putObject("decode")
+      // ImageReader keeps to spark.classify.image.maxBytes, which so may change while the model stays loaded.
+      decode.put("max_bytes", Int.MaxValue)
+      decode.put("max_pixels", located.decode.maxPixels)
+      decode.put("max_memory", located.decode.maxMemory)
+      decode.put("exif_transpose", located.decode.exifTranspose)
+      decode.put("fast", located.decode.fast)
+      val handle =
+        try natives.openModel(request.toString)
+        catch {
+          case e: ClassifyException if e.getCondition == "CLASSIFY_BAD_MODEL" =>
+            throw ClassifyErrors.badModel(spec.model.uri, e.getReason, e)
+          case e: ClassifyException if e.getCondition == "CLASSIFY_DEVICE_UNAVAILABLE" =>
+            throw ClassifyErrors.deviceUnavailable(spec.model.uri, e.getReason, e)
+          // Of the options in the request, the device always has a good name.
+          case e: ClassifyException if e.getCondition == "CLASSIFY_BAD_CONFIGURATION" =>
+            throw ClassifyErrors.precisionUnavailable(spec.model.uri, e.getReason, e)
+        }
+      val description = json.readTree(natives.describeModel(handle))
+      val labels = Array.tabulate(description.get("labels").size) { id =>
+        UTF8String.fromString(description.get("labels").get(id).asText)
+      }
+      loads.increment()
+      log.info(
+        "The model {} runs on {} ({})",
+        Printable.escape(located.uri),
+        located.device.name,
+        spec.model.device.name
+      )
+      new LoadedModel(natives, handle, labels, description.get("load_millis").asLong, onGpu = !located.device.isCpu)
+    }
+  }
+}
+
+/** The right to use a model. While there is one, the model is not evicted. Closing it twice does no harm. */
+final class ModelLease private[sparkclassify] (lease: Lease[LoadedModel]) extends AutoCloseable {
+  def model: LoadedModel = lease.value
+  override def close(): Unit = lease.close()
+}

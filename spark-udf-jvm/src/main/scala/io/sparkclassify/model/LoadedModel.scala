@@ -1,0 +1,65 @@
+package io.sparkclassify.model
+
+import io.sparkclassify.memory.DirectBuffers
+import java.nio.ByteBuffer
+
+import scala.util.control.NonFatal
+
+import io.sparkclassify.natives.NativeBackend
+import org.apache.spark.TaskContext
+import org.apache.spark.unsafe.types.UTF8String
+import org.slf4j.LoggerFactory
+
+/**
+ * A model that this JVM has loaded.
+ *
+ * @param labels
+ *   the names of the classes, in class-id order
+ * @param loadMillis
+ *   how long the engine took to load it
+ * @param onGpu
+ *   whether it runs on a GPU
+ */
+final class LoadedModel(
+    natives: NativeBackend,
+    handle: Long,
+    val labels: Array[UTF8String],
+    val loadMillis: Long,
+    val onGpu: Boolean
+) {
+
+  /**
+   * Classifies a batch in one native call, on the cores of the task that runs on this thread.
+   *
+   * @param images
+   *   direct buffers, each of which is an image, whole
+   * @return
+   *   the results, which have to be released
+   */
+  def classify(images: Array[ByteBuffer]): BatchResults = {
+    val size = BatchResults.capacity(images.length, labels.length)
+    if (size > Int.MaxValue)
+      throw new IllegalArgumentException(
+        s"the results of ${images.length} images have $size bytes; at most ${Int.MaxValue}"
+      )
+    val output = DirectBuffers.acquire(size.toInt)
+    try {
+      // A task owns `spark.task.cpus` cores. Where no task runs, the driver evaluates single rows.
+      val threads = Option(TaskContext.get()).fold(1)(_.cpus())
+      natives.classify(handle, images, threads, output)
+      new BatchResults(output, labels)
+    } catch {
+      case e: Throwable =>
+        DirectBuffers.release(output)
+        throw e
+    }
+  }
+
+  /** Frees its memory. To be called once, when nobody uses it any more. */
+  private[sparkclassify] def close(): Unit =
+    try natives.closeModel(handle)
+    catch {
+      // The caller wanted room for another model, and has it.
+      case NonFatal(e) => LoggerFactory.getLogger("io.sparkclassify.ClassifyEngine").warn("Cannot close a model", e)
+    }
+}

@@ -1,0 +1,177 @@
+package io.sparkclassify.model
+
+import io.sparkclassify.Printable
+import io.sparkclassify.conf.{ClassifyConf, ClassifyErrors, Schemes}
+import io.sparkclassify.natives.FileNames
+import io.sparkclassify.threads.{ReadThreads, TaskKill}
+import java.io.FileNotFoundException
+import java.nio.file.{Files, Path => LocalPath}
+import java.util.concurrent.{CompletableFuture, ExecutionException, TimeUnit, TimeoutException}
+import java.util.concurrent.atomic.AtomicLong
+
+import org.apache.commons.io.FileUtils
+import org.apache.hadoop.conf.Configuration
+import org.apache.hadoop.fs.{FileStatus, FileSystem, Path}
+import org.slf4j.LoggerFactory
+
+/**
+ * The making of a local copy of a model directory, on one of the [[ReadThreads]]: a file system that never answers holds no
+ * task, see [[make]].
+ *
+ * @param copy
+ *   a new folder. When nobody wants the copy any more, it goes as soon as the file system answers.
+ */
+private[sparkclassify] final class ModelCopy(
+    directory: Path,
+    configuration: Configuration,
+    schemes: Schemes,
+    copy: LocalPath
+) extends Runnable {
+  import ModelCopy._
+
+  private val outcome = new CompletableFuture[Unit]
+
+  /** Goes up with every answer of the file system. */
+  private val answers = new AtomicLong
+
+  @volatile private var unwanted = false
+
+  /**
+   * Makes the copy, and waits for it.
+   *
+   * @param timeoutMillis
+   *   how long the file system may take for one answer. Not for the copy as a whole: models have very different sizes.
+   * @throws ClassifyException
+   *   CLASSIFY_BAD_MODEL when it takes longer, changes meanwhile, or is no directory of files
+   * @throws TaskKilledException
+   *   when the task of this thread is killed
+   */
+  def make(timeoutMillis: Long): Unit = {
+    val work = ReadThreads.identity().start(this).getOrElse(
+      bad(s"there is no thread to read it: ${ReadThreads.stuckReads}")
+    )
+    try await(timeoutMillis)
+    finally if (!outcome.isDone) {
+        unwanted = true
+        work.abandon()
+      }
+  }
+
+  private def await(timeoutMillis: Long): Unit = {
+    var seen = answers.get
+    var since = System.nanoTime()
+    while (!isOver(math.min(CheckMillis, timeoutMillis))) {
+      TaskKill.check()
+      val now = answers.get
+      if (now != seen) {
+        seen = now
+        since = System.nanoTime()
+      } else if (System.nanoTime() - since >= TimeUnit.MILLISECONDS.toNanos(timeoutMillis))
+        bad(s"its file system did not answer within $timeoutMillis ms (${ClassifyConf.ReadTimeout.key})")
+    }
+  }
+
+  private def isOver(millis: Long): Boolean =
+    try {
+      outcome.get(millis, TimeUnit.MILLISECONDS)
+      true
+    } catch {
+      case _: TimeoutException   => false
+      case e: ExecutionException => throw e.getCause
+    }
+
+  override def run(): Unit =
+    try {
+      fetch(ask(schemes.fileSystem(directory, configuration)))
+      outcome.complete(())
+    } catch { case e: Throwable => outcome.completeExceptionally(e) }
+    finally if (unwanted) delete()
+
+  /** Deletes what there is of it. A task does not wait for a thread that may still write, which then deletes it again. */
+  def delete(): Unit = synchronized(FileUtils.deleteQuietly(copy.toFile))
+
+  private def ask[T](question: => T): T = {
+    if (unwanted) throw new InterruptedException("the model is not wanted")
+    val answer = question
+    answers.incrementAndGet()
+    answer
+  }
+
+  private def fetch(fileSystem: FileSystem): Unit = {
+    val before = list(fileSystem)
+    val copied = before.map { case (name, version) =>
+      val target = inside(name)
+      Files.createDirectories(target.getParent)
+      name -> version.copy(length = fetch(fileSystem, name, target))
+    }
+    val after = list(fileSystem)
+    val changed = (copied.toSet ++ after).diff(copied.toSet.intersect(after.toSet)).map(_._1)
+    if (changed.nonEmpty) bad(s"while it was copied, a file changed: ${changed.toSeq.sorted.mkString(", ")}")
+    log.info("Copied the model {} with {} bytes", Printable.escape(directory.toString), copied.values.map(_.length).sum)
+  }
+
+  // File systems that keep checksums verify them while we read; theirs are not of the form that a local file has.
+  private def fetch(fileSystem: FileSystem, name: String, target: LocalPath): Long = {
+    val source = ask(fileSystem.open(new Path(directory, name)))
+    try {
+      val sink = Files.newOutputStream(target)
+      try {
+        val chunk = new Array[Byte](ChunkBytes)
+        Iterator.continually(ask(source.read(chunk))).takeWhile(_ >= 0).map { count =>
+          sink.write(chunk, 0, count)
+          count.toLong
+        }.sum
+      } finally sink.close()
+    } finally source.close()
+  }
+
+  /**
+   * The place of a file in the copy. Archives and object stores list names that no local file system would: absolute ones,
+   * and such that lead out of the directory.
+   */
+  private def inside(name: String): LocalPath = {
+    FileNames.unnameable(name).ifPresent(reason => bad(s"$name: $reason"))
+    val parts = name.split("/", -1)
+    if (
+      parts.exists(part =>
+        part.isEmpty || part == "." || part == ".." || part.exists(char => char == '\\' || char < ' ')
+      )
+    )
+      bad(s"it lists '$name', which is no name of a file in it")
+    copy.resolve(name)
+  }
+
+  /** The files in and below the directory, by their paths relative to it. */
+  private def list(fileSystem: FileSystem): Map[String, Version] = {
+    val status =
+      try ask(fileSystem.getFileStatus(directory))
+      catch {
+        case e: FileNotFoundException => throw ClassifyErrors.badModel(directory.toString, "it does not exist", e)
+      }
+    if (!status.isDirectory) bad("it is no directory")
+    val root = status.getPath.toUri.getPath.stripSuffix("/") + "/"
+    def files(folder: Path): Seq[FileStatus] =
+      ask(fileSystem.listStatus(folder)).toSeq.flatMap { entry =>
+        if (entry.isDirectory) files(entry.getPath) else Seq(entry)
+      }
+    files(directory).map { file =>
+      val path = file.getPath.toUri.getPath
+      // What is not below the directory stays absolute, and is refused.
+      path.stripPrefix(root) -> Version(file.getLen, file.getModificationTime)
+    }.toMap
+  }
+
+  private def bad(reason: String): Nothing = throw ClassifyErrors.badModel(directory.toString, reason, null)
+}
+
+private object ModelCopy {
+  private val log = LoggerFactory.getLogger("io.sparkclassify.ModelFiles")
+
+  /** How often a task that waits looks whether it has been killed. */
+  private val CheckMillis = 100L
+
+  private val ChunkBytes = 64 << 10
+
+  /** What a file system tells about a file; another value means that the file has changed. */
+  private final case class Version(length: Long, modified: Long)
+}

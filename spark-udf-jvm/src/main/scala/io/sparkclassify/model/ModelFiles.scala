@@ -1,0 +1,78 @@
+package io.sparkclassify.model
+
+import java.nio.file.{Files, Path => LocalPath, Paths}
+
+import io.sparkclassify.ClassifyException
+import io.sparkclassify.conf.{ClassifyErrors, ModelSpec, Schemes}
+import io.sparkclassify.image.InputFault
+import io.sparkclassify.natives.{FileNames, Scratch, SharedFolders}
+import org.apache.hadoop.conf.Configuration
+import org.apache.hadoop.fs.Path
+import org.apache.spark.SparkFiles
+
+/**
+ * Brings model directories to where the native libraries can read them.
+ *
+ * @param timeoutMillis
+ *   how long a file system may take for one answer
+ */
+private[sparkclassify] final class ModelFiles(configuration: Configuration, schemes: Schemes, timeoutMillis: Long) {
+
+  /**
+   * Runs `load` with a local copy of the directory, which is gone afterwards; a local directory is used as it is.
+   *
+   * The copy is complete and of one state of the directory when `load` sees it. It is private to this call, so loads in
+   * this and other JVMs of the host do not meet.
+   *
+   * @param uri
+   *   as [[ModelFiles.locate]] gives it
+   * @throws ClassifyException
+   *   CLASSIFY_BAD_MODEL when it cannot be read, or changes meanwhile
+   */
+  def withLocal[T](uri: String)(load: LocalPath => T): T = {
+    val directory = guarded(uri, "it cannot be read")(new Path(uri))
+    if (directory.toUri.getScheme == "file") load(guarded(uri, "it cannot be read")(local(uri, directory)))
+    else {
+      val temporary = Paths.get(System.getProperty("java.io.tmpdir")).toAbsolutePath
+      val folder = guarded(uri, s"its copy cannot be made in $temporary (java.io.tmpdir)") {
+        SharedFolders.requireSafe(temporary)
+        Scratch.in(temporary).directory("model")
+      }
+      val copy = new ModelCopy(directory, configuration, schemes, folder)
+      try {
+        guarded(uri, "it cannot be copied")(copy.make(timeoutMillis))
+        load(folder)
+      } finally copy.delete()
+    }
+  }
+
+  /** Makes a bad model of whatever goes wrong with its files; file systems throw more than they say. */
+  private def guarded[T](uri: String, problem: String)(action: => T): T =
+    try action
+    catch {
+      case e: ClassifyException   => throw e
+      case e @ InputFault(reason) => throw ClassifyErrors.badModel(uri, s"$problem: $reason", e)
+    }
+
+  private def local(uri: String, directory: Path): LocalPath = {
+    schemes.refusal(directory.toUri, "file").foreach(reason => throw ClassifyErrors.badModel(uri, reason, null))
+    val path = directory.toUri.getPath
+    FileNames.unnameable(path).ifPresent(reason => throw ClassifyErrors.badModel(uri, reason, null))
+    Paths.get(path)
+  }
+}
+
+private[sparkclassify] object ModelFiles {
+
+  /** The URI of a model directory on this executor: a `sparkfiles:` one becomes that of the local directory. */
+  def locate(uri: String): String =
+    if (!uri.startsWith(ModelSpec.SparkFiles)) uri
+    else {
+      val directory = Paths.get(SparkFiles.get(uri.stripPrefix(ModelSpec.SparkFiles))).toAbsolutePath.normalize
+      if (!Files.isDirectory(directory)) {
+        val reason = s"there is no directory $directory; give the model to the application with --archives or --files"
+        throw ClassifyErrors.badModel(uri, reason, null)
+      }
+      s"file:$directory"
+    }
+}

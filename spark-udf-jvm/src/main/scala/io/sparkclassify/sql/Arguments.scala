@@ -1,0 +1,78 @@
+package io.sparkclassify.sql
+
+import io.sparkclassify.conf.ClassifyErrors
+import org.apache.spark.sql.catalyst.expressions.{Expression, NamedArgumentExpression, RuntimeReplaceable}
+import org.apache.spark.sql.types.{DataType, StringType}
+
+/**
+ * The arguments of a call, by the names of the function's parameters.
+ *
+ * @param text
+ *   the call as it was written
+ */
+final class Arguments private (parameters: Seq[String], values: Map[String, Expression], val text: CallText) {
+
+  /** An argument that the call must have. */
+  def apply(parameter: String): Expression = values(parameter)
+
+  /**
+   * The value of an argument that must be a constant; None when the call has it not.
+   *
+   * @param types
+   *   those it may have, the first of which errors name
+   * @throws AnalysisException
+   *   DATATYPE_MISMATCH when it is no constant, NULL, or of another type
+   */
+  def constant(parameter: String, types: DataType*): Option[Any] = values.get(parameter).map { argument =>
+    def refuse(reason: String) = {
+      val call = text.sql(values(parameters.head).sql)
+      throw ClassifyErrors.badOption(reason, call, parameter, argument, parameters.indexOf(parameter) + 1, types.head)
+    }
+    val fits = types.exists {
+      case StringType => argument.dataType.isInstanceOf[StringType]
+      case other      => argument.dataType == other
+    }
+    if (!fits) refuse("UNEXPECTED_INPUT_TYPE")
+    if (!argument.foldable) refuse("NON_FOLDABLE_INPUT")
+    // Analysis comes before the rule that puts the replacements in.
+    val evaluable = argument.transform { case replaceable: RuntimeReplaceable => replaceable.replacement }
+    Option(evaluable.eval()).getOrElse(refuse("UNEXPECTED_NULL"))
+  }
+}
+
+object Arguments {
+
+  /**
+   * Gives each argument to its parameter: first those by position, then those by name (`model => 'resnet50'`).
+   *
+   * Spark does the same for its own functions, in a class that has changed from release to release.
+   *
+   * @param required
+   *   how many of the parameters, from the first on, a call must give
+   * @throws AnalysisException
+   *   when an argument is missing, unknown or given twice
+   */
+  def parse(function: String, parameters: Seq[String], required: Int, arguments: Seq[Expression]): Arguments = {
+    def refuse(reason: String) = throw ClassifyErrors.wrongArguments(function, parameters, reason)
+    val (positional, rest) = arguments.span(!_.isInstanceOf[NamedArgumentExpression])
+    if (arguments.length > parameters.length || rest.isEmpty && arguments.length < required) {
+      throw ClassifyErrors.wrongArgumentCount(function, required to parameters.length, arguments.length)
+    }
+    val named = rest.map {
+      case NamedArgumentExpression(name, value) =>
+        // SQL names know no case.
+        parameters.find(_.equalsIgnoreCase(name)).getOrElse(refuse(s"it has no parameter $name")) -> value
+      case unnamed => refuse(s"${unnamed.sql} comes without a name behind an argument that has one")
+    }
+    val all = parameters.zip(positional) ++ named
+    all.diff(all.distinctBy(_._1)).foreach { case (parameter, _) => refuse(s"$parameter is given twice") }
+    val values = all.toMap
+    parameters.take(required).filterNot(values.contains).foreach(missing => refuse(s"$missing is missing"))
+
+    // A column's name has the image in front, wherever it stands in the call.
+    val options = positional.drop(1).map(_.sql) ++ named.collect {
+      case (parameter, value) if parameter != parameters.head => s"$parameter => ${value.sql}"
+    }
+    new Arguments(parameters, values, CallText(function, options))
+  }
+}

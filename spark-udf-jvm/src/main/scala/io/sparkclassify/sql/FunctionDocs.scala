@@ -1,0 +1,90 @@
+package io.sparkclassify.sql
+
+import io.sparkclassify.inference.ImageInference
+import org.apache.spark.sql.catalyst.expressions.ExpressionInfo
+
+/** What `DESCRIBE FUNCTION EXTENDED` prints. Spark indents these texts by four. */
+object FunctionDocs {
+
+  private val input =
+    """      * input - the image: a STRING with the path or URI of a file (JPEG, PNG, ...) on any file system that Spark
+          reads, a BINARY with the content of such a file, or the struct of Spark's image data source. NULL gives NULL.
+"""
+
+  private val options =
+    """      * backend - the engine, a constant: 'pytorch' or 'onnx'. The default is spark.classify.backend.
+      * model - a constant: the name of a model of the configuration (spark.classify.models.NAME). The default is
+          spark.classify.model.
+      Arguments can be given by name: _FUNC_(content, model => 'resnet50').
+"""
+
+  val classify: ExpressionInfo = info(
+    Functions.Classify,
+    "input[, backend[, model]]",
+    "Classifies the image `input` with a neural network.",
+    input + options,
+    """
+      > SET spark.classify.model=/models/id-card;
+      > SELECT _FUNC_('/images/card.jpg', 'onnx').class;
+       valid_id
+      > SELECT path, c.class, c.confidence FROM (SELECT path, _FUNC_(content) AS c FROM images);
+       file:/images/card.jpg	valid_id	0.998
+    """,
+    """
+    The result is a STRUCT<class: STRING, class_id: INT, confidence: FLOAT, probabilities: ARRAY<FLOAT>>, whose
+    probabilities stand in class-id order. An image that cannot be read or decoded fails the query; try_classify
+    keeps its row.
+    """
+  )
+
+  val tryClassify: ExpressionInfo = info(
+    Functions.TryClassify,
+    "input[, backend[, model]]",
+    "Classifies the image `input` like classify, but keeps the rows of bad images and says what is wrong with them.",
+    input + options,
+    """
+      > SELECT path, c.error FROM (SELECT path, _FUNC_(path, 'onnx') AS c FROM images) WHERE c.error IS NOT NULL;
+       /images/none.jpg	[CLASSIFY_UNREADABLE_IMAGE] cannot classify /images/none.jpg: the file does not exist
+    """,
+    """
+    The result is a STRUCT<class, class_id, confidence, probabilities, error: STRING>, that of classify with one more
+    field. The error of a good image is NULL; of a bad one, all but the error is NULL. A model or configuration that cannot be used fails the query all the same.
+    """
+  )
+
+  val classifyTopK: ExpressionInfo = info(
+    Functions.ClassifyTopK,
+    "input, k[, backend[, model]]",
+    "The `k` most probable classes of the image `input`, the most probable first.",
+    input + "      * k - how many, a constant INT from 1 on. A model with fewer classes gives them all.\n" + options,
+    """
+      > SELECT _FUNC_('/images/card.jpg', 2, 'onnx');
+       [{"class":"valid_id","class_id":2,"confidence":0.998},{"class":"font_issue","class_id":1,"confidence":0.002}]
+    """,
+    """
+    The result is an ARRAY<STRUCT<class: STRING, class_id: INT, confidence: FLOAT>>. An image that cannot be read or
+    decoded fails the query.
+    """
+  )
+
+  private def info(
+      name: String,
+      parameters: String,
+      usage: String,
+      arguments: String,
+      examples: String,
+      note: String
+  ): ExpressionInfo = new ExpressionInfo(
+    classOf[ImageInference].getName,
+    null,
+    name,
+    s"_FUNC_($parameters) - $usage",
+    s"\n    Arguments:\n$arguments    ",
+    s"\n    Examples:$examples",
+    note,
+    "misc_funcs",
+    "0.1.0",
+    "",
+    "scala_udf"
+  )
+}

@@ -1,0 +1,86 @@
+package io.sparkclassify.sql
+
+import io.sparkclassify.conf.ClassifyErrors
+import io.sparkclassify.inference.ImageInference
+import org.apache.spark.sql.catalyst.InternalRow
+import org.apache.spark.sql.catalyst.expressions._
+import org.apache.spark.sql.catalyst.expressions.codegen.{CodeGenerator, CodegenContext, CodegenFallback, ExprCode}
+import org.apache.spark.sql.types._
+import org.apache.spark.unsafe.types.UTF8String
+
+/** What a SQL function makes of the result of an [[ImageInference]]. */
+sealed abstract class ResultView extends UnaryExpression {
+
+  /** The call as it was written, for the name of its column. */
+  def call: CallText
+
+  protected def valueType: DataType = child.dataType.asInstanceOf[StructType].head.dataType
+
+  override def sql: String = child match {
+    case inference: ImageInference => call.sql(inference.child.sql)
+    case result                    => s"$prettyName(${result.sql})"
+  }
+
+  override protected def otherCopyArgs: Seq[AnyRef] = Seq(call)
+}
+
+/** The name of a function and the SQL of its arguments behind the image. */
+final case class CallText(function: String, options: Seq[String]) {
+  def sql(image: String): String = (image +: options).mkString(s"$function(", ", ", ")")
+}
+
+/** The value; a bad image fails the query. `classify` and `classify_topk` are this view. */
+case class ResultOrFail(child: Expression)(val call: CallText) extends ResultView {
+
+  override def prettyName: String = "result_or_fail"
+  override def dataType: DataType = valueType
+
+  override protected def nullSafeEval(result: Any): Any = {
+    val row = result.asInstanceOf[InternalRow]
+    ResultOrFail.check(row)
+    row.get(0, dataType)
+  }
+
+  override protected def doGenCode(ctx: CodegenContext, ev: ExprCode): ExprCode =
+    nullSafeCodeGen(
+      ctx,
+      ev,
+      result => s"""
+        |io.sparkclassify.expressions.ResultOrFail.check($result);
+        |${ev.value} = ${CodeGenerator.getValue(result, dataType, "0")};
+        |""".stripMargin
+    )
+
+  override protected def withNewChildInternal(newChild: Expression): ResultOrFail = copy(newChild)(call)
+}
+
+object ResultOrFail {
+
+  /** Throws the error of a bad image. */
+  def check(result: InternalRow): Unit =
+    if (!result.isNullAt(2)) throw ClassifyErrors.failedImage(result.getString(1), result.getString(2))
+}
+
+/** The value with one more field, `error`, which is all that is set for a bad image. `try_classify` is this view. */
+case class ResultOrError(child: Expression)(val call: CallText) extends ResultView with CodegenFallback {
+
+  override def prettyName: String = "result_or_error"
+
+  override lazy val dataType: StructType =
+    StructType(
+      valueType.asInstanceOf[StructType].map(_.copy(nullable = true)) :+ StructField("error", StringType)
+    )
+
+  override protected def nullSafeEval(result: Any): Any = {
+    val row = result.asInstanceOf[InternalRow]
+    val error = dataType.length - 1
+    val shown = new GenericInternalRow(dataType.length)
+    if (row.isNullAt(2)) {
+      val value = row.getStruct(0, error)
+      (0 until error).foreach(field => shown.update(field, value.get(field, dataType(field).dataType)))
+    } else shown.update(error, UTF8String.fromString(s"[${row.getString(1)}] ${row.getString(2)}"))
+    shown
+  }
+
+  override protected def withNewChildInternal(newChild: Expression): ResultOrError = copy(newChild)(call)
+}

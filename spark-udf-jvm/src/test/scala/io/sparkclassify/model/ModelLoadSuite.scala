@@ -1,0 +1,85 @@
+package io.sparkclassify.model
+
+import java.nio.file.{Files, StandardCopyOption}
+import java.util.zip.{ZipEntry, ZipOutputStream}
+
+import io.sparkclassify.{CountedFileSystem, SharedSession, TestData}
+
+class ModelLoadSuite extends SharedSession {
+
+  private val images =
+    TestData.golden("onnx").keys.toSeq.sorted.take(8).map(name => Tuple1(s"${TestData.images}/$name"))
+
+  /** Classifies some images in many tasks, two at a time. */
+  private def classify(engine: String, model: Any): Seq[Int] = {
+    val frame = spark.createDataFrame(images).toDF("path").repartition(8)
+    frame.selectExpr(s"classify(path, '$engine', '$model').class_id").collect().map(_.getInt(0)).toSeq
+  }
+
+  private def loads(body: => Any): Long = {
+    val before = ClassifyEngine.modelsLoaded
+    body
+    ClassifyEngine.modelsLoaded - before
+  }
+
+  TestData.engines.foreach { engine =>
+    test(s"$engine: concurrent tasks load a model once, later queries not at all") {
+      TestData.withFolder { folder =>
+        val model = TestData.copyModel(folder)
+        assert(loads(classify(engine, model)) == 1)
+        assert(loads(classify(engine, model)) == 0)
+      }
+    }
+
+    test(s"$engine: a load that failed is tried again") {
+      TestData.withFolder { folder =>
+        val model = TestData.copyModel(folder)
+        val config = model.resolve("config.json")
+        val aside = folder.resolve("config.json")
+        Files.move(config, aside)
+        assert(loads(assertError(failureOf(classify(engine, model)), "CLASSIFY_BAD_MODEL", "config.json")) == 0)
+        Files.move(aside, config, StandardCopyOption.REPLACE_EXISTING)
+        assert(loads(assert(classify(engine, model) == classify(engine, TestData.model))) >= 1)
+      }
+    }
+  }
+
+  test("a model on another file system is copied once, and nothing of the copy stays") {
+    TestData.withFolder { folder =>
+      val model = TestData.copyModel(folder)
+      val temporary = java.nio.file.Paths.get(System.getProperty("java.io.tmpdir")).toFile
+      def copies: Int = temporary.list().count(_.startsWith("spark-classify-model-"))
+      val opened = CountedFileSystem.opens {
+        assert(loads(classify("onnx", s"counted:$model")) == 1)
+        assert(classify("onnx", s"counted:$model") == classify("onnx", TestData.model))
+      }
+      assert(opened == model.toFile.list().length)
+      assert(copies == 0)
+    }
+  }
+
+  test("an archive that Spark brings to the executors is a model directory") {
+    // Spark fetches it for sessions to come as well, so it stays as long as the context.
+    val archive = Files.createTempFile("packed-", ".zip")
+    val zip = new ZipOutputStream(Files.newOutputStream(archive))
+    TestData.model.toFile.listFiles.filter(_.isFile).foreach { file =>
+      zip.putNextEntry(new ZipEntry(s"cards/${file.getName}"))
+      Files.copy(file.toPath, zip)
+    }
+    zip.close()
+    spark.sparkContext.addArchive(s"$archive#packed")
+    assert(classify("onnx", "sparkfiles:packed/cards") == classify("onnx", TestData.model))
+    assert(loads(classify("onnx", "sparkfiles:packed/cards")) == 0)
+    val error = failureOf(classify("onnx", "sparkfiles:none"))
+    assertError(error, "CLASSIFY_BAD_MODEL", "sparkfiles:none", "there is no directory /", "--archives")
+  }
+
+  test("both backends work in one query") {
+    val query = s"""SELECT classify(path, 'onnx').probabilities, classify(path, 'pytorch').probabilities
+                   |FROM VALUES ('${images.head._1}') AS t(path)""".stripMargin
+    val row = sql(query).head()
+    row.getSeq[Float](0).zip(row.getSeq[Float](1)).foreach { case (onnx, pytorch) =>
+      assert(math.abs(onnx - pytorch) <= 2e-4)
+    }
+  }
+}
