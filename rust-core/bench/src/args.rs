@@ -27,8 +27,8 @@ pub(crate) struct Args {
     pub(crate) model: PathBuf,
 
     /// The inference engine
-    #[arg(long, value_enum, default_value_t = Backend::Pytorch)]
-    pub(crate) backend: Backend,
+    #[arg(long, value_enum, default_value_t = Model::Pytorch)]
+    pub(crate) backend: Model,
 
     /// Where the model runs: `cpu`, `cuda` or `cuda:N`
     #[arg(long, default_value = "cpu")]
@@ -159,14 +159,14 @@ pub(crate) enum Decode {
 
 /// The inference engines by the names users write in SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Backend {
+pub(crate) enum Model {
     /// libtorch, runs model.pt
     Pytorch,
     /// ONNX Runtime, runs model.onnx
     Onnx,
 }
 
-impl fmt::Display for Backend {
+impl fmt::Display for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Pytorch => "pytorch",

@@ -2,13 +2,13 @@
 
 use spark_classify_core::{Engine, Error};
 
-use crate::args::{Args, Backend};
+use crate::args::{Args, Model};
 
 /// The engine the command line asks for.
 pub(crate) fn open(args: &Args) -> Result<Box<dyn Engine>, Error> {
     match args.backend {
-        Backend::Onnx => onnx(args),
-        Backend::Pytorch => torch(),
+        Model::Onnx => onnx(args),
+        Model::Pytorch => torch(),
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use spark_classify_core::model::Labels;
 use spark_classify_core::preprocess::Preprocessor;
-use spark_classify_core::{Backend, Engine, ModelDirectory};
+use spark_classify_core::{Engine, Model, ModelDirectory};
 use spark_classify_imaging::Scratch;
 
 use crate::args::Args;
@@ -24,7 +24,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 pub(crate) struct Bare {
     model: ModelDirectory,
     preprocessor: Preprocessor,
-    backend: Box<dyn Backend>,
+    backend: Box<dyn Model>,
 }
 
 /// What one worker brings home.

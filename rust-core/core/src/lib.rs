@@ -37,7 +37,7 @@ pub mod platform;
 pub mod preprocess;
 
 pub use classify::{BatchTimes, Classifier, Prediction, Predictions};
-pub use engine::{Backend, Device, DeviceBackend, Engine, GpuOptions, Lane, LoadOptions, Precision};
+pub use engine::{Device, DeviceModel, Engine, GpuOptions, Lane, LoadOptions, Model, Precision};
 pub use error::{Error, PredictionError, Result};
 pub use model::ModelDirectory;
 pub use preprocess::SampleTable;

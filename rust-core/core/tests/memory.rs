@@ -7,7 +7,7 @@ mod common;
 use std::num::NonZeroUsize;
 
 use common::{model_directory, plain_png};
-use spark_classify_core::{Backend, Classifier, Engine, LoadOptions, ModelDirectory, Predictions, Result};
+use spark_classify_core::{Classifier, Engine, LoadOptions, Model, ModelDirectory, Predictions, Result};
 
 /// Knows nothing: all logits are 0.
 struct Blank;
@@ -21,12 +21,12 @@ impl Engine for Blank {
         Ok("1".to_owned())
     }
 
-    fn load(&self, _model: &ModelDirectory, _options: &LoadOptions) -> Result<Box<dyn Backend>> {
+    fn load(&self, _model: &ModelDirectory, _options: &LoadOptions) -> Result<Box<dyn Model>> {
         Ok(Box::new(Blank))
     }
 }
 
-impl Backend for Blank {
+impl Model for Blank {
     fn classes(&self) -> usize {
         3
     }

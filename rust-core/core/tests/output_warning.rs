@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use common::model_directory;
-use spark_classify_core::{Backend, Classifier, Engine, LoadOptions, ModelDirectory, Result};
+use spark_classify_core::{Classifier, Engine, LoadOptions, Model, ModelDirectory, Result};
 
 static WARNINGS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
@@ -40,12 +40,12 @@ impl Engine for Constant {
         Ok("1".to_owned())
     }
 
-    fn load(&self, _model: &ModelDirectory, _options: &LoadOptions) -> Result<Box<dyn Backend>> {
+    fn load(&self, _model: &ModelDirectory, _options: &LoadOptions) -> Result<Box<dyn Model>> {
         Ok(Box::new(*self))
     }
 }
 
-impl Backend for Constant {
+impl Model for Constant {
     fn classes(&self) -> usize {
         3
     }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use spark_classify_core::{DeviceBackend, Error, Lane, ModelDirectory, Result};
+use spark_classify_core::{DeviceModel, Error, Lane, ModelDirectory, Result};
 
 use crate::NAME;
 
@@ -41,7 +41,7 @@ impl FaultyDevice {
     }
 }
 
-impl DeviceBackend for FaultyDevice {
+impl DeviceModel for FaultyDevice {
     fn classes(&self) -> usize {
         self.classes
     }

@@ -1,7 +1,7 @@
-//! A native library whose backend fails on purpose, for the JVM's tests.
+//! A native library whose engine fails on purpose, for the JVM's tests.
 //!
-//! Everything around the backend is the real thing: the boundary, the model directory, preprocessing, softmax. The
-//! option `device` chooses what the backend does, see `Behaviour`; `cuda:N` is a device of its own kind, see `FaultyDevice`.
+//! Everything around the engine is the real thing: the boundary, the model directory, preprocessing, softmax. The
+//! option `device` chooses what the model does, see `Behaviour`; `cuda:N` is a device of its own kind, see `FaultyDevice`.
 
 #![allow(unsafe_code)] // exported symbols
 
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use spark_classify_core::{Backend, DeviceBackend, Engine, Error, LoadOptions, ModelDirectory, Result, SampleTable};
+use spark_classify_core::{DeviceModel, Engine, Error, LoadOptions, Model, ModelDirectory, Result, SampleTable};
 use spark_classify_jni::Library;
 
 use crate::device::FaultyDevice;
@@ -84,7 +84,7 @@ impl Engine for FaultyEngine {
     }
 
     #[allow(clippy::panic)] // its purpose
-    fn load(&self, model: &ModelDirectory, options: &LoadOptions) -> Result<Box<dyn Backend>> {
+    fn load(&self, model: &ModelDirectory, options: &LoadOptions) -> Result<Box<dyn Model>> {
         let behaviour = Behaviour::of(&options.device)?;
         match behaviour {
             Behaviour::PanicInLoad => panic!("provoked in load"),
@@ -98,7 +98,7 @@ impl Engine for FaultyEngine {
             _ => {}
         }
         let classes = model.labels().len() + usize::from(behaviour == Behaviour::WrongClasses);
-        Ok(Box::new(FaultyBackend {
+        Ok(Box::new(FaultyModel {
             behaviour,
             classes,
             runs: AtomicUsize::new(0),
@@ -112,7 +112,7 @@ impl Engine for FaultyEngine {
         gpu: u32,
         _: &SampleTable,
         _: &LoadOptions,
-    ) -> Result<Arc<dyn DeviceBackend>> {
+    ) -> Result<Arc<dyn DeviceModel>> {
         Ok(Arc::new(FaultyDevice::new(gpu, model)?))
     }
 }
@@ -120,14 +120,14 @@ impl Engine for FaultyEngine {
 /// How often `Classifier::load` runs a model to see what it gives.
 const PROBES: usize = 3;
 
-struct FaultyBackend {
+struct FaultyModel {
     behaviour: Behaviour,
     classes: usize,
     runs: AtomicUsize,
     helper_came: AtomicBool,
 }
 
-impl FaultyBackend {
+impl FaultyModel {
     /// Panics on a helper thread, which has a name of its own. Elsewhere, sees to it that a helper gets a part of the
     /// batch.
     #[allow(clippy::panic)] // its purpose
@@ -145,7 +145,7 @@ impl FaultyBackend {
     }
 }
 
-impl Backend for FaultyBackend {
+impl Model for FaultyModel {
     fn classes(&self) -> usize {
         self.classes
     }

@@ -1,4 +1,4 @@
-//! `libspark_classify_onnx.so`: the ONNX Runtime backend for the JVM.
+//! `libspark_classify_onnx.so`: ONNX Runtime for the JVM.
 //!
 //! It is linked to no inference engine; `initialize` names the ONNX Runtime library to open.
 

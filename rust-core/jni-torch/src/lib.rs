@@ -1,4 +1,4 @@
-//! `libspark_classify_torch.so`: the libtorch backend for the JVM.
+//! `libspark_classify_torch.so`: libtorch for the JVM.
 //!
 //! It is linked to libtorch, which must be loaded before this library is.
 

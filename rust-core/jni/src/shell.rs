@@ -7,7 +7,7 @@
 /// spark_classify_jni::natives!(OnnxNative, LIBRARY);
 /// ```
 ///
-/// The Java class declares the methods of `io.sparkclassify.natives.NativeBackend` as `native`.
+/// The Java class declares the methods of `io.sparkclassify.natives.NativeEngine` as `native`.
 ///
 /// [`Library`]: crate::Library
 #[macro_export]

@@ -8,7 +8,7 @@ use ort::value::{Shape, Tensor, TensorRefMut};
 use spark_classify_core::engine::check_len;
 use spark_classify_core::error::{Error, Result};
 use spark_classify_core::model::PreprocessorConfig;
-use spark_classify_core::{Device, DeviceBackend, Lane, SampleTable};
+use spark_classify_core::{Device, DeviceModel, Lane, SampleTable};
 
 use crate::pixels;
 use crate::session::{reason, NotOpened, Provider, Reason, Session};
@@ -64,7 +64,7 @@ impl OnnxOnDevice {
     }
 }
 
-impl DeviceBackend for OnnxOnDevice {
+impl DeviceModel for OnnxOnDevice {
     fn classes(&self) -> usize {
         self.classes
     }

@@ -1,4 +1,4 @@
-//! The ONNX Runtime backend.
+//! ONNX Runtime as an engine.
 //!
 //! ONNX Runtime is not linked but loaded at run time from a path the caller gives, so this crate builds and its
 //! library loads on a machine that has neither ONNX Runtime nor libtorch.
@@ -16,10 +16,10 @@
 // Models and the shapes in them are whoever's who made them: each conversion is checked.
 #![warn(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
 
-mod backend;
 mod cuda;
 mod device;
 mod library;
+mod model;
 mod pixels;
 mod session;
 mod signature;
@@ -27,13 +27,13 @@ mod signature;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use spark_classify_core::engine::{Backend, DeviceBackend, Engine, LoadOptions};
+use spark_classify_core::engine::{DeviceModel, Engine, LoadOptions, Model};
 use spark_classify_core::error::Result;
 use spark_classify_core::model::ModelDirectory;
 use spark_classify_core::{Precision, SampleTable};
 
-use crate::backend::OnnxBackend;
 use crate::device::OnnxOnDevice;
+use crate::model::OnnxModel;
 use crate::session::Provider;
 
 /// The engine's name in SQL, configuration and errors.
@@ -75,7 +75,7 @@ impl Engine for OnnxEngine {
         spark_classify_core::gpu::cuda::devices()
     }
 
-    fn load(&self, model: &ModelDirectory, options: &LoadOptions) -> Result<Box<dyn Backend>> {
+    fn load(&self, model: &ModelDirectory, options: &LoadOptions) -> Result<Box<dyn Model>> {
         options.require_cpu()?;
         let file = match options.precision {
             Precision::Fp32 => MODEL_FILE,
@@ -86,8 +86,8 @@ impl Engine for OnnxEngine {
             }
         };
         let environment = library::environment(&self.library)?;
-        let backend = OnnxBackend::load(environment, model.file(file)?, model.preprocessor())?;
-        Ok(Box::new(backend))
+        let loaded = OnnxModel::load(environment, model.file(file)?, model.preprocessor())?;
+        Ok(Box::new(loaded))
     }
 
     fn load_on_gpu(
@@ -96,7 +96,7 @@ impl Engine for OnnxEngine {
         gpu: u32,
         samples: &SampleTable,
         options: &LoadOptions,
-    ) -> Result<Arc<dyn DeviceBackend>> {
+    ) -> Result<Arc<dyn DeviceModel>> {
         if options.precision != Precision::Fp32 {
             let reason = "the onnx backend has only `fp32` on a GPU, where a model of float16 keeps its own precision";
             return Err(options.precision.refused(reason.to_owned()));
@@ -104,7 +104,7 @@ impl Engine for OnnxEngine {
         let name = spark_classify_core::gpu::cuda::gpu(gpu)?;
         let environment = library::environment(&self.library)?;
         cuda::find_libraries(&self.library);
-        let backend = OnnxOnDevice::load(
+        let loaded = OnnxOnDevice::load(
             environment,
             model.file(MODEL_FILE)?,
             model.preprocessor(),
@@ -112,6 +112,6 @@ impl Engine for OnnxEngine {
             Provider::Cuda(gpu, options.gpu),
         )?;
         log::info!("ONNX Runtime uses GPU {gpu}, {name}");
-        Ok(Arc::new(backend))
+        Ok(Arc::new(loaded))
     }
 }

@@ -26,20 +26,20 @@ fn resident() -> usize {
 fn what_concurrent_runs_share_has_a_limit() {
     let library = std::env::var_os("ORT_DYLIB_PATH").expect("set ORT_DYLIB_PATH to the path of libonnxruntime.so");
     let engine = OnnxEngine::new(Path::new(&library));
-    let backend = contract::load(&engine, &contract::project().join("model")).unwrap();
+    let model = contract::load(&engine, &contract::project().join("model")).unwrap();
     let nchw = contract::pixels(LARGEST * IMAGE);
     // Each caller takes the sizes in another order.
     let run = |rounds: usize| {
         let start = Barrier::new(CALLERS);
         thread::scope(|scope| {
             for caller in 0..CALLERS {
-                let (start, backend, nchw) = (&start, &backend, &nchw);
+                let (start, model, nchw) = (&start, &model, &nchw);
                 scope.spawn(move || {
                     start.wait();
-                    contract::run(&**backend, LARGEST, nchw);
+                    contract::run(&**model, LARGEST, nchw);
                     for round in 0..rounds {
                         let n = 1 + (round * 7 + caller * 5) % LARGEST;
-                        contract::run(&**backend, n, &nchw[..n * IMAGE]);
+                        contract::run(&**model, n, &nchw[..n * IMAGE]);
                     }
                 });
             }

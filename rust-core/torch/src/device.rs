@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use spark_classify_core::engine::check_len;
 use spark_classify_core::error::{Error, Result};
 use spark_classify_core::model::{DataFormat, PreprocessorConfig};
-use spark_classify_core::{Device, DeviceBackend, Lane, SampleTable};
+use spark_classify_core::{Device, DeviceModel, Lane, SampleTable};
 use tch::Kind;
 
-use crate::backend::{not_loaded, KINDS};
 use crate::ffi::{self, Images, Module, Reason, Use};
+use crate::model::{not_loaded, KINDS};
 use crate::ENGINE;
 
 /// The sizes of runs. Plans for convolutions are made for each, and kept by each thread.
@@ -105,7 +105,7 @@ impl TorchOnDevice {
     }
 }
 
-impl DeviceBackend for TorchOnDevice {
+impl DeviceModel for TorchOnDevice {
     fn classes(&self) -> usize {
         self.classes
     }

@@ -1,4 +1,4 @@
-//! The libtorch backend: `TorchScript` models, through `tch`.
+//! libtorch as an engine: `TorchScript` models, through `tch`.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -9,23 +9,23 @@
 //! # Ok::<(), spark_classify_core::Error>(())
 //! ```
 
-mod backend;
 mod cuda;
 mod device;
 mod ffi;
+mod model;
 mod precision;
 mod runtime;
 
 use std::sync::Arc;
 
-use spark_classify_core::engine::{Backend, DeviceBackend, Engine, LoadOptions};
+use spark_classify_core::engine::{DeviceModel, Engine, LoadOptions, Model};
 use spark_classify_core::error::Result;
 use spark_classify_core::model::ModelDirectory;
 use spark_classify_core::platform::cpu;
 use spark_classify_core::{Precision, SampleTable};
 
-use crate::backend::TorchBackend;
 use crate::device::{DeviceOptions, TorchOnDevice};
+use crate::model::TorchModel;
 
 /// The engine's name in SQL, configuration and errors.
 const ENGINE: &str = "pytorch";
@@ -62,14 +62,14 @@ impl Engine for TorchEngine {
         runtime::version().map(str::to_owned)
     }
 
-    fn load(&self, model: &ModelDirectory, options: &LoadOptions) -> Result<Box<dyn Backend>> {
+    fn load(&self, model: &ModelDirectory, options: &LoadOptions) -> Result<Box<dyn Model>> {
         options.require_cpu()?;
         precision::check(options.precision, self.any_cpu || cpu::computes_bf16())?;
         runtime::version()?;
         let bf16 = options.precision == Precision::Bf16;
         let file = model.file(MODEL_FILE)?;
-        let backend = TorchBackend::load(&file, model.preprocessor(), bf16, options.all_operators)?;
-        Ok(Box::new(backend))
+        let loaded = TorchModel::load(&file, model.preprocessor(), bf16, options.all_operators)?;
+        Ok(Box::new(loaded))
     }
 
     fn devices(&self) -> Vec<String> {
@@ -82,7 +82,7 @@ impl Engine for TorchEngine {
         gpu: u32,
         samples: &SampleTable,
         options: &LoadOptions,
-    ) -> Result<Arc<dyn DeviceBackend>> {
+    ) -> Result<Arc<dyn DeviceModel>> {
         // GPUs compute in bfloat16, all that libtorch still supports.
         precision::check(options.precision, true)?;
         let name = spark_classify_core::gpu::cuda::gpu(gpu)?;
@@ -93,7 +93,7 @@ impl Engine for TorchEngine {
             tf32: options.gpu.tf32,
             all_operators: options.all_operators,
         };
-        let backend = TorchOnDevice::load(
+        let loaded = TorchOnDevice::load(
             model.file(MODEL_FILE)?,
             model.preprocessor(),
             samples,
@@ -101,6 +101,6 @@ impl Engine for TorchEngine {
             device_options,
         )?;
         log::info!("libtorch uses GPU {gpu}, {name}");
-        Ok(Arc::new(backend))
+        Ok(Arc::new(loaded))
     }
 }

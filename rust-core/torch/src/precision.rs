@@ -17,7 +17,7 @@ pub(crate) fn check(precision: Precision, has_bf16: bool) -> Result<()> {
         ))),
         Precision::Fp32 | Precision::Bf16 => Ok(()),
         Precision::Int8 => Err(precision.refused(
-            "the pytorch backend runs no quantized models; use `bf16`, `fp32`, or the onnx backend".to_owned(),
+            "the pytorch model runs no quantized models; use `bf16`, `fp32`, or the onnx model".to_owned(),
         )),
     }
 }
@@ -34,7 +34,7 @@ mod tests {
             check(Precision::Fp32, has_bf16).unwrap();
             let int8 = check(Precision::Int8, has_bf16).unwrap_err().to_string();
             assert!(
-                int8.contains("option `precision` = `int8`") && int8.contains("onnx backend"),
+                int8.contains("option `precision` = `int8`") && int8.contains("onnx model"),
                 "{int8}"
             );
         }

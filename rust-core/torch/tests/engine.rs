@@ -85,10 +85,10 @@ fn bf16_converts_what_is_among_the_weights_of_a_module() {
         ..LoadOptions::default()
     };
     let model = ModelDirectory::open(&dir).unwrap();
-    let backend = TorchEngine::on_any_cpu().load(&model, &options).unwrap();
+    let model = TorchEngine::on_any_cpu().load(&model, &options).unwrap();
     let nchw = pixels(2 * IMAGE);
     let exact = run(&*load(&ENGINE, &dir).unwrap(), 2, &nchw);
-    for (actual, expected) in run(&*backend, 2, &nchw).iter().zip(exact) {
+    for (actual, expected) in run(&*model, 2, &nchw).iter().zip(exact) {
         assert!((actual - expected).abs() < 2e-3, "{actual} is not {expected}");
     }
 }
@@ -138,14 +138,14 @@ fn the_input_survives_a_model_that_works_in_place() {
     let dir = traced("in place", |input| {
         channel_means(&input.shallow_clone().g_mul_scalar_(2.0))
     });
-    let backend = load(&ENGINE, &dir).unwrap();
+    let model = load(&ENGINE, &dir).unwrap();
     let nchw = pixels(2 * IMAGE);
     let before = nchw.clone();
     let doubled: Vec<f32> = nchw
         .chunks(128 * 128)
         .map(|channel| 2.0 * channel.iter().sum::<f32>() / (128.0 * 128.0))
         .collect();
-    contract::assert_close(&run(&*backend, 2, &nchw), &doubled);
+    contract::assert_close(&run(&*model, 2, &nchw), &doubled);
     assert_eq!(nchw, before);
 }
 
@@ -155,10 +155,10 @@ fn a_result_that_is_not_contiguous_is_read_in_order() {
     let dir = traced("strided", |input| {
         channel_means(input).transpose(0, 1).contiguous().transpose(0, 1)
     });
-    let backend = load(&ENGINE, &dir).unwrap();
+    let model = load(&ENGINE, &dir).unwrap();
     let nchw = pixels(3 * IMAGE);
-    let single: Vec<f32> = nchw.chunks(IMAGE).flat_map(|image| run(&*backend, 1, image)).collect();
-    contract::assert_close(&run(&*backend, 3, &nchw), &single);
+    let single: Vec<f32> = nchw.chunks(IMAGE).flat_map(|image| run(&*model, 1, image)).collect();
+    contract::assert_close(&run(&*model, 3, &nchw), &single);
 }
 
 #[test]
@@ -191,9 +191,9 @@ fn a_model_of_another_kind_is_refused() {
 fn a_model_that_fails_later_is_an_inference_error() {
     // Tracing writes the batch of the example down: this model takes one image, and no other number.
     let dir = traced("one image", |input| channel_means(&input.view([1, 3, 128, 128])));
-    let backend = load(&ENGINE, &dir).unwrap();
-    run(&*backend, 1, &pixels(IMAGE));
-    match backend.run(2, &pixels(2 * IMAGE), &mut [0.0; 6]) {
+    let model = load(&ENGINE, &dir).unwrap();
+    run(&*model, 1, &pixels(IMAGE));
+    match model.run(2, &pixels(2 * IMAGE), &mut [0.0; 6]) {
         Err(Error::Inference {
             engine: "pytorch",
             reason,

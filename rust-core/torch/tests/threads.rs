@@ -15,11 +15,11 @@ fn threads_of_this_process() -> usize {
 
 #[test]
 fn a_run_starts_no_threads_on_whichever_thread_it_is() {
-    let backend = contract::load(&TorchEngine::new(), &contract::project().join("model")).unwrap();
+    let model = contract::load(&TorchEngine::new(), &contract::project().join("model")).unwrap();
     let nchw = contract::pixels(8 * 3 * 128 * 128);
     let run = || {
         let before = threads_of_this_process();
-        contract::run(&*backend, 8, &nchw);
+        contract::run(&*model, 8, &nchw);
         threads_of_this_process() - before
     };
     assert_eq!(run(), 0);

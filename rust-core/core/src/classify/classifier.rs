@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use crate::engine::{Backend, Engine, LoadOptions};
+use crate::engine::{Engine, LoadOptions, Model};
 use spark_classify_imaging::{DecodeOptions, ImageLimits, Scratch};
 
 use super::predictions::Predictions;
@@ -44,7 +44,7 @@ pub struct Classifier {
 /// Where the model runs.
 enum Runner {
     /// On the threads that call, part by part of their batches.
-    Threads(Box<dyn Backend>),
+    Threads(Box<dyn Model>),
     /// On a device, which takes the images of all callers together.
     Device(Batcher),
 }
@@ -52,7 +52,7 @@ enum Runner {
 impl Runner {
     fn classes(&self) -> usize {
         match self {
-            Self::Threads(backend) => backend.classes(),
+            Self::Threads(model) => model.classes(),
             Self::Device(batcher) => batcher.classes(),
         }
     }
@@ -60,10 +60,10 @@ impl Runner {
     /// The model's outputs for some images of `length` values, in one run.
     fn try_on(&self, samples: &[Sample], length: usize) -> Result<Vec<f32>> {
         match self {
-            Self::Threads(backend) => {
-                let mut output = vec![0.0; samples.len() * backend.classes()];
+            Self::Threads(model) => {
+                let mut output = vec![0.0; samples.len() * model.classes()];
                 let tensor: Vec<f32> = samples.iter().flat_map(|sample| sample.tensor(length)).collect();
-                backend.run(samples.len(), &tensor, &mut output)?;
+                model.run(samples.len(), &tensor, &mut output)?;
                 Ok(output)
             }
             Self::Device(batcher) => {
@@ -126,7 +126,7 @@ impl Classifier {
         let batches = check_batch(&model, &singles, both, |sample| runner.try_on(&[sample], length))?;
         if batches == Batches::OneImage {
             runner = match runner {
-                Runner::Threads(backend) => Runner::Threads(Box::new(OneByOne(backend))),
+                Runner::Threads(model) => Runner::Threads(Box::new(OneByOne(model))),
                 // It tries what fails in halves, down to one image.
                 device @ Runner::Device(_) => device,
             };
@@ -212,7 +212,7 @@ impl Classifier {
     ) -> Result<BatchTimes> {
         predictions.reset(images.len(), self.runner.classes());
         let mut times = match &self.runner {
-            Runner::Threads(backend) => self.run_on_threads(&**backend, images, threads, predictions)?,
+            Runner::Threads(model) => self.run_on_threads(&**model, images, threads, predictions)?,
             Runner::Device(batcher) => self.run_on_device(batcher, images, threads, predictions)?,
         };
         if predictions.outcomes.iter().any(Result::is_ok) {
@@ -226,7 +226,7 @@ impl Classifier {
     /// Preprocesses the whole batch, then runs the model on its parts.
     fn run_on_threads(
         &self,
-        backend: &dyn Backend,
+        model: &dyn Model,
         images: &[&[u8]],
         threads: NonZeroUsize,
         predictions: &mut Predictions,
@@ -250,7 +250,7 @@ impl Classifier {
             stages.map_err(|error| *outcome = Err(error.into())).ok()
         })?;
         if predictions.outcomes.iter().any(Result::is_ok) {
-            times.inference = infer(backend, &tensor, image_len, threads, &mut predictions.values)?;
+            times.inference = infer(model, &tensor, image_len, threads, &mut predictions.values)?;
         }
         if tensor.capacity() <= MAX_KEPT_VALUES {
             self.tensors.put(tensor);
@@ -321,15 +321,15 @@ impl Classifier {
 
 /// Makes logits of the batch's tensor, and returns the time that took, summed over the threads.
 fn infer(
-    backend: &dyn Backend,
+    model: &dyn Model,
     tensor: &[f32],
     image_len: usize,
     threads: NonZeroUsize,
     logits: &mut [f32],
 ) -> Result<Duration> {
-    let classes = backend.classes();
+    let classes = model.classes();
     let images = logits.len() / classes;
-    let part = images_a_run(images, threads.get(), backend.batch_multiple());
+    let part = images_a_run(images, threads.get(), model.batch_multiple());
     let inputs = tensor.chunks(part * image_len);
     let work = Mutex::new(inputs.zip(logits.chunks_mut(part * classes)));
     on_threads(threads.get().min(images.div_ceil(part)), || {
@@ -339,7 +339,7 @@ fn infer(
             let Some((nchw, logits)) = next else {
                 return Ok(start.elapsed());
             };
-            backend.run(logits.len() / classes, nchw, logits)?;
+            model.run(logits.len() / classes, nchw, logits)?;
         }
     })?
     .into_iter()

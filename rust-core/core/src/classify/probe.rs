@@ -1,6 +1,6 @@
 //! Whether a model gives what its directory says.
 
-use crate::engine::Backend;
+use crate::engine::Model;
 use crate::error::{Error, Result};
 use crate::model::{ModelDirectory, OutputKind, OUTPUT_KIND_FIELD};
 
@@ -168,9 +168,9 @@ fn largest_difference(left: &[f32], right: &[f32]) -> f32 {
 }
 
 /// A model that takes one image at a time, for whoever has several.
-pub(crate) struct OneByOne(pub(crate) Box<dyn Backend>);
+pub(crate) struct OneByOne(pub(crate) Box<dyn Model>);
 
-impl Backend for OneByOne {
+impl Model for OneByOne {
     fn classes(&self) -> usize {
         self.0.classes()
     }

@@ -1,21 +1,21 @@
 //! What an inference engine has to offer; everything else in this crate is independent of it.
 
 mod device;
-mod loaded;
+mod loaded_model;
 mod options;
 mod precision;
 
 use std::sync::Arc;
 
 pub use self::device::Device;
-pub use self::loaded::{check_len, Backend, DeviceBackend, Lane};
+pub use self::loaded_model::{check_len, DeviceModel, Lane, Model};
 pub use self::options::{GpuOptions, LoadOptions};
 pub use self::precision::Precision;
 use crate::error::Error;
 use crate::model::ModelDirectory;
 use crate::preprocess::SampleTable;
 
-/// An inference engine: opens model directories as [`Backend`]s.
+/// An inference engine: opens model directories as [`Model`]s.
 pub trait Engine: Send + Sync {
     /// The name users write in SQL and in `spark.classify.backend`: `onnx` or `pytorch`.
     fn name(&self) -> &'static str;
@@ -36,7 +36,7 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// [`Error::ModelFile`] when the file is missing or broken, [`Error::Option`] for an option this engine cannot
     /// honour, [`Error::EngineLibrary`] when the engine itself is not there.
-    fn load(&self, model: &ModelDirectory, options: &LoadOptions) -> Result<Box<dyn Backend>, Error>;
+    fn load(&self, model: &ModelDirectory, options: &LoadOptions) -> Result<Box<dyn Model>, Error>;
 
     /// Loads the engine's model file from `model` into the memory of GPU number `gpu`. `samples` are the values that it
     /// is to make of pixels.
@@ -50,7 +50,7 @@ pub trait Engine: Send + Sync {
         gpu: u32,
         samples: &SampleTable,
         options: &LoadOptions,
-    ) -> Result<Arc<dyn DeviceBackend>, Error> {
+    ) -> Result<Arc<dyn DeviceModel>, Error> {
         let _ = (model, samples, options);
         Err(Error::Device {
             device: Device::Cuda(gpu).to_string(),

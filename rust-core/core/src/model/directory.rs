@@ -107,9 +107,9 @@ fn find(dir: &Path, name: &str) -> Result<PathBuf> {
     let way_out = match name {
         CONFIG => "Hugging Face's `model.save_pretrained` writes it; `id2label` is what it must have",
         PREPROCESSOR_CONFIG => "Hugging Face's `processor.save_pretrained` writes it",
-        "model.onnx" => "`optimum-cli export onnx` or `torch.onnx.export` writes it; or choose another backend",
+        "model.onnx" => "`optimum-cli export onnx` or `torch.onnx.export` writes it; or choose another model",
         "model.int8.onnx" => "`scripts/quantize_model.py` makes it of model.onnx; or choose the precision `fp32`",
-        "model.pt" => "`torch.jit.trace(model, example).save(...)` writes it; or choose another backend",
+        "model.pt" => "`torch.jit.trace(model, example).save(...)` writes it; or choose another model",
         _ => "put it into the model directory",
     };
     Err(Error::ModelFile {

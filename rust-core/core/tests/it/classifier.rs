@@ -1,4 +1,4 @@
-//! Batches through a backend that is simple enough to know its answers: the logits are the channels' means.
+//! Batches through a model that is simple enough to know its answers: the logits are the channels' means.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex};
 
 use crate::common::{model_directory, odd_image, plain_png, repository};
 use spark_classify_core::{
-    Backend, Classifier, Engine, Error, LoadOptions, ModelDirectory, PredictionError, Predictions, Result,
+    Classifier, Engine, Error, LoadOptions, Model, ModelDirectory, PredictionError, Predictions, Result,
 };
 use spark_classify_imaging::ImageError;
 
 const PREPROCESSOR: &str = r#"{"size": {"height": 6, "width": 4}, "resample": 2, "do_normalize": false}"#;
 
-/// How the backend behaves.
+/// How the model behaves.
 #[derive(Clone, Copy, Default)]
 enum Logits {
     #[default]
@@ -39,7 +39,7 @@ struct MeanEngine {
 /// The images of each run so far.
 type Runs = Arc<Mutex<Vec<usize>>>;
 
-struct MeanBackend {
+struct MeanModel {
     logits: Logits,
     classes: usize,
     batch: usize,
@@ -56,8 +56,8 @@ impl Engine for MeanEngine {
         Ok("1".to_owned())
     }
 
-    fn load(&self, _model: &ModelDirectory, _options: &LoadOptions) -> Result<Box<dyn Backend>> {
-        Ok(Box::new(MeanBackend {
+    fn load(&self, _model: &ModelDirectory, _options: &LoadOptions) -> Result<Box<dyn Model>> {
+        Ok(Box::new(MeanModel {
             logits: self.logits,
             classes: 3 + self.additional_classes,
             batch: self.batch.max(1),
@@ -67,7 +67,7 @@ impl Engine for MeanEngine {
     }
 }
 
-impl Backend for MeanBackend {
+impl Model for MeanModel {
     fn classes(&self) -> usize {
         self.classes
     }

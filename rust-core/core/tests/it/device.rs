@@ -1,5 +1,5 @@
-//! A model on a device gives what it gives on the caller's threads. The device is this process: its backend turns pixels
-//! into the tensor by the table that it gets, and both backends add up that tensor with the same weights.
+//! A model on a device gives what it gives on the caller's threads. The device is this process: its model makes pixels
+//! into the tensor by the table that it gets, and both models add up that tensor with the same weights.
 
 use std::num::NonZeroUsize;
 use std::process::Command;
@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use crate::common::{model_directory, odd_image, repository};
 use spark_classify_core::{
-    Backend, Classifier, DeviceBackend, Engine, Error, GpuOptions, Lane, LoadOptions, ModelDirectory, Predictions,
-    Result, SampleTable,
+    Classifier, DeviceModel, Engine, Error, GpuOptions, Lane, LoadOptions, Model, ModelDirectory, Predictions, Result,
+    SampleTable,
 };
 
 const CLASSES: usize = 3;
@@ -17,7 +17,7 @@ const PLAIN: &str = r#"{"size": {"height": 8, "width": 8}, "resample": 2, "do_no
 
 struct SumEngine;
 
-struct SumBackend;
+struct SumModel;
 
 struct SumOnDevice {
     samples: SampleTable,
@@ -49,9 +49,9 @@ impl Engine for SumEngine {
         Ok("1".to_owned())
     }
 
-    fn load(&self, _: &ModelDirectory, options: &LoadOptions) -> Result<Box<dyn Backend>> {
+    fn load(&self, _: &ModelDirectory, options: &LoadOptions) -> Result<Box<dyn Model>> {
         assert_eq!(options.device, "cpu");
-        Ok(Box::new(SumBackend))
+        Ok(Box::new(SumModel))
     }
 
     fn load_on_gpu(
@@ -60,7 +60,7 @@ impl Engine for SumEngine {
         gpu: u32,
         samples: &SampleTable,
         _: &LoadOptions,
-    ) -> Result<Arc<dyn DeviceBackend>> {
+    ) -> Result<Arc<dyn DeviceModel>> {
         assert_eq!(gpu, 3);
         let (height, width) = model.input_size();
         Ok(Arc::new(SumOnDevice {
@@ -70,7 +70,7 @@ impl Engine for SumEngine {
     }
 }
 
-impl Backend for SumBackend {
+impl Model for SumModel {
     fn classes(&self) -> usize {
         CLASSES
     }
@@ -83,7 +83,7 @@ impl Backend for SumBackend {
     }
 }
 
-impl DeviceBackend for SumOnDevice {
+impl DeviceModel for SumOnDevice {
     fn classes(&self) -> usize {
         CLASSES
     }
@@ -188,8 +188,8 @@ impl Engine for CpuEngine {
         Ok("1".to_owned())
     }
 
-    fn load(&self, _: &ModelDirectory, _: &LoadOptions) -> Result<Box<dyn Backend>> {
-        Ok(Box::new(SumBackend))
+    fn load(&self, _: &ModelDirectory, _: &LoadOptions) -> Result<Box<dyn Model>> {
+        Ok(Box::new(SumModel))
     }
 }
 

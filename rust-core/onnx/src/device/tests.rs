@@ -10,20 +10,20 @@ use std::fs;
 use std::path::Path;
 
 use onnx_model::{channels_last_model, pooling_model, FLOAT, FLOAT16};
-use spark_classify_core::{Backend, ModelDirectory};
+use spark_classify_core::{Model, ModelDirectory};
 
 use super::*;
-use crate::backend::OnnxBackend;
 use crate::library;
+use crate::model::OnnxModel;
 
 /// Loads both forms of a model directory's model.
-fn both(directory: &Path) -> (OnnxBackend, OnnxOnDevice, SampleTable) {
+fn both(directory: &Path) -> (OnnxModel, OnnxOnDevice, SampleTable) {
     let runtime = std::env::var_os("ORT_DYLIB_PATH").expect("set ORT_DYLIB_PATH to the path of libonnxruntime.so");
     let environment = library::environment(Path::new(&runtime)).unwrap();
     let model = ModelDirectory::open(directory).unwrap();
     let samples = SampleTable::new(model.preprocessor());
     let file = || model.file("model.onnx").unwrap();
-    let of_tensors = OnnxBackend::load(environment, file(), model.preprocessor()).unwrap();
+    let of_tensors = OnnxModel::load(environment, file(), model.preprocessor()).unwrap();
     let of_pixels = OnnxOnDevice::load(environment, file(), model.preprocessor(), &samples, Provider::Cpu).unwrap();
     (of_tensors, of_pixels, samples)
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use spark_classify_core::{
-    Backend, Classifier, Engine, Error, GpuOptions, LoadOptions, ModelDirectory, Precision, Predictions,
+    Classifier, Engine, Error, GpuOptions, LoadOptions, Model, ModelDirectory, Precision, Predictions,
 };
 
 /// The top of the project. Programs that were built elsewhere are told by the variable that cargo sets for tests.
@@ -28,7 +28,7 @@ pub(crate) fn model_without_weights(name: &str) -> PathBuf {
 }
 
 /// Loads the model in `dir`.
-pub(crate) fn load(engine: &dyn Engine, dir: &Path) -> Result<Box<dyn Backend>, Error> {
+pub(crate) fn load(engine: &dyn Engine, dir: &Path) -> Result<Box<dyn Model>, Error> {
     engine.load(&ModelDirectory::open(dir).unwrap(), &LoadOptions::default())
 }
 
@@ -38,9 +38,9 @@ pub(crate) fn load_error(engine: &dyn Engine, dir: &Path) -> Error {
 }
 
 /// Runs a batch and returns its logits.
-pub(crate) fn run(backend: &dyn Backend, n: usize, nchw: &[f32]) -> Vec<f32> {
-    let mut logits = vec![f32::NAN; n * backend.classes()];
-    backend.run(n, nchw, &mut logits).unwrap();
+pub(crate) fn run(model: &dyn Model, n: usize, nchw: &[f32]) -> Vec<f32> {
+    let mut logits = vec![f32::NAN; n * model.classes()];
+    model.run(n, nchw, &mut logits).unwrap();
     logits
 }
 
@@ -65,32 +65,32 @@ pub(crate) fn assert_close(actual: &[f32], expected: &[f32]) {
     }
 }
 
-fn project_model(engine: &dyn Engine) -> (Box<dyn Backend>, usize) {
+fn project_model(engine: &dyn Engine) -> (Box<dyn Model>, usize) {
     let directory = ModelDirectory::open(&project().join("model")).unwrap();
     let (height, width) = directory.input_size();
-    let backend = engine.load(&directory, &LoadOptions::default()).unwrap();
-    assert_eq!(backend.classes(), directory.labels().len());
-    (backend, 3 * height * width)
+    let model = engine.load(&directory, &LoadOptions::default()).unwrap();
+    assert_eq!(model.classes(), directory.labels().len());
+    (model, 3 * height * width)
 }
 
 /// An image's logits do not depend on the batch it is in.
 pub(crate) fn batches_agree_with_single_images(engine: &dyn Engine) {
-    let (backend, image) = project_model(engine);
+    let (model, image) = project_model(engine);
     let nchw = pixels(8 * image);
-    let single: Vec<f32> = nchw.chunks(image).flat_map(|image| run(&*backend, 1, image)).collect();
+    let single: Vec<f32> = nchw.chunks(image).flat_map(|image| run(&*model, 1, image)).collect();
     assert!(single.iter().all(|logit| logit.is_finite()));
     for n in [1, 3, 8] {
-        assert_close(&run(&*backend, n, &nchw[..n * image]), &single[..n * backend.classes()]);
+        assert_close(&run(&*model, n, &nchw[..n * image]), &single[..n * model.classes()]);
     }
 }
 
 /// Concurrent callers with images and batches of their own get what they would get alone, to the bit.
 pub(crate) fn concurrent_runs_agree(engine: &dyn Engine) {
-    let (backend, image) = project_model(engine);
+    let (model, image) = project_model(engine);
     let nchw = pixels(12 * image);
     let bits = |caller: usize| {
         let n = 1 + caller % 4;
-        let logits = run(&*backend, n, &nchw[caller * image..][..n * image]);
+        let logits = run(&*model, n, &nchw[caller * image..][..n * image]);
         logits.into_iter().map(f32::to_bits).collect::<Vec<_>>()
     };
     let expected: Vec<_> = (0..8).map(bits).collect();
@@ -132,10 +132,10 @@ pub(crate) fn threads_do_not_change_the_result(engine: &dyn Engine) {
 
 /// Buffers that do not fit the batch are refused before the engine sees them.
 pub(crate) fn wrong_buffers_are_refused(engine: &dyn Engine) {
-    let (backend, image) = project_model(engine);
-    let classes = backend.classes();
+    let (model, image) = project_model(engine);
+    let classes = model.classes();
     let refused =
-        |n: usize, values: usize, logits: usize| match backend.run(n, &vec![0.0; values], &mut vec![0.0; logits]) {
+        |n: usize, values: usize, logits: usize| match model.run(n, &vec![0.0; values], &mut vec![0.0; logits]) {
             Err(Error::Argument { argument, .. }) => argument,
             other => panic!("expected Error::Argument, got {other:?}"),
         };

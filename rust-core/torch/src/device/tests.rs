@@ -4,11 +4,11 @@
 use std::fs;
 use std::path::Path;
 
-use spark_classify_core::{Backend, ModelDirectory};
+use spark_classify_core::{Model, ModelDirectory};
 use tch::{CModule, Tensor};
 
 use super::*;
-use crate::backend::TorchBackend;
+use crate::model::TorchModel;
 
 fn project_model() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../model")
@@ -40,7 +40,7 @@ fn difference(directory: &Path, bf16: bool) -> f32 {
     let model = ModelDirectory::open(directory).unwrap();
     let (file, preprocessor) = (model.file("model.pt").unwrap(), model.preprocessor());
     let samples = SampleTable::new(preprocessor);
-    let of_tensors = TorchBackend::load(&file, preprocessor, bf16, false).unwrap();
+    let of_tensors = TorchModel::load(&file, preprocessor, bf16, false).unwrap();
     let of_pixels = TorchOnDevice::load(
         file,
         preprocessor,

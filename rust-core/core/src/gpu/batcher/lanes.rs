@@ -14,9 +14,9 @@ use crate::platform::panics;
 pub(super) fn work(shared: &Shared, capacity: usize, started: &Sender<Result<()>>) {
     // However this thread ends: nobody waits for a lane that is no more.
     let _last = shared.lane_begins();
-    let mut logits = vec![0.0; capacity * shared.backend.classes()];
+    let mut logits = vec![0.0; capacity * shared.model.classes()];
     let made = guarded(|| {
-        let mut lane = shared.backend.lane(capacity)?;
+        let mut lane = shared.model.lane(capacity)?;
         warm_up(shared, &mut *lane, capacity, &mut logits)?;
         Ok(lane)
     });
@@ -49,8 +49,8 @@ pub(super) fn work(shared: &Shared, capacity: usize, started: &Sender<Result<()>
 /// size, on each thread, at its first run, and take the most memory then.
 fn warm_up(shared: &Shared, lane: &mut dyn Lane, capacity: usize, logits: &mut [f32]) -> Result<()> {
     lane.pixels().fill(0);
-    let classes = shared.backend.classes();
-    for size in shared.backend.run_sizes(capacity).into_iter().rev() {
+    let classes = shared.model.classes();
+    for size in shared.model.run_sizes(capacity).into_iter().rev() {
         let mut size = size;
         while let Err(error) = guarded(|| lane.run(size, &mut logits[..size * classes])) {
             if size == 1 {
@@ -83,10 +83,10 @@ fn answer(shared: &Shared, lane: &mut dyn Lane, batch: Batch, logits: &mut [f32]
     let count = requests.len();
     let size = shared.run_size(count, largest);
     let start = Instant::now();
-    match guarded(|| run(lane, &requests, size, shared.backend.classes(), logits)) {
+    match guarded(|| run(lane, &requests, size, shared.model.classes(), logits)) {
         Ok(()) => {
             let share = start.elapsed() / count as u32;
-            let rows = logits.chunks_exact(shared.backend.classes());
+            let rows = logits.chunks_exact(shared.model.classes());
             for (request, row) in requests.into_iter().zip(rows) {
                 shared.recycle(request.answer(Ok(row), share));
             }

@@ -24,7 +24,7 @@ use std::thread::{self, JoinHandle};
 pub(crate) use self::call::Call;
 use self::queue::Queue;
 use self::shared::Shared;
-use crate::engine::DeviceBackend;
+use crate::engine::DeviceModel;
 use crate::error::{Error, Result};
 use crate::platform::threads::lock;
 
@@ -42,12 +42,12 @@ impl Batcher {
     /// Starts the lanes of a model, for batches of up to `batch_size` images.
     ///
     /// # Errors
-    /// What [`DeviceBackend::lane`] returns; [`Error::Internal`] where the system has no thread to give.
-    pub(crate) fn start(backend: Arc<dyn DeviceBackend>, batch_size: NonZeroUsize) -> Result<Self> {
-        let capacity = batch_size.get().next_multiple_of(backend.batch_multiple());
+    /// What [`DeviceModel::lane`] returns; [`Error::Internal`] where the system has no thread to give.
+    pub(crate) fn start(model: Arc<dyn DeviceModel>, batch_size: NonZeroUsize) -> Result<Self> {
+        let capacity = batch_size.get().next_multiple_of(model.batch_multiple());
         let mut batcher = Self {
             shared: Arc::new(Shared {
-                backend,
+                model,
                 // Of each caller one batch waits while another one runs.
                 queue: Queue::new(capacity),
                 largest_batch: AtomicUsize::new(capacity),
@@ -95,7 +95,7 @@ impl Batcher {
 
     /// The width of one row of logits.
     pub(crate) fn classes(&self) -> usize {
-        self.shared.backend.classes()
+        self.shared.model.classes()
     }
 }
 

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use super::call::Request;
 use super::queue::Queue;
-use crate::engine::DeviceBackend;
+use crate::engine::DeviceModel;
 use crate::platform::threads::lock;
 
 /// What the lanes have in common with those who give them work.
 pub(super) struct Shared {
-    pub(super) backend: Arc<dyn DeviceBackend>,
+    pub(super) model: Arc<dyn DeviceModel>,
     pub(super) queue: Queue<Request>,
     /// Images of a batch; less than at first where the device had no memory for so many.
     pub(super) largest_batch: AtomicUsize,
@@ -30,7 +30,7 @@ impl Shared {
 
     /// How many images a run for `count` images has, at most `largest`.
     pub(super) fn run_size(&self, count: usize, largest: usize) -> usize {
-        let sizes = self.backend.run_sizes(largest);
+        let sizes = self.model.run_sizes(largest);
         sizes.into_iter().find(|size| *size >= count).unwrap_or(count)
     }
 
@@ -54,7 +54,7 @@ impl Shared {
 
     /// Batches of more than `images` images do not fit the device's memory.
     pub(super) fn shrink_batches(&self, images: usize) {
-        let images = images.next_multiple_of(self.backend.batch_multiple()).max(1);
+        let images = images.next_multiple_of(self.model.batch_multiple()).max(1);
         if self.largest_batch.fetch_min(images, Ordering::Relaxed) > images {
             log::warn!("the device cannot run larger batches than {images} images; they are smaller from now on");
         }

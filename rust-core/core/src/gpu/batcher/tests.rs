@@ -37,7 +37,7 @@ struct TestLane<'a> {
     pixels: Vec<u8>,
 }
 
-impl DeviceBackend for Device {
+impl DeviceModel for Device {
     fn classes(&self) -> usize {
         CLASSES
     }

@@ -14,7 +14,7 @@ use std::arch::x86_64::{
 };
 use std::array;
 
-use self::strip::{turn_back, Strip, COLUMNS, ROWS};
+use self::strip::{transpose_back, Strip, COLUMNS, ROWS};
 use self::vectors::{bytes_of, round, Pair, Sums};
 use super::ends::copy_start;
 use crate::resize::view::View;
@@ -39,7 +39,7 @@ pub(crate) fn resize_width(view: View<'_>, weights: &Weights, origin: usize, out
             for (column, (first, parts)) in columns.iter_mut().zip(weights.by_ref()) {
                 *column = strip.convolve(first - origin, parts);
             }
-            let rows = turn_back(columns);
+            let rows = transpose_back(columns);
             for (row, samples) in to.chunks_exact_mut(row_length).zip(&rows) {
                 copy_start(samples, &mut row[at..]);
             }

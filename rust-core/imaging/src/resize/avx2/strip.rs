@@ -1,6 +1,6 @@
-//! Eight rows of an image turned so that a convolution along the rows needs no shuffling.
+//! Eight rows of an image transposed so that a convolution along the rows needs no shuffling.
 //!
-//! Vectors hold one channel of eight rows. A window's samples are turned once, whatever the number of windows they are
+//! Vectors hold one channel of eight rows. A window's samples are transposed once, whatever the number of windows they are
 //! in, and no more than a few thousand bytes ahead, which stay in the first-level cache.
 
 use std::arch::x86_64::{
@@ -17,7 +17,7 @@ use crate::resize::weights::Parts;
 /// Rows of a strip: as many as a vector has sums.
 pub(crate) const ROWS: usize = 8;
 
-/// Columns that are turned at once.
+/// Columns that are transposed at once.
 pub(crate) const COLUMNS: usize = 4;
 
 /// Pairs of columns that are kept, an even number.
@@ -32,10 +32,10 @@ type ColumnPair = [__m256i; 3];
 
 pub(crate) struct Strip<'a> {
     rows: [&'a [u8]; ROWS],
-    /// The pair of columns that `turned` begins with, and the one behind the last that is there.
+    /// The pair of columns that `transposed` begins with, and the one behind the last that is there.
     start: usize,
     end: usize,
-    turned: [ColumnPair; CAPACITY],
+    transposed: [ColumnPair; CAPACITY],
 }
 
 impl<'a> Strip<'a> {
@@ -45,7 +45,7 @@ impl<'a> Strip<'a> {
             rows: [&[]; ROWS],
             start: 0,
             end: 0,
-            turned: [[_mm256_setzero_si256(); 3]; CAPACITY],
+            transposed: [[_mm256_setzero_si256(); 3]; CAPACITY],
         }
     }
 
@@ -64,12 +64,12 @@ impl<'a> Strip<'a> {
         // Where the window begins with the second column of a pair, the first one is multiplied by the leading zero.
         let (upper, lower) = parts.pairs(1 - first % 2);
         if upper.len() <= WIDEST {
-            self.turn_to(at, upper.len());
-            sums = convolve(&self.turned[at - self.start..][..upper.len()], upper, lower);
+            self.transpose_to(at, upper.len());
+            sums = convolve(&self.transposed[at - self.start..][..upper.len()], upper, lower);
         } else {
             for (upper, lower) in upper.chunks(WIDEST).zip(lower.chunks(WIDEST)) {
-                self.turn_to(at, upper.len());
-                let more = convolve(&self.turned[at - self.start..][..upper.len()], upper, lower);
+                self.transpose_to(at, upper.len());
+                let more = convolve(&self.transposed[at - self.start..][..upper.len()], upper, lower);
                 sums = [
                     _mm256_add_epi32(sums[0], more[0]),
                     _mm256_add_epi32(sums[1], more[1]),
@@ -88,20 +88,21 @@ impl<'a> Strip<'a> {
     /// Makes sure that `count` pairs of columns from the pair `first` on are there, no more than `WIDEST`.
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn turn_to(&mut self, first: usize, count: usize) {
+    fn transpose_to(&mut self, first: usize, count: usize) {
         if first < self.start || first + count > self.end {
-            self.turn_from(first - first % 2);
+            self.transpose_from(first - first % 2);
         }
     }
 
-    /// Keeps the pairs of columns from the even one `first` on, and turns as many more as there is room for, or up to
+    /// Keeps the pairs of columns from the even one `first` on, and transposes as many more as there is room for, or up to
     /// the end of the rows.
     #[inline(never)]
     #[target_feature(enable = "avx2")]
-    fn turn_from(&mut self, first: usize) {
+    fn transpose_from(&mut self, first: usize) {
         let length = self.rows[0].len();
         let next = if (self.start..self.end).contains(&first) {
-            self.turned.copy_within(first - self.start..self.end - self.start, 0);
+            self.transposed
+                .copy_within(first - self.start..self.end - self.start, 0);
             self.end
         } else {
             first
@@ -110,10 +111,10 @@ impl<'a> Strip<'a> {
         self.end = (length.div_ceil(COLUMNS * 3) * 2).min(first + CAPACITY);
         // Sixteen bytes are read of each row for every twelve.
         let inside = ((length + COLUMNS * 3).saturating_sub(16) / (COLUMNS * 3) * 2).clamp(next, self.end);
-        let (whole, ends) = self.turned[next - first..self.end - first].split_at_mut(inside - next);
-        turn(&self.rows, next * 6, whole);
+        let (whole, ends) = self.transposed[next - first..self.end - first].split_at_mut(inside - next);
+        transpose_columns(&self.rows, next * 6, whole);
         for (to, pair) in ends.chunks_mut(2).zip((inside..).step_by(2)) {
-            turn(
+            transpose_columns(
                 &padded_ends(&self.rows, pair * 6).each_ref().map(<[u8; 16]>::as_slice),
                 0,
                 to,
@@ -135,20 +136,20 @@ fn convolve(samples: &[ColumnPair], upper: &[[i16; 2]], lower: &[[i16; 2]]) -> [
     [red.total(), green.total(), blue.total()]
 }
 
-/// Fours of columns from byte `at` of the rows on. Beyond the last column that is turned, there are four bytes more.
+/// Fours of columns from byte `at` of the rows on. Beyond the last column that is transposed, there are four bytes more.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn turn(rows: &[&[u8]; ROWS], at: usize, turned: &mut [ColumnPair]) {
+fn transpose_columns(rows: &[&[u8]; ROWS], at: usize, transposed: &mut [ColumnPair]) {
     // Of each channel the bytes of the first, third, second and fourth pixel.
     let order = _mm256_setr_epi8(
         0, 6, 3, 9, 1, 7, 4, 10, 2, 8, 5, 11, -1, -1, -1, -1, 0, 6, 3, 9, 1, 7, 4, 10, 2, 8, 5, 11, -1, -1, -1, -1,
     );
     let first = _mm256_set1_epi16(0xff);
-    let (fours, _) = turned.as_chunks_mut::<2>();
+    let (fours, _) = transposed.as_chunks_mut::<2>();
     let end = at + fours.len() * COLUMNS * 3 + 4;
     assert!(
         fours.is_empty() || rows.iter().all(|row| end <= row.len()),
-        "rows are too short to be turned"
+        "rows are too short to be transposed"
     );
     let rows = rows.each_ref().map(|row| row.as_ptr());
     for (to, at) in fours.iter_mut().zip((at..).step_by(COLUMNS * 3)) {
@@ -180,7 +181,7 @@ fn turn(rows: &[&[u8]; ROWS], at: usize, turned: &mut [ColumnPair]) {
 
 /// The rows of four columns that `Strip::convolve` gave, from top to bottom.
 #[target_feature(enable = "avx2")]
-pub(crate) fn turn_back(columns: [__m256i; COLUMNS]) -> [[u8; COLUMNS * 3]; ROWS] {
+pub(crate) fn transpose_back(columns: [__m256i; COLUMNS]) -> [[u8; COLUMNS * 3]; ROWS] {
     let by_row = _mm256_setr_epi8(
         0, 4, 8, -1, 1, 5, 9, -1, 2, 6, 10, -1, 3, 7, 11, -1, 0, 4, 8, -1, 1, 5, 9, -1, 2, 6, 10, -1, 3, 7, 11, -1,
     );

@@ -1,7 +1,7 @@
-//! Sixteen rows of an image turned so that a convolution along the rows needs no shuffling, for `avx512`.
+//! Sixteen rows of an image transposed so that a convolution along the rows needs no shuffling, for `avx512`.
 //!
 //! A vector holds four columns of four rows: of each row the reds of the columns, the greens, the blues and four bytes
-//! of no meaning. As in `avx2::strip`, samples are turned once, and no more than a few thousand bytes ahead.
+//! of no meaning. As in `avx2::strip`, samples are transposed once, and no more than a few thousand bytes ahead.
 
 use std::arch::x86_64::{
     __m512i, _mm512_broadcast_i32x4, _mm512_castsi128_si512, _mm512_inserti32x4, _mm512_packs_epi32,
@@ -15,14 +15,14 @@ use crate::resize::weights::Bytes;
 /// Rows of a strip: the more, the less often weights are loaded; the sums still fit the registers.
 pub(crate) const ROWS: usize = 4 * VECTORS;
 
-/// Vectors that hold a column, or four of them when they are turned.
+/// Vectors that hold a column, or four of them when they are transposed.
 const VECTORS: usize = 4;
 
-/// Rows that are turned at once. More would contend for the same lines of the first-level cache where the length of a
+/// Rows that are transposed at once. More would contend for the same lines of the first-level cache where the length of a
 /// row is a multiple of a power of two.
-const TURNED_ROWS: usize = 8;
+const TRANSPOSED_ROWS: usize = 8;
 
-/// Columns that are turned at once.
+/// Columns that are transposed at once.
 pub(crate) const COLUMNS: usize = 4;
 
 /// Fours of columns that are kept.
@@ -33,10 +33,10 @@ pub(crate) type Column = [__m512i; VECTORS];
 
 pub(crate) struct Strip<'a> {
     rows: [&'a [u8]; ROWS],
-    /// The four columns that `turned` begins with, and those behind the last that are there.
+    /// The four columns that `transposed` begins with, and those behind the last that are there.
     start: usize,
     end: usize,
-    turned: [Column; CAPACITY],
+    transposed: [Column; CAPACITY],
 }
 
 impl<'a> Strip<'a> {
@@ -47,7 +47,7 @@ impl<'a> Strip<'a> {
             rows: [&[]; ROWS],
             start: 0,
             end: 0,
-            turned: [[_mm512_setzero_si512(); VECTORS]; CAPACITY],
+            transposed: [[_mm512_setzero_si512(); VECTORS]; CAPACITY],
         }
     }
 
@@ -68,10 +68,10 @@ impl<'a> Strip<'a> {
         if low.len() > CAPACITY {
             return self.convolve_wide(at, [low, middle, high]);
         }
-        self.turn_to(at, low.len());
+        self.transpose_to(at, low.len());
         let mut sums = [Sums::new(); VECTORS];
-        let turned = &self.turned[at - self.start..][..low.len()];
-        add(&mut sums, turned, [low, middle, high]);
+        let transposed = &self.transposed[at - self.start..][..low.len()];
+        add(&mut sums, transposed, [low, middle, high]);
         [sums[0].total(), sums[1].total(), sums[2].total(), sums[3].total()]
     }
 
@@ -82,9 +82,9 @@ impl<'a> Strip<'a> {
         let mut sums = [Sums::new(); VECTORS];
         let chunks = low.chunks(CAPACITY).zip(middle.chunks(CAPACITY));
         for ((low, middle), high) in chunks.zip(high.chunks(CAPACITY)) {
-            self.turn_to(at, low.len());
-            let turned = &self.turned[at - self.start..][..low.len()];
-            add(&mut sums, turned, [low, middle, high]);
+            self.transpose_to(at, low.len());
+            let transposed = &self.transposed[at - self.start..][..low.len()];
+            add(&mut sums, transposed, [low, middle, high]);
             at += low.len();
         }
         [sums[0].total(), sums[1].total(), sums[2].total(), sums[3].total()]
@@ -110,20 +110,21 @@ impl<'a> Strip<'a> {
     /// Makes sure that `count` fours of columns from the one `first` on are there, no more than `CAPACITY`.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-    fn turn_to(&mut self, first: usize, count: usize) {
+    fn transpose_to(&mut self, first: usize, count: usize) {
         if first < self.start || first + count > self.end {
-            self.turn_from(first);
+            self.transpose_from(first);
         }
     }
 
-    /// Keeps the fours of columns from the one `first` on, and turns as many more as there is room for, or up to the end
+    /// Keeps the fours of columns from the one `first` on, and transposes as many more as there is room for, or up to the end
     /// of the rows.
     #[inline(never)]
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-    fn turn_from(&mut self, first: usize) {
+    fn transpose_from(&mut self, first: usize) {
         let length = self.rows[0].len();
         let next = if (self.start..self.end).contains(&first) {
-            self.turned.copy_within(first - self.start..self.end - self.start, 0);
+            self.transposed
+                .copy_within(first - self.start..self.end - self.start, 0);
             self.end
         } else {
             first
@@ -132,13 +133,13 @@ impl<'a> Strip<'a> {
         self.end = length.div_ceil(COLUMNS * 3).min(first + CAPACITY);
         // Sixteen bytes are read of each row for every twelve.
         let inside = ((length + COLUMNS * 3).saturating_sub(16) / (COLUMNS * 3)).clamp(next, self.end);
-        let turned = &mut self.turned[next - first..self.end - first];
-        for (part, rows) in self.rows.as_chunks::<TURNED_ROWS>().0.iter().enumerate() {
-            let (whole, ends) = turned.split_at_mut(inside - next);
-            turn(rows, next, whole, part);
+        let transposed = &mut self.transposed[next - first..self.end - first];
+        for (part, rows) in self.rows.as_chunks::<TRANSPOSED_ROWS>().0.iter().enumerate() {
+            let (whole, ends) = transposed.split_at_mut(inside - next);
+            transpose_columns(rows, next, whole, part);
             for (to, four) in ends.chunks_mut(1).zip(inside..) {
                 let ends = padded_ends(rows, four * COLUMNS * 3);
-                turn(&ends.each_ref().map(<[u8; 16]>::as_slice), 0, to, part);
+                transpose_columns(&ends.each_ref().map(<[u8; 16]>::as_slice), 0, to, part);
             }
         }
     }
@@ -147,29 +148,29 @@ impl<'a> Strip<'a> {
 /// Adds samples times weights.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-fn add(sums: &mut [Sums; VECTORS], turned: &[Column], [low, middle, high]: [&[[i8; 4]]; 3]) {
-    for (((turned, low), middle), high) in turned.iter().zip(low).zip(middle).zip(high) {
+fn add(sums: &mut [Sums; VECTORS], transposed: &[Column], [low, middle, high]: [&[[i8; 4]]; 3]) {
+    for (((transposed, low), middle), high) in transposed.iter().zip(low).zip(middle).zip(high) {
         let weights = Four::new(*low, *middle, *high);
-        sums[0].add(turned[0], weights);
-        sums[1].add(turned[1], weights);
-        sums[2].add(turned[2], weights);
-        sums[3].add(turned[3], weights);
+        sums[0].add(transposed[0], weights);
+        sums[1].add(transposed[1], weights);
+        sums[2].add(transposed[2], weights);
+        sums[3].add(transposed[3], weights);
     }
 }
 
 /// Fours of columns from the one `first` on, of eight rows: the first or the second `part` of a strip. Beyond a row's
-/// last column that is turned, there are four bytes more.
+/// last column that is transposed, there are four bytes more.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-fn turn(rows: &[&[u8]; TURNED_ROWS], first: usize, turned: &mut [Column], part: usize) {
+fn transpose_columns(rows: &[&[u8]; TRANSPOSED_ROWS], first: usize, transposed: &mut [Column], part: usize) {
     let by_channel = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11, -1, -1, -1, -1));
-    let end = (first + turned.len()) * COLUMNS * 3 + 4;
+    let end = (first + transposed.len()) * COLUMNS * 3 + 4;
     assert!(
-        turned.is_empty() || rows.iter().all(|row| end <= row.len()),
-        "rows are too short to be turned"
+        transposed.is_empty() || rows.iter().all(|row| end <= row.len()),
+        "rows are too short to be transposed"
     );
     let rows = rows.each_ref().map(|row| row.as_ptr());
-    for (to, four) in turned.iter_mut().zip(first..) {
+    for (to, four) in transposed.iter_mut().zip(first..) {
         let row = |index: usize| {
             #[allow(unsafe_code)]
             // SAFETY: the row has the 16 bytes that are read, since those of the last four columns end at `end`, checked

@@ -31,7 +31,7 @@ public final class NativeLoader {
    * @throws ClassifyException with condition CLASSIFY_BACKEND_UNAVAILABLE when it cannot be loaded. When earlier
    *     attempts failed for another reason, the first of those is among the suppressed exceptions.
    */
-  public static NativeBackend load(String backend, NativeOptions options) {
+  public static NativeEngine load(String backend, NativeOptions options) {
     Slot slot = SLOTS.get(backend);
     if (slot == null) {
       throw new ClassifyException(
@@ -40,14 +40,14 @@ public final class NativeLoader {
     return slot.get(options);
   }
 
-  private static NativeBackend loadOnnx(NativeOptions options) {
+  private static NativeEngine loadOnnx(NativeOptions options) {
     String resources = Platform.resourceFolder();
     LibraryFolder folder = LibraryFolder.open(options.directory());
     Path runtime = OnnxRuntime.find(options, folder, resources);
     return start(new OnnxNative(), folder.unpack(resources, "libspark_classify_onnx.so"), runtime);
   }
 
-  private static NativeBackend loadTorch(NativeOptions options) {
+  private static NativeEngine loadTorch(NativeOptions options) {
     String resources = Platform.resourceFolder();
     TorchHome torch = TorchHome.find(options.torchHome(), System.getenv(), BuildVersions.read().torch());
     for (Path library : torch.libraries()) {
@@ -62,7 +62,7 @@ public final class NativeLoader {
       }
     }
     LibraryFolder folder = LibraryFolder.open(options.directory());
-    NativeBackend natives =
+    NativeEngine natives =
         start(new TorchNative(), folder.unpack(resources, "libspark_classify_torch.so"), null);
     log().info("libtorch {} from {}", torch.version(), Printable.escape(torch.folder().toString()));
     return natives;
@@ -74,7 +74,7 @@ public final class NativeLoader {
    * @param natives an instance of the class whose native methods the library has
    * @param engineLibrary the engine's own library, or null when {@code library} is linked to it
    */
-  static NativeBackend start(NativeBackend natives, Path library, Path engineLibrary) {
+  static NativeEngine start(NativeEngine natives, Path library, Path engineLibrary) {
     try {
       System.load(library.toString());
     } catch (UnsatisfiedLinkError failure) {
@@ -90,7 +90,7 @@ public final class NativeLoader {
   }
 
   /** The handshake: a library of another build would misread the buffers it is given. */
-  static void requireSameBuild(NativeBackend natives, Path library, BuildVersions jar) {
+  static void requireSameBuild(NativeEngine natives, Path library, BuildVersions jar) {
     JsonNode info;
     try {
       info = new ObjectMapper().readTree(natives.buildInfo());
@@ -130,15 +130,15 @@ public final class NativeLoader {
 
   /** A backend that is loaded at first use. */
   private static final class Slot {
-    private final Function<NativeOptions, NativeBackend> loader;
-    private NativeBackend loaded;
+    private final Function<NativeOptions, NativeEngine> loader;
+    private NativeEngine loaded;
     private RuntimeException firstFailure;
 
-    Slot(Function<NativeOptions, NativeBackend> loader) {
+    Slot(Function<NativeOptions, NativeEngine> loader) {
       this.loader = loader;
     }
 
-    synchronized NativeBackend get(NativeOptions options) {
+    synchronized NativeEngine get(NativeOptions options) {
       if (loaded == null) {
         try {
           loaded = loader.apply(options);

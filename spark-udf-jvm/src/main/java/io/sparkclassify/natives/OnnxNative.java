@@ -3,7 +3,7 @@ package io.sparkclassify.natives;
 import java.nio.ByteBuffer;
 
 /** The native methods of {@code libspark_classify_onnx.so}. */
-final class OnnxNative implements NativeBackend {
+final class OnnxNative implements NativeEngine {
   @Override
   public native String buildInfo();
 

@@ -3,7 +3,7 @@ package io.sparkclassify.natives;
 import java.nio.ByteBuffer;
 
 /** The native methods of {@code libspark_classify_torch.so}. */
-final class TorchNative implements NativeBackend {
+final class TorchNative implements NativeEngine {
   @Override
   public native String buildInfo();
 

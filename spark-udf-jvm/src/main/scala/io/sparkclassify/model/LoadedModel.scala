@@ -5,7 +5,7 @@ import java.nio.ByteBuffer
 
 import scala.util.control.NonFatal
 
-import io.sparkclassify.natives.NativeBackend
+import io.sparkclassify.natives.NativeEngine
 import org.apache.spark.TaskContext
 import org.apache.spark.unsafe.types.UTF8String
 import org.slf4j.LoggerFactory
@@ -21,7 +21,7 @@ import org.slf4j.LoggerFactory
  *   whether it runs on a GPU
  */
 final class LoadedModel(
-    natives: NativeBackend,
+    natives: NativeEngine,
     handle: Long,
     val labels: Array[UTF8String],
     val loadMillis: Long,

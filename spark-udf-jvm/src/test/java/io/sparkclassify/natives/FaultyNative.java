@@ -3,7 +3,7 @@ package io.sparkclassify.natives;
 import java.nio.ByteBuffer;
 
 /** The native methods of {@code libspark_classify_faulty.so}, whose backend fails on purpose. */
-final class FaultyNative implements NativeBackend {
+final class FaultyNative implements NativeEngine {
   @Override
   public native String buildInfo();
 

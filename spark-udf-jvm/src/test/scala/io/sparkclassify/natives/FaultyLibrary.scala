@@ -10,5 +10,5 @@ object FaultyLibrary {
       "libspark_classify_faulty.so"
     ).toAbsolutePath
 
-  lazy val natives: NativeBackend = NativeLoader.start(new FaultyNative, path, null)
+  lazy val natives: NativeEngine = NativeLoader.start(new FaultyNative, path, null)
 }

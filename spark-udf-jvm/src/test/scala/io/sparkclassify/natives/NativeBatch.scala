@@ -4,7 +4,7 @@ import java.nio.charset.StandardCharsets.UTF_8
 import java.nio.{ByteBuffer, ByteOrder}
 import java.nio.file.{Files, Path}
 
-/** Calls of the native methods as tests make them: from the contract in [[NativeBackend]], not from its users. */
+/** Calls of the native methods as tests make them: from the contract in [[NativeEngine]], not from its users. */
 object NativeBatch {
 
   /** What a row of the output holds. */
@@ -23,7 +23,7 @@ object NativeBatch {
   def pack(images: Seq[Array[Byte]]): Array[ByteBuffer] =
     images.map(image => direct(image.length).put(image)).toArray
 
-  def classify(natives: NativeBackend, model: Long, images: Seq[Array[Byte]], threads: Int = 1): Results = {
+  def classify(natives: NativeEngine, model: Long, images: Seq[Array[Byte]], threads: Int = 1): Results = {
     val output = direct(capacity(images.length))
     val written = natives.classify(model, pack(images), threads, output)
     val rows = images.indices.map { image =>

@@ -234,10 +234,10 @@ class NativeBoundarySuite extends AnyFunSuite {
     val other = Proxy
       .newProxyInstance(
         getClass.getClassLoader,
-        Array(classOf[NativeBackend]),
+        Array(classOf[NativeEngine]),
         (_, method, _) => throw new UnsatisfiedLinkError(method.getName)
       )
-      .asInstanceOf[NativeBackend]
+      .asInstanceOf[NativeEngine]
     assertFails("CLASSIFY_BACKEND_UNAVAILABLE", "/lib/other.so", "not a library of spark-classify") {
       NativeLoader.requireSameBuild(other, Paths.get("/lib/other.so"), BuildVersions.read())
     }

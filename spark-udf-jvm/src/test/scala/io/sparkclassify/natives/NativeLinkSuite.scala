@@ -52,7 +52,7 @@ class NativeLinkSuite extends AnyFunSuite {
           .map(found => found.group(1) -> found.group(2))
           .toSet
       assert(natives.map(_._1) == Set(s"${name.capitalize}Native"))
-      assert(natives.map(_._2) == classOf[NativeBackend].getMethods.map(_.getName).toSet)
+      assert(natives.map(_._2) == classOf[NativeEngine].getMethods.map(_.getName).toSet)
       assert(!readelf("-d", file).contains("PATH)"))
       assert("GNU_STACK.* RW ".r.findFirstIn(readelf("-l", file)).isDefined)
     }

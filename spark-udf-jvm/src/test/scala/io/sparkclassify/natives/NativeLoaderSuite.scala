@@ -15,7 +15,7 @@ import org.scalatest.funsuite.AnyFunSuite
 class NativeLoaderSuite extends AnyFunSuite {
   import NativeBatch._
 
-  private def natives(backend: String): NativeBackend = NativeLoader.load(backend, NativeOptions.DEFAULTS)
+  private def natives(backend: String): NativeEngine = NativeLoader.load(backend, NativeOptions.DEFAULTS)
 
   private lazy val images = TestData.golden("onnx").keys.toSeq.sorted.take(4)
   private lazy val contents = images.map(name => read(TestData.images.resolve(name)))
@@ -36,7 +36,7 @@ class NativeLoaderSuite extends AnyFunSuite {
       val pool = Executors.newFixedThreadPool(4)
       try {
         val tasks = Seq.tabulate(16) { task =>
-          new Callable[(String, NativeBackend, Long, Results)] {
+          new Callable[(String, NativeEngine, Long, Results)] {
             override def call() = {
               val backend = TestData.engines(task % 2)
               val loaded = natives(backend)
@@ -123,7 +123,7 @@ class NativeLoaderSuite extends AnyFunSuite {
     TestData.withFolder { folder =>
       val loader = isolated()
       val loaded = load(loader, "onnx", folder)
-      val open = loader.loadClass(classOf[NativeBackend].getName).getMethod("openModel", classOf[String])
+      val open = loader.loadClass(classOf[NativeEngine].getName).getMethod("openModel", classOf[String])
       assert(Thread.currentThread.getContextClassLoader ne loader)
       val failure = causeOf(open.invoke(loaded, request(Paths.get("/no/such/model"))))
       assert(failure.getClass == loader.loadClass(classOf[ClassifyException].getName))

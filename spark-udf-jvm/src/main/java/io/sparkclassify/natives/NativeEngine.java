@@ -8,7 +8,7 @@ import java.nio.ByteBuffer;
  * <p>All methods may be called from several threads at once, and throw {@link io.sparkclassify.ClassifyException} for
  * whatever goes wrong; a panic in native code too.
  */
-public interface NativeBackend {
+public interface NativeEngine {
 
   /** Version, ABI and backend of the library: {@code {"version": "0.1.0", "abi": 6, "backend": "onnx"}}. */
   String buildInfo();

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use spark_classify_core::engine::{check_len, Backend};
+use spark_classify_core::engine::{check_len, Model};
 use spark_classify_core::error::{Error, Result};
 use spark_classify_core::model::{DataFormat, PreprocessorConfig};
 use tch::{Device, Kind, TchError, Tensor};
@@ -16,7 +16,7 @@ const CHANNELS: usize = 3;
 
 /// A loaded model. All threads share the module and so its weights.
 #[derive(Debug)]
-pub(crate) struct TorchBackend {
+pub(crate) struct TorchModel {
     module: Module,
     input: Input,
     classes: usize,
@@ -34,7 +34,7 @@ struct Input {
 /// The kinds of floating-point numbers a module may compute in, in the order in which they are tried.
 pub(crate) const KINDS: [Kind; 3] = [Kind::Float, Kind::Half, Kind::BFloat16];
 
-impl TorchBackend {
+impl TorchModel {
     /// Loads the `TorchScript` file at `path` and runs it on an empty image of the kind that `preprocessor` makes: that
     /// tells the number of classes and the kind of numbers it takes, which the file itself does not say, and finds a
     /// model that cannot run before a query does.
@@ -102,7 +102,7 @@ impl TorchBackend {
     }
 }
 
-impl Backend for TorchBackend {
+impl Model for TorchModel {
     fn classes(&self) -> usize {
         self.classes
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use ort::environment::Environment;
-use spark_classify_core::engine::{check_len, Backend};
+use spark_classify_core::engine::{check_len, Model};
 use spark_classify_core::error::{Error, Result};
 use spark_classify_core::model::PreprocessorConfig;
 
@@ -13,13 +13,13 @@ use crate::ENGINE;
 
 /// A loaded model. All callers share the session and so its weights.
 #[derive(Debug)]
-pub(crate) struct OnnxBackend {
+pub(crate) struct OnnxModel {
     session: Session,
     signature: Signature,
     classes: usize,
 }
 
-impl OnnxBackend {
+impl OnnxModel {
     /// Loads the model file at `path`, checks that it fits the images that `preprocessor` makes, and runs it once on
     /// an empty one: that tells the number of classes, and finds a model that cannot run before a query does.
     pub(crate) fn load(environment: &Environment, path: PathBuf, preprocessor: &PreprocessorConfig) -> Result<Self> {
@@ -72,7 +72,7 @@ impl OnnxBackend {
     }
 }
 
-impl Backend for OnnxBackend {
+impl Model for OnnxModel {
     fn classes(&self) -> usize {
         self.classes
     }

@@ -6,7 +6,7 @@ use crate::error::Error;
 ///
 /// One value with one copy of the weights is shared by every task of an executor, so `run` takes `&self` and may be
 /// called from several threads at once.
-pub trait Backend: Send + Sync {
+pub trait Model: Send + Sync {
     /// The width of one row of logits, as the model itself tells it.
     fn classes(&self) -> usize;
 
@@ -30,7 +30,7 @@ pub trait Backend: Send + Sync {
 /// the tensor that they become.
 ///
 /// [`Classifier`](crate::Classifier) gathers the images of all tasks into batches for it.
-pub trait DeviceBackend: Send + Sync {
+pub trait DeviceModel: Send + Sync {
     /// The width of one row of logits, as the model itself tells it.
     fn classes(&self) -> usize;
 
@@ -54,7 +54,7 @@ pub trait DeviceBackend: Send + Sync {
     fn lane(&self, images: usize) -> Result<Box<dyn Lane + '_>, Error>;
 }
 
-/// One of the ways to run a [`DeviceBackend`]. It belongs to the thread that made it.
+/// One of the ways to run a [`DeviceModel`]. It belongs to the thread that made it.
 pub trait Lane {
     /// Where the pixels of the next run go: `images * 3 * height * width` bytes, row-major, in the order of the planes of
     /// the tensor. It is memory that the device copies from quickly.
@@ -71,7 +71,7 @@ pub trait Lane {
     fn run(&mut self, n: usize, logits: &mut [f32]) -> Result<(), Error>;
 }
 
-/// Checks the length of a buffer that [`Backend::run`] was given.
+/// Checks the length of a buffer that [`Model::run`] was given.
 ///
 /// # Errors
 /// [`Error::Argument`] naming `argument` and both lengths when `actual` is not `expected`.
