@@ -1,8 +1,8 @@
 # Spark with spark-classify: `docker build -t spark-classify .`, then `docker run --rm spark-classify` classifies the
 # committed dataset; arguments are passed to scripts/run_job.sh (a backend, then spark-submit options).
 #
-# For GPUs: `docker build --build-arg GPU=1 -t spark-classify-gpu .`, then
-# `docker run --rm --gpus all spark-classify-gpu pytorch --conf spark.classify.device=cuda`. That image runs on CPUs, too.
+# For GPUs: `docker build --build-arg GPU=1 -t spark-classify-gpu .`, then `docker run --rm --gpus all
+# spark-classify-gpu pytorch --conf spark.classify.device=cuda`. That image runs on CPUs, too.
 FROM rust:1.95-bookworm AS build
 RUN apt-get update \
     && apt-get install -y --no-install-recommends cmake gradle meson nasm ninja-build openjdk-17-jdk-headless python3-venv \

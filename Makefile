@@ -8,6 +8,8 @@ jar := spark-udf-jvm/build/libs/spark-classify_2.13-$(version).jar
 # Every recipe that builds or runs something does so against the Spark and the libtorch of .venv.
 env := source scripts/env.sh &&
 
+c_files := $(shell find rust-core scripts -name '*.[ch]' -o -name '*.cpp')
+shell_files := $(wildcard scripts/*.sh) scripts/gpu-check .ci/run
 # Without Spark, ONNX Runtime has to be told: the one that goes into the jar.
 onnxruntime := ORT_DYLIB_PATH=$$(gradle --quiet onnxruntimeLibrary)
 
@@ -125,13 +127,15 @@ gpu-programs: build ## build the programs of scripts/gpu-check into target/gpu
 			| sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)" target/gpu/$$engine-tests; \
 	done
 
-lint: setup ## rustfmt, clippy, rustdoc, the fuzz targets, imports without circles, scalafmt, ruff
+lint: setup ## rustfmt, clippy, rustdoc, the fuzz targets, imports without circles, the formats of all languages
 	@cargo fmt --all --check
-	@python3 scripts/check_imports.py
+	@python3 scripts/check_imports.py && python3 scripts/check_width.py
+	@.venv/bin/clang-format --dry-run -Werror $(c_files)
+	@.venv/bin/shfmt -i 4 -d $(shell_files) && .venv/bin/shellcheck $(shell_files)
 	@$(env) cargo clippy --release --workspace --all-targets --quiet -- -D warnings
 	@$(env) cargo check --release --quiet --manifest-path rust-core/fuzz/Cargo.toml --target-dir target
 	@$(env) RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --release --quiet --workspace --no-deps --document-private-items
-	@gradle --quiet scalafmtCheck
+	@gradle --quiet scalafmtCheck javaFormatCheck
 	@.venv/bin/ruff check scripts tests benchmarks
 	@.venv/bin/ruff format --check scripts tests benchmarks
 
@@ -144,7 +148,9 @@ deny: setup ## what Rust dependencies may be (deny.toml): licences, sources, no 
 
 format: setup ## rewrite the sources in the project's format
 	@cargo fmt --all
-	@gradle --quiet scalafmt
+	@.venv/bin/clang-format -i $(c_files)
+	@.venv/bin/shfmt -i 4 -w $(shell_files)
+	@gradle --quiet scalafmt javaFormat
 	@.venv/bin/ruff check --fix scripts tests benchmarks
 	@.venv/bin/ruff format scripts tests benchmarks
 

@@ -1,6 +1,6 @@
 /*
- * Breaks copies of files, and has each decoded from memory that ends where no page follows, so that code without sanitizers,
- * too, is caught behind the end.
+ * Breaks copies of files, and has each decoded from memory that ends where no page follows, so that code without
+ * sanitizers, too, is caught behind the end.
  */
 #define _GNU_SOURCE
 #include <stddef.h>
@@ -37,7 +37,8 @@ static struct guarded guarded(size_t size) {
 }
 
 /* `arguments` are a number of copies, and files. */
-static int decode_broken(int count_of_arguments, char **arguments, int (*decode)(const unsigned char *data, size_t length)) {
+static int decode_broken(int count_of_arguments, char **arguments,
+                         int (*decode)(const unsigned char *data, size_t length)) {
     long good = 0, count = atol(arguments[1]);
     for (long number = 0; number < count; number++) {
         FILE *file = fopen(arguments[2 + below((size_t)count_of_arguments - 2)], "rb");

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs the decoders' C code under AddressSanitizer and UndefinedBehaviorSanitizer, over broken JPEGs and JPEG 2000 files.
+# Runs the decoders' C code under AddressSanitizer and UndefinedBehaviorSanitizer, over broken JPEGs and JPEG 2000
+# files.
 #
 #   scripts/check_asan.sh [number of files of each kind, 20000 unless told]
 #
@@ -27,7 +28,7 @@ if [[ -z $library || -z $include || -z $source || -z $openjpeg ]]; then
     exit 1
 fi
 
-checks=(-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all)
+checks=(-g -O1 "-fsanitize=address,undefined" -fno-sanitize-recover=all)
 cc "${checks[@]}" -I"$include" -I"$source" scripts/jpeg_asan.c rust-core/imaging/src/decode/jpeg/jpeg.c "$library" -lm \
     -o "$work/jpeg"
 "$work/jpeg" "$count" tests/golden/images/*.jpg

@@ -22,5 +22,8 @@ addresses=()
 for ((index = 0; index < count; index++)); do
     addresses+=("\"$index\"")
 done
-joined=$(IFS=,; printf '%s' "${addresses[*]-}")
+joined=$(
+    IFS=,
+    printf '%s' "${addresses[*]-}"
+)
 printf '{"name": "gpu", "addresses": [%s]}\n' "$joined"

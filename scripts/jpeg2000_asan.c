@@ -1,6 +1,6 @@
 /*
- * Decodes broken copies of the JPEG 2000 files it is given, tile by tile as library.rs does, each tile into memory that ends
- * where no page follows.
+ * Decodes broken copies of the JPEG 2000 files it is given, tile by tile as library.rs does, each tile into memory that
+ * ends where no page follows.
  */
 #include "broken_files.h"
 
@@ -16,7 +16,8 @@ int classify_jpeg2000_create(struct arena *arena, int format, size_t buffer_size
 int classify_jpeg2000_read_header(struct arena *arena, void *codec, void *stream, void **image);
 int classify_jpeg2000_read_tile_header(struct arena *arena, void *codec, void *stream, uint32_t *index, uint32_t *size,
                                        int32_t *corners, uint32_t *components, int32_t *more);
-int classify_jpeg2000_decode_tile(struct arena *arena, void *codec, void *stream, uint32_t index, uint8_t *data, uint32_t size);
+int classify_jpeg2000_decode_tile(struct arena *arena, void *codec, void *stream, uint32_t index, uint8_t *data,
+                                  uint32_t size);
 int classify_jpeg2000_finish(struct arena *arena, void *codec, void *stream);
 
 #define STATUS_OK 1
@@ -42,14 +43,17 @@ static int64_t skip(int64_t length, void *user) {
     return length == 0 ? -1 : length;
 }
 
-static void ignore(const char *message, void *user) { (void)message, (void)user; }
+static void ignore(const char *message, void *user) {
+    (void)message, (void)user;
+}
 
 static int decode_tiles(struct arena *arena, void *codec, void *stream) {
     for (;;) {
         uint32_t index, size, components;
         int32_t corners[4], more;
         struct guarded tile;
-        int status = classify_jpeg2000_read_tile_header(arena, codec, stream, &index, &size, corners, &components, &more);
+        int status =
+            classify_jpeg2000_read_tile_header(arena, codec, stream, &index, &size, corners, &components, &more);
         if (status != STATUS_OK || !more) {
             return status == STATUS_OK && classify_jpeg2000_finish(arena, codec, stream) == STATUS_OK;
         }
@@ -75,7 +79,8 @@ static int decode(const unsigned char *data, size_t length) {
     left = length;
     arena->limit = below(8) == 0 ? below(1 << 20) : 64 << 20;
     arena->allocations_left = below(8) == 0 ? below(1000) : 1 << 20;
-    good = classify_jpeg2000_create(arena, container ? OPJ_CODEC_JP2 : OPJ_CODEC_J2K, 1 << 16, &codec, &stream) == STATUS_OK;
+    good = classify_jpeg2000_create(arena, container ? OPJ_CODEC_JP2 : OPJ_CODEC_J2K, 1 << 16, &codec, &stream) ==
+           STATUS_OK;
     if (good) {
         opj_stream_set_read_function(stream, take);
         opj_stream_set_skip_function(stream, skip);
@@ -91,4 +96,6 @@ static int decode(const unsigned char *data, size_t length) {
     return good;
 }
 
-int main(int argc, char **argv) { return decode_broken(argc, argv, decode); }
+int main(int argc, char **argv) {
+    return decode_broken(argc, argv, decode);
+}

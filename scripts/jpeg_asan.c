@@ -46,4 +46,6 @@ static int decode(const unsigned char *data, size_t length) {
     return status == 0;
 }
 
-int main(int argc, char **argv) { return decode_broken(argc, argv, decode); }
+int main(int argc, char **argv) {
+    return decode_broken(argc, argv, decode);
+}

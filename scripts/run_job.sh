@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Classifies the committed dataset with one backend, as `make run` does: scripts/run_job.sh [pytorch|onnx] [spark-submit options]
+# Classifies the committed dataset with one backend, as `make run` does: scripts/run_job.sh [pytorch|onnx] [spark-submit
+# options]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/env.sh

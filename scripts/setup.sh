@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
 # Installs what building and running needs, and nothing twice: system packages (apt, when root), and a virtual
-# environment .venv with pyspark, the libtorch libraries and the test tools. With --fonts also those that cards are drawn with.
+# environment .venv with pyspark, the libtorch libraries and the test tools. With --fonts also those that cards are
+# drawn with.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 say() { printf '[setup] %s\n' "$*"; }
-die() { printf '[setup] error: %s\n' "$*" >&2; exit 1; }
+die() {
+    printf '[setup] error: %s\n' "$*" >&2
+    exit 1
+}
 
 # command -> Debian package
 declare -A packages=(
@@ -47,7 +51,10 @@ python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
 
 # The stamp holds what the environment was made from, so that a changed requirement or Python makes it anew.
 stamp=.venv/.made-from
-made_from=$(cat scripts/requirements.txt scripts/requirements-libtorch.txt; python3 --version)
+made_from=$(
+    cat scripts/requirements.txt scripts/requirements-libtorch.txt
+    python3 --version
+)
 if [ "$(cat "$stamp" 2>/dev/null)" != "$made_from" ]; then
     say "making .venv (about 1 GB to download)"
     python3 -m venv .venv

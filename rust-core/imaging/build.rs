@@ -1,4 +1,5 @@
-//! Compiles the C parts of the decoders: that of JPEG against the headers of the libjpeg-turbo that `turbojpeg-sys` built.
+//! Compiles the C parts of the decoders: that of JPEG against the headers of the libjpeg-turbo that `turbojpeg-sys`
+//! built.
 
 fn main() {
     println!("cargo:rerun-if-changed=src/decode/jpeg/jpeg.c");

@@ -30,11 +30,13 @@ import xsbti.compile.PreviousResult;
 import xsbti.compile.Setup;
 
 /**
- * Compiles Scala sources again that a change concerns, and no others, by Zinc, sbt's incremental compiler.
+ * Compiles Scala sources again that a change concerns, and no others, by Zinc, sbt's incremental
+ * compiler.
  *
- * <p>{@code java -cp ZINC CompileScala.java @FILE}: the lines of the file are the analysis to read and write, the folder of
- * the classes, the compiler's bridge, the class path, the analyses of folders on it as {@code FOLDER=ANALYSIS}, joined by
- * colons, the jars of the Scala compiler, the number of options, the options, and the sources.
+ * <p>{@code java -cp ZINC CompileScala.java @FILE}: the lines of the file are the analysis to read
+ * and write, the folder of the classes, the compiler's bridge, the class path, the analyses of
+ * folders on it as {@code FOLDER=ANALYSIS}, joined by colons, the jars of the Scala compiler, the
+ * number of options, the options, and the sources.
  */
 @SuppressWarnings({"unchecked", "rawtypes"})
 public final class CompileScala {
@@ -69,7 +71,8 @@ public final class CompileScala {
     // With what is compiled already, for the sources that are compiled again.
     List<Path> classPath = new ArrayList<>(List.of(classes));
     classPath.addAll(paths(lines.get(3)));
-    List<String> others = Stream.of(lines.get(4).split(":")).filter(pair -> !pair.isEmpty()).toList();
+    List<String> others =
+        Stream.of(lines.get(4).split(":")).filter(pair -> !pair.isEmpty()).toList();
     List<Path> compilerJars = paths(lines.get(5));
     int options = Integer.parseInt(lines.get(6));
     List<String> scalacOptions = lines.subList(7, 7 + options);
@@ -80,8 +83,12 @@ public final class CompileScala {
     var store = AnalysisStore.getCachedStore(FileAnalysisStore.binary(analysisFile.toFile()));
     Optional<AnalysisContents> previous = store.get();
 
-    var library = compilerJars.stream().filter(jar -> jar.getFileName().toString().startsWith("scala-library")).toList();
-    var loader = ClasspathUtil.toLoader(sequence(compilerJars), ClassLoader.getPlatformClassLoader());
+    var library =
+        compilerJars.stream()
+            .filter(jar -> jar.getFileName().toString().startsWith("scala-library"))
+            .toList();
+    var loader =
+        ClasspathUtil.toLoader(sequence(compilerJars), ClassLoader.getPlatformClassLoader());
     var instance =
         new ScalaInstance(
             version(library.get(0)),
@@ -93,7 +100,8 @@ public final class CompileScala {
             files(compilerJars),
             scala.Option.empty());
     var scalac = ZincUtil.scalaCompiler(instance, bridge);
-    var compilers = ZincUtil.compilers(instance, ClasspathOptionsUtil.boot(), scala.Option.empty(), scalac);
+    var compilers =
+        ZincUtil.compilers(instance, ClasspathOptionsUtil.boot(), scala.Option.empty(), scalac);
     var compileOptions =
         CompileOptions.of(
             virtual(classPath),
@@ -115,7 +123,8 @@ public final class CompileScala {
             return others.stream()
                 .filter(pair -> Path.of(pair.split("=")[0]).equals(converter.toPath(entry)))
                 .findAny()
-                .flatMap(pair -> FileAnalysisStore.binary(Path.of(pair.split("=")[1]).toFile()).get())
+                .flatMap(
+                    pair -> FileAnalysisStore.binary(Path.of(pair.split("=")[1]).toFile()).get())
                 .map(AnalysisContents::getAnalysis);
           }
 
@@ -140,7 +149,8 @@ public final class CompileScala {
             compileOptions,
             setup,
             PreviousResult.of(
-                previous.map(AnalysisContents::getAnalysis), previous.map(AnalysisContents::getMiniSetup)));
+                previous.map(AnalysisContents::getAnalysis),
+                previous.map(AnalysisContents::getMiniSetup)));
     try {
       CompileResult result = ZincUtil.defaultIncrementalCompiler().compile(inputs, LOG);
       if (result.hasModified()) {
@@ -153,7 +163,9 @@ public final class CompileScala {
 
   private static List<Path> paths(String joined) {
     List<Path> paths = new ArrayList<>();
-    Arrays.stream(joined.split(":")).filter(part -> !part.isEmpty()).forEach(part -> paths.add(Path.of(part)));
+    Arrays.stream(joined.split(":"))
+        .filter(part -> !part.isEmpty())
+        .forEach(part -> paths.add(Path.of(part)));
     return paths;
   }
 
@@ -162,7 +174,9 @@ public final class CompileScala {
   }
 
   private static VirtualFile[] virtual(List<Path> paths) {
-    return paths.stream().map(PlainVirtualFileConverter.converter()::toVirtualFile).toArray(VirtualFile[]::new);
+    return paths.stream()
+        .map(PlainVirtualFileConverter.converter()::toVirtualFile)
+        .toArray(VirtualFile[]::new);
   }
 
   private static scala.collection.immutable.Seq<Path> sequence(List<Path> paths) {

@@ -23,7 +23,8 @@ final class OnnxNetwork(model: String, input: Input) extends Network {
     if (buffers.get.capacity < size) buffers.set(ByteBuffer.allocateDirect(size).order(ByteOrder.nativeOrder()))
     val values = buffers.get.asFloatBuffer().limit(files.length * Input.Length)
     files.foreach(input.write(_, values))
-    val tensor = OnnxTensor.createTensor(environment, values.rewind(), Array[Long](files.length, 3, Input.Side, Input.Side))
+    val shape = Array[Long](files.length, 3, Input.Side, Input.Side)
+    val tensor = OnnxTensor.createTensor(environment, values.rewind(), shape)
     try {
       val result = session.run(java.util.Map.of(name, tensor))
       try result.get(0).getValue.asInstanceOf[Array[Array[Float]]].map(Contender.softmax).toSeq

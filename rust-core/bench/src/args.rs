@@ -63,8 +63,8 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) exif_transpose: bool,
 
-    /// Compare both ways to decode JPEGs: take turns in classifying all images `--repeat` times with each, and tell what
-    /// each costs and where their results differ
+    /// Compare both ways to decode JPEGs: take turns in classifying all images `--repeat` times with each, and tell
+    /// what each costs and where their results differ
     #[arg(long, conflicts_with_all = ["decode", "output"])]
     pub(crate) compare_decode: bool,
 

@@ -1,5 +1,5 @@
-//! What a faster way to classify gains, and what it changes: decoding JPEGs at a fraction of their size, or computing in
-//! another precision.
+//! What a faster way to classify gains, and what it changes: decoding JPEGs at a fraction of their size, or computing
+//! in another precision.
 
 use std::fmt;
 use std::num::NonZeroUsize;

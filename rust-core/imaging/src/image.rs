@@ -24,8 +24,8 @@ impl RgbImage {
         Ok(())
     }
 
-    /// Makes room for an image of this size whose pixels have `channels` bytes at first, 1 or at least 3; returns the room.
-    /// [`made_rgb`](Self::made_rgb) is to follow.
+    /// Makes room for an image of this size whose pixels have `channels` bytes at first, 1 or at least 3; returns the
+    /// room. [`made_rgb`](Self::made_rgb) is to follow.
     pub(crate) fn reset_channels(
         &mut self,
         width: usize,
@@ -73,8 +73,8 @@ pub(crate) fn check(what: Measure, actual: u64, limit: u64) -> Result<(), ImageE
     Ok(())
 }
 
-/// The first `length` bytes of `buffer`, whatever they are; it grows where it must. Memory that is not there is an error: an abort
-/// would end the JVM.
+/// The first `length` bytes of `buffer`, whatever they are; it grows where it must. Memory that is not there is an
+/// error: an abort would end the JVM.
 pub(crate) fn grow(buffer: &mut Vec<u8>, length: usize) -> Result<&mut [u8], ImageError> {
     if buffer.capacity() < length {
         // What it held is not needed, so a move must not keep it beside the new one.

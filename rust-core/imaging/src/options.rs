@@ -9,8 +9,8 @@ pub struct ImageLimits {
     pub max_pixels: u64,
     /// Width and height in pixels; 65,500 by default, which is JPEG's own limit in libjpeg.
     pub max_dimension: u32,
-    /// Bytes that decoding and resizing an image may take at a time, beyond its compressed bytes; 256 MiB by default, which
-    /// one core has room for in what Spark adds to an executor's heap (384 MiB at least).
+    /// Bytes that decoding and resizing an image may take at a time, beyond its compressed bytes; 256 MiB by default,
+    /// which one core has room for in what Spark adds to an executor's heap (384 MiB at least).
     pub max_memory: u64,
 }
 

@@ -28,9 +28,9 @@ impl Scratch {
         &self.image
     }
 
-    /// Decodes `encoded` into these buffers. With the width and height of a `target` the image may come out smaller, but
-    /// no less than twice as large as that, where the options and the format allow it. Returns its full width and height
-    /// in pixels.
+    /// Decodes `encoded` into these buffers. With the width and height of a `target` the image may come out smaller,
+    /// but no less than twice as large as that, where the options and the format allow it. Returns its full width and
+    /// height in pixels.
     ///
     /// # Errors
     /// [`ImageError`] says why the image cannot be decoded, or which limit it exceeds.

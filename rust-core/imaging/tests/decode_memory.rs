@@ -174,8 +174,8 @@ fn files(folder: &str) -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
-/// That no more is taken than the least limit that suffices, and less under one that does not. Returns this limit, and what was
-/// taken.
+/// That no more is taken than the least limit that suffices, and less under one that does not. Returns this limit, and
+/// what was taken.
 fn keeps_limits(name: &str, bytes: &[u8]) -> (u64, u64) {
     let limit = checked(bytes);
     let (_, most) = peak(bytes, limit);

@@ -1,5 +1,5 @@
-//! What decodes and resizes with vector instructions touches no byte beside its buffers: in this program each allocation
-//! ends, or begins, where memory begins that nobody may touch, so that one such byte would end the process.
+//! What decodes and resizes with vector instructions touches no byte beside its buffers: in this program each
+//! allocation ends, or begins, where memory begins that nobody may touch, so that one such byte would end the process.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 
@@ -30,8 +30,8 @@ fn is_guarded(layout: Layout) -> bool {
 
 // What each function does is said here.
 #[allow(unsafe_code, unsafe_op_in_unsafe_fn)]
-// SAFETY: memory comes from `System`, or is a mapping of its own in which `size` bytes from a place of the asked alignment
-// on may be read and written; such a mapping ends in `dealloc` only.
+// SAFETY: memory comes from `System`, or is a mapping of its own in which `size` bytes from a place of the asked
+// alignment on may be read and written; such a mapping ends in `dealloc` only.
 unsafe impl GlobalAlloc for Guarded {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if !is_guarded(layout) {

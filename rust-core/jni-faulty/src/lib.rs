@@ -1,7 +1,8 @@
 //! A native library whose engine fails on purpose, for the JVM's tests.
 //!
 //! Everything around the engine is the real thing: the boundary, the model directory, preprocessing, softmax. The
-//! option `device` chooses what the model does, see `Behaviour`; `cuda:N` is a device of its own kind, see `FaultyDevice`.
+//! option `device` chooses what the model does, see `Behaviour`; `cuda:N` is a device of its own kind, see
+//! `FaultyDevice`.
 
 #![allow(unsafe_code)] // exported symbols
 
@@ -38,7 +39,8 @@ enum Behaviour {
     WrongClasses,
     /// `panic-in-run`
     PanicInRun,
-    /// `panic-in-helper`: on a helper thread of a call; the thread that made the call waits until that has happened once.
+    /// `panic-in-helper`: on a helper thread of a call; the thread that made the call waits until that has happened
+    /// once.
     PanicInHelper,
     /// `strange-panic-in-run`: with a payload that is no text.
     StrangePanicInRun,

@@ -3,13 +3,13 @@
 //!
 //! | part | size | content |
 //! |---|---|---|
-//! | header | 32 | int64 decode, resize (with normalising) and inference time in nanoseconds; int64 number of bad images |
+//! | header | 32 | int64 nanoseconds of decoding, of resizing with normalising, of inference; int64 bad images |
 //! | rows | `count` times `16 + 4 * C` | see below |
 //! | messages | up to 512 each | UTF-8, of the bad images |
 //!
 //! A row begins with int32 status. Status 0: int32 class id, float32 confidence, int32 zero, float32 probabilities in
-//! class-id order. Status 1, a bad image, and status 2, one with more pixels than the model was opened for: int32 position of its message in the buffer, int32 length of the message in
-//! bytes, and zeros.
+//! class-id order. Status 1, a bad image, and status 2, one with more pixels than the model was opened for: int32
+//! position of its message in the buffer, int32 length of the message in bytes, and zeros.
 
 use std::time::Duration;
 

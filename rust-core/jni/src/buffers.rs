@@ -10,7 +10,8 @@ use spark_classify_core::Error;
 
 use crate::exceptions::Failure;
 
-/// The local references that a call has beside those of the images: its arguments, and those that errors and the log need.
+/// The local references that a call has beside those of the images: its arguments, and those that errors and the log
+/// need.
 const OTHER_REFERENCES: usize = 32;
 
 fn refused(argument: &'static str, reason: &str) -> Failure {
@@ -36,8 +37,8 @@ pub(crate) fn text(env: &Env<'_>, object: &JObject<'_>, argument: &'static str) 
 /// The caller on the Java side must not touch them before the call returns.
 ///
 /// # Errors
-/// [`Error::Argument`] for null, for a buffer that is not direct, and for an output that is read-only or shares memory with
-/// an image.
+/// [`Error::Argument`] for null, for a buffer that is not direct, and for an output that is read-only or shares memory
+/// with an image.
 pub(crate) fn images_and_output<'a>(
     env: &mut Env<'_>,
     images: &'a JObject<'_>,

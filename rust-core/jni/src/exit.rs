@@ -1,8 +1,8 @@
 //! What happens to native calls when the process ends.
 //!
-//! The JVM stops its Java threads before it calls `exit`, but a thread inside a native method goes on. Then the destructors of
-//! the engines' static objects run under it, which ends in SIGSEGV. So a handler that runs before them waits for such calls, and
-//! where they take too long it ends the process without any destructor.
+//! The JVM stops its Java threads before it calls `exit`, but a thread inside a native method goes on. Then the
+//! destructors of the engines' static objects run under it, which ends in SIGSEGV. So a handler that runs before them
+//! waits for such calls, and where they take too long it ends the process without any destructor.
 
 #![allow(unsafe_code)] // a handler for the C library, which calls it; each block says why it holds
 
@@ -51,15 +51,16 @@ impl Drop for Running {
     }
 }
 
-/// Has the handler run before the destructors of all static objects that there are now. To be called when an engine is loaded,
-/// and again when a model is: engines make some objects at their first use. It may run several times.
+/// Has the handler run before the destructors of all static objects that there are now. To be called when an engine is
+/// loaded, and again when a model is: engines make some objects at their first use. It may run several times.
 pub(crate) fn guard() {
     // SAFETY: registers a function of this library, which is never unloaded (the shells are linked with `-z nodelete`);
     // it uses no argument.
     unsafe { on_exit(wait_for_calls, ptr::null_mut()) };
 }
 
-/// Runs on the thread that ends the process, whichever way: a signal, `System.exit`, `Runtime.halt`, or the end of `main`.
+/// Runs on the thread that ends the process, whichever way: a signal, `System.exit`, `Runtime.halt`, or the end of
+/// `main`.
 extern "C" fn wait_for_calls(status: c_int, _: *mut c_void) {
     ENDING.store(true, Ordering::SeqCst);
     let start = Instant::now();

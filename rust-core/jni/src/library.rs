@@ -137,8 +137,8 @@ impl Library {
         })
     }
 
-    /// Classifies a batch of images on `threads` threads and returns the bytes written. The objects are the array of the
-    /// images' buffers and the output buffer; `batch.rs` has its layout.
+    /// Classifies a batch of images on `threads` threads and returns the bytes written. The objects are the array of
+    /// the images' buffers and the output buffer; `batch.rs` has its layout.
     pub fn classify(&self, call: NativeCall<'_, 2>, handle: i64, threads: i32) -> i64 {
         call.run(|env, [images, mut output]| {
             let _running = Running::begin()?;

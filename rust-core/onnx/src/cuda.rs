@@ -1,8 +1,8 @@
 //! Where CUDA's libraries are that ONNX Runtime's provider needs.
 //!
 //! The provider asks the dynamic linker for them by name only. pip puts them where that does not look: into
-//! `site-packages/nvidia`, beside the package of ONNX Runtime. A library that is loaded already is found by its name, so
-//! this loads them first.
+//! `site-packages/nvidia`, beside the package of ONNX Runtime. A library that is loaded already is found by its name,
+//! so this loads them first.
 #![allow(unsafe_code)]
 
 use std::ffi::OsStr;

@@ -130,8 +130,8 @@ impl<'a> OnnxLane<'a> {
         }
         let start = self.pixels.data_ptr_mut();
         let info = self.pixels.memory_info().to_owned();
-        // SAFETY: `start` is the memory of a tensor that this memory info describes and that outlives the one made here;
-        // it has as many bytes as the shape says, which was checked.
+        // SAFETY: `start` is the memory of a tensor that this memory info describes and that outlives the one made
+        // here; it has as many bytes as the shape says, which was checked.
         let images = unsafe { TensorRefMut::<u8>::from_raw(info, start, Shape::new(shape)) }.map_err(reason)?;
         let output = session.run(pixels::INPUT_C, &*images, &signature.output)?;
         let (shape, values) = output_values(&output)?;

@@ -13,8 +13,8 @@ use spark_classify_core::platform::{environment, libraries};
 
 use crate::ENGINE;
 
-/// The first release, as `(major, minor)`, that is used: 1.22 ends the process at the first call, since it has not all that
-/// it announces, and 1.23 reads weights from outside a model's directory when the model says so.
+/// The first release, as `(major, minor)`, that is used: 1.22 ends the process at the first call, since it has not all
+/// that it announces, and 1.23 reads weights from outside a model's directory when the model says so.
 const MINIMUM: (u32, u32) = (1, 24);
 
 /// The first release with telemetry for Linux.

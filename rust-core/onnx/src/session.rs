@@ -1,11 +1,11 @@
 //! Making a session of a model file, and running it for many callers at once.
 //!
 //! ONNX Runtime lets several threads run one session: "Multiple threads can invoke the `Run()` method on the same
-//! inference session object", and to that end kernels are stateless (`docs/InferenceHighLevelDesign.md` of its sources).
-//! An execution provider that cannot do it says so (`IExecutionProvider::ConcurrentRunSupported`), and the session then
-//! takes a lock; those of the CPU and of CUDA, the ones that are registered here, can: CUDA's gives each run a stream of
-//! its own, and only its convolutions take turns. `ort` nevertheless takes `&mut self` for every provider, because some of them broke the rule, so this file
-//! calls `Run` itself.
+//! inference session object", and to that end kernels are stateless (`docs/InferenceHighLevelDesign.md` of its
+//! sources). An execution provider that cannot do it says so (`IExecutionProvider::ConcurrentRunSupported`), and the
+//! session then takes a lock; those of the CPU and of CUDA, the ones that are registered here, can: CUDA's gives each
+//! run a stream of its own, and only its convolutions take turns. `ort` nevertheless takes `&mut self` for every
+//! provider, because some of them broke the rule, so this file calls `Run` itself.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString};
@@ -52,7 +52,8 @@ impl Session {
         })
     }
 
-    /// A session of the model file at `path`, to which `addition` adds nodes when it has seen what the model takes and gives.
+    /// A session of the model file at `path`, to which `addition` adds nodes when it has seen what the model takes and
+    /// gives.
     ///
     /// # Errors
     /// [`NotOpened::Provider`] when the provider itself is not to be had.
@@ -182,8 +183,8 @@ fn device_id(gpu: u32) -> i32 {
     i32::try_from(gpu).unwrap_or(i32::MAX)
 }
 
-/// CUDA's provider. Its search for the fastest convolution would try all of them for each size of a run; the heuristic asks
-/// cuDNN. Its arena grows by what is asked for, not by doubling.
+/// CUDA's provider. Its search for the fastest convolution would try all of them for each size of a run; the heuristic
+/// asks cuDNN. Its arena grows by what is asked for, not by doubling.
 fn cuda(gpu: u32, options: GpuOptions) -> ep::ExecutionProviderDispatch {
     let provider = ep::CUDA::default()
         .with_device_id(device_id(gpu))

@@ -176,7 +176,8 @@ fn places_outside_the_file_are_refused() {
     }
 }
 
-/// ONNX Runtime marks weights that its own code holds in memory by a location, and then takes the offset for an address.
+/// ONNX Runtime marks weights that its own code holds in memory by a location, and then takes the offset for an
+/// address.
 #[test]
 fn addresses_of_memory_are_refused() {
     let (dir, _) = folder("external memory");

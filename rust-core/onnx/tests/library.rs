@@ -67,7 +67,8 @@ fn a_process_loads_one_library_and_says_why_it_loads_no_other() {
             &format!(
                 "static const void *api(unsigned version) {{ return version > 21 ? 0 : \"api\"; }}
                  static const char *version(void) {{ return {version}; }}
-                 static const struct {{ const void *(*api)(unsigned); const char *(*version)(void); }} base = {{api, version}};
+                 struct base {{ const void *(*api)(unsigned); const char *(*version)(void); }};
+                 static const struct base base = {{api, version}};
                  const void *OrtGetApiBase(void) {{ return &base; }}"
             ),
         )

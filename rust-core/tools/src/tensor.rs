@@ -5,8 +5,8 @@
 //! ```
 //!
 //! For each image the folder `OUT` gets three files under its name: `.decoded`, the RGB bytes of the image; `.resized`,
-//! those after resize and crop; `.tensor`, the model's input (3 x height x width) in little-endian float32. Height and width
-//! of the input are printed.
+//! those after resize and crop; `.tensor`, the model's input (3 x height x width) in little-endian float32. Height and
+//! width of the input are printed.
 
 use std::error::Error;
 use std::fs;

@@ -18,12 +18,12 @@
 
 // A module for inference. Opaque to Rust.
 struct SparkClassifyModule {
-  torch::jit::Module module;
-  // Freezing copies a module and its methods, but what stands in them about their origin, for errors and warnings, still
-  // points to the functions of the file.
-  std::shared_ptr<torch::jit::CompilationUnit> code;
-  bool writes_to_input;
-  at::Device device;
+    torch::jit::Module module;
+    // Freezing copies a module and its methods, but what stands in them about their origin, for errors and warnings,
+    // still points to the functions of the file.
+    std::shared_ptr<torch::jit::CompilationUnit> code;
+    bool writes_to_input;
+    at::Device device;
 };
 
 namespace spark_classify {
@@ -36,40 +36,39 @@ extern thread_local bool refused;
 
 // Says why a module must not be used, and the way out.
 struct Refused : std::runtime_error {
-  using std::runtime_error::runtime_error;
+    using std::runtime_error::runtime_error;
 };
 
-// The result of `body`, or a null pointer (or false) with the reason in `last_error`: no exception leaves a function that
-// Rust calls.
-template <typename F>
-auto guarded(F body) noexcept -> decltype(body()) {
-  device_failed = false;
-  refused = false;
-  try {
-    return body();
-  } catch (const Refused &error) {
-    refused = true;
-    last_error = error.what();
-  } catch (const c10::OutOfMemoryError &error) {
-    device_failed = true;
-    last_error = error.what_without_backtrace();
-  } catch (const c10::AcceleratorError &error) {
-    device_failed = true;
-    last_error = error.what_without_backtrace();
-  } catch (const c10::Error &error) {
-    // what() would add a backtrace.
-    last_error = error.what_without_backtrace();
-  } catch (const std::exception &error) {
-    last_error = error.what();
-  } catch (...) {
-    last_error = "unknown C++ exception";
-  }
-  return {};
+// The result of `body`, or a null pointer (or false) with the reason in `last_error`: no exception leaves a function
+// that Rust calls.
+template <typename F> auto guarded(F body) noexcept -> decltype(body()) {
+    device_failed = false;
+    refused = false;
+    try {
+        return body();
+    } catch (const Refused &error) {
+        refused = true;
+        last_error = error.what();
+    } catch (const c10::OutOfMemoryError &error) {
+        device_failed = true;
+        last_error = error.what_without_backtrace();
+    } catch (const c10::AcceleratorError &error) {
+        device_failed = true;
+        last_error = error.what_without_backtrace();
+    } catch (const c10::Error &error) {
+        // what() would add a backtrace.
+        last_error = error.what_without_backtrace();
+    } catch (const std::exception &error) {
+        last_error = error.what();
+    } catch (...) {
+        last_error = "unknown C++ exception";
+    }
+    return {};
 }
 
 // The logits in what a model returns: a tensor, a tuple of one tensor, or the entry "logits" of a dictionary or a named
-// tuple. Traced models of the transformers library return tuples and dictionaries; scripted ones of torchvision with more
-// heads for training (GoogLeNet, Inception v3) return named tuples.
+// tuple. Traced models of the transformers library return tuples and dictionaries; scripted ones of torchvision with
+// more heads for training (GoogLeNet, Inception v3) return named tuples.
 at::Tensor logits_of(const c10::IValue &output);
 
 // Throws Refused for a TorchScript file whose code does more than compute. Runs nothing of it.
@@ -78,4 +77,4 @@ void check_operators(const std::shared_ptr<caffe2::serialize::ReadAdapterInterfa
 // Throws Refused for a frozen module that changes itself while it runs, or works as in training.
 void check_state(torch::jit::Module &module);
 
-}  // namespace spark_classify
+} // namespace spark_classify

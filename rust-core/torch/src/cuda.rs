@@ -1,8 +1,8 @@
 //! libtorch's part for CUDA, a library of its own beside the one for the CPU.
 //!
-//! This crate does not link it, so that one native library works with and without. It registers itself with libtorch when
-//! it is loaded, which has to happen before libtorch is asked anything: it looks for CUDA once and remembers the answer.
-//! So it is loaded wherever there is an NVIDIA driver, whether or not a model will want it.
+//! This crate does not link it, so that one native library works with and without. It registers itself with libtorch
+//! when it is loaded, which has to happen before libtorch is asked anything: it looks for CUDA once and remembers the
+//! answer. So it is loaded wherever there is an NVIDIA driver, whether or not a model will want it.
 #![allow(unsafe_code)]
 
 use std::fs;
@@ -33,8 +33,8 @@ pub(crate) fn open() {
     });
 }
 
-/// Sees to it that models can be loaded on GPU number `gpu`. Whether TF32 is allowed counts for the whole process, so that
-/// is decided by the first call.
+/// Sees to it that models can be loaded on GPU number `gpu`. Whether TF32 is allowed counts for the whole process, so
+/// that is decided by the first call.
 ///
 /// # Errors
 /// [`Error::Device`].
@@ -75,8 +75,8 @@ fn load(path: &Path) -> Result<(), String> {
             path.display()
         ));
     }
-    // SAFETY: loading a library runs its initialisers. It is the other half of the libtorch that this process has loaded,
-    // and registers itself there before anyone else uses that.
+    // SAFETY: loading a library runs its initialisers. It is the other half of the libtorch that this process has
+    // loaded, and registers itself there before anyone else uses that.
     match unsafe { Library::open(Some(path), RTLD_LAZY | RTLD_LOCAL) } {
         // It stays: libtorch has pointers into it from now on.
         Ok(library) => {

@@ -39,9 +39,9 @@ pub(crate) struct TorchOnDevice {
 }
 
 impl TorchOnDevice {
-    /// Loads the `TorchScript` file at `path` on a GPU, or on the CPU for tests, and runs it on an empty image of the kind
-    /// that `preprocessor` makes: that tells the number of classes and the kind of numbers it takes, and finds a model that
-    /// cannot run before a query does. With `bf16` the module is converted, and takes bfloat16.
+    /// Loads the `TorchScript` file at `path` on a GPU, or on the CPU for tests, and runs it on an empty image of the
+    /// kind that `preprocessor` makes: that tells the number of classes and the kind of numbers it takes, and finds a
+    /// model that cannot run before a query does. With `bf16` the module is converted, and takes bfloat16.
     pub(crate) fn load(
         path: PathBuf,
         preprocessor: &PreprocessorConfig,
@@ -84,8 +84,8 @@ impl TorchOnDevice {
         Ok(model)
     }
 
-    /// Tries a kind of numbers, and returns it with the number of classes. libtorch's executor watches the first run and
-    /// compiles at the second: no query should wait for either.
+    /// Tries a kind of numbers, and returns it with the number of classes. libtorch's executor watches the first run
+    /// and compiles at the second: no query should wait for either.
     fn probe(&self, kind: Kind) -> Result<(Kind, usize), Reason> {
         let mut lane = ffi::Lane::new(&self.module, self.images(1, kind))?;
         lane.pixels().fill(0);

@@ -99,15 +99,15 @@ pub(crate) struct Module(NonNull<CModule>);
 
 // SAFETY: a module is reference-counted memory without ties to the thread that made it.
 unsafe impl Send for Module {}
-// SAFETY: forward is the only use of a shared module. Loading has refused modules that have attributes after freezing, which
-// is what they change, or that change their constants (cpp/state.cpp), so threads that run one module only read it; and
-// libtorch's executor locks what it caches.
+// SAFETY: forward is the only use of a shared module. Loading has refused modules that have attributes after freezing,
+// which is what they change, or that change their constants (cpp/state.cpp), so threads that run one module only read
+// it; and libtorch's executor locks what it caches.
 unsafe impl Sync for Module {}
 
 impl Module {
-    /// Loads the `TorchScript` file at `path` for `use_`; with `bf16` converted to bfloat16. A module that changes itself
-    /// while it runs is refused; so is, unless `all_operators`, a file whose code does more than compute, before any of that
-    /// code runs.
+    /// Loads the `TorchScript` file at `path` for `use_`; with `bf16` converted to bfloat16. A module that changes
+    /// itself while it runs is refused; so is, unless `all_operators`, a file whose code does more than compute, before
+    /// any of that code runs.
     pub(crate) fn load(path: &Path, use_: Use, bf16: bool, all_operators: bool) -> Result<Self, Reason> {
         let path = CString::new(path.as_os_str().as_encoded_bytes()).map_err(|cause| cause.to_string())?;
         let (optimize, for_lanes, gpu, tf32) = match use_ {
@@ -154,8 +154,8 @@ pub(crate) fn gpus() -> u32 {
     unsafe { spark_classify_torch_gpus() }.try_into().unwrap_or(0)
 }
 
-/// Makes sure that a GPU can be used, and says once in a process whether matrix products on GPUs may use TF32; without a
-/// GPU, for tests, only the latter.
+/// Makes sure that a GPU can be used, and says once in a process whether matrix products on GPUs may use TF32; without
+/// a GPU, for tests, only the latter.
 pub(crate) fn prepare_gpu(gpu: Option<u32>, tf32: bool) -> Result<(), Reason> {
     let gpu = gpu.map_or(-1, |gpu| gpu as c_int);
     // SAFETY: takes numbers, catches every exception, and changes settings that concern work on GPUs only.
@@ -230,8 +230,8 @@ impl<'a> Lane<'a> {
             kind,
             samples,
         } = images;
-        // SAFETY: the module outlives the lane, which borrows it. The table has 3 x 256 values one after the other, and is
-        // copied. The function catches every exception.
+        // SAFETY: the module outlives the lane, which borrows it. The table has 3 x 256 values one after the other, and
+        // is copied. The function catches every exception.
         let lane = unsafe {
             spark_classify_torch_lane(
                 module.0.as_ptr(),
@@ -256,12 +256,12 @@ impl<'a> Lane<'a> {
         unsafe { slice::from_raw_parts_mut(spark_classify_torch_lane_pixels(self.inner.as_ptr()), self.bytes) }
     }
 
-    /// Runs the module on the first `n` images. `logits` has a whole number of values for each, or is empty. Returns the
-    /// width of a row of logits.
+    /// Runs the module on the first `n` images. `logits` has a whole number of values for each, or is empty. Returns
+    /// the width of a row of logits.
     pub(crate) fn run(&mut self, n: usize, logits: &mut [f32]) -> Result<usize, Reason> {
         let classes = logits.len() / n.max(1);
-        // SAFETY: the lane is alive as long as `self`. The function checks `n`, writes n x classes values at most, which
-        // `logits` has, and catches every exception.
+        // SAFETY: the lane is alive as long as `self`. The function checks `n`, writes n x classes values at most,
+        // which `logits` has, and catches every exception.
         let width = unsafe {
             spark_classify_torch_lane_run(self.inner.as_ptr(), n as i64, logits.as_mut_ptr(), classes as i64)
         };

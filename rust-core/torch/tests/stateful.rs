@@ -159,8 +159,8 @@ fn what_only_looks_like_a_change_is_accepted() {
 #[test]
 fn modules_that_are_used_otherwise_than_most_compute_what_plain_does() {
     let expected = probabilities(&load("plain").unwrap(), 3);
-    // Two take one image at a time, one of which fails in a function that it calls, and the third one warns in such a one:
-    // libtorch looks up where that was in the file, of which not even the module is left.
+    // Two take one image at a time, one of which fails in a function that it calls, and the third one warns in such a
+    // one: libtorch looks up where that was in the file, of which not even the module is left.
     for name in ["one_image", "one_image_inside", "named_tuple"] {
         let actual = probabilities(&load(name).unwrap(), 3);
         assert_eq!(actual.len(), 3);

@@ -195,15 +195,16 @@ impl Classifier {
 
     /// Classifies compressed images and puts the results into `predictions`, in the same order.
     ///
-    /// The work is done on this thread and `threads - 1` helpers, which live as long as the call. For preprocessing they
-    /// take one image after the other; then each runs the model on parts of the batch.
+    /// The work is done on this thread and `threads - 1` helpers, which live as long as the call. For preprocessing
+    /// they take one image after the other; then each runs the model on parts of the batch.
     ///
-    /// A bad image does not disturb the others: its result is an [`PredictionError`](crate::PredictionError). So is one for which
-    /// the model gives numbers that have no probabilities, NaN for example. When no image is good, the model
+    /// A bad image does not disturb the others: its result is an [`PredictionError`](crate::PredictionError). So is one
+    /// for which the model gives numbers that have no probabilities, NaN for example. When no image is good, the model
     /// does not run.
     ///
     /// # Errors
-    /// [`Error::Inference`] when the engine fails; [`Error::Internal`] when one of the threads panicked. `predictions` is of no use then.
+    /// [`Error::Inference`] when the engine fails; [`Error::Internal`] when one of the threads panicked. `predictions`
+    /// is of no use then.
     pub fn classify(
         &self,
         images: &[&[u8]],
@@ -258,8 +259,8 @@ impl Classifier {
         Ok(times)
     }
 
-    /// Hands each image over as soon as it is preprocessed, so that the device works on the first ones of the batch while
-    /// the others are still being decoded.
+    /// Hands each image over as soon as it is preprocessed, so that the device works on the first ones of the batch
+    /// while the others are still being decoded.
     fn run_on_device(
         &self,
         batcher: &Batcher,

@@ -10,7 +10,8 @@ use crate::model::OutputKind;
 #[derive(Debug, Default)]
 pub struct Predictions {
     classes: usize,
-    /// Row-major, images x classes: what the model gives, then probabilities in its place. Rows of bad images are garbage.
+    /// Row-major, images x classes: what the model gives, then probabilities in its place. Rows of bad images are
+    /// garbage.
     pub(crate) values: Vec<f32>,
     pub(crate) outcomes: Vec<Result<(), PredictionError>>,
 }
@@ -84,8 +85,8 @@ impl Predictions {
         self.outcomes.resize(images, Ok(()));
     }
 
-    /// Makes probabilities of what the model gave for all good images. One whose logits have none (NaN, or plus infinity), or
-    /// whose probabilities are none, becomes a bad image; that concerns no other.
+    /// Makes probabilities of what the model gave for all good images. One whose logits have none (NaN, or plus
+    /// infinity), or whose probabilities are none, becomes a bad image; that concerns no other.
     pub(crate) fn finish(&mut self, kind: OutputKind) {
         if self.classes == 0 {
             return;

@@ -43,8 +43,8 @@ impl Sample {
     }
 }
 
-/// Runs the model on two images, compares the results with `function_to_apply`, and returns them. `run` gives its outputs
-/// for one of them, of which there are `classes`.
+/// Runs the model on two images, compares the results with `function_to_apply`, and returns them. `run` gives its
+/// outputs for one of them, of which there are `classes`.
 ///
 /// # Errors
 /// `Error::ModelField` when probabilities are announced and the model gives other numbers, and what `run` returns. The
@@ -100,8 +100,8 @@ pub(crate) enum Batches {
 /// `singles`. `run` gives the outputs for one sample.
 ///
 /// # Errors
-/// `Error::ModelFile` when the results of one image change from run to run, or depend on the other images of its batch; and
-/// what `run` returns.
+/// `Error::ModelFile` when the results of one image change from run to run, or depend on the other images of its batch;
+/// and what `run` returns.
 pub(crate) fn check_batch(
     model: &ModelDirectory,
     singles: &[Vec<f32>; 2],
@@ -150,8 +150,8 @@ pub(crate) fn check_batch(
 /// How far two runs of a model on one image may be apart, as a share of the spread of all its outputs.
 const SAME_RUN: f32 = 1e-3;
 
-/// How far an image's outputs in a batch may be from those of the image alone. Models that quantize as they run take one
-/// scale for a whole batch, and are some hundredths apart; batch norm in train mode is beyond all measure.
+/// How far an image's outputs in a batch may be from those of the image alone. Models that quantize as they run take
+/// one scale for a whole batch, and are some hundredths apart; batch norm in train mode is beyond all measure.
 const SAME_BATCH: f32 = 0.25;
 
 /// Values that are no finite numbers are equal to each other.

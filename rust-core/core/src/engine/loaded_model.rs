@@ -39,8 +39,8 @@ pub trait DeviceModel: Send + Sync {
         1
     }
 
-    /// The numbers of images that runs of at most `largest` images should have, in ascending order, where engines prepare
-    /// a plan for each number: batches are filled up to one of these. Empty where any number will do.
+    /// The numbers of images that runs of at most `largest` images should have, in ascending order, where engines
+    /// prepare a plan for each number: batches are filled up to one of these. Empty where any number will do.
     fn run_sizes(&self, largest: usize) -> Vec<usize> {
         let _ = largest;
         Vec::new()
@@ -56,12 +56,12 @@ pub trait DeviceModel: Send + Sync {
 
 /// One of the ways to run a [`DeviceModel`]. It belongs to the thread that made it.
 pub trait Lane {
-    /// Where the pixels of the next run go: `images * 3 * height * width` bytes, row-major, in the order of the planes of
-    /// the tensor. It is memory that the device copies from quickly.
+    /// Where the pixels of the next run go: `images * 3 * height * width` bytes, row-major, in the order of the planes
+    /// of the tensor. It is memory that the device copies from quickly.
     fn pixels(&mut self) -> &mut [u8];
 
-    /// Normalises the first `n` images of [`pixels`](Self::pixels) and runs the model on them, and returns when the result
-    /// is there.
+    /// Normalises the first `n` images of [`pixels`](Self::pixels) and runs the model on them, and returns when the
+    /// result is there.
     ///
     /// * `n`: images in the batch, at least 1.
     /// * `logits`: where the result goes, `n * classes` values, row-major, before softmax.

@@ -57,8 +57,8 @@ pub struct GpuOptions {
     pub batch_size: usize,
     /// Whether matrices may be multiplied in TF32, which rounds float32 to 10 bits of precision.
     pub tf32: bool,
-    /// The most that the engine may take of the GPU's memory for one model, in bytes; 0 leaves it to the engine. libtorch
-    /// has a setting of its own for that.
+    /// The most that the engine may take of the GPU's memory for one model, in bytes; 0 leaves it to the engine.
+    /// libtorch has a setting of its own for that.
     pub max_bytes: u64,
 }
 

@@ -32,7 +32,8 @@ impl Precision {
         }
     }
 
-    /// The error for an engine, or a machine, that does not compute in this precision. `reason` says why, and what does.
+    /// The error for an engine, or a machine, that does not compute in this precision. `reason` says why, and what
+    /// does.
     #[must_use]
     pub fn refused(self, reason: String) -> Error {
         Error::Option {

@@ -138,8 +138,9 @@ impl<'a> Calls<'a> {
         )
     }
 
-    /// Threads that wait for a GPU sleep: by default they spin, on cores that others decode images on. It counts for all
-    /// that use CUDA in this process, and has to be said before they begin; a driver that does not know it does without.
+    /// Threads that wait for a GPU sleep: by default they spin, on cores that others decode images on. It counts for
+    /// all that use CUDA in this process, and has to be said before they begin; a driver that does not know it does
+    /// without.
     fn wait_without_spinning(&self, count: c_int) {
         /// `CU_CTX_SCHED_BLOCKING_SYNC`
         const BLOCKING_SYNC: c_uint = 4;

@@ -1,8 +1,8 @@
 //! Configuration files: JSON objects whose errors name the file and the field.
 //!
-//! They are read as Python reads them, whose `json` writes them: with a byte-order mark, and with numbers that are infinite
-//! (`Infinity`, `1e999`), which are an error where they are used and concern nobody where they are not. `NaN`, and a field
-//! that stands there twice, is an error wherever it is: nobody has written that on purpose.
+//! They are read as Python reads them, whose `json` writes them: with a byte-order mark, and with numbers that are
+//! infinite (`Infinity`, `1e999`), which are an error where they are used and concern nobody where they are not. `NaN`,
+//! and a field that stands there twice, is an error wherever it is: nobody has written that on purpose.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -134,8 +134,8 @@ fn marked(value: &Value, mark: &str) -> Option<(String, String)> {
     }
 }
 
-/// The text with objects of [`UNUSABLE`] and [`REFUSED`] in the place of numbers that are not finite. Where it is no JSON it
-/// stays none.
+/// The text with objects of [`UNUSABLE`] and [`REFUSED`] in the place of numbers that are not finite. Where it is no
+/// JSON it stays none.
 fn finite(text: &str) -> String {
     let mut written = String::with_capacity(text.len());
     let mut rest = text;

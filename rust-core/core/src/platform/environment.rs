@@ -10,12 +10,13 @@ extern "C" {
     static mut environ: *mut *mut c_char;
 }
 
-/// Sets a variable, unless it is set. `name` and `value` are constants of this project: without NUL, and the name without `=`.
+/// Sets a variable, unless it is set. `name` and `value` are constants of this project: without NUL, and the name
+/// without `=`.
 ///
 /// For settings that a library takes from the environment alone, before it is first used. Other threads of the process,
-/// the JVM's for example, may be amid `getenv`, which takes no lock: `setenv`, which frees the array of variables when it
-/// grows, would pull it away from under them. So this copies the array with the new variable in it and puts the copy in the
-/// old one's place, in one step; nothing is ever freed.
+/// the JVM's for example, may be amid `getenv`, which takes no lock: `setenv`, which frees the array of variables when
+/// it grows, would pull it away from under them. So this copies the array with the new variable in it and puts the copy
+/// in the old one's place, in one step; nothing is ever freed.
 pub fn set_default(name: &str, value: &str) {
     if std::env::var_os(name).is_some() {
         return;
@@ -30,9 +31,9 @@ pub fn set_default(name: &str, value: &str) {
     loop {
         let current = environment.load(Ordering::Acquire);
         let mut variables = Vec::new();
-        // SAFETY: the array is null (an empty environment) or ends with a null pointer, and is read up to that. It stays
-        // valid meanwhile unless another thread is amid `setenv` or `unsetenv`. That race is left; it exists for every
-        // reader of the environment, and neither the JVM nor an engine changes its environment once it runs.
+        // SAFETY: the array is null (an empty environment) or ends with a null pointer, and is read up to that. It
+        // stays valid meanwhile unless another thread is amid `setenv` or `unsetenv`. That race is left; it exists for
+        // every reader of the environment, and neither the JVM nor an engine changes its environment once it runs.
         unsafe {
             let mut variable = current;
             while !variable.is_null() && !(*variable).is_null() {

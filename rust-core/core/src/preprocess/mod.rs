@@ -64,8 +64,8 @@ impl Preprocessor {
         self.fill(bytes, chw, scratch, Normalizer::write)
     }
 
-    /// Writes the pixels of the compressed image `bytes` into `chw`, before they are normalised: a [`SampleTable`] makes
-    /// the tensor of them. On an error the slot is filled with zeros.
+    /// Writes the pixels of the compressed image `bytes` into `chw`, before they are normalised: a [`SampleTable`]
+    /// makes the tensor of them. On an error the slot is filled with zeros.
     ///
     /// # Errors
     /// As [`preprocess`](Self::preprocess).

@@ -67,7 +67,8 @@ pub(crate) fn cmyk_to_rgb(inks: [u8; 4]) -> [u8; 3] {
     })
 }
 
-/// One pixel of luminance and chrominance (Y, Cb, Cr) as RGB, by the whole numbers of Pillow's tables (`ConvertYCbCr.c`).
+/// One pixel of luminance and chrominance (Y, Cb, Cr) as RGB, by the whole numbers of Pillow's tables
+/// (`ConvertYCbCr.c`).
 #[cfg(feature = "jpeg2000")]
 #[expect(
     clippy::cast_possible_truncation,

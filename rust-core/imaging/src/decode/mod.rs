@@ -169,8 +169,8 @@ impl<'a> EncodedImage<'a> {
     }
 }
 
-/// A file must not be able to end more than itself, should it find a bug in a decoder. The buffers are plain bytes, valid
-/// whatever was written.
+/// A file must not be able to end more than itself, should it find a bug in a decoder. The buffers are plain bytes,
+/// valid whatever was written.
 fn guarded<T>(codec: &Codec, call: impl FnOnce() -> Result<T, ImageError>) -> Result<T, ImageError> {
     catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| {
         Err(ImageError::Broken {

@@ -1,6 +1,7 @@
 //! PBM, PGM, PPM (P1 to P6) and grey PFM (Pf), as Pillow's plugin reads them (`PpmImagePlugin.py`).
 //!
-//! Pillow's own variants for tests (`P0CMYK`, `PyP`, ...) are refused; PAM (P7) and colour PFM (PF) Pillow does not read either.
+//! Pillow's own variants for tests (`P0CMYK`, `PyP`, ...) are refused; PAM (P7) and colour PFM (PF) Pillow does not
+//! read either.
 
 use super::color::{clip_16, low_byte, saturate, unpack_bits};
 use super::failure::Failure;

@@ -1,4 +1,5 @@
-//! QOI, as Pillow's plugin reads it (`QoiImagePlugin.py`): the end marker is not looked for, nor what comes behind the pixels.
+//! QOI, as Pillow's plugin reads it (`QoiImagePlugin.py`): the end marker is not looked for, nor what comes behind the
+//! pixels.
 
 use super::failure::Failure;
 use crate::error::ImageError;

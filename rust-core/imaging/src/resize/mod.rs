@@ -38,8 +38,8 @@ pub(crate) struct Resizer {
 }
 
 impl Resizer {
-    /// The bytes that [`resize`](Self::resize) takes at most for these axes: the first pass keeps one side of the image,
-    /// the second has the size of the window, and both have weights.
+    /// The bytes that [`resize`](Self::resize) takes at most for these axes: the first pass keeps one side of the
+    /// image, the second has the size of the window, and both have weights.
     pub(crate) fn memory(resampling: Resampling, y: &Axis, x: &Axis) -> u64 {
         let (window_y, window_x) = (y.window.len() as u64, x.window.len() as u64);
         let first = (y.source as u64 * window_x).max(window_y * x.source as u64);

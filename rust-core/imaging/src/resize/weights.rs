@@ -188,8 +188,8 @@ impl WeightsCache {
     /// Bytes. Those of an axis are some kilobytes, but megabytes where an image is as long as it may be.
     const MAX_KEPT: u64 = 4 << 20;
 
-    /// The bytes that the weights of an axis take at most, while they are made: each is stored in four ways, in lists that double
-    /// when they are full and are moved then, and has zeros beside it.
+    /// The bytes that the weights of an axis take at most, while they are made: each is stored in four ways, in lists
+    /// that double when they are full and are moved then, and has zeros beside it.
     pub(crate) fn memory(resampling: Resampling, axis: &Axis) -> u64 {
         const ONE: u64 = 32;
         const PADDING: u64 = 6;

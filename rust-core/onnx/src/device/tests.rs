@@ -1,5 +1,5 @@
-//! The model that takes pixels, on the CPU's provider: it must give what the one that takes tensors gives, to the last bit,
-//! because both compute on the same numbers.
+//! The model that takes pixels, on the CPU's provider: it must give what the one that takes tensors gives, to the last
+//! bit, because both compute on the same numbers.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[allow(dead_code)]

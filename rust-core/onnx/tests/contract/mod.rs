@@ -246,7 +246,8 @@ pub(crate) fn broken_model_files_are_refused(engine: &dyn Engine, file: &str) {
     }
 }
 
-/// How many committed images get another label in `precision` than in float32, and the largest difference of a probability.
+/// How many committed images get another label in `precision` than in float32, and the largest difference of a
+/// probability.
 pub(crate) fn price_of(engine: &dyn Engine, precision: Precision) -> (usize, f32) {
     let files: Vec<_> = fs::read_dir(project().join("dataset/all_images"))
         .unwrap()

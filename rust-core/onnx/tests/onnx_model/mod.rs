@@ -67,8 +67,8 @@ pub(crate) fn channels_last_model(input: Tensor<'_>, output: Tensor<'_>) -> Vec<
     model(&[input], &[output], &nodes)
 }
 
-/// A `ModelProto` like [`pooling_model`], whose output has the shape `[1, 3]` whatever the batch is: it fails on several
-/// images.
+/// A `ModelProto` like [`pooling_model`], whose output has the shape `[1, 3]` whatever the batch is: it fails on
+/// several images.
 pub(crate) fn one_image_model(input: Tensor<'_>, output: Tensor<'_>) -> Vec<u8> {
     let sizes: Vec<u8> = [1_i64, 3].into_iter().flat_map(i64::to_le_bytes).collect();
     let shape = [number(1, 2), number(2, INT64), bytes(8, b"shape"), bytes(9, &sizes)].concat();
@@ -96,8 +96,8 @@ pub(crate) enum Weights {
     Constant,
 }
 
-/// A `ModelProto` that averages each of three channels and adds three floats, which are outside of it: `external_data` is
-/// the tensor's field of this name, of pairs such as `("location", "weights.bin")`.
+/// A `ModelProto` that averages each of three channels and adds three floats, which are outside of it: `external_data`
+/// is the tensor's field of this name, of pairs such as `("location", "weights.bin")`.
 pub(crate) fn external_model(
     input: Tensor<'_>,
     output: Tensor<'_>,

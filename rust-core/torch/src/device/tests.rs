@@ -14,7 +14,8 @@ fn project_model() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../model")
 }
 
-/// A model directory like the project's, with these fields more in its preprocessing, whose module has weights of `kind`.
+/// A model directory like the project's, with these fields more in its preprocessing, whose module has weights of
+/// `kind`.
 fn traced(name: &str, fields: &str, kind: Kind, forward: impl Fn(&Tensor) -> Tensor) -> PathBuf {
     let directory = std::env::temp_dir().join(format!("spark-classify-torch-{}-{name}", std::process::id()));
     fs::create_dir_all(&directory).unwrap();

@@ -73,8 +73,8 @@ impl<'a> Call<'a> {
             answers: Arc::clone(&self.answers),
             answered: false,
         };
-        // The queue is closed when its batcher goes, which this call borrows from. A request that comes back is dropped,
-        // and so answered.
+        // The queue is closed when its batcher goes, which this call borrows from. A request that comes back is
+        // dropped, and so answered.
         drop(self.queue.put(self.caller, request));
     }
 
@@ -104,8 +104,8 @@ impl Drop for Call<'_> {
 }
 
 impl Request {
-    /// Gives the image its logits, or the reason why there are none, and returns its buffer. `inference` is its share in
-    /// the time of the run.
+    /// Gives the image its logits, or the reason why there are none, and returns its buffer. `inference` is its share
+    /// in the time of the run.
     pub(super) fn answer(mut self, result: Result<&[f32], Error>, inference: Duration) -> Vec<u8> {
         self.settle(result, inference);
         std::mem::take(&mut self.pixels)

@@ -4,12 +4,12 @@
 //! task threads: decode, resize ─▶ a queue, bounded and fair ─▶ lanes: copy, run ─▶ answers, each in its place
 //! ```
 //!
-//! A lane that is free takes what waits, up to the largest batch, and never waits for more: while the device is busy, the
-//! next batch grows by itself. Each lane has a thread of its own, so that one copies while another one computes.
+//! A lane that is free takes what waits, up to the largest batch, and never waits for more: while the device is busy,
+//! the next batch grows by itself. Each lane has a thread of its own, so that one copies while another one computes.
 //!
-//! A run that fails is taken apart: its images run once more in two runs of half the size, down to single ones, and only
-//! those that fail alone get the error. Where these succeed, the run was too large for the device's memory, and from then
-//! on batches are no larger than they were.
+//! A run that fails is taken apart: its images run once more in two runs of half the size, down to single ones, and
+//! only those that fail alone get the error. Where these succeed, the run was too large for the device's memory, and
+//! from then on batches are no larger than they were.
 
 mod call;
 mod lanes;

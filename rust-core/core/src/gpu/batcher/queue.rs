@@ -84,8 +84,8 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// Takes what is there, at most `max()` items, one of each caller in turn. Waits until there is one; nothing comes of a
-    /// queue that is closed and empty.
+    /// Takes what is there, at most `max()` items, one of each caller in turn. Waits until there is one; nothing comes
+    /// of a queue that is closed and empty.
     ///
     /// `max` is asked after the wait, which may be long: what was true before it need not be true any more.
     pub(super) fn take(&self, max: impl FnOnce() -> usize) -> Vec<T> {

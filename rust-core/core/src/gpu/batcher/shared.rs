@@ -34,8 +34,8 @@ impl Shared {
         sizes.into_iter().find(|size| *size >= count).unwrap_or(count)
     }
 
-    /// Counts a lane until the result is dropped. When the last lane ends, whatever the reason, the queue is closed, and
-    /// what waits in it gets its answers by being dropped.
+    /// Counts a lane until the result is dropped. When the last lane ends, whatever the reason, the queue is closed,
+    /// and what waits in it gets its answers by being dropped.
     pub(super) fn lane_begins(&self) -> impl Drop + '_ {
         struct Lane<'a>(&'a Shared);
 

@@ -206,8 +206,8 @@ fn a_failing_image_fails_its_caller_alone() {
     }
 }
 
-/// Has the device hold its runs until all of `images` wait for it, so that they come in at most three batches: one for each
-/// lane, and the rest.
+/// Has the device hold its runs until all of `images` wait for it, so that they come in at most three batches: one for
+/// each lane, and the rest.
 fn classify_at_once(device: &Device, batcher: &Batcher, images: &[[u8; IMAGE]]) -> Vec<f32> {
     let call = batcher.call(images.len());
     let held = device.runs.lock().unwrap();

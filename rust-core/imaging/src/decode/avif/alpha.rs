@@ -19,8 +19,8 @@ pub(crate) fn narrowed(sample: u16, excess: u32) -> u16 {
     (sample >> excess).min(255)
 }
 
-/// Divides colours by the alpha that they are multiplied by, as libyuv's `ARGBUnattenuate` does with the instructions of x86:
-/// what is far too bright for its alpha becomes 0.
+/// Divides colours by the alpha that they are multiplied by, as libyuv's `ARGBUnattenuate` does with the instructions
+/// of x86: what is far too bright for its alpha becomes 0.
 pub(crate) fn divide(image: &mut RgbImage, alpha: &Planes<'_>, rounded: bool) -> Result<(), ImageError> {
     let shape = alpha.shape();
     if (shape.width, shape.height) != (image.width, image.height) {

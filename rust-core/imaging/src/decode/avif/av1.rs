@@ -1,4 +1,5 @@
-//! One picture of AV1 through dav1d, the decoder of Pillow's libavif, which reports what it cannot do or has no memory for.
+//! One picture of AV1 through dav1d, the decoder of Pillow's libavif, which reports what it cannot do or has no memory
+//! for.
 #![allow(unsafe_code)]
 
 use std::borrow::Cow;
@@ -19,8 +20,8 @@ use crate::options::ImageLimits;
 const REFERENCES: u64 = 8;
 /// What one picture may be made of: several layers, and pictures that are not shown. Each takes its time.
 const MAX_PICTURES: u64 = 32;
-/// What dav1d takes beside pictures, in bytes: for filters and motion by the pixel, for each tile, of which there are no more
-/// than squares of 64 pixels, and for a decoder, with rows of samples that are being converted.
+/// What dav1d takes beside pictures, in bytes: for filters and motion by the pixel, for each tile, of which there are
+/// no more than squares of 64 pixels, and for a decoder, with rows of samples that are being converted.
 const BYTES_A_PIXEL: u64 = 1;
 const TILE: u64 = 15_000;
 const TILE_SIDE: u32 = 64;
@@ -41,7 +42,8 @@ struct Sequence {
     width: u32,
     height: u32,
     shape: Shape,
-    /// How many frames of this size a picture is put together from at most, beside those that others are predicted from.
+    /// How many frames of this size a picture is put together from at most, beside those that others are predicted
+    /// from.
     stages: u64,
 }
 
@@ -55,8 +57,8 @@ impl Stream<'_> {
             return Err(FAILURE.broken("its pixels do not begin with a header of AV1"));
         }
         let header = header.as_ptr();
-        // SAFETY: dav1d has filled the header. Its enumerations are read as the numbers that they are in C, since a file may
-        // have values that Rust's do not know.
+        // SAFETY: dav1d has filled the header. Its enumerations are read as the numbers that they are in C, since a
+        // file may have values that Rust's do not know.
         let (width, height, depth, layout, stages) = unsafe {
             let stages = 1 + u64::from((*header).super_res) + u64::from((*header).film_grain_present);
             (
@@ -173,8 +175,8 @@ impl<'a> Picture<'a> {
         let (width, height) = self.shape.plane(plane);
         assert!(plane < 3 && y < height);
         let offset = self.frame.stride[plane.min(1)] * y.cast_signed();
-        // SAFETY: dav1d has decoded the planes of this shape; a plane has `height` rows with a stride between them, each
-        // of at least `width` samples, and lives as long as `self` holds the picture.
+        // SAFETY: dav1d has decoded the planes of this shape; a plane has `height` rows with a stride between them,
+        // each of at least `width` samples, and lives as long as `self` holds the picture.
         unsafe {
             let start = self.frame.data[plane].cast::<u8>().offset(offset);
             slice::from_raw_parts(start, width * self.shape.sample_bytes())
@@ -194,8 +196,8 @@ struct Decoder(*mut dav1d::Dav1dContext, *mut Budget);
 
 impl Drop for Decoder {
     fn drop(&mut self) {
-        // SAFETY: dav1d leaves a null pointer alone; else it was opened, and nothing else has it. All its pictures have been
-        // given back then, so that nothing refers to the budget, which is a box that was leaked for it.
+        // SAFETY: dav1d leaves a null pointer alone; else it was opened, and nothing else has it. All its pictures have
+        // been given back then, so that nothing refers to the budget, which is a box that was leaked for it.
         unsafe {
             dav1d::dav1d_close(&raw mut self.0);
             drop(Box::from_raw(self.1));
@@ -211,8 +213,8 @@ impl Decoder {
     fn open(stream: &Stream<'_>, pixels: u64, budget: Budget) -> Result<Self, ImageError> {
         let mut decoder = Self(ptr::null_mut(), Box::into_raw(Box::new(budget)));
         let mut settings = MaybeUninit::<dav1d::Dav1dSettings>::zeroed();
-        // SAFETY: the first call fills the settings, and zeros are valid in the fields that it leaves. The budget lives until
-        // dav1d is closed, and only its callbacks touch it.
+        // SAFETY: the first call fills the settings, and zeros are valid in the fields that it leaves. The budget lives
+        // until dav1d is closed, and only its callbacks touch it.
         let result = unsafe {
             dav1d::dav1d_default_settings(settings.as_mut_ptr());
             let settings = settings.assume_init_mut();
@@ -298,8 +300,8 @@ struct Data(dav1d::Dav1dData);
 impl Data {
     fn wrap(bytes: &[u8]) -> Result<Self, ImageError> {
         let mut data = MaybeUninit::<dav1d::Dav1dData>::zeroed();
-        // SAFETY: the bytes are readable for their length and stay where they are until the decoder is closed: a picture that
-        // takes it over holds them. Zeros are a valid value of the struct.
+        // SAFETY: the bytes are readable for their length and stay where they are until the decoder is closed: a
+        // picture that takes it over holds them. Zeros are a valid value of the struct.
         let (result, data) = unsafe {
             let result = dav1d::dav1d_data_wrap(
                 data.as_mut_ptr(),

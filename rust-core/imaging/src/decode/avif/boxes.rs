@@ -380,7 +380,8 @@ impl<'a> Meta<'a> {
         })
     }
 
-    /// The bytes of an item out of those of the file. Where they have to be put together, `may_take` is asked for so many.
+    /// The bytes of an item out of those of the file. Where they have to be put together, `may_take` is asked for so
+    /// many.
     pub(crate) fn data(
         &self,
         item: &Item<'a>,

@@ -1,8 +1,8 @@
 //! AVIF through dav1d, with the bytes that Pillow gets from libavif.
 //!
-//! Alpha is dropped; colours that are multiplied by it are divided first. Of a sequence the first picture counts. A clean
-//! aperture (`clap`) is not heeded, as in Pillow, and rotation and mirroring are what EXIF is in other formats: they count
-//! where images are turned upright.
+//! Alpha is dropped; colours that are multiplied by it are divided first. Of a sequence the first picture counts. A
+//! clean aperture (`clap`) is not heeded, as in Pillow, and rotation and mirroring are what EXIF is in other formats:
+//! they count where images are turned upright.
 
 mod alpha;
 mod av1;

@@ -54,8 +54,8 @@ pub(crate) unsafe fn shape(parameters: *const dav1d::Dav1dPictureParameters) -> 
     }
 }
 
-/// The distances between rows of luma and of chroma, and the bytes of their planes: with whole blocks of 128 samples, and
-/// with strides that do not fall on the same lines of a cache, as dav1d's own allocator has them.
+/// The distances between rows of luma and of chroma, and the bytes of their planes: with whole blocks of 128 samples,
+/// and with strides that do not fall on the same lines of a cache, as dav1d's own allocator has them.
 fn strides(shape: Shape) -> ([usize; 2], [usize; 2]) {
     let whole = Shape {
         width: shape.width.next_multiple_of(128),

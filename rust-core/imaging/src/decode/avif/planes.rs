@@ -85,7 +85,8 @@ impl Grid {
         start..start + width * bytes
     }
 
-    /// Lays a picture at a place, which is even where there is less chroma than luma; what reaches beyond the grid is cut off.
+    /// Lays a picture at a place, which is even where there is less chroma than luma; what reaches beyond the grid is
+    /// cut off.
     pub(crate) fn lay(&mut self, picture: &Picture<'_>, (left, top): (usize, usize)) -> Result<(), ImageError> {
         let same = (picture.shape.depth, picture.shape.layout) == (self.shape.depth, self.shape.layout);
         if !same || picture.coding != self.coding {

@@ -1,5 +1,5 @@
-//! RGB of luma and chroma, with the numbers that libavif gets in Pillow: most images go through libyuv's integers, of which
-//! those of its code for x86 count, and what libyuv cannot do through libavif's own arithmetic.
+//! RGB of luma and chroma, with the numbers that libavif gets in Pillow: most images go through libyuv's integers, of
+//! which those of its code for x86 count, and what libyuv cannot do through libavif's own arithmetic.
 
 use super::alpha::{divide, narrowed, Alpha};
 use super::float;

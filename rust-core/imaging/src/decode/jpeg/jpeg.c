@@ -65,7 +65,9 @@ static void fail(j_common_ptr common) {
     longjmp(decoder->escape, 1);
 }
 
-static void discard_message(j_common_ptr common) { (void)common; }
+static void discard_message(j_common_ptr common) {
+    (void)common;
+}
 
 static void refuse_many_scans(j_common_ptr common) {
     struct decoder *decoder = (struct decoder *)common->client_data;
@@ -79,7 +81,9 @@ static void refuse_many_scans(j_common_ptr common) {
     }
 }
 
-static void do_nothing(j_decompress_ptr jpeg) { (void)jpeg; }
+static void do_nothing(j_decompress_ptr jpeg) {
+    (void)jpeg;
+}
 
 static boolean suspend(j_decompress_ptr jpeg) {
     (void)jpeg;
@@ -113,7 +117,8 @@ static uint64_t memory(struct jpeg_decompress_struct *jpeg) {
         if (jpeg_has_multiple_scans(jpeg)) {
             bytes += columns * rows * sizeof(JBLOCK) + rows * 8 * sizeof(void *);
         }
-        bytes += columns * DCTSIZE * (uint64_t)component->v_samp_factor * 28 + across * (uint64_t)jpeg->max_v_samp_factor * 4;
+        bytes += columns * DCTSIZE * (uint64_t)component->v_samp_factor * 28 +
+                 across * (uint64_t)jpeg->max_v_samp_factor * 4;
     }
     return bytes;
 }
@@ -230,7 +235,9 @@ int classify_jpeg_decode(struct decoder *decoder, enum color color, unsigned int
 }
 
 /* Why the status was STATUS_BROKEN; as long as the decoder is not closed. */
-const char *classify_jpeg_message(const struct decoder *decoder) { return decoder->message; }
+const char *classify_jpeg_message(const struct decoder *decoder) {
+    return decoder->message;
+}
 
 /* Ends a decoder, or NULL. */
 void classify_jpeg_close(struct decoder *decoder) {

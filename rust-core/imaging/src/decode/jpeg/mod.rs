@@ -158,9 +158,9 @@ impl<'a> Jpeg<'a> {
 
     /// Fills `pixels`, which jpeg.c compares with the size of the image.
     fn read(self, color: Color, reduction: c_uint, pixels: &mut [u8]) -> Result<(), ImageError> {
-        // SAFETY: the decoder is open, since `open` has succeeded, and this is its first decoding, since it takes `self`;
-        // what it reads is alive. jpeg.c writes into `pixels` only after it has compared their length with the image's,
-        // and does not keep them. Its longjmp does not leave it.
+        // SAFETY: the decoder is open, since `open` has succeeded, and this is its first decoding, since it takes
+        // `self`; what it reads is alive. jpeg.c writes into `pixels` only after it has compared their length with the
+        // image's, and does not keep them. Its longjmp does not leave it.
         let status = unsafe { classify_jpeg_decode(self.decoder, color, reduction, pixels.as_mut_ptr(), pixels.len()) };
         self.check(status)
     }
@@ -189,8 +189,8 @@ impl Drop for Jpeg<'_> {
 }
 
 /// Decodes a strip or a tile of a TIFF, with the rules of libtiff: it has `columns` and at least the rows that `pixels`
-/// has room for; the last strip may have any number more. `bytes` are the TIFF's tables and the strip, a JPEG each; what
-/// is `taken` for the TIFF counts against the limit, too.
+/// has room for; the last strip may have any number more. `bytes` are the TIFF's tables and the strip, a JPEG each;
+/// what is `taken` for the TIFF counts against the limit, too.
 pub(crate) fn decode_part(
     bytes: &[u8],
     (limits, taken): (ImageLimits, u64),

@@ -1,11 +1,11 @@
 /*
  * What OpenJPEG is not trusted with: its memory, and the process.
  *
- * OpenJPEG takes memory by what a file tells, piece by piece, checks its own state with assert(), and has had faults where
- * an allocation failed. So its allocation functions are defined here in place of its own (opj_malloc.c, which the linker
- * then leaves out): all memory of a decoder belongs to one arena with a limit. What would exceed the limit ends the call,
- * as does an assertion that does not hold, and the number of allocations, of which each packet of a file costs one, is
- * limited for time's sake. Giving back the arena gives back everything, wherever the call has ended.
+ * OpenJPEG takes memory by what a file tells, piece by piece, checks its own state with assert(), and has had faults
+ * where an allocation failed. So its allocation functions are defined here in place of its own (opj_malloc.c, which the
+ * linker then leaves out): all memory of a decoder belongs to one arena with a limit. What would exceed the limit ends
+ * the call, as does an assertion that does not hold, and the number of allocations, of which each packet of a file
+ * costs one, is limited for time's sake. Giving back the arena gives back everything, wherever the call has ended.
  *
  * setjmp and longjmp stay within this file and OpenJPEG: no Rust frame is ever jumped over.
  */
@@ -48,7 +48,9 @@ _Noreturn static void end_call(enum status status) {
     longjmp(current->escape, 1);
 }
 
-static uint64_t cost(size_t size) { return (uint64_t)size + 2 * sizeof(struct block); }
+static uint64_t cost(size_t size) {
+    return (uint64_t)size + 2 * sizeof(struct block);
+}
 
 static void *take(size_t size) {
     struct arena *arena = current;
@@ -108,20 +110,37 @@ static void *take_more(void *content, size_t size) {
 
 #define HIDDEN __attribute__((visibility("hidden")))
 
-HIDDEN void *opj_malloc(size_t size) { return take(size); }
+HIDDEN void *opj_malloc(size_t size) {
+    return take(size);
+}
 HIDDEN void *opj_calloc(size_t count, size_t size) {
     void *content = take(size != 0 && count > SIZE_MAX / size ? SIZE_MAX : count * size);
     return content == NULL ? NULL : memset(content, 0, count * size);
 }
-HIDDEN void *opj_realloc(void *content, size_t size) { return take_more(content, size); }
-HIDDEN void opj_free(void *content) { give_back(content); }
-HIDDEN void *opj_aligned_malloc(size_t size) { return take(size); }
-HIDDEN void *opj_aligned_realloc(void *content, size_t size) { return take_more(content, size); }
-HIDDEN void *opj_aligned_32_malloc(size_t size) { return take(size); }
-HIDDEN void *opj_aligned_32_realloc(void *content, size_t size) { return take_more(content, size); }
-HIDDEN void opj_aligned_free(void *content) { give_back(content); }
+HIDDEN void *opj_realloc(void *content, size_t size) {
+    return take_more(content, size);
+}
+HIDDEN void opj_free(void *content) {
+    give_back(content);
+}
+HIDDEN void *opj_aligned_malloc(size_t size) {
+    return take(size);
+}
+HIDDEN void *opj_aligned_realloc(void *content, size_t size) {
+    return take_more(content, size);
+}
+HIDDEN void *opj_aligned_32_malloc(size_t size) {
+    return take(size);
+}
+HIDDEN void *opj_aligned_32_realloc(void *content, size_t size) {
+    return take_more(content, size);
+}
+HIDDEN void opj_aligned_free(void *content) {
+    give_back(content);
+}
 
-/* What the C library's assert() calls, in all that is linked with this file: an assertion of others ends the process, as ever. */
+/* What the C library's assert() calls, in all that is linked with this file: an assertion of others ends the process,
+ * as ever. */
 HIDDEN _Noreturn void __assert_fail(const char *assertion, const char *file, unsigned int line, const char *function) {
     (void)assertion, (void)file, (void)line, (void)function;
     if (current == NULL) {
@@ -131,28 +150,31 @@ HIDDEN _Noreturn void __assert_fail(const char *assertion, const char *file, uns
 }
 
 /* Makes a call of OpenJPEG's within an arena; the caller returns the status. */
-#define CALL(arena, call)                                                                                                \
-    do {                                                                                                                 \
-        current = (arena);                                                                                               \
-        if (setjmp((arena)->escape) == 0) {                                                                              \
-            (arena)->status = (call) ? STATUS_OK : STATUS_FAILED;                                                        \
-        }                                                                                                                \
-        current = NULL;                                                                                                  \
-        return (arena)->status;                                                                                          \
+#define CALL(arena, call)                                                                                              \
+    do {                                                                                                               \
+        current = (arena);                                                                                             \
+        if (setjmp((arena)->escape) == 0) {                                                                            \
+            (arena)->status = (call) ? STATUS_OK : STATUS_FAILED;                                                      \
+        }                                                                                                              \
+        current = NULL;                                                                                                \
+        return (arena)->status;                                                                                        \
     } while (0)
 
-/* Of openjpeg.h, which openjpeg-sys keeps to itself; Rust's declarations are made from it, and hand over the same pointers. */
+/* Of openjpeg.h, which openjpeg-sys keeps to itself; Rust's declarations are made from it, and hand over the same
+ * pointers. */
 typedef int32_t opj_bool;
 void *opj_create_decompress(int format);
 void *opj_stream_create(size_t buffer_size, opj_bool input);
 opj_bool opj_read_header(void *stream, void *codec, void **image);
-opj_bool opj_read_tile_header(void *codec, void *stream, uint32_t *index, uint32_t *size, int32_t *x0, int32_t *y0, int32_t *x1,
-                              int32_t *y1, uint32_t *components, opj_bool *more);
+opj_bool opj_read_tile_header(void *codec, void *stream, uint32_t *index, uint32_t *size, int32_t *x0, int32_t *y0,
+                              int32_t *x1, int32_t *y1, uint32_t *components, opj_bool *more);
 opj_bool opj_decode_tile_data(void *codec, uint32_t index, uint8_t *data, uint32_t size, void *stream);
 opj_bool opj_end_decompress(void *codec, void *stream);
 
 /* NULL where there is no memory. */
-struct arena *classify_jpeg2000_arena(void) { return calloc(1, sizeof(struct arena)); }
+struct arena *classify_jpeg2000_arena(void) {
+    return calloc(1, sizeof(struct arena));
+}
 
 void classify_jpeg2000_release(struct arena *arena) {
     struct block *block = arena->blocks.next;
@@ -165,7 +187,8 @@ void classify_jpeg2000_release(struct arena *arena) {
 }
 
 int classify_jpeg2000_create(struct arena *arena, int format, size_t buffer_size, void **codec, void **stream) {
-    CALL(arena, (*codec = opj_create_decompress(format)) != NULL && (*stream = opj_stream_create(buffer_size, 1)) != NULL);
+    CALL(arena,
+         (*codec = opj_create_decompress(format)) != NULL && (*stream = opj_stream_create(buffer_size, 1)) != NULL);
 }
 
 int classify_jpeg2000_read_header(struct arena *arena, void *codec, void *stream, void **image) {
@@ -175,11 +198,12 @@ int classify_jpeg2000_read_header(struct arena *arena, void *codec, void *stream
 /* `corners` are left, top, right and bottom. */
 int classify_jpeg2000_read_tile_header(struct arena *arena, void *codec, void *stream, uint32_t *index, uint32_t *size,
                                        int32_t *corners, uint32_t *components, opj_bool *more) {
-    CALL(arena, opj_read_tile_header(codec, stream, index, size, &corners[0], &corners[1], &corners[2], &corners[3], components,
-                                     more));
+    CALL(arena, opj_read_tile_header(codec, stream, index, size, &corners[0], &corners[1], &corners[2], &corners[3],
+                                     components, more));
 }
 
-int classify_jpeg2000_decode_tile(struct arena *arena, void *codec, void *stream, uint32_t index, uint8_t *data, uint32_t size) {
+int classify_jpeg2000_decode_tile(struct arena *arena, void *codec, void *stream, uint32_t index, uint8_t *data,
+                                  uint32_t size) {
     CALL(arena, opj_decode_tile_data(codec, index, data, size, stream));
 }
 

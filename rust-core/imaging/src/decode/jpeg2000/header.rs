@@ -81,7 +81,8 @@ impl Header {
                 (b"ihdr", content) => {
                     size = Some((long(content, 4)?, long(content, 0)?));
                     channels = short(content, 8)?;
-                    // One bit less is stored than there are. Of nine bits Pillow keeps eight here, unlike in a codestream.
+                    // One bit less is stored than there are. Of nine bits Pillow keeps eight here, unlike in a
+                    // codestream.
                     mode = Mode::of(channels, byte(content, 10)? & 0x7F > 8).or(mode);
                 }
                 (b"colr", content) => {

@@ -20,8 +20,8 @@ const STATUS_ASSERTION: c_int = 4;
 
 /// What `OpenJPEG` reads at a time.
 const STREAM_BUFFER: usize = 1 << 16;
-/// Each packet and each block of code takes an allocation or more. A packet has a byte of the file at least, and a file of
-/// many blocks many bytes, so these are more than any sound file asks for.
+/// Each packet and each block of code takes an allocation or more. A packet has a byte of the file at least, and a file
+/// of many blocks many bytes, so these are more than any sound file asks for.
 const ALLOCATIONS: u64 = 1 << 21;
 const ALLOCATIONS_A_BYTE: u64 = 4;
 
@@ -142,8 +142,8 @@ pub(crate) struct Decoder<'a> {
 
 impl Drop for Decoder<'_> {
     fn drop(&mut self) {
-        // SAFETY: both were made by `open`, are valid until here, and no call is under way. All that OpenJPEG has allocated
-        // goes with the arena; it holds nothing else, no thread and no file.
+        // SAFETY: both were made by `open`, are valid until here, and no call is under way. All that OpenJPEG has
+        // allocated goes with the arena; it holds nothing else, no thread and no file.
         unsafe {
             if !self.arena.is_null() {
                 classify_jpeg2000_release(self.arena);
@@ -197,8 +197,8 @@ impl<'a> Decoder<'a> {
         };
         decoder.check(status)?;
         let user = decoder.source.cast::<c_void>();
-        // SAFETY: codec and stream were made above. The callbacks have the signatures that OpenJPEG declares, and are given
-        // `source`, which lives as long as they do. None of these calls allocates.
+        // SAFETY: codec and stream were made above. The callbacks have the signatures that OpenJPEG declares, and are
+        // given `source`, which lives as long as they do. None of these calls allocates.
         unsafe {
             opj::opj_stream_set_read_function(decoder.stream, Some(read));
             opj::opj_stream_set_skip_function(decoder.stream, Some(skip));
@@ -209,8 +209,8 @@ impl<'a> Decoder<'a> {
             opj::opj_set_default_decoder_parameters(&raw mut parameters);
             opj::opj_setup_decoder(decoder.codec, &raw mut parameters);
         }
-        // SAFETY: as above, and `image` is null, so that what `OpenJPEG` does with an image that it finds there (up to 2.5.3,
-        // when the header is broken) it does with none.
+        // SAFETY: as above, and `image` is null, so that what `OpenJPEG` does with an image that it finds there (up to
+        // 2.5.3, when the header is broken) it does with none.
         let status = unsafe {
             classify_jpeg2000_read_header(decoder.arena, decoder.codec, decoder.stream, &raw mut decoder.image)
         };
@@ -236,7 +236,8 @@ impl<'a> Decoder<'a> {
             OPJ_CLRSPC_CMYK, OPJ_CLRSPC_GRAY, OPJ_CLRSPC_SRGB, OPJ_CLRSPC_SYCC, OPJ_CLRSPC_UNKNOWN,
             OPJ_CLRSPC_UNSPECIFIED,
         };
-        // SAFETY: `open` has got the image from OpenJPEG, which keeps it up. The field is one of C, so it may hold any number.
+        // SAFETY: `open` has got the image from OpenJPEG, which keeps it up. The field is one of C, so it may hold any
+        // number.
         let space = unsafe { (&raw const (*self.image).color_space).cast::<c_int>().read() };
         let is = |known| space == known as c_int;
         match () {
@@ -271,7 +272,8 @@ impl<'a> Decoder<'a> {
     pub(crate) fn next_tile(&mut self) -> Result<Option<Tile>, ImageError> {
         let (mut index, mut size, mut components, mut more) = (0, 0, 0, 0);
         let mut corners = [0; 4];
-        // SAFETY: arena, codec and stream are valid, and so are the pointers to what is written: numbers, and four corners.
+        // SAFETY: arena, codec and stream are valid, and so are the pointers to what is written: numbers, and four
+        // corners.
         let status = unsafe {
             classify_jpeg2000_read_tile_header(
                 self.arena,
@@ -308,12 +310,12 @@ impl<'a> Decoder<'a> {
             .ok_or_else(|| FAILURE.broken("a tile outside of the image"))
     }
 
-    /// Decodes the tile that [`next_tile`](Self::next_tile) has told of last, into at least its `size` in bytes: one component
-    /// after the other, row by row.
+    /// Decodes the tile that [`next_tile`](Self::next_tile) has told of last, into at least its `size` in bytes: one
+    /// component after the other, row by row.
     pub(crate) fn decode_tile(&mut self, tile: &Tile, data: &mut [u8]) -> Result<(), ImageError> {
         let size = u32::try_from(data.len()).map_err(|_| FAILURE.broken("a tile of more than 4 GiB"))?;
-        // SAFETY: arena, codec and stream are valid, and `data` is writable for `size` bytes, beyond which OpenJPEG does not
-        // write: it compares its own size of the samples first.
+        // SAFETY: arena, codec and stream are valid, and `data` is writable for `size` bytes, beyond which OpenJPEG
+        // does not write: it compares its own size of the samples first.
         let status = unsafe {
             classify_jpeg2000_decode_tile(self.arena, self.codec, self.stream, tile.index, data.as_mut_ptr(), size)
         };
@@ -350,8 +352,8 @@ impl<'a> Decoder<'a> {
 
 /// Fills `OpenJPEG`'s buffer.
 unsafe extern "C" fn read(buffer: *mut c_void, length: usize, user: *mut c_void) -> usize {
-    // SAFETY: `user` is the decoder's `source`, to which nothing else refers during a call of OpenJPEG's, and `buffer` has room
-    // for `length` bytes.
+    // SAFETY: `user` is the decoder's `source`, to which nothing else refers during a call of OpenJPEG's, and `buffer`
+    // has room for `length` bytes.
     unsafe {
         let source = &mut *user.cast::<Source<'_>>();
         let (read, rest) = source.rest.split_at(length.min(source.rest.len()));

@@ -22,8 +22,8 @@ pub(crate) const MIN_SIDE: usize = ROWS;
 /// Bytes behind the filtered rows that may be read, whatever they are.
 pub(crate) const PAD: usize = 4;
 
-/// Undoes the filters of the rows in `raw`, each of which begins with the number of its filter, and keeps the first three
-/// of the 3 or 4 channels. Behind the rows come [`PAD`] bytes. Returns whether all filters are known.
+/// Undoes the filters of the rows in `raw`, each of which begins with the number of its filter, and keeps the first
+/// three of the 3 or 4 channels. Behind the rows come [`PAD`] bytes. Returns whether all filters are known.
 #[target_feature(enable = "avx2")]
 pub(crate) fn unfilter(raw: &[u8], channels: usize, width: usize, pixels: &mut [u8]) -> bool {
     let (stride, row_length) = (1 + width * channels, width * 3);
@@ -265,8 +265,8 @@ impl Filters {
     }
 }
 
-/// Of left, up and corner the one nearest to left + up - corner: the lesser of left and up where the corner lies beyond the
-/// greater one, and the other way round, with a third as the border.
+/// Of left, up and corner the one nearest to left + up - corner: the lesser of left and up where the corner lies beyond
+/// the greater one, and the other way round, with a third as the border.
 #[target_feature(enable = "avx2")]
 fn paeth(left: __m256i, up: __m256i, corner: __m256i) -> __m256i {
     // The samples above come last.

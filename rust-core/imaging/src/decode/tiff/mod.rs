@@ -1,10 +1,10 @@
 //! The first image of a TIFF, as Pillow's plugin reads it (`TiffImagePlugin.py`).
 //!
 //! The `tiff` crate has no palettes, other ideas of inverted and deep greys than Pillow, and takes memory by what a
-//! file's tags say, so the tags, strips and tiles are read here. Uncompressed, LZW, Deflate, LZMA and `PackBits` are supported,
-//! with the horizontal predictor, JPEG, and faxes of groups 3 and 4. Lab, and YCbCr other than in JPEG are refused,
-//! which Pillow reads through libtiff.
-//! Pillow turns a TIFF upright by its orientation tag, or XMP, whether asked to or not; so does this module.
+//! file's tags say, so the tags, strips and tiles are read here. Uncompressed, LZW, Deflate, LZMA and `PackBits` are
+//! supported, with the horizontal predictor, JPEG, and faxes of groups 3 and 4. Lab, and YCbCr other than in JPEG are
+//! refused, which Pillow reads through libtiff. Pillow turns a TIFF upright by its orientation tag, or XMP, whether
+//! asked to or not; so does this module.
 
 mod compression;
 mod fax_3;
@@ -194,9 +194,10 @@ impl<'a> Layout<'a> {
         })
     }
 
-    /// What decoding takes beside libjpeg: the image, its rows of `row_length` bytes, a chunk, a changed copy of what the
-    /// file has of it, the tables of offsets, and 1 MiB for a decompressor. That of LZMA keeps what it has decompressed, at
-    /// most 2 MiB more than it was asked for, in a window that doubles while it grows; it is moved then.
+    /// What decoding takes beside libjpeg: the image, its rows of `row_length` bytes, a chunk, a changed copy of what
+    /// the file has of it, the tables of offsets, and 1 MiB for a decompressor. That of LZMA keeps what it has
+    /// decompressed, at most 2 MiB more than it was asked for, in a window that doubles while it grows; it is moved
+    /// then.
     fn memory(&self, file_length: usize, row_length: usize) -> u64 {
         let pixel_bits = self.samples.bits_per_pixel() / self.planes;
         let chunk = (self.chunk_width * pixel_bits).div_ceil(8) * self.chunk_height;
@@ -215,8 +216,8 @@ impl<'a> Layout<'a> {
         (pixels + chunk + copied + window + tables + (1 << 20)) as u64
     }
 
-    /// Puts the chunks together into rows of `row_length` bytes, with the samples of a pixel side by side. `memory` is what
-    /// is taken for that.
+    /// Puts the chunks together into rows of `row_length` bytes, with the samples of a pixel side by side. `memory` is
+    /// what is taken for that.
     fn read_chunks(&self, bytes: &[u8], memory: u64, raw: &mut [u8], row_length: usize) -> Result<(), ImageError> {
         let pixel_bits = self.samples.bits_per_pixel() / self.planes;
         let chunk_row = (self.chunk_width * pixel_bits).div_ceil(8);

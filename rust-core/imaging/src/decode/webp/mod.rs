@@ -152,9 +152,9 @@ fn decode_still(
     Ok(())
 }
 
-/// What `image_webp` takes for a file of one image, with the result: copies of compressed parts; of a lossless image (and
-/// of alpha, which is one) 4 bytes a pixel, up to 1 for what its transforms need, and its codes; of a lossy one its planes,
-/// which end with whole blocks.
+/// What `image_webp` takes for a file of one image, with the result: copies of compressed parts; of a lossless image
+/// (and of alpha, which is one) 4 bytes a pixel, up to 1 for what its transforms need, and its codes; of a lossy one
+/// its planes, which end with whole blocks.
 fn memory(bytes: &[u8], (width, height): (u32, u32), alpha: bool) -> u64 {
     let pixels = u64::from(width) * u64::from(height);
     let lossy = chunks(bytes).any(|chunk| chunk.name == *b"VP8 ");

@@ -1,6 +1,6 @@
-//! How much memory the prefix codes of a lossless image take in `image_webp`, which has a table for each of them and up to
-//! 327,680 of them. What tells it lies among the compressed data (RFC 9649, section 3), so those are read up to where the codes
-//! of the image end.
+//! How much memory the prefix codes of a lossless image take in `image_webp`, which has a table for each of them and up
+//! to 327,680 of them. What tells it lies among the compressed data (RFC 9649, section 3), so those are read up to
+//! where the codes of the image end.
 
 /// The code of its lengths, in the order in which they are stored.
 const LENGTHS: [usize; 19] = [17, 18, 0, 1, 2, 3, 4, 5, 16, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
@@ -20,8 +20,8 @@ const NODES: u64 = 2 * 16;
 /// What an allocation takes beside its content; a code has two.
 const ALLOCATION: u64 = 32;
 
-/// The bytes that the codes of an image of this size take; `data` begins with its transforms. Where the data is broken, so is
-/// the image for `image_webp`, and no more is taken than was seen until there.
+/// The bytes that the codes of an image of this size take; `data` begins with its transforms. Where the data is broken,
+/// so is the image for `image_webp`, and no more is taken than was seen until there.
 pub(super) fn memory(data: &[u8], (width, height): (u32, u32)) -> u64 {
     let mut reader = Reader { data, at: 0 };
     let mut bytes = 0;
@@ -127,8 +127,8 @@ impl Reader<'_> {
         Some(())
     }
 
-    /// Reads an image with one group of codes; returns the largest of the numbers that its red and green stand for. Copies and
-    /// cached colours are of what was there before.
+    /// Reads an image with one group of codes; returns the largest of the numbers that its red and green stand for.
+    /// Copies and cached colours are of what was there before.
     fn skip_image(&mut self, width: usize, height: usize) -> Option<usize> {
         let cached = self.cached_colors()?;
         let mut codes = Vec::new();

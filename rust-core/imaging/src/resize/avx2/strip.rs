@@ -1,7 +1,7 @@
 //! Eight rows of an image transposed so that a convolution along the rows needs no shuffling.
 //!
-//! Vectors hold one channel of eight rows. A window's samples are transposed once, whatever the number of windows they are
-//! in, and no more than a few thousand bytes ahead, which stay in the first-level cache.
+//! Vectors hold one channel of eight rows. A window's samples are transposed once, whatever the number of windows they
+//! are in, and no more than a few thousand bytes ahead, which stay in the first-level cache.
 
 use std::arch::x86_64::{
     __m256i, _mm256_add_epi32, _mm256_and_si256, _mm256_castsi128_si256, _mm256_inserti128_si256, _mm256_packs_epi32,
@@ -94,8 +94,8 @@ impl<'a> Strip<'a> {
         }
     }
 
-    /// Keeps the pairs of columns from the even one `first` on, and transposes as many more as there is room for, or up to
-    /// the end of the rows.
+    /// Keeps the pairs of columns from the even one `first` on, and transposes as many more as there is room for, or up
+    /// to the end of the rows.
     #[inline(never)]
     #[target_feature(enable = "avx2")]
     fn transpose_from(&mut self, first: usize) {
@@ -136,7 +136,8 @@ fn convolve(samples: &[ColumnPair], upper: &[[i16; 2]], lower: &[[i16; 2]]) -> [
     [red.total(), green.total(), blue.total()]
 }
 
-/// Fours of columns from byte `at` of the rows on. Beyond the last column that is transposed, there are four bytes more.
+/// Fours of columns from byte `at` of the rows on. Beyond the last column that is transposed, there are four bytes
+/// more.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn transpose_columns(rows: &[&[u8]; ROWS], at: usize, transposed: &mut [ColumnPair]) {
@@ -155,8 +156,8 @@ fn transpose_columns(rows: &[&[u8]; ROWS], at: usize, transposed: &mut [ColumnPa
     for (to, at) in fours.iter_mut().zip((at..).step_by(COLUMNS * 3)) {
         let row = |index: usize| {
             #[allow(unsafe_code)]
-            // SAFETY: the row has the 16 bytes that are read, since those of the last four columns end at `end`, checked
-            // above; they need no alignment.
+            // SAFETY: the row has the 16 bytes that are read, since those of the last four columns end at `end`,
+            // checked above; they need no alignment.
             unsafe {
                 _mm_loadu_si128(rows[index].add(at).cast())
             }

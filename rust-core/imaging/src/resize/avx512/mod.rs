@@ -1,8 +1,8 @@
 //! The passes of `convolve` with the vector instructions of x86-64 processors that have AVX-512 and its VNNI.
 //!
 //! VNNI multiplies unsigned bytes by signed ones and adds four products up (`dpbusd`). A sample is an unsigned byte as
-//! it is, and Pillow's weights are three signed ones: w = (high * 2^8 + middle) * 2^8 + low. Each is multiplied and added
-//! up on its own, and the three sums are put together at the end. As in `avx2`, sums are taken modulo 2^32.
+//! it is, and Pillow's weights are three signed ones: w = (high * 2^8 + middle) * 2^8 + low. Each is multiplied and
+//! added up on its own, and the three sums are put together at the end. As in `avx2`, sums are taken modulo 2^32.
 
 mod strip;
 mod vectors;

@@ -18,8 +18,8 @@ pub(crate) const ROWS: usize = 4 * VECTORS;
 /// Vectors that hold a column, or four of them when they are transposed.
 const VECTORS: usize = 4;
 
-/// Rows that are transposed at once. More would contend for the same lines of the first-level cache where the length of a
-/// row is a multiple of a power of two.
+/// Rows that are transposed at once. More would contend for the same lines of the first-level cache where the length of
+/// a row is a multiple of a power of two.
 const TRANSPOSED_ROWS: usize = 8;
 
 /// Columns that are transposed at once.
@@ -116,8 +116,8 @@ impl<'a> Strip<'a> {
         }
     }
 
-    /// Keeps the fours of columns from the one `first` on, and transposes as many more as there is room for, or up to the end
-    /// of the rows.
+    /// Keeps the fours of columns from the one `first` on, and transposes as many more as there is room for, or up to
+    /// the end of the rows.
     #[inline(never)]
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
     fn transpose_from(&mut self, first: usize) {
@@ -173,8 +173,8 @@ fn transpose_columns(rows: &[&[u8]; TRANSPOSED_ROWS], first: usize, transposed: 
     for (to, four) in transposed.iter_mut().zip(first..) {
         let row = |index: usize| {
             #[allow(unsafe_code)]
-            // SAFETY: the row has the 16 bytes that are read, since those of the last four columns end at `end`, checked
-            // above; they need no alignment.
+            // SAFETY: the row has the 16 bytes that are read, since those of the last four columns end at `end`,
+            // checked above; they need no alignment.
             unsafe {
                 _mm_loadu_si128(rows[index].add(four * COLUMNS * 3).cast())
             }

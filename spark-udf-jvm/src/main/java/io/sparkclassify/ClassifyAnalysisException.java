@@ -7,8 +7,8 @@ import scala.Option;
 import scala.collection.immutable.Map;
 
 /**
- * A call of {@code classify} that cannot be analysed, with a condition of this project, which Spark's own table of
- * conditions does not hold.
+ * A call of {@code classify} that cannot be analysed, with a condition of this project, which
+ * Spark's own table of conditions does not hold.
  */
 public final class ClassifyAnalysisException extends AnalysisException {
   private static final long serialVersionUID = 1L;
@@ -29,7 +29,8 @@ public final class ClassifyAnalysisException extends AnalysisException {
         Option.empty(),
         Option.apply(condition),
         new Map.Map1<>("message", Printable.escape(reason)),
-        // With a context, PySpark would look the condition up in Spark's own table, and its failure to find it there would
+        // With a context, PySpark would look the condition up in Spark's own table, and its failure
+        // to find it there would
         // hide this error. Line and position are in the message.
         new QueryContext[0]);
     this.condition = condition;
@@ -47,10 +48,14 @@ public final class ClassifyAnalysisException extends AnalysisException {
     return ErrorConditions.messageTemplate(condition);
   }
 
-  /** Spark's own would copy this into a plain AnalysisException, which looks the condition up in Spark's table. */
+  /**
+   * Spark's own would copy this into a plain AnalysisException, which looks the condition up in
+   * Spark's table.
+   */
   @Override
   public AnalysisException withPosition(Origin position) {
-    ClassifyAnalysisException positioned = new ClassifyAnalysisException(condition, reason, position);
+    ClassifyAnalysisException positioned =
+        new ClassifyAnalysisException(condition, reason, position);
     positioned.setStackTrace(getStackTrace());
     return positioned;
   }

@@ -29,7 +29,8 @@ public final class ClassifyException extends RuntimeException implements SparkTh
         "["
             + condition
             + "] "
-            + ErrorConditions.messageTemplate(condition).replace("<" + PARAMETER + ">", Printable.escape(reason))
+            + ErrorConditions.messageTemplate(condition)
+                .replace("<" + PARAMETER + ">", Printable.escape(reason))
             + " SQLSTATE: "
             + ErrorConditions.sqlState(condition),
         Printable.cause(cause));
@@ -42,7 +43,8 @@ public final class ClassifyException extends RuntimeException implements SparkTh
     return reason;
   }
 
-  // Spark 3.5 has only getErrorClass, Spark 4 asks getCondition, and 4.1 has the template too: no @Override fits all.
+  // Spark 3.5 has only getErrorClass, Spark 4 asks getCondition, and 4.1 has the template too: no
+  // @Override fits all.
 
   /** The error condition. */
   public String getCondition() {

@@ -11,7 +11,8 @@ import java.util.List;
  * The error conditions of this project: message templates and SQLSTATEs, from the resource {@code
  * error-conditions.json}, which has the form of Spark's own.
  *
- * <p>It is read when an error is reported, so it never fails itself: what it does not know is an internal error.
+ * <p>It is read when an error is reported, so it never fails itself: what it does not know is an
+ * internal error.
  */
 public final class ErrorConditions {
   private static final String RESOURCE = "error-conditions.json";

@@ -4,12 +4,12 @@ import java.util.Locale;
 import java.util.stream.Stream;
 
 /**
- * Text that comes from users and their files (paths, labels, names, what a library says of them), made fit for error
- * messages and logs.
+ * Text that comes from users and their files (paths, labels, names, what a library says of them),
+ * made fit for error messages and logs.
  *
- * <p>A line break in a file's name would begin a line of the log that nobody has written, and a terminal obeys control
- * characters. They are shown as Java writes them in a literal. A backslash stays as it is, so that paths can be read and
- * that escaping text twice changes nothing.
+ * <p>A line break in a file's name would begin a line of the log that nobody has written, and a
+ * terminal obeys control characters. They are shown as Java writes them in a literal. A backslash
+ * stays as it is, so that paths can be read and that escaping text twice changes nothing.
  */
 public final class Printable {
   /** Where a chain of causes is cut, should it be a ring. */
@@ -17,7 +17,10 @@ public final class Printable {
 
   private Printable() {}
 
-  /** The text, with a visible name in the place of every character that controls, hides or turns others. */
+  /**
+   * The text, with a visible name in the place of every character that controls, hides or turns
+   * others.
+   */
   public static String escape(String text) {
     if (text == null || text.codePoints().allMatch(Printable::isShown)) {
       return text;
@@ -28,8 +31,8 @@ public final class Printable {
   }
 
   /**
-   * An error that may be printed as the cause of another: itself, unless its text or that of an error behind it has to be
-   * escaped, and then its likeness.
+   * An error that may be printed as the cause of another: itself, unless its text or that of an
+   * error behind it has to be escaped, and then its likeness.
    */
   public static Throwable cause(Throwable cause) {
     boolean isShown =
@@ -46,7 +49,8 @@ public final class Printable {
           Character.FORMAT,
           Character.LINE_SEPARATOR,
           Character.PARAGRAPH_SEPARATOR,
-          Character.SURROGATE -> false;
+          Character.SURROGATE ->
+          false;
       default -> true;
     };
   }

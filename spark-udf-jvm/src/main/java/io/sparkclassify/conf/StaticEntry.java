@@ -6,17 +6,20 @@ import org.apache.spark.internal.config.ConfigEntry;
 /**
  * A key that counts as the application was started with it, and never as a session has it.
  *
- * <p>A static key says which code executors load and what users may do. Spark refuses to {@code SET} one, but a session's
- * configuration has other sources: the properties of a view or of a SQL function, which any user may write, and the
- * options of a session's builder. So the entry stays in here, where no session's configuration can be asked for it: {@link
- * ApplicationConf#get} is the one way to the value.
+ * <p>A static key says which code executors load and what users may do. Spark refuses to {@code
+ * SET} one, but a session's configuration has other sources: the properties of a view or of a SQL
+ * function, which any user may write, and the options of a session's builder. So the entry stays in
+ * here, where no session's configuration can be asked for it: {@link ApplicationConf#get} is the
+ * one way to the value.
  *
  * <p>It is Java because Spark's {@code ConfigEntry} is public to Java alone.
  */
 public final class StaticEntry<T> {
   final ConfigEntry<T> entry;
 
-  /** @param entry what {@code SQLConf.buildStaticConf} has built */
+  /**
+   * @param entry what {@code SQLConf.buildStaticConf} has built
+   */
   public StaticEntry(ConfigEntry<T> entry) {
     this.entry = entry;
   }

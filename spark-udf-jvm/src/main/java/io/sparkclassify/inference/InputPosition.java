@@ -4,8 +4,8 @@ import org.apache.spark.rdd.InputFileBlockHolder;
 import org.apache.spark.unsafe.types.UTF8String;
 
 /**
- * Where in its input a thread is: what {@code input_file_name()}, {@code input_file_block_start()} and {@code
- * input_file_block_length()} say. Spark keeps it with the thread and not with its rows.
+ * Where in its input a thread is: what {@code input_file_name()}, {@code input_file_block_start()}
+ * and {@code input_file_block_length()} say. Spark keeps it with the thread and not with its rows.
  *
  * <p>In Java, because Spark lets only its own Scala code use the holder.
  */

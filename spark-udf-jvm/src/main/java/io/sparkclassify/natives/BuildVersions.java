@@ -19,7 +19,8 @@ public record BuildVersions(String version, int abi, String torch) {
     Properties properties = new Properties();
     try (InputStream resource = BuildVersions.class.getResourceAsStream(RESOURCE)) {
       if (resource == null) {
-        throw Unavailable.because("the jar has no " + RESOURCE + "; it was not built by this project's build");
+        throw Unavailable.because(
+            "the jar has no " + RESOURCE + "; it was not built by this project's build");
       }
       properties.load(resource);
     } catch (IOException unreadable) {

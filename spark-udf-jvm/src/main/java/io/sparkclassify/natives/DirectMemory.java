@@ -4,7 +4,10 @@ import java.lang.reflect.Field;
 import java.lang.reflect.Method;
 import java.nio.ByteBuffer;
 
-/** Frees direct buffers at once, where the JVM lets us: otherwise they wait for a garbage collection, which may not come. */
+/**
+ * Frees direct buffers at once, where the JVM lets us: otherwise they wait for a garbage
+ * collection, which may not come.
+ */
 public final class DirectMemory {
 
   private static final Object UNSAFE;
@@ -31,8 +34,8 @@ public final class DirectMemory {
   /**
    * Frees the memory of a buffer.
    *
-   * @param buffer one that {@link ByteBuffer#allocateDirect} made, and nobody, nor a slice or a duplicate of it, uses any
-   *     more: there is no memory behind it afterwards
+   * @param buffer one that {@link ByteBuffer#allocateDirect} made, and nobody, nor a slice or a
+   *     duplicate of it, uses any more: there is no memory behind it afterwards
    */
   public static void free(ByteBuffer buffer) {
     if (INVOKE_CLEANER == null) {
@@ -41,7 +44,8 @@ public final class DirectMemory {
     try {
       INVOKE_CLEANER.invoke(UNSAFE, buffer);
     } catch (ReflectiveOperationException e) {
-      throw new IllegalStateException("cannot free a direct buffer of " + buffer.capacity() + " bytes", e);
+      throw new IllegalStateException(
+          "cannot free a direct buffer of " + buffer.capacity() + " bytes", e);
     }
   }
 }

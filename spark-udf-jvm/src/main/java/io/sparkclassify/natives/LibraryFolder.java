@@ -20,9 +20,9 @@ import java.util.Set;
 /**
  * The folder into which libraries are unpacked from the jar.
  *
- * <p>A file's name has the hash of its content, and it appears under that name only when it is complete. So any
- * number of JVMs and versions can share a folder, a file is written once, and nobody ever maps one that is being
- * written.
+ * <p>A file's name has the hash of its content, and it appears under that name only when it is
+ * complete. So any number of JVMs and versions can share a folder, a file is written once, and
+ * nobody ever maps one that is being written.
  */
 final class LibraryFolder {
   private static final int HASH_DIGITS = 16;
@@ -39,10 +39,11 @@ final class LibraryFolder {
   }
 
   /**
-   * The folder to use, made when it is not there: one that belongs to the user alone, since whoever can write to it can run
-   * code in this process.
+   * The folder to use, made when it is not there: one that belongs to the user alone, since whoever
+   * can write to it can run code in this process.
    *
-   * @param configured {@code spark.classify.native.dir}, in which that folder is, or null for {@code java.io.tmpdir}
+   * @param configured {@code spark.classify.native.dir}, in which that folder is, or null for
+   *     {@code java.io.tmpdir}
    */
   static LibraryFolder open(String configured) {
     Path parent =
@@ -72,7 +73,9 @@ final class LibraryFolder {
         hash = hash(content);
       }
       String stem = name.substring(0, name.lastIndexOf('.'));
-      Path target = folder.resolve(stem + "-" + hash.substring(0, HASH_DIGITS) + name.substring(stem.length()));
+      Path target =
+          folder.resolve(
+              stem + "-" + hash.substring(0, HASH_DIGITS) + name.substring(stem.length()));
       if (!isIntact(target, hash)) {
         write(resource, target);
       }
@@ -83,8 +86,8 @@ final class LibraryFolder {
   }
 
   /**
-   * Unpacks libraries that look for each other in their own folder, each under its own name, and returns that folder. Its
-   * name has the hash of what is in it.
+   * Unpacks libraries that look for each other in their own folder, each under its own name, and
+   * returns that folder. Its name has the hash of what is in it.
    */
   Path unpackTogether(String resourceFolder, List<String> names) {
     try {
@@ -94,7 +97,8 @@ final class LibraryFolder {
           hashes.append(hash(content));
         }
       }
-      String all = hash(new ByteArrayInputStream(hashes.toString().getBytes(StandardCharsets.US_ASCII)));
+      String all =
+          hash(new ByteArrayInputStream(hashes.toString().getBytes(StandardCharsets.US_ASCII)));
       Path together = folder.resolve("libraries-" + all.substring(0, HASH_DIGITS));
       Files.createDirectories(together, Scratch.OWNER_ONLY);
       for (int at = 0; at < names.size(); at++) {
@@ -138,14 +142,16 @@ final class LibraryFolder {
     InputStream content = LibraryFolder.class.getResourceAsStream(resource);
     if (content == null) {
       throw Unavailable.because(
-          "the jar has no " + resource.substring(1)
+          "the jar has no "
+              + resource.substring(1)
               + "; it was built without this library (`make build` builds it whole)");
     }
     return content;
   }
 
   private static String hash(InputStream content) throws IOException {
-    try (DigestInputStream digest = new DigestInputStream(content, MessageDigest.getInstance("SHA-256"))) {
+    try (DigestInputStream digest =
+        new DigestInputStream(content, MessageDigest.getInstance("SHA-256"))) {
       digest.transferTo(OutputStream.nullOutputStream());
       return HexFormat.of().formatHex(digest.getMessageDigest().digest());
     } catch (NoSuchAlgorithmException impossible) {
@@ -161,18 +167,23 @@ final class LibraryFolder {
   /** Refuses a folder that someone else has put there, or that others may write to. */
   private static void requireOwnFolder(Path folder, Scratch scratch) throws IOException {
     boolean isOwn = scratch.user().equals(Files.getOwner(folder, LinkOption.NOFOLLOW_LINKS));
-    Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(folder, LinkOption.NOFOLLOW_LINKS);
+    Set<PosixFilePermission> permissions =
+        Files.getPosixFilePermissions(folder, LinkOption.NOFOLLOW_LINKS);
     boolean isPrivate =
         !permissions.contains(PosixFilePermission.GROUP_WRITE)
             && !permissions.contains(PosixFilePermission.OTHERS_WRITE);
     if (!isOwn || !isPrivate || !Files.isDirectory(folder, LinkOption.NOFOLLOW_LINKS)) {
-      throw new IOException("it does not belong to this user alone (expected owner's own folder, mode 0700)");
+      throw new IOException(
+          "it does not belong to this user alone (expected owner's own folder, mode 0700)");
     }
   }
 
   private static RuntimeException unusable(Path folder, IOException failure) {
     return Unavailable.because(
-        "cannot unpack native libraries into " + folder + " (set " + NativeOptions.DIRECTORY_KEY
+        "cannot unpack native libraries into "
+            + folder
+            + " (set "
+            + NativeOptions.DIRECTORY_KEY
             + " to a folder that can be written to and allows execution)",
         failure);
   }

@@ -7,7 +7,10 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 
-/** What Linux says about the file system that a file is on, in {@code /proc/self/mountinfo} (see proc(5)). */
+/**
+ * What Linux says about the file system that a file is on, in {@code /proc/self/mountinfo} (see
+ * proc(5)).
+ */
 final class Mounts {
   private static final Path TABLE = Path.of("/proc/self/mountinfo");
   private static final int ROOT = 3;
@@ -25,12 +28,15 @@ final class Mounts {
   }
 
   static boolean forbidExecution(Path file, List<String> table) {
-    return mount(file, table).map(fields -> Arrays.asList(fields[OPTIONS].split(",")).contains("noexec")).orElse(false);
+    return mount(file, table)
+        .map(fields -> Arrays.asList(fields[OPTIONS].split(",")).contains("noexec"))
+        .orElse(false);
   }
 
   /**
-   * Whether the file is on an emptyDir of Kubernetes. All may write to one, and only the containers of its pod see it: on the
-   * node it is in a folder that is closed to all but root. Who shows a mount as one is root, too.
+   * Whether the file is on an emptyDir of Kubernetes. All may write to one, and only the containers
+   * of its pod see it: on the node it is in a folder that is closed to all but root. Who shows a
+   * mount as one is root, too.
    */
   static boolean isOfPod(Path file) {
     return isOfPod(file, table());

@@ -5,12 +5,15 @@ import java.nio.ByteBuffer;
 /**
  * The native methods of one library. {@link NativeLoader} gives an instance that is ready to use.
  *
- * <p>All methods may be called from several threads at once, and throw {@link io.sparkclassify.ClassifyException} for
- * whatever goes wrong; a panic in native code too.
+ * <p>All methods may be called from several threads at once, and throw {@link
+ * io.sparkclassify.ClassifyException} for whatever goes wrong; a panic in native code too.
  */
 public interface NativeEngine {
 
-  /** Version, ABI and backend of the library: {@code {"version": "0.1.0", "abi": 6, "backend": "onnx"}}. */
+  /**
+   * Version, ABI and backend of the library: {@code {"version": "0.1.0", "abi": 6, "backend":
+   * "onnx"}}.
+   */
   String buildInfo();
 
   /**
@@ -21,50 +24,56 @@ public interface NativeEngine {
   void initialize(String request);
 
   /**
-   * The version of the engine's own library, the devices that {@link #openModel} accepts here, why there is no GPU among
-   * them, and the best instruction set of this machine's CPU: {@code {"backend": "onnx", "version": "1.28.0", "devices":
-   * ["cpu"], "no_gpu": "there is no NVIDIA driver: …" or null, "instruction_set": "AVX2"}}.
+   * The version of the engine's own library, the devices that {@link #openModel} accepts here, why
+   * there is no GPU among them, and the best instruction set of this machine's CPU: {@code
+   * {"backend": "onnx", "version": "1.28.0", "devices": ["cpu"], "no_gpu": "there is no NVIDIA
+   * driver: …" or null, "instruction_set": "AVX2"}}.
    */
   String engineInfo();
 
   /**
-   * The open models, oldest first: {@code [{"directory": "/models/id-card", "device": "cpu", "precision": "fp32",
-   * "backend": "onnx", "classes": 3}]}.
+   * The open models, oldest first: {@code [{"directory": "/models/id-card", "device": "cpu",
+   * "precision": "fp32", "backend": "onnx", "classes": 3}]}.
    */
   String models();
 
   /**
-   * Opens a model. Equal requests share one model; callers that come while it is being loaded wait for it, and after a
-   * failure the next one tries again.
+   * Opens a model. Equal requests share one model; callers that come while it is being loaded wait
+   * for it, and after a failure the next one tries again.
    *
-   * @param request {@code {"directory": "/models/id-card", "device": "cpu", "precision": "fp32", "decode": {"max_bytes":
-   *     268435456, "max_pixels": 178956970, "max_memory": 268435456, "exif_transpose": false, "fast": false}, "gpu": {"batch_size":
-   *     256, "tf32": false, "max_bytes": 0}}}; all but the directory have these defaults. On the device {@code cuda:N} the images of all callers
-   *     are classified together, up to {@code batch_size} in one run; {@code max_bytes} of 0 is no limit.
-   * @return a handle of the caller's own, which is never used for another one; the model is freed when its last handle is
-   *     closed
+   * @param request {@code {"directory": "/models/id-card", "device": "cpu", "precision": "fp32",
+   *     "decode": {"max_bytes": 268435456, "max_pixels": 178956970, "max_memory": 268435456,
+   *     "exif_transpose": false, "fast": false}, "gpu": {"batch_size": 256, "tf32": false,
+   *     "max_bytes": 0}}}; all but the directory have these defaults. On the device {@code cuda:N}
+   *     the images of all callers are classified together, up to {@code batch_size} in one run;
+   *     {@code max_bytes} of 0 is no limit.
+   * @return a handle of the caller's own, which is never used for another one; the model is freed
+   *     when its last handle is closed
    */
   long openModel(String request);
 
   /**
-   * What is known about an open model: {@code {"backend": "onnx", "labels": ["cat", "dog"], "input": [height, width],
-   * "load_millis": 20}}.
+   * What is known about an open model: {@code {"backend": "onnx", "labels": ["cat", "dog"],
+   * "input": [height, width], "load_millis": 20}}.
    */
   String describeModel(long model);
 
   /**
-   * Classifies a batch of images. All buffers are direct; each is meant whole: position and limit play no role. The output
-   * is in native byte order, not read-only, and shares no memory with an image. Nobody may touch them before the method returns.
+   * Classifies a batch of images. All buffers are direct; each is meant whole: position and limit
+   * play no role. The output is in native byte order, not read-only, and shares no memory with an
+   * image. Nobody may touch them before the method returns.
    *
-   * <p>{@code output}, for a model with C classes: four longs, which are the nanoseconds of decoding, of resizing and
-   * of inference, and the number of bad images; then a row for each image of {@code 16 + 4 * C} bytes; then the
-   * messages of the bad images. A row is int 0, int class id, float confidence, int 0, float[C] probabilities. A bad
-   * image's row is int 1 (2 for one with more than {@code max_pixels}, 3 for one that
-   * would take more than {@code max_memory}), int position of its message in the buffer, int
-   * length of it in bytes (UTF-8, at most 512), and zeros. The buffer has room for {@code 32 + images * (16 + 4 * C + 512)} bytes.
+   * <p>{@code output}, for a model with C classes: four longs, which are the nanoseconds of
+   * decoding, of resizing and of inference, and the number of bad images; then a row for each image
+   * of {@code 16 + 4 * C} bytes; then the messages of the bad images. A row is int 0, int class id,
+   * float confidence, int 0, float[C] probabilities. A bad image's row is int 1 (2 for one with
+   * more than {@code max_pixels}, 3 for one that would take more than {@code max_memory}), int
+   * position of its message in the buffer, int length of it in bytes (UTF-8, at most 512), and
+   * zeros. The buffer has room for {@code 32 + images * (16 + 4 * C + 512)} bytes.
    *
    * @param images the bytes of an image in each
-   * @param threads how many threads may work on the batch, at least 1: this one and helpers that end with the call
+   * @param threads how many threads may work on the batch, at least 1: this one and helpers that
+   *     end with the call
    * @return the number of bytes written to {@code output}
    */
   long classify(long model, ByteBuffer[] images, int threads, ByteBuffer output);

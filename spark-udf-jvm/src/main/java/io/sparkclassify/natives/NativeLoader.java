@@ -12,14 +12,17 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Loads the native libraries: finds what they need, unpacks them, links them and checks that they fit this jar.
+ * Loads the native libraries: finds what they need, unpacks them, links them and checks that they
+ * fit this jar.
  *
- * <p>A backend is loaded once in a JVM. Callers that come meanwhile wait; after a failure the next caller tries again.
- * Nothing here happens in a static initialiser, where a failure would lose its cause.
+ * <p>A backend is loaded once in a JVM. Callers that come meanwhile wait; after a failure the next
+ * caller tries again. Nothing here happens in a static initialiser, where a failure would lose its
+ * cause.
  */
 public final class NativeLoader {
   private static final Map<String, Slot> SLOTS =
-      Map.of("onnx", new Slot(NativeLoader::loadOnnx), "pytorch", new Slot(NativeLoader::loadTorch));
+      Map.of(
+          "onnx", new Slot(NativeLoader::loadOnnx), "pytorch", new Slot(NativeLoader::loadTorch));
 
   private NativeLoader() {}
 
@@ -28,14 +31,16 @@ public final class NativeLoader {
    *
    * @param backend {@code onnx} or {@code pytorch}
    * @param options count for the first successful call only
-   * @throws ClassifyException with condition CLASSIFY_BACKEND_UNAVAILABLE when it cannot be loaded. When earlier
-   *     attempts failed for another reason, the first of those is among the suppressed exceptions.
+   * @throws ClassifyException with condition CLASSIFY_BACKEND_UNAVAILABLE when it cannot be loaded.
+   *     When earlier attempts failed for another reason, the first of those is among the suppressed
+   *     exceptions.
    */
   public static NativeEngine load(String backend, NativeOptions options) {
     Slot slot = SLOTS.get(backend);
     if (slot == null) {
       throw new ClassifyException(
-          "CLASSIFY_BAD_CONFIGURATION", "unknown backend '" + backend + "': use 'pytorch' or 'onnx'");
+          "CLASSIFY_BAD_CONFIGURATION",
+          "unknown backend '" + backend + "': use 'pytorch' or 'onnx'");
     }
     return slot.get(options);
   }
@@ -49,7 +54,8 @@ public final class NativeLoader {
 
   private static NativeEngine loadTorch(NativeOptions options) {
     String resources = Platform.resourceFolder();
-    TorchHome torch = TorchHome.find(options.torchHome(), System.getenv(), BuildVersions.read().torch());
+    TorchHome torch =
+        TorchHome.find(options.torchHome(), System.getenv(), BuildVersions.read().torch());
     for (Path library : torch.libraries()) {
       try {
         System.load(library.toString());
@@ -57,7 +63,9 @@ public final class NativeLoader {
         String hint =
             torch.missingCudaLibraries().isEmpty()
                 ? explain(library, failure)
-                : "This CUDA build of torch needs: " + String.join(", ", torch.missingCudaLibraries()) + ".";
+                : "This CUDA build of torch needs: "
+                    + String.join(", ", torch.missingCudaLibraries())
+                    + ".";
         throw notLinked(library, failure, hint);
       }
     }
@@ -95,31 +103,45 @@ public final class NativeLoader {
     try {
       info = new ObjectMapper().readTree(natives.buildInfo());
     } catch (JsonProcessingException | UnsatisfiedLinkError failure) {
-      throw Unavailable.because(library + " is not a library of spark-classify " + jar.version(), failure);
+      throw Unavailable.because(
+          library + " is not a library of spark-classify " + jar.version(), failure);
     }
     String version = info.path("version").asText();
     int abi = info.path("abi").asInt();
     if (!version.equals(jar.version()) || abi != jar.abi()) {
       throw Unavailable.because(
-          library + " is version " + version + " (ABI " + abi + "), but the jar is version " + jar.version() + " (ABI "
-              + jar.abi() + "): use a jar that was built in one go");
+          library
+              + " is version "
+              + version
+              + " (ABI "
+              + abi
+              + "), but the jar is version "
+              + jar.version()
+              + " (ABI "
+              + jar.abi()
+              + "): use a jar that was built in one go");
     }
   }
 
-  private static ClassifyException notLinked(Path library, UnsatisfiedLinkError failure, String hint) {
+  private static ClassifyException notLinked(
+      Path library, UnsatisfiedLinkError failure, String hint) {
     return Unavailable.because(
-        "cannot load " + library, failure.getMessage() + (hint.isEmpty() ? "" : ". " + hint), failure);
+        "cannot load " + library,
+        failure.getMessage() + (hint.isEmpty() ? "" : ". " + hint),
+        failure);
   }
 
   /** What the linker does not say: which way out there is. */
   private static String explain(Path library, UnsatisfiedLinkError failure) {
     if (Mounts.forbidExecution(library)) {
-      return "The file system is mounted noexec; set " + NativeOptions.DIRECTORY_KEY
+      return "The file system is mounted noexec; set "
+          + NativeOptions.DIRECTORY_KEY
           + " to a folder that allows execution.";
     }
     if (String.valueOf(failure.getMessage()).contains("already loaded in another classloader")) {
-      return "Another class loader of this JVM has loaded it, and a JVM loads a library only once: give the jar to"
-          + " Spark in one way only, --jars or spark.jars or the class path, and without userClassPathFirst.";
+      return "Another class loader of this JVM has loaded it, and a JVM loads a library only once:"
+          + " give the jar to Spark in one way only, --jars or spark.jars or the class path,"
+          + " and without userClassPathFirst.";
     }
     return "";
   }

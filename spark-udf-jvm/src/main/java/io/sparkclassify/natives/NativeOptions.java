@@ -1,18 +1,21 @@
 package io.sparkclassify.natives;
 
 /**
- * Where the native libraries are found and put. They are loaded once in a JVM, with the options of the first caller;
- * null means the default.
+ * Where the native libraries are found and put. They are loaded once in a JVM, with the options of
+ * the first caller; null means the default.
  *
- * @param directory the folder the jar's libraries are unpacked into ({@code spark.classify.native.dir}); by default
- *     one of the user's own in {@code java.io.tmpdir}
- * @param torchHome the folder of libtorch ({@code spark.classify.torch.home}); by default it is searched for
- * @param onnxRuntimeLibrary an ONNX Runtime library to use ({@code spark.classify.onnxruntime.library}); by default
- *     that of {@code onnxRuntimeHome}
- * @param onnxRuntimeHome the folder of an installed ONNX Runtime ({@code spark.classify.onnxruntime.home}); by default the
- *     library of the class path's {@code onnxruntime_gpu} or the jar's own is used
+ * @param directory the folder the jar's libraries are unpacked into ({@code
+ *     spark.classify.native.dir}); by default one of the user's own in {@code java.io.tmpdir}
+ * @param torchHome the folder of libtorch ({@code spark.classify.torch.home}); by default it is
+ *     searched for
+ * @param onnxRuntimeLibrary an ONNX Runtime library to use ({@code
+ *     spark.classify.onnxruntime.library}); by default that of {@code onnxRuntimeHome}
+ * @param onnxRuntimeHome the folder of an installed ONNX Runtime ({@code
+ *     spark.classify.onnxruntime.home}); by default the library of the class path's {@code
+ *     onnxruntime_gpu} or the jar's own is used
  */
-public record NativeOptions(String directory, String torchHome, String onnxRuntimeLibrary, String onnxRuntimeHome) {
+public record NativeOptions(
+    String directory, String torchHome, String onnxRuntimeLibrary, String onnxRuntimeHome) {
 
   /** The key of {@link #directory}. */
   public static final String DIRECTORY_KEY = "spark.classify.native.dir";

@@ -12,20 +12,26 @@ import java.util.stream.Stream;
 final class OnnxRuntime {
   private static final String LIBRARY = "libonnxruntime.so";
 
-  /** Where the Maven artifact {@code onnxruntime_gpu} has its libraries, which find each other by name in one folder. */
+  /**
+   * Where the Maven artifact {@code onnxruntime_gpu} has its libraries, which find each other by
+   * name in one folder.
+   */
   private static final String GPU_RESOURCES = "ai/onnxruntime/native/linux-x64";
 
   private static final List<String> GPU_LIBRARIES =
       List.of(LIBRARY, "libonnxruntime_providers_shared.so", "libonnxruntime_providers_cuda.so");
 
-  /** Where an installed one has its library: a Python package, site-packages, the C++ distribution, or right there. */
+  /**
+   * Where an installed one has its library: a Python package, site-packages, the C++ distribution,
+   * or right there.
+   */
   private static final List<String> FOLDERS = List.of("capi", "onnxruntime/capi", "lib", "");
 
   private OnnxRuntime() {}
 
   /**
-   * The library: the configured one, that of the configured folder, that of {@code onnxruntime_gpu} on the class path, or
-   * that of this jar, in this order.
+   * The library: the configured one, that of the configured folder, that of {@code onnxruntime_gpu}
+   * on the class path, or that of this jar, in this order.
    *
    * @param folder where libraries of jars are unpacked
    * @param resources where this jar has its own
@@ -52,10 +58,15 @@ final class OnnxRuntime {
         .orElseThrow(
             () ->
                 Unavailable.because(
-                    "no ONNX Runtime in " + home + ": there is no " + LIBRARY + " in it or its folders capi,"
-                        + " onnxruntime/capi and lib. " + NativeOptions.ONNX_RUNTIME_HOME_KEY
-                        + " is to be the folder of an installed one (of pip install onnxruntime-gpu:"
-                        + " site-packages/onnxruntime)"));
+                    "no ONNX Runtime in "
+                        + home
+                        + ": there is no "
+                        + LIBRARY
+                        + " in it or its folders capi,"
+                        + " onnxruntime/capi and lib. "
+                        + NativeOptions.ONNX_RUNTIME_HOME_KEY
+                        + " is to be the folder of an installed one (of pip install"
+                        + " onnxruntime-gpu: site-packages/onnxruntime)"));
   }
 
   private static Optional<Path> libraryIn(Path folder) {

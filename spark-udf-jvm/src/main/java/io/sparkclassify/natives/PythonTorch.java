@@ -15,9 +15,10 @@ import java.util.stream.Stream;
 /**
  * Asks a Python where its torch is.
  *
- * <p>The working directory of an executor is where {@code ADD FILE} puts what SQL users name, and Python runs a module
- * that it finds there. So it is started elsewhere and isolated: neither the working directory nor {@code PYTHONPATH} nor
- * the user's own packages count, but those that are installed for this Python.
+ * <p>The working directory of an executor is where {@code ADD FILE} puts what SQL users name, and
+ * Python runs a module that it finds there. So it is started elsewhere and isolated: neither the
+ * working directory nor {@code PYTHONPATH} nor the user's own packages count, but those that are
+ * installed for this Python.
  */
 final class PythonTorch {
   private static final int TIMEOUT_SECONDS = 20;
@@ -34,7 +35,8 @@ final class PythonTorch {
    * The folder of torch, or an entry in {@code tried} that says why there is none.
    *
    * @param python a path, or the name of a program
-   * @param searchPath the folders in which programs are, as in {@code PATH}; only absolute ones count
+   * @param searchPath the folders in which programs are, as in {@code PATH}; only absolute ones
+   *     count
    */
   static Optional<Path> locate(String python, String searchPath, List<String> tried) {
     try {
@@ -48,7 +50,11 @@ final class PythonTorch {
       tried.add(python + ", which cannot be run (" + absent.getMessage() + ")");
       return Optional.empty();
     } catch (InvalidPathException strange) {
-      tried.add(python + ", which cannot be run (" + FileNames.unnameable(python).orElse(strange.getReason()) + ")");
+      tried.add(
+          python
+              + ", which cannot be run ("
+              + FileNames.unnameable(python).orElse(strange.getReason())
+              + ")");
       return Optional.empty();
     } catch (InterruptedException interrupted) {
       // A cancelled task: its thread must still see the interrupt.
@@ -69,7 +75,8 @@ final class PythonTorch {
         .findFirst();
   }
 
-  private static Optional<Path> ask(Path python, List<String> tried) throws IOException, InterruptedException {
+  private static Optional<Path> ask(Path python, List<String> tried)
+      throws IOException, InterruptedException {
     Process process =
         new ProcessBuilder(python.toString(), "-I", "-c", SCRIPT)
             .directory(new File("/"))
@@ -81,12 +88,16 @@ final class PythonTorch {
         tried.add(python + ", which did not answer in " + TIMEOUT_SECONDS + " s");
         return Optional.empty();
       }
-      // One short line, which a pipe holds. It is not read to its end, which a process that is left behind may keep open.
+      // One short line, which a pipe holds. It is not read to its end, which a process that is left
+      // behind may keep open.
       InputStream output = process.getInputStream();
       byte[] line = output.readNBytes(Math.min(output.available(), LONGEST_PATH));
       String folder = new String(line, StandardCharsets.UTF_8).strip();
       if (process.exitValue() != 0 || folder.isEmpty()) {
-        tried.add(python + ", which has no torch (packages in PYTHONPATH, the working directory or the user's home do not count)");
+        tried.add(
+            python
+                + ", which has no torch (packages in PYTHONPATH, the working directory or the"
+                + " user's home do not count)");
         return Optional.empty();
       }
       return Optional.of(FileNames.path("the torch of " + python, folder));

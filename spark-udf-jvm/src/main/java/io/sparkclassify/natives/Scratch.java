@@ -24,25 +24,29 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * Temporary files of this JVM in a folder that JVMs share. What JVMs leave that are killed goes when the next one comes.
+ * Temporary files of this JVM in a folder that JVMs share. What JVMs leave that are killed goes
+ * when the next one comes.
  *
- * <p>A JVM locks a file of its own in the folder for as long as it lives, and the name of that file is part of the names
- * of all its others. So whoever gets the lock knows that the JVM has ended. A process id would not do: containers that
- * share a folder count processes anew.
+ * <p>A JVM locks a file of its own in the folder for as long as it lives, and the name of that file
+ * is part of the names of all its others. So whoever gets the lock knows that the JVM has ended. A
+ * process id would not do: containers that share a folder count processes anew.
  */
 public final class Scratch {
   private static final String PREFIX = "spark-classify-";
   private static final String LOCK = ".lock";
 
   /**
-   * The JVM: a lock that it holds itself must not even be looked at, since closing any channel of a file gives up all
-   * locks that the process has on it. With class loaders, several of these classes may be in one JVM.
+   * The JVM: a lock that it holds itself must not even be looked at, since closing any channel of a
+   * file gives up all locks that the process has on it. With class loaders, several of these
+   * classes may be in one JVM.
    */
   private static final String JVM =
-      ProcessHandle.current().pid() + "-"
+      ProcessHandle.current().pid()
+          + "-"
           + Long.toHexString(ManagementFactory.getRuntimeMXBean().getStartTime());
 
-  private static final Pattern LOCK_NAME = Pattern.compile(PREFIX + "(\\d+-[0-9a-f]+)-([0-9a-f]{8})\\.lock");
+  private static final Pattern LOCK_NAME =
+      Pattern.compile(PREFIX + "(\\d+-[0-9a-f]+)-([0-9a-f]{8})\\.lock");
 
   static final FileAttribute<Set<PosixFilePermission>> OWNER_ONLY =
       PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
@@ -109,7 +113,8 @@ public final class Scratch {
   private static FileLock lockNew(Path file) throws IOException {
     while (true) {
       FileChannel channel =
-          FileChannel.open(file, Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE), OWNER_ONLY);
+          FileChannel.open(
+              file, Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE), OWNER_ONLY);
       FileLock held = channel.lock();
       // Another JVM may have swept the file away before it was locked.
       if (Files.exists(file)) {
@@ -119,7 +124,10 @@ public final class Scratch {
     }
   }
 
-  /** Deletes what JVMs have left that have ended. What cannot be deleted stays: it is in nobody's way. */
+  /**
+   * Deletes what JVMs have left that have ended. What cannot be deleted stays: it is in nobody's
+   * way.
+   */
   private void sweep() {
     try (DirectoryStream<Path> locks = Files.newDirectoryStream(folder, PREFIX + "*" + LOCK)) {
       for (Path found : locks) {
@@ -135,7 +143,8 @@ public final class Scratch {
 
   private void sweep(Path theirLock, String theirs) {
     try {
-      // In a folder that all may write to, others could put a lock in the place of one that they have seen.
+      // In a folder that all may write to, others could put a lock in the place of one that they
+      // have seen.
       if (!Files.getOwner(theirLock, LinkOption.NOFOLLOW_LINKS).equals(user())) {
         return;
       }

@@ -25,46 +25,63 @@ record TorchHome(Path folder, String version) {
   private static final Pattern MAJOR_MINOR = Pattern.compile("^(\\d+\\.\\d+)\\..*", Pattern.DOTALL);
 
   /**
-   * Finds libtorch: {@code configured} alone when it is set, else {@code LIBTORCH}, else the torch of the Python that
-   * PySpark uses.
+   * Finds libtorch: {@code configured} alone when it is set, else {@code LIBTORCH}, else the torch
+   * of the Python that PySpark uses.
    *
    * @param configured {@code spark.classify.torch.home}, or null
    * @param environment the process's environment
-   * @param wanted the version of torch that the native library was linked against; C++ has no stable ABI, so the minor
-   *     version must be the same
+   * @param wanted the version of torch that the native library was linked against; C++ has no
+   *     stable ABI, so the minor version must be the same
    */
   static TorchHome find(String configured, Map<String, String> environment, String wanted) {
     List<String> tried = new ArrayList<>();
     Optional<TorchHome> found;
     if (configured != null) {
-      found = at(FileNames.path(NativeOptions.TORCH_HOME_KEY, configured), NativeOptions.TORCH_HOME_KEY + "=" + configured, wanted, tried);
+      found =
+          at(
+              FileNames.path(NativeOptions.TORCH_HOME_KEY, configured),
+              NativeOptions.TORCH_HOME_KEY + "=" + configured,
+              wanted,
+              tried);
     } else {
       found =
-          fromEnvironment(environment, wanted, tried).or(() -> fromPython(environment, wanted, tried));
+          fromEnvironment(environment, wanted, tried)
+              .or(() -> fromPython(environment, wanted, tried));
     }
     return found.orElseThrow(
         () ->
             Unavailable.because(
-                "no libtorch " + majorMinor(wanted) + " for the backend 'pytorch'. Looked at: "
+                "no libtorch "
+                    + majorMinor(wanted)
+                    + " for the backend 'pytorch'. Looked at: "
                     + String.join("; ", tried)
-                    + ". Install it on every executor (pip install torch==" + wanted + ") and set "
-                    + NativeOptions.TORCH_HOME_KEY + " to its folder, the one with lib/" + MAIN_LIBRARY
-                    + "; or use the backend 'onnx' (spark.classify.backend=onnx), which needs no libtorch."));
+                    + ". Install it on every executor (pip install torch=="
+                    + wanted
+                    + ") and set "
+                    + NativeOptions.TORCH_HOME_KEY
+                    + " to its folder, the one with lib/"
+                    + MAIN_LIBRARY
+                    + "; or use the backend 'onnx' (spark.classify.backend=onnx), which needs no"
+                    + " libtorch."));
   }
 
-  /** The libraries in the order in which they are to be loaded, so that each finds what it needs by name. */
+  /**
+   * The libraries in the order in which they are to be loaded, so that each finds what it needs by
+   * name.
+   */
   List<Path> libraries() {
     return List.of(library("libc10.so"), library(MAIN_LIBRARY));
   }
 
   /**
-   * Libraries of the CUDA runtime that a CUDA build of torch needs even on the CPU, and that are not where its wheels
-   * put them; each with the package to install.
+   * Libraries of the CUDA runtime that a CUDA build of torch needs even on the CPU, and that are
+   * not where its wheels put them; each with the package to install.
    */
   List<String> missingCudaLibraries() {
     List<String> missing = new ArrayList<>();
     if (version.contains("+cu")) {
-      Map<String, String> packages = Map.of("libcudart.so", "nvidia-cuda-runtime", "libcupti.so", "nvidia-cuda-cupti");
+      Map<String, String> packages =
+          Map.of("libcudart.so", "nvidia-cuda-runtime", "libcupti.so", "nvidia-cuda-cupti");
       packages.forEach(
           (library, name) -> {
             if (!isInWheels(library)) {
@@ -99,18 +116,24 @@ record TorchHome(Path folder, String version) {
     return at(FileNames.path(ENVIRONMENT_KEY, value), ENVIRONMENT_KEY + "=" + value, wanted, tried);
   }
 
-  private static Optional<TorchHome> fromPython(Map<String, String> environment, String wanted, List<String> tried) {
+  private static Optional<TorchHome> fromPython(
+      Map<String, String> environment, String wanted, List<String> tried) {
     String python = environment.getOrDefault("PYSPARK_PYTHON", "python3");
     return PythonTorch.locate(python, environment.getOrDefault("PATH", ""), tried)
         .flatMap(folder -> at(folder, "the torch of " + python, wanted, tried));
   }
 
-  /** The installation at a folder that is torch's own, or the {@code site-packages} that torch is in. */
-  private static Optional<TorchHome> at(Path given, String source, String wanted, List<String> tried) {
+  /**
+   * The installation at a folder that is torch's own, or the {@code site-packages} that torch is
+   * in.
+   */
+  private static Optional<TorchHome> at(
+      Path given, String source, String wanted, List<String> tried) {
     Path folder =
         Stream.of(given, given.resolve("torch"))
             .map(Path::toAbsolutePath)
-            .filter(candidate -> Files.isRegularFile(candidate.resolve("lib").resolve(MAIN_LIBRARY)))
+            .filter(
+                candidate -> Files.isRegularFile(candidate.resolve("lib").resolve(MAIN_LIBRARY)))
             .findFirst()
             .orElse(null);
     if (folder == null) {
@@ -119,7 +142,13 @@ record TorchHome(Path folder, String version) {
     }
     String version = versionOf(folder);
     if (!majorMinor(version).equals(majorMinor(wanted))) {
-      tried.add(source + ", which is version " + version + " (this jar was built against " + wanted + ")");
+      tried.add(
+          source
+              + ", which is version "
+              + version
+              + " (this jar was built against "
+              + wanted
+              + ")");
       return Optional.empty();
     }
     return Optional.of(new TorchHome(folder, version));

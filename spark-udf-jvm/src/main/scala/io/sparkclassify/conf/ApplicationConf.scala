@@ -4,8 +4,8 @@ import org.apache.spark.SparkEnv
 import org.apache.spark.sql.internal.SQLConf
 
 /**
- * The configuration that the application was started with, which no session, view or SQL function can change; only for the
- * driver.
+ * The configuration that the application was started with, which no session, view or SQL function can change; only for
+ * the driver.
  */
 object ApplicationConf {
 

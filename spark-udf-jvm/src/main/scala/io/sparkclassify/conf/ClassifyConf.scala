@@ -11,8 +11,8 @@ import org.apache.spark.sql.internal.SQLConf
  * The configuration keys, `spark.classify.*`: one typed table, registered with Spark.
  *
  * Registered keys are checked by Spark itself where they are set (`SET`, `--conf`, `spark.conf.set`), so a wrong value
- * is refused at once and by name. Keys are static where a process obeys them only once, as those about native libraries, and
- * where they say what users may do; each of these is a [[StaticEntry]].
+ * is refused at once and by name. Keys are static where a process obeys them only once, as those about native
+ * libraries, and where they say what users may do; each of these is a [[StaticEntry]].
  */
 object ClassifyConf {
 

@@ -102,8 +102,8 @@ private[sparkclassify] object ClassifyErrors {
   )
 
   /**
-   * Why an image cannot be classified: the text of both functions' errors. It is escaped for `try_classify` too, whose rows
-   * are written to files of one line a row and shown on terminals.
+   * Why an image cannot be classified: the text of both functions' errors. It is escaped for `try_classify` too, whose
+   * rows are written to files of one line a row and shown on terminals.
    *
    * @param name
    *   the path, or what else the user knows the image by

@@ -24,11 +24,12 @@ final case class ClassifySpec(
 )
 
 /**
- * Which model runs on which engine, in which precision, on images decoded in which way. Equal ones share one loaded model in a JVM.
+ * Which model runs on which engine, in which precision, on images decoded in which way. Equal ones share one loaded
+ * model in a JVM.
  *
  * @param uri
- *   the model directory, absolute and with its scheme; or `sparkfiles:NAME`, what `--archives` or `--files` has put under
- *   NAME on each executor
+ *   the model directory, absolute and with its scheme; or `sparkfiles:NAME`, what `--archives` or `--files` has put
+ *   under NAME on each executor
  */
 final case class ModelSpec(
     engine: Engine,

@@ -40,8 +40,8 @@ final class HadoopSettings private (private val values: Map[String, String]) ext
 
 object HadoopSettings {
 
-  // Reading the files takes a tenth of a second, which each task would spend anew: a copy has what the original has read,
-  // and it reads when it is asked.
+  // Reading the files takes a tenth of a second, which each task would spend anew: a copy has what the original has
+  // read, and it reads when it is asked.
   private lazy val classPath = {
     val configuration = new Configuration()
     configuration.size
@@ -57,8 +57,8 @@ object HadoopSettings {
   /**
    * The settings of the session that is active on this thread; only for the driver.
    *
-   * They are those of the session itself, and not of a view, which Spark's own readers do not ask either: its author could
-   * send the reader's credentials to a server of their own.
+   * They are those of the session itself, and not of a view, which Spark's own readers do not ask either: its author
+   * could send the reader's credentials to a server of their own.
    */
   def ofSession(): HadoopSettings = {
     // The rest of the session's keys are Spark's own and mean nothing to Hadoop.

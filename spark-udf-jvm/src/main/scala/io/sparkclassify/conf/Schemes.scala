@@ -13,8 +13,8 @@ import org.apache.hadoop.fs.viewfs.ViewFileSystem
 /**
  * The schemes that the paths of images and models may have: `spark.classify.read.schemes`.
  *
- * Paths come from data, and executors reach addresses that those who wrote the data do not: file systems like `http` fetch
- * whatever a path says, and go on to wherever the answer sends them.
+ * Paths come from data, and executors reach addresses that those who wrote the data do not: file systems like `http`
+ * fetch whatever a path says, and go on to wherever the answer sends them.
  *
  * @param allowed
  *   in lower case; `*` stands for all
@@ -41,8 +41,8 @@ final case class Schemes(allowed: Set[String]) {
    * The file system of a path, which is asked for nothing when its scheme is not allowed.
    *
    * @throws IOException
-   *   when the scheme of the path, of the class that a session has set for it (`fs.NAME.impl`), or of a file system that
-   *   is mounted in a `viewfs` is not allowed
+   *   when the scheme of the path, of the class that a session has set for it (`fs.NAME.impl`), or of a file system
+   *   that is mounted in a `viewfs` is not allowed
    */
   def fileSystem(path: Path, configuration: Configuration): FileSystem = {
     val default = FileSystem.getDefaultUri(configuration).getScheme

@@ -9,9 +9,9 @@ object SessionConf {
   /**
    * That of the active session; only for the driver.
    *
-   * Inside a view or a SQL function, [[SQLConf.get]] has nothing but the registered runtime keys that were set when it was
-   * made, or what someone has written into its properties. Those count there. What Spark has not kept, the names of models, is
-   * the session's. Static keys are read with [[ApplicationConf]] alone.
+   * Inside a view or a SQL function, [[SQLConf.get]] has nothing but the registered runtime keys that were set when it
+   * was made, or what someone has written into its properties. Those count there. What Spark has not kept, the names of
+   * models, is the session's. Static keys are read with [[ApplicationConf]] alone.
    */
   def current(): SQLConf = {
     val known = SQLConf.get

@@ -19,8 +19,8 @@ import org.apache.spark.sql.catalyst.expressions.JoinedRow
  * it asks for the images of the next ones.
  *
  * One thread takes the rows, but it need not be the task's own: what feeds the input of a script (`TRANSFORM`,
- * `RDD.pipe`) is a thread of Spark's, which may be amid a batch when the task ends. Then that thread gives back what the
- * native call uses, after the call.
+ * `RDD.pipe`) is a thread of Spark's, which may be amid a batch when the task ends. Then that thread gives back what
+ * the native call uses, after the call.
  *
  * Operators above see the thread where the row came from that they have, see [[InputPositions]].
  *

@@ -7,8 +7,8 @@ import io.sparkclassify.inference.InputPosition
  *
  * Expressions like `input_file_name()` ask where in its input the thread is, and believe that to be where the row came
  * from that they are evaluated for. So the thread has two positions here: one while rows are taken from below, and one
- * that follows the rows as they are handed on. A row moves the second one only as it moved the first, because there may be
- * others in the task that read files.
+ * that follows the rows as they are handed on. A row moves the second one only as it moved the first, because there may
+ * be others in the task that read files.
  */
 private[sparkclassify] final class InputPositions {
 

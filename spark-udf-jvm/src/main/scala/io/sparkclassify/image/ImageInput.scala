@@ -98,8 +98,9 @@ object ImageInput {
 }
 
 /**
- * Pixels as an uncompressed BMP file, which is nothing but a header before them: the native library then needs no second
- * way in. Both have blue, green, red (and alpha) bytes; the height is negative because their first row is the top one.
+ * Pixels as an uncompressed BMP file, which is nothing but a header before them: the native library then needs no
+ * second way in. Both have blue, green, red (and alpha) bytes; the height is negative because their first row is the
+ * top one.
  */
 private[sparkclassify] object Bitmap {
   private val HeaderBytes = 54

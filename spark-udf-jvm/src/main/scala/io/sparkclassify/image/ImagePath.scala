@@ -12,8 +12,9 @@ import org.apache.hadoop.fs.{FileSystem, Path}
 /**
  * Where the paths that queries give lead to.
  *
- * Hadoop reads a scheme into every colon. Here, `scheme://…` is a URI, and so is `scheme:…` where Hadoop knows a file system
- * of that scheme; everything else is a name in the default file system, and a local one means what it means to `open()`.
+ * Hadoop reads a scheme into every colon. Here, `scheme://…` is a URI, and so is `scheme:…` where Hadoop knows a file
+ * system of that scheme; everything else is a name in the default file system, and a local one means what it means to
+ * `open()`.
  *
  * @param directory
  *   the URI that relative names belong to

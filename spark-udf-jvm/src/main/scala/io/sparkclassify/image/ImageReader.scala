@@ -142,8 +142,9 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration) {
   /**
    * Hadoop's way to a local file, with its status and buffers, takes longer than resizing the image.
    *
-   * Opening a FIFO, or a device, may last for ever, so it is looked at first. What is put into the place of a regular file
-   * in that moment can but cost a thread: the task does not wait for it, see [[io.sparkclassify.engine.ReadThreads]].
+   * Opening a FIFO, or a device, may last for ever, so it is looked at first. What is put into the place of a regular
+   * file in that moment can but cost a thread: the task does not wait for it, see
+   * [[io.sparkclassify.engine.ReadThreads]].
    */
   private def readLocal(path: String, name: String, room: ImageReader.Room): Either[BadImage, ImageBytes] = {
     val file = ImagePath.localFile(name)
@@ -232,8 +233,9 @@ object ImageReader {
     Left(BadImage.unreadable(path, "it is a directory"))
 
   /**
-   * Whether nothing lies between this file system and the file. The layer of checksums is half of the work of reading an
-   * image; where the file has none, nothing is lost. Hadoop cannot name the checksums of a file with a colon in its name.
+   * Whether nothing lies between this file system and the file. The layer of checksums is half of the work of reading
+   * an image; where the file has none, nothing is lost. Hadoop cannot name the checksums of a file with a colon in its
+   * name.
    */
   private def readsAsIs(fileSystem: FileSystem, name: String): Boolean =
     fileSystem.getClass == classOf[RawLocalFileSystem] || LocalFileSystems(fileSystem.getClass.getName) && {
@@ -241,7 +243,9 @@ object ImageReader {
       file.getName.contains(':') || !new File(file.getParentFile, s".${file.getName}.crc").exists()
     }
 
-  /** Opens a file that will be read from its beginning to its end. An object store need not ask for its status again. */
+  /**
+   * Opens a file that will be read from its beginning to its end. An object store need not ask for its status again.
+   */
   private def open(fileSystem: FileSystem, file: Path, status: FileStatus): FSDataInputStream = {
     val builder = fileSystem.openFile(file)
     FutureIO.awaitFuture(builder.opt("fs.option.openfile.read.policy", "whole-file").withFileStatus(status).build())

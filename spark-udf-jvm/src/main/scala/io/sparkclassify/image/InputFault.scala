@@ -8,8 +8,8 @@ import org.apache.spark.TaskKilledException
  * What may be thrown while one input is fetched, and tells of that input alone; with its reason, for the user.
  *
  * File systems are code of others, and throw everything: NullPointerException for a URI without a path,
- * NoClassDefFoundError for a connector that lacks a library, StackOverflowError for a name that they match by recursion. Not
- * the input's are the ends of the task and of the JVM.
+ * NoClassDefFoundError for a connector that lacks a library, StackOverflowError for a name that they match by
+ * recursion. Not the input's are the ends of the task and of the JVM.
  */
 private[sparkclassify] object InputFault {
   def unapply(thrown: Throwable): Option[String] = thrown match {

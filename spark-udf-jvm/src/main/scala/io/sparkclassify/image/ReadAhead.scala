@@ -12,12 +12,12 @@ import org.apache.spark.TaskContext
 
 /**
  * Reads images on threads of its own while its task classifies others, because object stores have latency, and because
- * nothing else ends a read that a file system never answers. For one task, which takes the images in the order in which it
- * asked for them.
+ * nothing else ends a read that a file system never answers. For one task, which takes the images in the order in which
+ * it asked for them.
  *
  * Memory: up to `maxBytes` of images are held at once, and one more for each thread. A thread that would begin beyond
- * that waits, unless its image is the one that the task waits for. All tasks share [[DirectBuffers.memory]]; what a task
- * cannot have at once it asks for in the order of its images.
+ * that waits, unless its image is the one that the task waits for. All tasks share [[DirectBuffers.memory]]; what a
+ * task cannot have at once it asks for in the order of its images.
  *
  * @param threads
  *   at most so many reads are under way at once
@@ -257,7 +257,8 @@ final class ReadAhead private[sparkclassify] (
       ReadAhead.this.notifyAll()
       while (outcome.isEmpty && (mustWait || !waitsForMemory)) {
         startWorker()
-        // Workers take the files in their order, so a task without any has this one still to begin, and gets none for it.
+        // Workers take the files in their order, so a task without any has this one still to begin, and gets none for
+        // it.
         if (workers.isEmpty && !closed) giveUp(noThread) else awaitOutcome(start)
       }
       outcome.map { read =>

@@ -58,8 +58,8 @@ object ConfusionMatrix {
   /**
    * Counts images by what the list says of each and what the model said.
    *
-   * The name says the class, as a list may number its classes in its own way; the id tells classes of one name apart, and
-   * stands alone where there is no name. An image whose id does not tell, is right as any class of its name.
+   * The name says the class, as a list may number its classes in its own way; the id tells classes of one name apart,
+   * and stands alone where there is no name. An image whose id does not tell, is right as any class of its name.
    *
    * @param labels
    *   the model's, in class-id order

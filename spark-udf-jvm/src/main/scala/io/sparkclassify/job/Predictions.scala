@@ -6,7 +6,9 @@ object Predictions {
   /** For the list of images: a quoted field may hold line breaks, and two quotes in it are one. */
   val ListOptions: Map[String, String] = Map("header" -> "true", "escape" -> "\"", "multiLine" -> "true")
 
-  /** For the predictions. Spark would else take the first line break, and that may be one in a label, for the file's. */
+  /**
+   * For the predictions. Spark would else take the first line break, and that may be one in a label, for the file's.
+   */
   val ReadOptions: Map[String, String] = ListOptions + ("lineSep" -> "\n")
 
   /** Writes what [[ReadOptions]] read: labels and paths as they are, with the spaces around them. */

@@ -10,8 +10,8 @@ import io.sparkclassify.natives.DirectMemory
  * Direct buffers of this JVM that are used again and again: files are read into them and native code reads out of them,
  * and neither moves the bytes to the heap and back or leaves garbage.
  *
- * All that is lent is taken from [[memory]]. For several threads at once. Who has a buffer gives it back when nobody uses
- * it any more.
+ * All that is lent is taken from [[memory]]. For several threads at once. Who has a buffer gives it back when nobody
+ * uses it any more.
  */
 object DirectBuffers {
 
@@ -35,8 +35,8 @@ object DirectBuffers {
   def lent: Int = synchronized(away)
 
   /**
-   * What a buffer of `size` bytes takes of [[memory]]: a quarter more at most, so that buffers for files of about one size
-   * fit each other.
+   * What a buffer of `size` bytes takes of [[memory]]: a quarter more at most, so that buffers for files of about one
+   * size fit each other.
    */
   def capacity(size: Int): Int = {
     val step = math.max(SmallestStep, Integer.highestOneBit(math.max(size, 1)) / 4)

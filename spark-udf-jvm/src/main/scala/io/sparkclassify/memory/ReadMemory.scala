@@ -12,13 +12,13 @@ import org.apache.spark.{SparkConf, SparkEnv}
 import org.slf4j.LoggerFactory
 
 /**
- * The direct memory that all tasks of a JVM read images into: one budget, of which each image's part is taken before the
- * memory itself is.
+ * The direct memory that all tasks of a JVM read images into: one budget, of which each image's part is taken before
+ * the memory itself is.
  *
  * Nobody waits for ever. A quarter is taken in any order, without a lock. Beyond that who asks waits, first come, first
  * served; and a task asks for its images one after the other, in the order in which it will classify them. So what has
- * been taken in turn belongs to a task that can classify up to there, without another byte, and gives it back then. What
- * has been taken in any order is a quarter at most, and beside it there is room for the [[largest]] image.
+ * been taken in turn belongs to a task that can classify up to there, without another byte, and gives it back then.
+ * What has been taken in any order is a quarter at most, and beside it there is room for the [[largest]] image.
  *
  * @param total
  *   in bytes
@@ -52,7 +52,8 @@ private[sparkclassify] final class ReadMemory(val total: Long) {
   def tryTakeInTurn(bytes: Long): Boolean = waiting == 0 && add(bytes, total)
 
   /**
-   * Takes memory as soon as there is some. For the next image of a task: it has none for any later one, or had it at once.
+   * Takes memory as soon as there is some. For the next image of a task: it has none for any later one, or had it at
+   * once.
    *
    * @param bytes
    *   at most [[largest]]
@@ -138,8 +139,8 @@ private[sparkclassify] object ReadMemory {
   }
 
   /**
-   * Half of the direct memory that the JVM grants: Spark's network and files need some, too. And no more than a third of
-   * what a container has beside the heap, where native code decodes images and runs the model.
+   * Half of the direct memory that the JVM grants: Spark's network and files need some, too. And no more than a third
+   * of what a container has beside the heap, where native code decodes images and runs the model.
    */
   private[sparkclassify] def allowed(maxDirect: Long, room: Long): Long =
     math.min(maxDirect / 2, math.max(Least, room / 3))
@@ -151,7 +152,9 @@ private[sparkclassify] object ReadMemory {
     if (set > 0) set else Runtime.getRuntime.maxMemory
   }
 
-  /** What is left beside the heap: of the container's memory or the machine's, and of what YARN lets an executor have. */
+  /**
+   * What is left beside the heap: of the container's memory or the machine's, and of what YARN lets an executor have.
+   */
   private def room(conf: Option[SparkConf]): Long = {
     val heap = Runtime.getRuntime.maxMemory
     val machine = ManagementFactory.getOperatingSystemMXBean match {

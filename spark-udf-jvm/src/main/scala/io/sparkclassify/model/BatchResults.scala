@@ -12,8 +12,8 @@ import org.apache.spark.unsafe.types.UTF8String
  *
  * The buffer opens with four int64: nanoseconds for decoding, resizing and inference, and the number of bad images.
  * Then comes a row for each image: int32 status; for a good image, whose status is 0, int32 class id, float32
- * confidence, int32 0 and a float32 for each class; for a bad one int32 offset and int32 length of its message, in bytes
- * from the buffer's start. Status 2 is that of an image with too many pixels, 3 that of one that takes too much
+ * confidence, int32 0 and a float32 for each class; for a bad one int32 offset and int32 length of its message, in
+ * bytes from the buffer's start. Status 2 is that of an image with too many pixels, 3 that of one that takes too much
  * memory, 1 that of any other bad one.
  *
  * @param labels

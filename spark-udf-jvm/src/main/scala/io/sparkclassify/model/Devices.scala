@@ -12,7 +12,8 @@ private[sparkclassify] object Devices {
   /**
    * The device that `spec` means for the task that runs on this thread: `cpu` or `cuda:N`.
    *
-   * A GPU that Spark has assigned counts for `cuda` and `auto`; tasks that share one, each with a fraction, have the same.
+   * A GPU that Spark has assigned counts for `cuda` and `auto`; tasks that share one, each with a fraction, have the
+   * same.
    */
   def resolve(spec: DeviceSpec): DeviceSpec = spec.name match {
     case DeviceSpec.Auto => assigned().fold(DeviceSpec(DeviceSpec.Cpu, None))(gpu => spec.copy(name = gpu))

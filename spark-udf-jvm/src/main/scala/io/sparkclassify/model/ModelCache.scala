@@ -103,7 +103,9 @@ private[sparkclassify] final class ModelCache[K, V](close: V => Unit, check: () 
     }
   }
 
-  /** Closes the value, unless someone has leased it meanwhile. Who leases it while it is closed waits and loads anew. */
+  /**
+   * Closes the value, unless someone has leased it meanwhile. Who leases it while it is closed waits and loads anew.
+   */
   private def closeIdle(slot: Slot): Unit = {
     slot.changing.lock()
     try {

@@ -15,8 +15,8 @@ import org.apache.hadoop.fs.{FileStatus, FileSystem, Path}
 import org.slf4j.LoggerFactory
 
 /**
- * The making of a local copy of a model directory, on one of the [[ReadThreads]]: a file system that never answers holds no
- * task, see [[make]].
+ * The making of a local copy of a model directory, on one of the [[ReadThreads]]: a file system that never answers
+ * holds no task, see [[make]].
  *
  * @param copy
  *   a new folder. When nobody wants the copy any more, it goes as soon as the file system answers.
@@ -87,7 +87,9 @@ private[sparkclassify] final class ModelCopy(
     } catch { case e: Throwable => outcome.completeExceptionally(e) }
     finally if (unwanted) delete()
 
-  /** Deletes what there is of it. A task does not wait for a thread that may still write, which then deletes it again. */
+  /**
+   * Deletes what there is of it. A task does not wait for a thread that may still write, which then deletes it again.
+   */
   def delete(): Unit = synchronized(FileUtils.deleteQuietly(copy.toFile))
 
   private def ask[T](question: => T): T = {
@@ -126,8 +128,8 @@ private[sparkclassify] final class ModelCopy(
   }
 
   /**
-   * The place of a file in the copy. Archives and object stores list names that no local file system would: absolute ones,
-   * and such that lead out of the directory.
+   * The place of a file in the copy. Archives and object stores list names that no local file system would: absolute
+   * ones, and such that lead out of the directory.
    */
   private def inside(name: String): LocalPath = {
     FileNames.unnameable(name).ifPresent(reason => bad(s"$name: $reason"))

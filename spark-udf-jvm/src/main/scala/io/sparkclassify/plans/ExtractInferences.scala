@@ -11,8 +11,8 @@ import org.apache.spark.sql.catalyst.rules.Rule
 /**
  * Moves every inference out of the expressions of a plan into [[ClassifyImages]] below the operator that uses it.
  *
- * It runs after filters have been pushed down and before joins are reordered. By then the optimizer has copied a call to
- * each place that uses its result, so the rule looks for equal calls along the way up and lets the first result pass
+ * It runs after filters have been pushed down and before joins are reordered. By then the optimizer has copied a call
+ * to each place that uses its result, so the rule looks for equal calls along the way up and lets the first result pass
  * through to all of them:
  *
  * {{{
@@ -92,7 +92,9 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with Ali
     handOn(complete, plan.output, wanted.flatMap(call => all.get(below(plan, call)).map(call -> _)).toMap)
   }
 
-  /** The plan above what runs its inferences, and all results that it has below it. Its output may have more columns. */
+  /**
+   * The plan above what runs its inferences, and all results that it has below it. Its output may have more columns.
+   */
   private def served(plan: LogicalPlan, wanted: Set[Expression]): (LogicalPlan, Results) = {
     val own = calls(plan).map(_.canonicalized).toSet[Expression]
     val children =
@@ -107,8 +109,8 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with Ali
   }
 
   /**
-   * Moves inferences over what a subquery puts out into its plan. Spark makes joins of `EXISTS` and `IN` only later; until
-   * then conditions that compare both sides are part of the expression.
+   * Moves inferences over what a subquery puts out into its plan. Spark makes joins of `EXISTS` and `IN` only later;
+   * until then conditions that compare both sides are part of the expression.
    */
   private def serveSubqueries(plan: LogicalPlan): LogicalPlan = plan.transformAllExpressions {
     case exists: Exists if infers(exists.joinCond, exists.plan) =>

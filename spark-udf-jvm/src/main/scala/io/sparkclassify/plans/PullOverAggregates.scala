@@ -48,7 +48,8 @@ private[sparkclassify] object PullOverAggregates extends Rule[LogicalPlan] {
 
     val above = aggregate.aggregateExpressions.map {
       case expression if infersOverResults(expression, aggregate) =>
-        expression.transformDown { case part if isResult(part, aggregate) => column(part) }.asInstanceOf[NamedExpression]
+        val replaced = expression.transformDown { case part if isResult(part, aggregate) => column(part) }
+        replaced.asInstanceOf[NamedExpression]
       case expression =>
         below += expression
         expression.toAttribute

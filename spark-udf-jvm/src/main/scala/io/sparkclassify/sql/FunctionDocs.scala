@@ -48,7 +48,8 @@ object FunctionDocs {
     """,
     """
     The result is a STRUCT<class, class_id, confidence, probabilities, error: STRING>, that of classify with one more
-    field. The error of a good image is NULL; of a bad one, all but the error is NULL. A model or configuration that cannot be used fails the query all the same.
+    field. The error of a good image is NULL; of a bad one, all but the error is NULL. A model or configuration that
+    cannot be used fails the query all the same.
     """
   )
 

@@ -11,8 +11,8 @@ import org.apache.hadoop.security.UserGroupInformation
 import org.slf4j.LoggerFactory
 
 /**
- * The threads of this JVM that read files, images and models. All tasks share them, since a task of few images would spend a tenth of its time
- * in starting threads of its own.
+ * The threads of this JVM that read files, images and models. All tasks share them, since a task of few images would
+ * spend a tenth of its time in starting threads of its own.
  */
 private[sparkclassify] object ReadThreads {
   private val log = LoggerFactory.getLogger("io.sparkclassify.ReadThreads")
@@ -50,8 +50,8 @@ private[sparkclassify] object ReadThreads {
     private var ended = false
 
     /**
-     * Interrupts it, and waits for nothing. A thread cannot be ended: one that ignores interrupts does nothing else until
-     * its work ends.
+     * Interrupts it, and waits for nothing. A thread cannot be ended: one that ignores interrupts does nothing else
+     * until its work ends.
      */
     def abandon(): Unit = synchronized {
       if (!abandoned && !ended) {
@@ -81,8 +81,8 @@ private[sparkclassify] object ReadThreads {
   }
 
   /**
-   * In whose name files are read, which a thread would otherwise have from whoever started it: the user, the class loader
-   * that finds file systems, and what HDFS writes into its audit log.
+   * In whose name files are read, which a thread would otherwise have from whoever started it: the user, the class
+   * loader that finds file systems, and what HDFS writes into its audit log.
    */
   final class Identity private[ReadThreads] (maxGivenUp: Int) {
     private val user = UserGroupInformation.getCurrentUser

@@ -5,8 +5,8 @@ import org.apache.spark.{TaskContext, TaskKilledException}
 private[sparkclassify] object TaskKill {
 
   /**
-   * Ends a task that has been killed or cancelled, and another thread's work for a task that is over. Spark does not stop
-   * a thread by itself.
+   * Ends a task that has been killed or cancelled, and another thread's work for a task that is over. Spark does not
+   * stop a thread by itself.
    */
   def check(context: TaskContext): Unit =
     if (context.isInterrupted() || context.isCompleted()) throw new TaskKilledException("stopped between batches")

@@ -17,10 +17,11 @@ object ConfigurationPage {
       """<!-- Written by `gradle configurationDocs` from ClassifyConf.scala; change it there. -->
         |# Configuration
         |
-        |All keys start with `spark.classify.` and are given like Spark's own: with `--conf`, in `spark-defaults.conf`, or to the
-        |session's builder. A *runtime* key can also change in a running session (`SET key=value`, `spark.conf.set`) and then
-        |counts for the queries that are analysed afterwards. A *static* key is fixed when the application starts. A wrong value
-        |is refused where it is set; a key that does not exist gets a warning in the driver's log with the nearest one that does.
+        |All keys start with `spark.classify.` and are given like Spark's own: with `--conf`, in `spark-defaults.conf`, or
+        |to the session's builder. A *runtime* key can also change in a running session (`SET key=value`,
+        |`spark.conf.set`) and then counts for the queries that are analysed afterwards. A *static* key is fixed when the
+        |application starts. A wrong value is refused where it is set; a key that does not exist gets a warning in the
+        |driver's log with the nearest one that does.
         |""".stripMargin
     val sections = ClassifyConf.documentation.map { case (subject, keys) =>
       s"\n## $subject\n\n| key | default | | meaning | since |\n|---|---|---|---|---|\n" + keys.map(row).mkString

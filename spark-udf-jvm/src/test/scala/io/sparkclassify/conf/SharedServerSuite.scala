@@ -7,7 +7,9 @@ import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.FunctionIdentifier
 import org.apache.spark.sql.catalyst.catalog.SQLFunction
 
-/** What the application was started with, on a server whose users have sessions, views and SQL functions of their own. */
+/**
+ * What the application was started with, on a server whose users have sessions, views and SQL functions of their own.
+ */
 class SharedServerSuite extends SharedSession {
 
   private val image = TestData.image(".png").toString

@@ -13,8 +13,8 @@ class ReadMemorySuite extends AnyFunSuite {
   private val mebibyte = 1L << 20
 
   /**
-   * A task as [[io.sparkclassify.execution.ReadAhead]] runs it: images are taken in any order as long as there is plenty,
-   * and else one after the other; a batch is what is there in order, and is given back as a whole.
+   * A task as [[io.sparkclassify.execution.ReadAhead]] runs it: images are taken in any order as long as there is
+   * plenty, and else one after the other; a batch is what is there in order, and is given back as a whole.
    */
   private def task(memory: ReadMemory, random: Random, images: Int, use: Long => Unit): Int = {
     val largest = if (random.nextInt(4) == 0) memory.largest else 1 + memory.largest / (1 + random.nextInt(50))

@@ -3,7 +3,9 @@ package io.sparkclassify.natives
 import io.sparkclassify.{ColourImages, OwnJvm, TestData}
 import org.scalatest.funsuite.AnyFunSuite
 
-/** What the JVM itself finds wrong with native calls: it checks them with `-Xcheck:jni`, and tells on standard output. */
+/**
+ * What the JVM itself finds wrong with native calls: it checks them with `-Xcheck:jni`, and tells on standard output.
+ */
 class JniChecksSuite extends AnyFunSuite {
 
   private val images = 4096

@@ -10,7 +10,10 @@ import io.sparkclassify.{ClassifyException, TestData}
 import io.sparkclassify.natives.NativeBatch._
 import org.scalatest.funsuite.AnyFunSuite
 
-/** Models on a device, through the boundary: the images of concurrent calls share its batches. The device is a faulty one. */
+/**
+ * Models on a device, through the boundary: the images of concurrent calls share its batches. The device is a faulty
+ * one.
+ */
 class NativeDeviceSuite extends AnyFunSuite {
 
   private val natives = FaultyLibrary.natives

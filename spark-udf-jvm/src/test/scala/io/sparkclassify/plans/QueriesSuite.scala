@@ -6,7 +6,9 @@ import io.sparkclassify.{ColourImages, CountedFileSystem, SharedSession, TestDat
 import org.apache.spark.sql.Row
 import org.apache.spark.sql.functions.{call_function, col, lit, max}
 
-/** SQL of many shapes over images whose classes are known: right rows, every inference in an operator, each done once. */
+/**
+ * SQL of many shapes over images whose classes are known: right rows, every inference in an operator, each done once.
+ */
 class QueriesSuite extends SharedSession {
 
   private val count = 12
