@@ -1,5 +1,6 @@
-# shellcheck shell=bash Where .venv keeps Spark and libtorch; without it, the caller's own environment counts. Sourced
-# by the Makefile's recipes and by the scripts; made by setup.sh.
+# shellcheck shell=bash
+# Where .venv keeps Spark and libtorch; without it, the caller's own environment counts. Sourced by the Makefile's
+# recipes and by the scripts; made by setup.sh.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 if [ -d "$root/.venv" ]; then
     site_packages=$(echo "$root"/.venv/lib/python3.*/site-packages)
