@@ -303,7 +303,7 @@ impl Bits {
             if self.used.is_multiple_of(8) {
                 self.bytes.push(0);
             }
-            *self.bytes.last_mut().unwrap() |= u8::from(value >> shift & 1 == 1) << (self.used % 8);
+            *self.bytes.last_mut().unwrap() |= u8::from(shift < 64 && value >> shift & 1 == 1) << (self.used % 8);
             self.used += 1;
         }
     }
