@@ -4,6 +4,18 @@
 //! row, each pixel has to wait for the one before it. But the row below can follow one pixel behind, and so on: vectors
 //! hold a pixel of each of four rows, each a column further left than the one above, and there are two of them, so that
 //! the processor need not wait for either. All filters are computed for all, and masks choose.
+//!
+//! ```text
+//! column      0  1  2  3  4  5  6  7
+//! row 0       x  x  x  x  x  x  x  A      x: done    A: the first vector, of rows 0 to 3
+//! row 1       x  x  x  x  x  x  A                    B: the second one, of rows 4 to 7
+//! row 2       x  x  x  x  x  A
+//! row 3       x  x  x  x  A
+//! row 4       x  x  x  B
+//! row 5       x  x  B
+//! row 6       x  B
+//! row 7       B
+//! ```
 
 use std::arch::x86_64::{
     __m256i, _mm256_add_epi16, _mm256_add_epi8, _mm256_and_si256, _mm256_blend_epi32, _mm256_blendv_epi8,
@@ -23,7 +35,7 @@ pub(crate) const MIN_SIDE: usize = ROWS;
 pub(crate) const PAD: usize = 4;
 
 /// Undoes the filters of the rows in `raw`, each of which begins with the number of its filter, and keeps the first
-/// three of the 3 or 4 channels. Behind the rows come [`PAD`] bytes. Returns whether all filters are known.
+/// three of the 3 or 4 channels. After the rows come [`PAD`] bytes. Returns whether all filters are known.
 #[target_feature(enable = "avx2")]
 pub(crate) fn unfilter(raw: &[u8], channels: usize, width: usize, pixels: &mut [u8]) -> bool {
     let (stride, row_length) = (1 + width * channels, width * 3);

@@ -2,6 +2,15 @@
 //!
 //! Vectors hold one channel of eight rows. A window's samples are transposed once, whatever the number of windows they
 //! are in, and no more than a few thousand bytes ahead, which stay in the first-level cache.
+//!
+//! ```text
+//! in the image, for each of eight rows          in the strip, for each pair of columns
+//! row 0   R0 G0 B0 R1 G1 B1 R2 G2 B2 ...        red    R0 R1 of row 0, R0 R1 of row 1, ... of row 7
+//! row 1   R0 G0 B0 R1 G1 B1 R2 G2 B2 ...  -->   green  G0 G1 of row 0, G0 G1 of row 1, ... of row 7
+//! ...                                           blue   B0 B1 of row 0, B0 B1 of row 1, ... of row 7
+//! ```
+//!
+//! So one `madd` of such a vector with a pair of weights adds two columns to the sums of eight rows.
 
 use std::arch::x86_64::{
     __m256i, _mm256_add_epi32, _mm256_and_si256, _mm256_castsi128_si256, _mm256_inserti128_si256, _mm256_packs_epi32,
