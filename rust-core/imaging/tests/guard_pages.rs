@@ -1,6 +1,6 @@
-//! What decodes and resizes with vector instructions touches no byte beside its buffers. In a process of its own, for its
-//! allocator: each allocation ends, or begins, where memory begins that nobody may touch, so that one such byte would
-//! end the process.
+//! What decodes and resizes with vector instructions touches no byte beside its buffers. In a process of its own, for
+//! its allocator: each allocation ends, or begins, where memory begins that nobody may touch, so that one such byte
+//! would end the process.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 
