@@ -3,7 +3,6 @@
 //! `make bench-core` measures on images of the committed dataset.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use std::fs;
 use std::io::Cursor;
 
 use criterion::{criterion_group, criterion_main, Criterion};
@@ -11,7 +10,7 @@ use image::{imageops, ImageFormat};
 use spark_classify_core::model::ModelDirectory;
 use spark_classify_core::preprocess::Preprocessor;
 use spark_classify_imaging::{DecodeOptions, Scratch};
-use spark_classify_testing::dataset_image;
+use spark_classify_testing::{dataset_image, model_directory};
 
 const JPEG: &str = "id_0063.jpg";
 const PNG: &str = "id_0009.png";
@@ -20,11 +19,7 @@ const SIZE: usize = 128;
 /// From a file to the model's input of 128 x 128 pixels: the whole way, with and without DCT scaling, and what comes
 /// after decoding alone.
 fn preprocessing(criterion: &mut Criterion) {
-    let directory = tempfile::tempdir().unwrap();
-    let write = |name: &str, content: &str| fs::write(directory.path().join(name), content).unwrap();
-    write("config.json", r#"{"id2label": {"0": "a", "1": "b"}}"#);
-    write(
-        "preprocessor_config.json",
+    let directory = model_directory(
         r#"{"size": {"height": 128, "width": 128}, "resample": 2, "image_mean": [0.5, 0.4, 0.3], "image_std": [0.2, 0.3, 0.4]}"#,
     );
     let model = ModelDirectory::open(directory.path()).unwrap();

@@ -1,6 +1,5 @@
 //! Files of the repository, and files made for a test.
 
-use std::ffi::OsString;
 use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -70,9 +69,8 @@ pub fn copy_configuration(directory: &Path) {
 
 /// The library of ONNX Runtime that the tests use.
 pub fn onnxruntime() -> PathBuf {
-    let path: Option<OsString> = std::env::var_os("ORT_DYLIB_PATH");
-    path.expect("set ORT_DYLIB_PATH to the path of libonnxruntime.so")
-        .into()
+    let path = std::env::var_os("ORT_DYLIB_PATH").expect("set ORT_DYLIB_PATH to the path of libonnxruntime.so");
+    path.into()
 }
 
 /// A checksum in hexadecimal.

@@ -1,5 +1,5 @@
-//! What the tests and benchmarks of several crates share: the files of the repository, random numbers, small models, and
-//! the contract that every engine keeps. Only dev-dependencies name this crate.
+//! What the tests and benchmarks of several crates share: the files of the repository, random numbers, small models,
+//! and the contract that every engine keeps. Only dev-dependencies name this crate.
 //!
 //! Everything panics where something is missing: that fails the test, and says what it was.
 #![allow(

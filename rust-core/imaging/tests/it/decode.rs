@@ -2,14 +2,10 @@
 
 use std::io::Cursor;
 
-use crate::decoded;
+use crate::{decoded, refusal};
 use image::{ExtendedColorType, ImageEncoder};
 use spark_classify_imaging::{decode, ImageError, ImageLimits, Measure, Scratch};
 use spark_classify_testing::{odd_image, plain_png, repository, sha256};
-
-fn refusal(image: &[u8]) -> String {
-    decoded(8, 8, image).unwrap_err().to_string()
-}
 
 /// Why an image is refused with these limits.
 fn refusal_within(limits: ImageLimits, image: &[u8]) -> ImageError {

@@ -4,11 +4,7 @@ use std::fs;
 
 use spark_classify_testing::repository;
 
-use crate::decoded;
-
-fn refusal(bytes: &[u8]) -> String {
-    decoded(8, 8, bytes).unwrap_err().to_string()
-}
+use crate::refusal;
 
 #[test]
 fn foreign_files_are_named() {

@@ -19,3 +19,8 @@ fn decoded(width: u64, height: u64, image: &[u8]) -> Result<Vec<u8>, ImageError>
     assert_eq!((image.width as u64, image.height as u64), (width, height));
     Ok(image.pixels.clone())
 }
+
+/// Why an image is refused, whatever its size.
+fn refusal(image: &[u8]) -> String {
+    decoded(8, 8, image).unwrap_err().to_string()
+}
