@@ -123,7 +123,7 @@ bench-images: reference ## decoding and resizing next to Pillow and other Rust l
 gpu-programs: build ## build the programs of scripts/gpu-check into target/gpu
 	@mkdir -p target/gpu && cp target/release/classify-bench target/gpu/
 	@$(env) for engine in onnx torch; do \
-		cp "$$(cargo test --release --quiet --no-run --message-format json -p spark-classify-$$engine --test engine \
+		cp "$$(cargo test --release --quiet --no-run --message-format json -p spark-classify-$$engine --test it \
 			| sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)" target/gpu/$$engine-tests; \
 	done
 

@@ -3,25 +3,20 @@
 //! `make bench-core` measures on the committed model and images.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr)]
 
-use std::fs;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
 
 use criterion::{criterion_group, criterion_main, BenchmarkId, Criterion, Throughput};
 use spark_classify_core::{Classifier, Engine, LoadOptions, ModelDirectory, Precision, Predictions};
+use spark_classify_testing::{dataset, repository};
 
 const BATCH: usize = 8;
-
-fn project() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
 
 /// The engines that were built in and whose library is there.
 fn engines() -> Vec<Box<dyn Engine>> {
     let mut engines: Vec<Box<dyn Engine>> = Vec::new();
     #[cfg(feature = "onnx")]
     if let Some(library) = std::env::var_os("ORT_DYLIB_PATH") {
-        engines.push(Box::new(spark_classify_onnx::OnnxEngine::new(Path::new(&library))));
+        engines.push(Box::new(spark_classify_onnx::OnnxEngine::new(library.as_ref())));
     }
     #[cfg(feature = "torch")]
     engines.push(Box::new(spark_classify_torch::TorchEngine::new()));
@@ -29,7 +24,7 @@ fn engines() -> Vec<Box<dyn Engine>> {
 }
 
 fn inference(criterion: &mut Criterion) {
-    let model = ModelDirectory::open(&project().join("model")).unwrap();
+    let model = ModelDirectory::open(&repository("model")).unwrap();
     let (height, width) = model.input_size();
     let length = 3 * height * width;
     let nchw: Vec<f32> = (0..BATCH * length).map(|index| (index % 977) as f32 / 977.0).collect();
@@ -65,21 +60,12 @@ fn inference(criterion: &mut Criterion) {
 }
 
 fn classifying(criterion: &mut Criterion) {
-    let mut paths: Vec<_> = fs::read_dir(project().join("dataset/all_images"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    paths.sort();
-    let files: Vec<Vec<u8>> = paths
-        .iter()
-        .take(4 * BATCH)
-        .map(|path| fs::read(path).unwrap())
-        .collect();
-    let images: Vec<&[u8]> = files.iter().map(Vec::as_slice).collect();
+    let files = dataset();
+    let images: Vec<&[u8]> = files.iter().take(4 * BATCH).map(Vec::as_slice).collect();
     let mut group = criterion.benchmark_group("classify");
     group.throughput(Throughput::Elements(images.len() as u64));
     for engine in engines() {
-        let classifier = Classifier::load(&*engine, &project().join("model"), &LoadOptions::default()).unwrap();
+        let classifier = Classifier::load(&*engine, &repository("model"), &LoadOptions::default()).unwrap();
         let mut predictions = Predictions::new();
         group.bench_function(BenchmarkId::new(engine.name(), images.len()), |bencher| {
             bencher.iter(|| {

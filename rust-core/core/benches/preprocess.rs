@@ -3,33 +3,23 @@
 //! `make bench-core` measures on images of the committed dataset.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use std::fs;
 use std::io::Cursor;
-use std::path::{Path, PathBuf};
 
 use criterion::{criterion_group, criterion_main, Criterion};
 use image::{imageops, ImageFormat};
 use spark_classify_core::model::ModelDirectory;
 use spark_classify_core::preprocess::Preprocessor;
 use spark_classify_imaging::{DecodeOptions, Scratch};
+use spark_classify_testing::{dataset_image, model_directory};
 
 const JPEG: &str = "id_0063.jpg";
 const PNG: &str = "id_0009.png";
 const SIZE: usize = 128;
 
-fn dataset(name: &str) -> Vec<u8> {
-    let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dataset/all_images");
-    fs::read(folder.join(name)).unwrap()
-}
-
 /// From a file to the model's input of 128 x 128 pixels: the whole way, with and without DCT scaling, and what comes
 /// after decoding alone.
 fn preprocessing(criterion: &mut Criterion) {
-    let directory = tempfile::tempdir().unwrap();
-    let write = |name: &str, content: &str| fs::write(directory.path().join(name), content).unwrap();
-    write("config.json", r#"{"id2label": {"0": "a", "1": "b"}}"#);
-    write(
-        "preprocessor_config.json",
+    let directory = model_directory(
         r#"{"size": {"height": 128, "width": 128}, "resample": 2, "image_mean": [0.5, 0.4, 0.3], "image_std": [0.2, 0.3, 0.4]}"#,
     );
     let model = ModelDirectory::open(directory.path()).unwrap();
@@ -40,7 +30,7 @@ fn preprocessing(criterion: &mut Criterion) {
             fast,
             ..DecodeOptions::default()
         };
-        let (bytes, preprocessor) = (dataset(file), Preprocessor::new(model.preprocessor(), options));
+        let (bytes, preprocessor) = (dataset_image(file), Preprocessor::new(model.preprocessor(), options));
         let mut tensor = vec![0.0; preprocessor.tensor_len()];
         group.bench_function(name, |bencher| {
             bencher.iter(|| preprocessor.preprocess(&bytes, &mut tensor, &mut scratch).unwrap());
@@ -48,11 +38,11 @@ fn preprocessing(criterion: &mut Criterion) {
     }
     // An image that has the model's size already is not resized.
     let mut small = Cursor::new(Vec::new());
-    let image = image::load_from_memory(&dataset(JPEG)).unwrap().to_rgb8();
+    let image = image::load_from_memory(&dataset_image(JPEG)).unwrap().to_rgb8();
     let resized = imageops::resize(&image, SIZE as u32, SIZE as u32, imageops::FilterType::Triangle);
     resized.write_to(&mut small, ImageFormat::Bmp).unwrap();
     for (name, bytes) in [
-        ("resize-and-normalize", dataset(JPEG)),
+        ("resize-and-normalize", dataset_image(JPEG)),
         ("normalize", small.into_inner()),
     ] {
         let preprocessor = Preprocessor::new(model.preprocessor(), DecodeOptions::default());

@@ -2,12 +2,10 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use std::num::NonZeroUsize;
 
-use common::{model_directory, plain_png};
 use spark_classify_core::{Classifier, Engine, LoadOptions, Model, ModelDirectory, Predictions, Result};
+use spark_classify_testing::{model_directory, plain_png, resident};
 
 /// Knows nothing: all logits are 0.
 struct Blank;
@@ -35,13 +33,6 @@ impl Model for Blank {
         logits.fill(0.0);
         Ok(())
     }
-}
-
-/// The memory of this process that is in RAM, in MiB.
-fn resident() -> usize {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
-    let pages: usize = statm.split(' ').nth(1).unwrap().parse().unwrap();
-    (pages * 4096) >> 20
 }
 
 #[test]

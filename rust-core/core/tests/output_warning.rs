@@ -1,13 +1,11 @@
 //! A warning about a model whose logits look like probabilities. In a process of its own, because it takes the log.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use std::path::Path;
 use std::sync::Mutex;
 
-use common::model_directory;
 use spark_classify_core::{Classifier, Engine, LoadOptions, Model, ModelDirectory, Result};
+use spark_classify_testing::model_directory;
 
 static WARNINGS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 

@@ -3,29 +3,23 @@
 //! `make bench-core` measures on images of the committed dataset.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use std::fs;
 use std::hint::black_box;
 use std::io::Cursor;
-use std::path::{Path, PathBuf};
 
 use criterion::{criterion_group, criterion_main, BenchmarkId, Criterion};
 use fast_image_resize as fir;
 use image::{imageops, ImageFormat};
 use spark_classify_imaging::{decode, resize, DecodeOptions, Resampling, Scratch};
+use spark_classify_testing::dataset_image;
 
 const JPEG: &str = "id_0063.jpg";
 const PNG: &str = "id_0009.png";
 const SIZE: usize = 128;
 
-fn dataset(name: &str) -> Vec<u8> {
-    let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dataset/all_images");
-    fs::read(folder.join(name)).unwrap()
-}
-
 /// An image of the dataset in another format.
 fn converted(format: ImageFormat) -> Vec<u8> {
     let mut file = Cursor::new(Vec::new());
-    let image = image::load_from_memory(&dataset(JPEG)).unwrap().to_rgb8();
+    let image = image::load_from_memory(&dataset_image(JPEG)).unwrap().to_rgb8();
     image.write_to(&mut file, format).unwrap();
     file.into_inner()
 }
@@ -33,7 +27,7 @@ fn converted(format: ImageFormat) -> Vec<u8> {
 fn decoding(criterion: &mut Criterion) {
     let options = DecodeOptions::default();
     let mut scratch = Scratch::default();
-    let (jpeg, png) = (dataset(JPEG), dataset(PNG));
+    let (jpeg, png) = (dataset_image(JPEG), dataset_image(PNG));
     let [webp, gif, bmp, tiff] =
         [ImageFormat::WebP, ImageFormat::Gif, ImageFormat::Bmp, ImageFormat::Tiff].map(converted);
     let mut group = criterion.benchmark_group("decode");
@@ -61,7 +55,7 @@ fn decoding(criterion: &mut Criterion) {
 
 fn resizing(criterion: &mut Criterion) {
     let mut scratch = Scratch::default();
-    let source = decode(&dataset(JPEG), &DecodeOptions::default(), &mut scratch)
+    let source = decode(&dataset_image(JPEG), &DecodeOptions::default(), &mut scratch)
         .unwrap()
         .clone();
     let (width, height) = (source.width as u32, source.height as u32);

@@ -2,17 +2,14 @@
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 #![allow(clippy::unwrap_used, unsafe_code)]
 
-mod common;
-
 use std::ffi::{c_int, c_void};
 use std::fs;
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use base64::prelude::{Engine, BASE64_STANDARD};
-use common::golden;
 use spark_classify_imaging::{decode, Axis, DecodeOptions, ImageError, ImageLimits, Measure, Resampling, Scratch};
+use spark_classify_testing::{golden, repository};
 
 /// Bytes of messages, of what is counted before the first check, and of the program that runs the tests.
 const SMALL: u64 = 16 << 10;
@@ -160,9 +157,7 @@ fn enlarged(name: &str, bytes: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn files(folder: &str) -> Vec<(String, Vec<u8>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../tests/golden")
-        .join(folder);
+    let folder = repository("tests/golden").join(folder);
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries
         .map(|path| {

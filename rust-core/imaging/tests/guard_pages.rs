@@ -1,5 +1,6 @@
-//! What decodes and resizes with vector instructions touches no byte beside its buffers: in this program each
-//! allocation ends, or begins, where memory begins that nobody may touch, so that one such byte would end the process.
+//! What decodes and resizes with vector instructions touches no byte beside its buffers. In a process of its own, for
+//! its allocator: each allocation ends, or begins, where memory begins that nobody may touch, so that one such byte
+//! would end the process.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 
@@ -10,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use image::{DynamicImage, ImageFormat, RgbImage, RgbaImage};
 use spark_classify_imaging::{decode, resize, DecodeOptions, Resampling, Scratch};
+use spark_classify_testing::Random;
 
 const PAGE: usize = 4096;
 
@@ -88,17 +90,10 @@ fn png(image: impl Into<DynamicImage>) -> Vec<u8> {
     png.into_inner()
 }
 
-fn noise() -> impl FnMut() -> u8 {
-    let mut state = 1_u32;
-    move || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as u8
-    }
-}
-
 #[test]
 fn no_byte_beside_a_buffer_is_touched() {
-    let mut noise = noise();
+    let mut random = Random::new(1);
+    let mut noise = || random.byte();
     for at_end in [true, false] {
         AT_END.store(at_end, Ordering::Relaxed);
         for (width, height) in sizes() {

@@ -1,19 +1,17 @@
-//! Broken images of every format: no panic, no runaway memory, no endless work.
+//! Broken images of every format: no panic, no runaway memory, no endless work. In a process of its own, because its
+//! allocator counts, and because of the memory that the process takes.
 //!
 //! `HOSTILE_IMAGES` says how many are made, 10,000 unless told. They are the same in every run.
 #![allow(clippy::unwrap_used, clippy::print_stderr, unsafe_code)]
 
-mod common;
-
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use std::{env, fs};
 
 use base64::prelude::{Engine, BASE64_STANDARD};
-use common::golden;
 use spark_classify_imaging::{DecodeOptions, EncodedImage, ImageLimits, Scratch};
+use spark_classify_testing::{golden, repository, Random};
 
 /// Images are tiny under these limits: a million pixels have 3 MB, and decoders need a few times as much.
 const LIMITS: ImageLimits = ImageLimits {
@@ -83,28 +81,11 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Steele and Vigna's `SplitMix64`: the same numbers on every machine.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit.max(1) as u64) as usize
-    }
-}
-
 /// The odd images and the cases from the field, sorted by name, and some AVIFs, faxes and metadata.
 fn seeds() -> Vec<Vec<u8>> {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests");
-    let mut paths: Vec<_> = ["golden/images", "cases/images"]
+    let mut paths: Vec<_> = ["tests/golden/images", "tests/cases/images"]
         .iter()
-        .flat_map(|folder| fs::read_dir(tests.join(folder)).unwrap())
+        .flat_map(|folder| fs::read_dir(repository(folder)).unwrap())
         .map(|entry| entry.unwrap().path())
         .collect();
     paths.sort();
@@ -131,7 +112,7 @@ fn broken(seeds: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
         let at = random.below(reach.min(bytes.len()));
         match random.below(6) {
             0 => bytes[at] ^= 1 << random.below(8),
-            1 => bytes[at] = random.next() as u8,
+            1 => bytes[at] = random.byte(),
             2 => {
                 let value = [0, 1, 0x7F, 0x80, 0xFF][random.below(5)];
                 let end = (at + 1 + random.below(4)).min(bytes.len());
@@ -160,7 +141,7 @@ fn broken(seeds: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
 fn broken_images_are_decoded_or_refused() {
     let count = env::var("HOSTILE_IMAGES").map_or(10_000, |count| count.parse().unwrap());
     let seeds = seeds();
-    let mut random = Random(13);
+    let mut random = Random::new(13);
     let mut scratch = Scratch::default();
     let (mut good, mut slowest) = (0, Duration::ZERO);
     LARGEST.store(0, Ordering::Relaxed);

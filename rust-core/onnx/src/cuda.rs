@@ -74,8 +74,8 @@ mod tests {
 
     #[test]
     fn libraries_are_found_beside_the_package() {
-        let root = std::env::temp_dir().join(format!("spark-classify-wheels-{}", std::process::id()));
-        let packages = root.join("site-packages");
+        let root = tempfile::tempdir().unwrap();
+        let packages = root.path().join("site-packages");
         let capi = packages.join("onnxruntime/capi");
         for folder in [
             &capi,
@@ -103,6 +103,5 @@ mod tests {
         );
         assert_eq!(found("libcufft.so."), None);
         assert_eq!(wheel_folders(Path::new("/libonnxruntime.so")), None);
-        fs::remove_dir_all(root).unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! Loading the ONNX Runtime library. It belongs to the whole process, so this is a story in one test.
+//! Loading the ONNX Runtime library. In a process of its own, and in one test, because a process loads only one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
@@ -9,6 +9,7 @@ use std::thread;
 
 use spark_classify_core::{Engine, Error};
 use spark_classify_onnx::OnnxEngine;
+use spark_classify_testing::onnxruntime;
 
 fn refusal(library: &Path) -> String {
     match OnnxEngine::new(library).version() {
@@ -32,11 +33,9 @@ fn compile(dir: &Path, name: &str, source: &str) -> PathBuf {
 
 #[test]
 fn a_process_loads_one_library_and_says_why_it_loads_no_other() {
-    let library = std::env::var_os("ORT_DYLIB_PATH").expect("set ORT_DYLIB_PATH to the path of libonnxruntime.so");
-    let library = PathBuf::from(library).canonicalize().unwrap();
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("library");
-    let _ = fs::remove_dir_all(&dir);
-    fs::create_dir_all(&dir).unwrap();
+    let library = onnxruntime().canonicalize().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
 
     let missing = dir.join("missing.so");
     let reason = refusal(&missing);
@@ -50,19 +49,19 @@ fn a_process_loads_one_library_and_says_why_it_loads_no_other() {
     let reason = refusal(&text);
     assert!(reason.contains("cannot load") && reason.contains("text.so"), "{reason}");
 
-    let other = compile(&dir, "other.so", "int answer(void) { return 42; }");
+    let other = compile(dir, "other.so", "int answer(void) { return 42; }");
     let reason = refusal(&other);
     assert!(
         reason.contains("other.so is not an ONNX Runtime: it has no symbol OrtGetApiBase"),
         "{reason}"
     );
 
-    let null = compile(&dir, "null.so", "const void *OrtGetApiBase(void) { return 0; }");
+    let null = compile(dir, "null.so", "const void *OrtGetApiBase(void) { return 0; }");
     assert!(refusal(&null).contains("OrtGetApiBase returned null"));
 
     let library_of = |name: &str, version: &str| {
         compile(
-            &dir,
+            dir,
             name,
             &format!(
                 "static const void *api(unsigned version) {{ return version > 21 ? 0 : \"api\"; }}
@@ -103,7 +102,7 @@ fn a_process_loads_one_library_and_says_why_it_loads_no_other() {
     );
     fs::write(&foreign, &elf[..elf.len() / 2]).unwrap();
     assert!(refusal(&foreign).contains("cannot load"));
-    assert!(refusal(&dir).contains("cannot load"));
+    assert!(refusal(dir).contains("cannot load"));
 
     // None of these failures stands in the way of the right library, whoever comes first.
     let version = OnnxEngine::new(&library).version().unwrap();

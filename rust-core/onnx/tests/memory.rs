@@ -2,31 +2,20 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod contract;
-
-use std::fs;
-use std::path::Path;
 use std::sync::Barrier;
 use std::thread;
 
 use spark_classify_onnx::OnnxEngine;
+use spark_classify_testing::{contract, onnxruntime, repository, resident};
 
 const CALLERS: usize = 4;
 const LARGEST: usize = 16;
 const IMAGE: usize = 3 * 128 * 128;
 
-/// The memory of this process that is in RAM, in MiB.
-fn resident() -> usize {
-    let statm = fs::read_to_string("/proc/self/statm").unwrap();
-    let pages: usize = statm.split(' ').nth(1).unwrap().parse().unwrap();
-    (pages * 4096) >> 20
-}
-
 #[test]
 fn what_concurrent_runs_share_has_a_limit() {
-    let library = std::env::var_os("ORT_DYLIB_PATH").expect("set ORT_DYLIB_PATH to the path of libonnxruntime.so");
-    let engine = OnnxEngine::new(Path::new(&library));
-    let model = contract::load(&engine, &contract::project().join("model")).unwrap();
+    let engine = OnnxEngine::new(&onnxruntime());
+    let model = contract::load(&engine, repository("model")).unwrap();
     let nchw = contract::pixels(LARGEST * IMAGE);
     // Each caller takes the sizes in another order.
     let run = |rounds: usize| {

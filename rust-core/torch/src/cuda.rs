@@ -114,14 +114,14 @@ mod tests {
         let missing = load(Path::new("/nowhere/libtorch_cuda.so")).unwrap_err();
         assert!(missing.contains("there is no /nowhere/libtorch_cuda.so"), "{missing}");
         // Without its other packages, as `make setup` installs torch, the library is there but not what it needs.
-        let file = std::env::temp_dir().join(format!("spark-classify-{}-libtorch_cuda.so", std::process::id()));
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("libtorch_cuda.so");
         fs::write(&file, "not a library").unwrap();
         let broken = load(&file).unwrap_err();
         assert!(
             broken.contains("cannot be loaded") && broken.contains("libtorch_cuda.so"),
             "{broken}"
         );
-        fs::remove_file(file).unwrap();
     }
 
     #[test]

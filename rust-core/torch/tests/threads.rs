@@ -1,12 +1,10 @@
 //! The threads a run takes. In a process of its own, because it counts the threads of the process.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-#[path = "../../onnx/tests/contract/mod.rs"]
-mod contract;
-
 use std::fs;
 use std::thread;
 
+use spark_classify_testing::{contract, repository};
 use spark_classify_torch::TorchEngine;
 
 fn threads_of_this_process() -> usize {
@@ -15,7 +13,7 @@ fn threads_of_this_process() -> usize {
 
 #[test]
 fn a_run_starts_no_threads_on_whichever_thread_it_is() {
-    let model = contract::load(&TorchEngine::new(), &contract::project().join("model")).unwrap();
+    let model = contract::load(&TorchEngine::new(), repository("model")).unwrap();
     let nchw = contract::pixels(8 * 3 * 128 * 128);
     let run = || {
         let before = threads_of_this_process();

@@ -4,11 +4,11 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::common::{model_directory, odd_image, plain_png, repository};
 use spark_classify_core::{
     Classifier, Engine, Error, LoadOptions, Model, ModelDirectory, PredictionError, Predictions, Result,
 };
 use spark_classify_imaging::ImageError;
+use spark_classify_testing::{dataset, model_directory, odd_image, plain_png};
 
 const PREPROCESSOR: &str = r#"{"size": {"height": 6, "width": 4}, "resample": 2, "do_normalize": false}"#;
 
@@ -179,11 +179,8 @@ fn buffers_of_earlier_batches_leave_no_trace() {
 
 #[test]
 fn threads_do_not_change_the_results() {
-    let mut files: Vec<Vec<u8>> = std::fs::read_dir(repository("dataset/all_images"))
-        .unwrap()
-        .take(20)
-        .map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
-        .collect();
+    let mut files = dataset();
+    files.truncate(20);
     files.insert(7, odd_image("truncated.jpg"));
     let images: Vec<&[u8]> = files.iter().map(Vec::as_slice).collect();
     let mut sequential = Predictions::new();

@@ -1,8 +1,9 @@
 //! Centre crops.
 
 use spark_classify_imaging::ImageLimits;
+use spark_classify_testing::odd_image;
 
-use crate::common::{odd_image, samples};
+use crate::preprocessing::samples;
 
 #[test]
 fn a_crop_is_the_middle_of_the_whole_and_pads_with_zeros() {

@@ -5,11 +5,11 @@ use std::num::NonZeroUsize;
 use std::process::Command;
 use std::sync::Arc;
 
-use crate::common::{model_directory, odd_image, repository};
 use spark_classify_core::{
     Classifier, DeviceModel, Engine, Error, GpuOptions, Lane, LoadOptions, Model, ModelDirectory, Predictions, Result,
     SampleTable,
 };
+use spark_classify_testing::{dataset, dataset_image, model_directory, odd_image};
 
 const CLASSES: usize = 3;
 
@@ -128,11 +128,8 @@ fn on_device(batch_size: usize) -> LoadOptions {
 
 #[test]
 fn the_results_are_those_of_the_callers_threads() {
-    let mut files: Vec<Vec<u8>> = std::fs::read_dir(repository("dataset/all_images"))
-        .unwrap()
-        .take(30)
-        .map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
-        .collect();
+    let mut files = dataset();
+    files.truncate(30);
     files.insert(7, odd_image("truncated.jpg"));
     files.push(Vec::new());
     let images: Vec<&[u8]> = files.iter().map(Vec::as_slice).collect();
@@ -221,7 +218,7 @@ fn threads_that_the_system_does_not_give_end_nothing() {
     }
     assert!(std::thread::Builder::new().spawn(|| ()).is_err());
     let directory = model_directory(PLAIN);
-    let image = std::fs::read(repository("dataset/all_images/id_0063.jpg")).unwrap();
+    let image = dataset_image("id_0063.jpg");
     let batch = [image.as_slice(); 5];
     let load = |options: &LoadOptions| Classifier::load(&SumEngine, directory.path(), options);
 

@@ -1,11 +1,9 @@
 //! JPEGs decoded at a fraction of their size.
 
-use std::fs;
-
-use crate::common::{model_directory, odd_image, repository};
 use spark_classify_core::preprocess::Preprocessor;
 use spark_classify_core::ModelDirectory;
 use spark_classify_imaging::{DecodeOptions, Scratch};
+use spark_classify_testing::{dataset_image, model_directory, odd_image};
 
 fn tensor(image: &[u8], size: &str, options: DecodeOptions) -> Vec<f32> {
     let directory = model_directory(&format!(
@@ -40,7 +38,7 @@ fn difference(image: &[u8], size: &str) -> f64 {
 #[test]
 fn the_result_is_close_for_every_reduction() {
     // 600 x 375: by 1 (less than twice the size), 2, 4 and 8.
-    let image = fs::read(repository("dataset/all_images/id_0063.jpg")).unwrap();
+    let image = dataset_image("id_0063.jpg");
     let differences =
         [200, 90, 45, 20].map(|side| difference(&image, &format!(r#"{{"height": {side}, "width": {side}}}"#)));
     assert!(differences[0] == 0.0, "no reduction, no difference: {differences:?}");

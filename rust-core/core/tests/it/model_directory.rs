@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use crate::common::{model_directory, repository};
 use spark_classify_core::{Error, ModelDirectory};
+use spark_classify_testing::{model_directory, repository};
 
 const PREPROCESSOR: &str = r#"{"size": {"height": 4, "width": 6}, "resample": 2, "do_normalize": false}"#;
 

@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::fs;
 
-use crate::common::{golden, model_directory, repository, sha256};
 use spark_classify_core::preprocess::Preprocessor;
 use spark_classify_core::ModelDirectory;
 use spark_classify_imaging::{ImageLimits, Scratch};
+use spark_classify_testing::{golden, model_directory, repository, sha256};
 
 #[test]
 fn every_processor_gives_the_same_tensor() {

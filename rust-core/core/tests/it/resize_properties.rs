@@ -7,10 +7,11 @@ use std::f64::consts::PI;
 use std::io::Cursor;
 use std::iter::successors;
 
-use crate::common::samples;
+use crate::preprocessing::samples;
 use proptest::prelude::{any, prop_assert_eq, proptest, ProptestConfig, Strategy};
 use proptest::test_runner::FileFailurePersistence;
 use spark_classify_imaging::ImageLimits;
+use spark_classify_testing::Random;
 
 /// The number in `preprocessor_config.json`, the radius, and the function.
 type Filter = (u32, f64, fn(f64) -> f64);
@@ -143,19 +144,11 @@ fn center_crop(image: &Pixels, width: usize, height: usize) -> Pixels {
 
 /// Noise, or black and white, which makes filters overshoot.
 fn image() -> impl Strategy<Value = Pixels> {
-    (1..70_usize, 1..70_usize, any::<u32>(), any::<bool>()).prop_map(|(width, height, seed, hard)| {
-        let mut state = seed;
-        let mut random = || {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let value = (state >> 24) as u8;
-            if hard {
-                value / 128 * 255
-            } else {
-                value
-            }
-        };
+    (1..70_usize, 1..70_usize, any::<u64>(), any::<bool>()).prop_map(|(width, height, seed, hard)| {
+        let mut random = Random::new(seed);
+        let mut sample = || if hard { random.extreme() } else { random.byte() };
         (0..height)
-            .map(|_| (0..width).map(|_| [random(), random(), random()]).collect())
+            .map(|_| (0..width).map(|_| [sample(), sample(), sample()]).collect())
             .collect()
     })
 }

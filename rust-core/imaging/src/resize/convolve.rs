@@ -121,6 +121,8 @@ mod scalar {
 
 #[cfg(all(test, target_arch = "x86_64"))]
 mod tests {
+    use spark_classify_testing::Random;
+
     use super::super::axis::Axis;
     use super::super::filter::Resampling;
     use super::super::weights::WeightsCache;
@@ -132,11 +134,7 @@ mod tests {
         if !std::arch::is_x86_feature_detected!("avx2") {
             return;
         }
-        let mut state = 1_u32;
-        let mut random = || {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 16) as usize
-        };
+        let mut random = Random::new(1);
         let mut cache = WeightsCache::default();
         let filters = [
             Resampling::Bilinear,
@@ -146,24 +144,24 @@ mod tests {
         ];
         for round in 0..400 {
             // Some windows are wider than what a strip keeps.
-            let (width, height) = (1 + random() % 90, 1 + random() % 90);
+            let (width, height) = (1 + random.below(90), 1 + random.below(90));
             let (width, height) = if round % 50 == 0 {
                 (width * 40, 9)
             } else {
                 (width, height)
             };
-            let resized = 1 + random() % 120;
+            let resized = 1 + random.below(120);
             let pixels: Vec<u8> = (0..width * height * 3)
                 .map(|_| {
                     if round % 2 == 0 {
-                        random() as u8
+                        random.byte()
                     } else {
-                        (random() % 2 * 255) as u8
+                        random.extreme()
                     }
                 })
                 .collect();
             let view = View::packed(&pixels, width * 3, height);
-            let filter = filters[random() % filters.len()];
+            let filter = filters[random.below(filters.len())];
             if let Some(weights) = cache.get(filter, &Axis::whole(width, resized)) {
                 let (mut plain, mut fast) = (vec![1; resized * height * 3], vec![2; resized * height * 3]);
                 scalar::resize_width(view, &weights, 0, &mut plain);

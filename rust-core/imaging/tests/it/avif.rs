@@ -2,10 +2,12 @@
 
 use std::thread;
 
-use crate::common::{decoded, golden, sha256};
 use base64::prelude::{Engine, BASE64_STANDARD};
 use serde_json::Value;
 use spark_classify_imaging::{decode, DecodeOptions, Scratch};
+use spark_classify_testing::{golden, sha256};
+
+use crate::decoded;
 
 fn cases() -> Vec<(String, Value, Vec<u8>)> {
     let golden = golden("avif.json");

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use crate::common::repository;
 use serde_json::Value;
 use spark_classify_imaging::{decode, resize, DecodeOptions, ImageError, Resampling, Scratch};
+use spark_classify_testing::repository;
 
 /// Pillow reads these, and the error here contains this name.
 const ONLY_PILLOW_READS: [(&str, &str); 4] = [

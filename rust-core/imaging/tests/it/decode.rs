@@ -2,12 +2,14 @@
 
 use std::io::Cursor;
 
-use crate::common::{self, decoded, odd_image, plain_png, repository, sha256};
+use crate::{decoded, refusal};
 use image::{ExtendedColorType, ImageEncoder};
-use spark_classify_imaging::{ImageError, ImageLimits, Measure, Scratch};
+use spark_classify_imaging::{decode, ImageError, ImageLimits, Measure, Scratch};
+use spark_classify_testing::{odd_image, plain_png, repository, sha256};
 
-fn refusal(image: &[u8]) -> String {
-    decoded(8, 8, image).unwrap_err().to_string()
+/// Why an image is refused with these limits.
+fn refusal_within(limits: ImageLimits, image: &[u8]) -> ImageError {
+    decode(image, &limits.into(), &mut Scratch::default()).unwrap_err()
 }
 
 #[test]
@@ -184,7 +186,7 @@ fn limits_are_checked_before_decoding() {
         let max_bytes = image.len() as u64 - 1;
         let limits = ImageLimits { max_bytes, ..default };
         assert_eq!(
-            common::refusal(limits, &image),
+            refusal_within(limits, &image),
             limit(Measure::Bytes, max_bytes + 1, max_bytes)
         );
     }
@@ -204,12 +206,12 @@ fn limits_are_checked_before_decoding() {
             ..default
         };
         let (width, area) = (u64::from(width), u64::from(width) * height);
-        assert_eq!(common::refusal(limits, &image), limit(Measure::Width, width, width - 1));
+        assert_eq!(refusal_within(limits, &image), limit(Measure::Width, width, width - 1));
         let limits = ImageLimits {
             max_pixels: area - 1,
             ..default
         };
-        assert_eq!(common::refusal(limits, &image), limit(Measure::Pixels, area, area - 1));
+        assert_eq!(refusal_within(limits, &image), limit(Measure::Pixels, area, area - 1));
         let limits = ImageLimits {
             max_pixels: area,
             max_dimension: width as u32,
@@ -318,7 +320,7 @@ fn limits_hold_for_the_formats_of_few_users() {
     };
     for name in ["dib.bmp", "ppm.jpg", "qoi.jpg"] {
         let bytes = std::fs::read(repository("tests/cases/images").join(name)).unwrap();
-        let error = common::refusal(limits, &bytes);
+        let error = refusal_within(limits, &bytes);
         let (what, actual, limit) = (Measure::Width, 90, 89);
         assert_eq!(error, ImageError::Limit { what, actual, limit }, "{name}");
     }

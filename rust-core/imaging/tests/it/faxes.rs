@@ -1,7 +1,9 @@
 //! Faxes in TIFFs decode to the bytes of Pillow; `scripts/fax_cases.py` asked it.
 
-use crate::common::{decoded, golden, sha256};
 use base64::prelude::{Engine, BASE64_STANDARD};
+use spark_classify_testing::{golden, sha256};
+
+use crate::decoded;
 
 #[test]
 fn faxes_decode_as_in_pillow_whole_and_are_refused_or_decoded_cut() {

@@ -2,11 +2,9 @@
 
 use std::fs;
 
-use crate::common::{decoded, repository};
+use spark_classify_testing::repository;
 
-fn refusal(bytes: &[u8]) -> String {
-    decoded(8, 8, bytes).unwrap_err().to_string()
-}
+use crate::refusal;
 
 #[test]
 fn foreign_files_are_named() {

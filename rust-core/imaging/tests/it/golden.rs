@@ -1,10 +1,10 @@
 //! Decoding and resizing give the bytes of Pillow; `scripts/make_golden.py` asked it.
 
-use std::fs;
-
-use crate::common::{decoded, golden, odd_image, repository, sha256};
 use base64::prelude::{Engine, BASE64_STANDARD};
 use spark_classify_imaging::{decode, resize, DecodeOptions, Resampling, RgbImage, Scratch};
+use spark_classify_testing::{dataset_image, golden, odd_image, sha256};
+
+use crate::decoded;
 
 /// The filters by Pillow's numbers.
 const FILTERS: [Resampling; 8] = [
@@ -25,7 +25,7 @@ fn every_committed_image_decodes_and_resizes_to_the_same_bytes() {
     assert!(images.len() >= 100, "only {} images", images.len());
     let mut scratch = Scratch::default();
     for (name, expected) in images {
-        let bytes = fs::read(repository("dataset/all_images").join(name)).unwrap();
+        let bytes = dataset_image(name);
         let (width, height) = (
             expected["width"].as_u64().unwrap(),
             expected["height"].as_u64().unwrap(),

@@ -1,9 +1,9 @@
 //! Turning images upright.
 
-use crate::common::{golden, odd_image, sha256};
 use base64::prelude::{Engine, BASE64_STANDARD};
 use image::{imageops, RgbImage};
 use spark_classify_imaging::{decode, DecodeOptions, Scratch};
+use spark_classify_testing::{golden, odd_image, sha256};
 
 fn decoded(bytes: &[u8], exif_transpose: bool) -> RgbImage {
     let options = DecodeOptions {

@@ -5,24 +5,21 @@ use std::fs;
 use std::path::Path;
 
 use spark_classify_core::{Model, ModelDirectory};
+use spark_classify_testing::{model_without_weights, repository, Random};
 use tch::{CModule, Tensor};
+use tempfile::TempDir;
 
 use super::*;
 use crate::model::TorchModel;
 
-fn project_model() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../model")
-}
-
 /// A model directory like the project's, with these fields more in its preprocessing, whose module has weights of
 /// `kind`.
-fn traced(name: &str, fields: &str, kind: Kind, forward: impl Fn(&Tensor) -> Tensor) -> PathBuf {
-    let directory = std::env::temp_dir().join(format!("spark-classify-torch-{}-{name}", std::process::id()));
-    fs::create_dir_all(&directory).unwrap();
-    fs::copy(project_model().join("config.json"), directory.join("config.json")).unwrap();
-    let preprocessor = fs::read_to_string(project_model().join("preprocessor_config.json")).unwrap();
+fn traced(fields: &str, kind: Kind, forward: impl Fn(&Tensor) -> Tensor) -> TempDir {
+    let directory = model_without_weights();
+    let config = directory.path().join("preprocessor_config.json");
+    let preprocessor = fs::read_to_string(&config).unwrap();
     let preprocessor = preprocessor.replacen('{', &format!("{{{fields}"), 1);
-    fs::write(directory.join("preprocessor_config.json"), preprocessor).unwrap();
+    fs::write(config, preprocessor).unwrap();
     let example = if fields.is_empty() {
         [1, 3, 128, 128]
     } else {
@@ -31,7 +28,7 @@ fn traced(name: &str, fields: &str, kind: Kind, forward: impl Fn(&Tensor) -> Ten
     let example = Tensor::zeros(example, (kind, tch::Device::Cpu));
     CModule::create_by_tracing("Traced", "forward", &[example], &mut |inputs| vec![forward(&inputs[0])])
         .unwrap()
-        .save(directory.join("model.pt"))
+        .save(directory.path().join("model.pt"))
         .unwrap();
     directory
 }
@@ -58,12 +55,11 @@ fn difference(directory: &Path, bf16: bool) -> f32 {
     let image = 3 * of_pixels.height * of_pixels.width;
     let mut lane = of_pixels.lane(6).unwrap();
     assert_eq!(lane.pixels().len(), 6 * image);
-    let mut state = 7_u32;
+    let mut random = Random::new(7);
     let mut largest = 0_f32;
     for n in [1, 6, 2] {
         for sample in &mut lane.pixels()[..n * image] {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            *sample = (state >> 24) as u8;
+            *sample = random.byte();
         }
         let planes = lane.pixels()[..n * image]
             .chunks_exact(image / 3)
@@ -95,14 +91,14 @@ fn means_of_channels(dimensions: [i64; 2], kind: Kind) -> impl Fn(&Tensor) -> Te
 #[test]
 fn the_projects_model_takes_pixels() {
     // The same weights, in another order of operations: what the CPU's is optimized with makes the last digits differ.
-    let difference = difference(&project_model(), false);
+    let difference = difference(&repository("model"), false);
     assert!(difference < 1e-4, "{difference}");
 }
 
 #[test]
 fn tf32_is_not_what_the_trace_says() {
     // The project's module was traced with TF32 allowed.
-    let model = ModelDirectory::open(&project_model()).unwrap();
+    let model = ModelDirectory::open(&repository("model")).unwrap();
     let convolutions = |tf32| {
         let use_ = Use::Lanes { gpu: None, tf32 };
         let module = Module::load(&model.file("model.pt").unwrap(), use_, false, false).unwrap();
@@ -113,7 +109,7 @@ fn tf32_is_not_what_the_trace_says() {
 
 #[test]
 fn runs_have_few_sizes() {
-    let model = ModelDirectory::open(&project_model()).unwrap();
+    let model = ModelDirectory::open(&repository("model")).unwrap();
     let samples = SampleTable::new(model.preprocessor());
     let file = model.file("model.pt").unwrap();
     let loaded = TorchOnDevice::load(file, model.preprocessor(), &samples, None, DeviceOptions::default()).unwrap();
@@ -125,28 +121,28 @@ fn runs_have_few_sizes() {
 #[test]
 fn a_model_with_its_channels_last_takes_pixels() {
     let fields = r#""data_format": "channels_last", "#;
-    let directory = traced("last", fields, Kind::Float, means_of_channels([1, 2], Kind::Float));
-    let difference = difference(&directory, false);
+    let directory = traced(fields, Kind::Float, means_of_channels([1, 2], Kind::Float));
+    let difference = difference(directory.path(), false);
     assert!(difference < 1e-6, "{difference}");
 }
 
 #[test]
 fn a_model_in_half_precision_takes_pixels() {
-    let directory = traced("half", "", Kind::Half, means_of_channels([2, 3], Kind::Half));
-    let difference = difference(&directory, false);
+    let directory = traced("", Kind::Half, means_of_channels([2, 3], Kind::Half));
+    let difference = difference(directory.path(), false);
     assert!(difference < 1e-3, "{difference}");
 }
 
 #[test]
 fn a_converted_model_takes_pixels() {
-    let directory = traced("bf16", "", Kind::Float, means_of_channels([2, 3], Kind::Float));
-    let difference = difference(&directory, true);
+    let directory = traced("", Kind::Float, means_of_channels([2, 3], Kind::Float));
+    let difference = difference(directory.path(), true);
     assert!(difference < 1e-2, "{difference}");
 }
 
 #[test]
 fn more_images_than_a_lane_has_room_for_are_refused() {
-    let model = ModelDirectory::open(&project_model()).unwrap();
+    let model = ModelDirectory::open(&repository("model")).unwrap();
     let samples = SampleTable::new(model.preprocessor());
     let file = model.file("model.pt").unwrap();
     let on_device = TorchOnDevice::load(file, model.preprocessor(), &samples, None, DeviceOptions::default()).unwrap();

@@ -101,6 +101,7 @@ mod tests {
 
     use flate2::write::ZlibEncoder;
     use flate2::Compression;
+    use spark_classify_testing::Random;
 
     use super::super::chunks::MAGIC;
     use super::*;
@@ -139,33 +140,23 @@ mod tests {
         if !std::arch::is_x86_feature_detected!("avx2") {
             return;
         }
-        let mut state = 3_u32;
-        let mut random = move |below: usize| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 8) as usize % below
-        };
+        let mut random = Random::new(3);
         for round in 0..300 {
-            let (width, height) = (MIN_SIDE + random(40), MIN_SIDE + random(30));
+            let (width, height) = (MIN_SIDE + random.below(40), MIN_SIDE + random.below(30));
             let channels = 3 + round % 2;
             let rows: Vec<u8> = (0..height)
                 .flat_map(|_| {
                     // Mostly Paeth, whose rows then lie side by side, too.
-                    let filter = [4, 4, 4, 0, 1, 2, 3][random(7)];
-                    let extreme = random(2) == 0;
+                    let filter = [4, 4, 4, 0, 1, 2, 3][random.below(7)];
+                    let extreme = random.below(2) == 0;
                     let mut row = vec![filter];
-                    row.extend((0..width * channels).map(|_| {
-                        let sample = random(256) as u8;
-                        if extreme {
-                            sample / 128 * 255
-                        } else {
-                            sample
-                        }
-                    }));
+                    let mut sample = || if extreme { random.extreme() } else { random.byte() };
+                    row.extend((0..width * channels).map(|_| sample()));
                     row
                 })
                 .collect();
             let size = (width as u32, height as u32);
-            let bytes = file(size, if channels == 3 { 2 } else { 6 }, &rows, 1 + random(3000));
+            let bytes = file(size, if channels == 3 { 2 } else { 6 }, &rows, 1 + random.below(3000));
             let mut reader = png::Decoder::new(Cursor::new(&bytes)).read_info().unwrap();
             let mut expected = vec![0; width * height * channels];
             reader.next_frame(&mut expected).unwrap();

@@ -257,16 +257,15 @@ fn blocks(pixels: u32, shift: usize) -> usize {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::{fs, path::Path};
+    use spark_classify_testing::odd_image;
 
     use super::super::{canvas, chunks};
     use super::*;
 
     #[test]
     fn the_codes_of_sound_images_are_read_to_their_end() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/images");
         for name in ["lossless.webp", "lossless_alpha.webp", "lossy_alpha.webp"] {
-            let file = fs::read(folder.join(name)).unwrap();
+            let file = odd_image(name);
             let size = canvas(&file).unwrap();
             let mut images = chunks(&file).filter_map(|chunk| chunk.lossless_data());
             let data = images.next().unwrap();

@@ -1,29 +1,21 @@
 //! Model directories from the field, in ONNX Runtime.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-#[allow(dead_code)] // no program of tests makes every kind
-mod onnx_model;
 
 use std::fs;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use onnx_model::{one_image_model, Tensor, FLOAT};
 use spark_classify_core::{Classifier, LoadOptions, Predictions, Result};
-use spark_classify_onnx::OnnxEngine;
+use spark_classify_testing::onnx_model::{one_image_model, Tensor, FLOAT};
+use spark_classify_testing::{model_directory, repository};
 
-fn cases() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cases")
-}
+use crate::engine;
 
 fn load(model: &str) -> Result<Classifier> {
-    load_from(&cases().join("models").join(model))
+    load_from(&repository("tests/cases/models").join(model))
 }
 
 fn load_from(directory: &Path) -> Result<Classifier> {
-    let library = std::env::var_os("ORT_DYLIB_PATH").expect("set ORT_DYLIB_PATH to the path of libonnxruntime.so");
-    let engine = OnnxEngine::new(Path::new(&library));
-    Classifier::load(&engine, directory, &LoadOptions::default())
+    Classifier::load(&engine(), directory, &LoadOptions::default())
 }
 
 /// A BMP image of 4 x 4 pixels of this grey level.
@@ -64,30 +56,19 @@ fn an_image_whose_logits_are_nan_is_an_error_alone() {
 
 #[test]
 fn a_model_that_takes_one_image_gets_one_at_a_time() {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("one image");
-    fs::create_dir_all(&directory).unwrap();
-    for (name, text) in [
-        (
-            "config.json",
-            r#"{"id2label": {"0": "red", "1": "green", "2": "blue"}}"#,
-        ),
-        (
-            "preprocessor_config.json",
-            r#"{"do_resize": false, "do_center_crop": true, "crop_size": {"height": 4, "width": 4}, "do_normalize": false}"#,
-        ),
-    ] {
-        fs::write(directory.join(name), text).unwrap();
-    }
+    let directory = model_directory(
+        r#"{"do_resize": false, "do_center_crop": true, "crop_size": {"height": 4, "width": 4}, "do_normalize": false}"#,
+    );
     // Neither input nor output tells it.
     let input = Tensor::new("pixel_values", FLOAT, &[-1, 3, 4, 4]);
     let output = Tensor::new("logits", FLOAT, &[-1, 3]);
-    fs::write(directory.join("model.onnx"), one_image_model(input, output)).unwrap();
+    fs::write(directory.path().join("model.onnx"), one_image_model(input, output)).unwrap();
 
     let files: Vec<_> = [0, 51, 102, 153, 204].into_iter().map(blue).collect();
     let images: Vec<_> = files.iter().map(Vec::as_slice).collect();
     let mut predictions = Predictions::new();
     let threads = NonZeroUsize::new(2).unwrap();
-    load_from(&directory)
+    load_from(directory.path())
         .unwrap()
         .classify(&images, threads, &mut predictions)
         .unwrap();

@@ -1,6 +1,5 @@
 //! `TorchScript` modules that change themselves, work as in training, or do more than compute.
 //! `tests/cases/torch/make_modules.py` makes them.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,14 +7,13 @@ use std::path::{Path, PathBuf};
 use spark_classify_core::preprocess::Preprocessor;
 use spark_classify_core::{Classifier, Error, LoadOptions, ModelDirectory, Predictions};
 use spark_classify_imaging::{DecodeOptions, Scratch};
+use spark_classify_testing::{dataset, repository};
 use spark_classify_torch::TorchEngine;
 
 const ENGINE: TorchEngine = TorchEngine::new();
 
 fn module(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../tests/cases/torch")
-        .join(name)
+    repository("tests/cases/torch").join(name)
 }
 
 fn load(name: &str) -> Result<Classifier, Error> {
@@ -43,13 +41,9 @@ fn refusal(loaded: Result<Classifier, Error>, name: &str) -> String {
 
 /// Three images of the data set.
 fn images() -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dataset/all_images");
-    let mut paths: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    paths.sort();
-    paths.iter().take(3).map(|path| fs::read(path).unwrap()).collect()
+    let mut images = dataset();
+    images.truncate(3);
+    images
 }
 
 /// The same as the modules' input.

@@ -1,22 +1,14 @@
 //! The ONNX Runtime engine on the project's model and on small models made here.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod contract;
-#[allow(dead_code)] // no program of tests makes every kind
-mod onnx_model;
 
 use std::fs;
-use std::path::PathBuf;
 
-use contract::{load, load_error, model_without_weights, pixels, project, run};
-use onnx_model::{channels_last_model, pooling_model, Tensor, FLOAT, FLOAT16, INT64};
 use spark_classify_core::{Engine, Error, LoadOptions, ModelDirectory, Precision};
-use spark_classify_onnx::OnnxEngine;
+use spark_classify_testing::contract::{self, load, load_error, pixels, run};
+use spark_classify_testing::onnx_model::{channels_last_model, pooling_model, Tensor, FLOAT, FLOAT16, INT64};
+use spark_classify_testing::{model_without_weights, repository};
+use tempfile::TempDir;
 
-fn engine() -> OnnxEngine {
-    let library = std::env::var_os("ORT_DYLIB_PATH").expect("set ORT_DYLIB_PATH to the path of libonnxruntime.so");
-    OnnxEngine::new(&PathBuf::from(library))
-}
+use crate::engine;
 
 #[test]
 fn batches_agree_with_single_images() {
@@ -69,24 +61,24 @@ fn int8_gives_about_the_same_labels() {
 
 #[test]
 fn a_precision_that_is_not_there_is_refused() {
-    let refused = |name: &str, precision| {
-        let dir = model_without_weights(name);
-        fs::copy(project().join("model/model.onnx"), dir.join("model.onnx")).unwrap();
+    let refused = |precision| {
+        let dir = model_without_weights();
+        fs::copy(repository("model/model.onnx"), dir.path().join("model.onnx")).unwrap();
         let options = LoadOptions {
             precision,
             ..LoadOptions::default()
         };
-        let model = ModelDirectory::open(&dir).unwrap();
+        let model = ModelDirectory::open(dir.path()).unwrap();
         (dir, engine().load(&model, &options).map(|_| ()).unwrap_err())
     };
-    match refused("no int8", Precision::Int8) {
+    match refused(Precision::Int8) {
         (dir, Error::ModelFile { path, reason }) => {
-            assert_eq!(path, dir.join("model.int8.onnx"));
+            assert_eq!(path, dir.path().join("model.int8.onnx"));
             assert!(reason.contains("scripts/quantize_model.py"), "{reason}");
         }
         (_, other) => panic!("expected Error::ModelFile, got {other:?}"),
     }
-    let (_, bf16) = refused("no bf16", Precision::Bf16);
+    let (_, bf16) = refused(Precision::Bf16);
     assert!(
         matches!(
             bf16,
@@ -109,18 +101,23 @@ fn version_is_that_of_the_library() {
     assert!(version.starts_with("1."), "{version}");
 }
 
-/// A model directory called `name` with a model that averages each colour channel: one logit a channel.
-fn directory(name: &str, inputs: &[Tensor<'_>], outputs: &[Tensor<'_>]) -> PathBuf {
-    let dir = model_without_weights(name);
-    fs::write(dir.join("model.onnx"), pooling_model(inputs, outputs)).unwrap();
+/// A model directory with this model.
+fn directory_of(model: &[u8]) -> TempDir {
+    let dir = model_without_weights();
+    fs::write(dir.path().join("model.onnx"), model).unwrap();
     dir
 }
 
-fn refusal(name: &str, inputs: &[Tensor<'_>], outputs: &[Tensor<'_>]) -> String {
-    let dir = directory(name, inputs, outputs);
+/// A model directory with a model that averages each colour channel: one logit a channel.
+fn directory(inputs: &[Tensor<'_>], outputs: &[Tensor<'_>]) -> TempDir {
+    directory_of(&pooling_model(inputs, outputs))
+}
+
+fn refusal(inputs: &[Tensor<'_>], outputs: &[Tensor<'_>]) -> String {
+    let dir = directory(inputs, outputs);
     match load_error(&engine(), &dir) {
         Error::ModelFile { path, reason } => {
-            assert_eq!(path, dir.join("model.onnx"));
+            assert_eq!(path, dir.path().join("model.onnx"));
             reason
         }
         other => panic!("expected Error::ModelFile, got {other:?}"),
@@ -133,8 +130,8 @@ const IMAGE: usize = 3 * 128 * 128;
 fn a_fixed_batch_is_filled_up() {
     let fixed = Tensor::new("pixels", FLOAT, &[4, 3, 128, 128]);
     let dynamic = Tensor::new("pixels", FLOAT, &[-1, 3, -1, -1]);
-    let of_four = directory("fixed", &[fixed], &[Tensor::new("scores", FLOAT, &[4, 3])]);
-    let of_any = directory("dynamic", &[dynamic], &[Tensor::new("scores", FLOAT, &[-1, 3])]);
+    let of_four = directory(&[fixed], &[Tensor::new("scores", FLOAT, &[4, 3])]);
+    let of_any = directory(&[dynamic], &[Tensor::new("scores", FLOAT, &[-1, 3])]);
     let of_four = load(&engine(), &of_four).unwrap();
     let of_any = load(&engine(), &of_any).unwrap();
 
@@ -153,7 +150,6 @@ fn a_fixed_batch_is_filled_up() {
 #[test]
 fn the_number_of_classes_need_not_be_declared() {
     let dir = directory(
-        "undeclared",
         &[Tensor::new("pixels", FLOAT, &[-1, 3, 128, 128])],
         &[Tensor::new("scores", FLOAT, &[-1, -1])],
     );
@@ -164,26 +160,26 @@ fn the_number_of_classes_need_not_be_declared() {
 fn logits_are_found_among_outputs() {
     let pixels = Tensor::new("pixels", FLOAT, &[-1, 3, 128, 128]);
     let pooled = Tensor::new("pooled", FLOAT, &[-1, 3, 1, 1]);
-    let dir = directory("named", &[pixels], &[pooled, Tensor::new("logits", FLOAT, &[-1, 3])]);
+    let dir = directory(&[pixels], &[pooled, Tensor::new("logits", FLOAT, &[-1, 3])]);
     assert_eq!(load(&engine(), &dir).unwrap().classes(), 3);
 
-    let reason = refusal("unnamed", &[pixels], &[pooled, Tensor::new("scores", FLOAT, &[-1, 3])]);
+    let reason = refusal(&[pixels], &[pooled, Tensor::new("scores", FLOAT, &[-1, 3])]);
     assert_eq!(reason, "the model has 2 outputs (pooled, scores), and none is `logits`");
 }
 
 #[test]
 fn a_model_for_other_images_is_refused() {
     let scores = [Tensor::new("scores", FLOAT, &[-1, 3])];
-    let input = |name, shape: &[i64]| refusal(name, &[Tensor::new("pixels", FLOAT, shape)], &scores);
+    let input = |shape: &[i64]| refusal(&[Tensor::new("pixels", FLOAT, shape)], &scores);
 
-    let reason = input("size", &[-1, 3, 224, 224]);
+    let reason = input(&[-1, 3, 224, 224]);
     assert!(
         reason.contains("[-1, 3, 224, 224]") && reason.contains("[batch, 3, 128, 128]"),
         "{reason}"
     );
-    let reason = input("channels", &[-1, 1, 128, 128]);
+    let reason = input(&[-1, 1, 128, 128]);
     assert!(reason.contains("[-1, 1, 128, 128]"), "{reason}");
-    let reason = input("rank", &[-1, 3, 128]);
+    let reason = input(&[-1, 3, 128]);
     assert!(reason.contains("expected [batch, 3, height, width] or"), "{reason}");
 }
 
@@ -193,14 +189,10 @@ fn a_model_of_another_kind_is_refused() {
     let mask = Tensor::new("mask", INT64, &[-1]);
     let scores = Tensor::new("scores", FLOAT, &[-1, 3]);
     assert_eq!(
-        refusal("two inputs", &[pixels, mask], &[scores]),
+        refusal(&[pixels, mask], &[scores]),
         "the model has 2 inputs (pixels, mask), expected one"
     );
-    let reason = refusal(
-        "pooled only",
-        &[pixels],
-        &[Tensor::new("pooled", FLOAT, &[-1, 3, 1, 1])],
-    );
+    let reason = refusal(&[pixels], &[Tensor::new("pooled", FLOAT, &[-1, 3, 1, 1])]);
     assert!(
         reason.contains("the output has shape [1, 3, 1, 1], expected [1, classes]"),
         "{reason}"
@@ -218,20 +210,19 @@ fn means(nchw: &[f32]) -> Vec<f32> {
 fn the_order_of_dimensions_is_found() {
     let scores = Tensor::new("scores", FLOAT, &[-1, 3]);
     let nchw = pixels(2 * IMAGE);
-    let last = |name: &str, input: Tensor<'_>| {
-        let dir = model_without_weights(name);
-        fs::write(dir.join("model.onnx"), channels_last_model(input, scores)).unwrap();
+    let last = |input: Tensor<'_>| {
+        let dir = directory_of(&channels_last_model(input, scores));
         contract::assert_close(&run(&*load(&engine(), &dir).unwrap(), 2, &nchw), &means(&nchw));
     };
-    last("last", Tensor::new("pixels", FLOAT, &[-1, 128, 128, 3]));
-    last("last dynamic", Tensor::new("pixels", FLOAT, &[-1, -1, -1, 3]));
+    last(Tensor::new("pixels", FLOAT, &[-1, 128, 128, 3]));
+    last(Tensor::new("pixels", FLOAT, &[-1, -1, -1, 3]));
     let dynamic = Tensor::new("pixels", FLOAT, &[-1; 4]);
-    last("last named", dynamic.called(&["batch", "height", "width", "Channels"]));
+    last(dynamic.called(&["batch", "height", "width", "Channels"]));
     let first = dynamic.called(&["batch_size", "num_channels", "height", "width"]);
-    let dir = directory("first named", &[first], &[scores]);
+    let dir = directory(&[first], &[scores]);
     contract::assert_close(&run(&*load(&engine(), &dir).unwrap(), 2, &nchw), &means(&nchw));
 
-    let reason = refusal("neither named", &[dynamic], &[scores]);
+    let reason = refusal(&[dynamic], &[scores]);
     assert!(
         reason.contains("input `pixels` has shape [-1, -1, -1, -1], which may be"),
         "{reason}"
@@ -242,24 +233,19 @@ fn the_order_of_dimensions_is_found() {
 #[test]
 fn the_order_of_dimensions_may_be_written() {
     let scores = Tensor::new("scores", FLOAT, &[-1, 3]);
-    let write = |dir: &PathBuf, format: &str| {
+    let write = |dir: &TempDir, format: &str| {
         let fields = format!(
             r#"{{"size": {{"height": 128, "width": 128}}, "resample": 2, "do_normalize": false, "data_format": "{format}"}}"#
         );
-        fs::write(dir.join("preprocessor_config.json"), fields).unwrap();
+        fs::write(dir.path().join("preprocessor_config.json"), fields).unwrap();
     };
-    let dir = model_without_weights("last written");
     let input = Tensor::new("pixels", FLOAT, &[-1; 4]);
-    fs::write(dir.join("model.onnx"), channels_last_model(input, scores)).unwrap();
+    let dir = directory_of(&channels_last_model(input, scores));
     write(&dir, "channels_last");
     let nchw = pixels(IMAGE);
     contract::assert_close(&run(&*load(&engine(), &dir).unwrap(), 1, &nchw), &means(&nchw));
 
-    let dir = directory(
-        "contradiction",
-        &[Tensor::new("pixels", FLOAT, &[-1, 3, -1, -1])],
-        &[scores],
-    );
+    let dir = directory(&[Tensor::new("pixels", FLOAT, &[-1, 3, -1, -1])], &[scores]);
     write(&dir, "channels_last");
     let error = load_error(&engine(), &dir).to_string();
     assert!(
@@ -273,10 +259,9 @@ fn half_precision_goes_in_and_comes_out() {
     let nchw = pixels(2 * IMAGE);
     let pixels_first = Tensor::new("pixels", FLOAT16, &[-1, 3, 128, 128]);
     let scores = Tensor::new("scores", FLOAT16, &[-1, 3]);
-    let first = directory("half", &[pixels_first], &[scores]);
-    let last = model_without_weights("half last");
+    let first = directory(&[pixels_first], &[scores]);
     let pixels_last = Tensor::new("pixels", FLOAT16, &[-1, 128, 128, 3]);
-    fs::write(last.join("model.onnx"), channels_last_model(pixels_last, scores)).unwrap();
+    let last = directory_of(&channels_last_model(pixels_last, scores));
     for dir in [first, last] {
         let actual = run(&*load(&engine(), &dir).unwrap(), 2, &nchw);
         for (actual, expected) in actual.iter().zip(means(&nchw)) {

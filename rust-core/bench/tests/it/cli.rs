@@ -1,18 +1,13 @@
 //! The binary on the project's model and images.
-#![cfg(all(feature = "onnx", feature = "torch"))]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
+use spark_classify_testing::repository;
 
 const BACKENDS: [&str; 2] = ["pytorch", "onnx"];
-
-fn project() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
 
 /// A new directory for the test called `name`.
 fn directory(name: &str) -> PathBuf {
@@ -27,7 +22,7 @@ fn bench(backend: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_classify-bench"));
     // It has to find libtorch by itself.
     command.env_remove("LD_LIBRARY_PATH");
-    command.arg("--model").arg(project().join("model"));
+    command.arg("--model").arg(repository("model"));
     command.args(["--backend", backend]);
     command
 }
@@ -59,7 +54,7 @@ fn rows(csv: &Path) -> Vec<Vec<String>> {
 
 /// A CSV file in `dir` with the first `n` images of the dataset, and then `more` lines.
 fn images(dir: &Path, n: usize, more: &[&str]) -> PathBuf {
-    let all = fs::read_to_string(project().join("dataset/image_data.csv")).unwrap();
+    let all = fs::read_to_string(repository("dataset/image_data.csv")).unwrap();
     let lines: Vec<_> = all.lines().take(n + 1).chain(more.iter().copied()).collect();
     let path = dir.join("images.csv");
     fs::write(&path, lines.join("\n")).unwrap();
@@ -67,7 +62,7 @@ fn images(dir: &Path, n: usize, more: &[&str]) -> PathBuf {
 }
 
 fn image_dir() -> PathBuf {
-    project().join("dataset/all_images")
+    repository("dataset/all_images")
 }
 
 #[test]
@@ -236,7 +231,7 @@ fn ways_to_decode_can_be_chosen_and_compared() {
         // A JPEG of 600 x 375 pixels, for a model that takes far fewer.
         let mut command = Command::new(env!("CARGO_BIN_EXE_classify-bench"));
         command.args(["--backend", "onnx", "--model"]);
-        command.arg(project().join("tests/golden/colour-model"));
+        command.arg(repository("tests/golden/colour-model"));
         command.arg("--images").arg(image_dir().join("id_0063.jpg"));
         command.args(arguments);
         command
@@ -318,7 +313,7 @@ fn precisions_can_be_chosen_and_compared() {
 #[test]
 fn an_exif_orientation_counts_where_asked_for() {
     let dir = directory("exif");
-    let image = project().join("tests/golden/images/exif_rotated.webp");
+    let image = repository("tests/golden/images/exif_rotated.webp");
     let row = |name: &str, arguments: &[&str]| {
         let predictions = dir.join(name);
         let mut command = bench("onnx");
@@ -384,7 +379,7 @@ fn what_cannot_run_is_refused_with_a_reason() {
 
 /// The model of the golden values, with other names for its classes red, green and blue.
 fn model_with_labels(dir: &Path, labels: [&str; 3]) -> PathBuf {
-    let original = project().join("tests/golden/colour-model");
+    let original = repository("tests/golden/colour-model");
     for name in ["model.onnx", "preprocessor_config.json"] {
         fs::copy(original.join(name), dir.join(name)).unwrap();
     }

@@ -1,15 +1,15 @@
 //! Small ONNX models, written as the protocol buffers they are (field numbers from onnx.proto).
 
 /// `TensorProto.DataType` of 32-bit floats.
-pub(crate) const FLOAT: u64 = 1;
+pub const FLOAT: u64 = 1;
 /// `TensorProto.DataType` of 16-bit floats.
-pub(crate) const FLOAT16: u64 = 10;
+pub const FLOAT16: u64 = 10;
 /// `TensorProto.DataType` of 64-bit integers.
-pub(crate) const INT64: u64 = 7;
+pub const INT64: u64 = 7;
 
 /// An input or output of a model.
 #[derive(Clone, Copy)]
-pub(crate) struct Tensor<'a> {
+pub struct Tensor<'a> {
     name: &'a str,
     element_type: u64,
     /// -1 stands for a dynamic dimension.
@@ -19,7 +19,8 @@ pub(crate) struct Tensor<'a> {
 }
 
 impl<'a> Tensor<'a> {
-    pub(crate) fn new(name: &'a str, element_type: u64, shape: &'a [i64]) -> Self {
+    /// A tensor of this name, `TensorProto.DataType` and shape, in which -1 stands for a dynamic dimension.
+    pub fn new(name: &'a str, element_type: u64, shape: &'a [i64]) -> Self {
         Self {
             name,
             element_type,
@@ -29,7 +30,8 @@ impl<'a> Tensor<'a> {
     }
 
     /// Gives the dimensions names, which tell where they are dynamic.
-    pub(crate) fn called(self, symbols: &'a [&'a str]) -> Self {
+    #[must_use]
+    pub fn called(self, symbols: &'a [&'a str]) -> Self {
         Self { symbols, ..self }
     }
 
@@ -50,7 +52,7 @@ impl<'a> Tensor<'a> {
 
 /// A `ModelProto` that averages each channel of its first input: `pooled` of shape `[n, channels, 1, 1]`, and that
 /// flattened to `[n, channels]` under the name of the last output, unless this is `pooled` itself.
-pub(crate) fn pooling_model(inputs: &[Tensor<'_>], outputs: &[Tensor<'_>]) -> Vec<u8> {
+pub fn pooling_model(inputs: &[Tensor<'_>], outputs: &[Tensor<'_>]) -> Vec<u8> {
     model(
         inputs,
         outputs,
@@ -59,7 +61,7 @@ pub(crate) fn pooling_model(inputs: &[Tensor<'_>], outputs: &[Tensor<'_>]) -> Ve
 }
 
 /// The same for an input whose channels are its last dimension.
-pub(crate) fn channels_last_model(input: Tensor<'_>, output: Tensor<'_>) -> Vec<u8> {
+pub fn channels_last_model(input: Tensor<'_>, output: Tensor<'_>) -> Vec<u8> {
     let mut permutation = [bytes(1, b"perm"), number(20, 7)].concat();
     permutation.extend([0, 3, 1, 2].into_iter().flat_map(|dimension| number(8, dimension)));
     let transpose = node("Transpose", input.name, "transposed", &bytes(5, &permutation));
@@ -69,7 +71,7 @@ pub(crate) fn channels_last_model(input: Tensor<'_>, output: Tensor<'_>) -> Vec<
 
 /// A `ModelProto` like [`pooling_model`], whose output has the shape `[1, 3]` whatever the batch is: it fails on
 /// several images.
-pub(crate) fn one_image_model(input: Tensor<'_>, output: Tensor<'_>) -> Vec<u8> {
+pub fn one_image_model(input: Tensor<'_>, output: Tensor<'_>) -> Vec<u8> {
     let sizes: Vec<u8> = [1_i64, 3].into_iter().flat_map(i64::to_le_bytes).collect();
     let shape = [number(1, 2), number(2, INT64), bytes(8, b"shape"), bytes(9, &sizes)].concat();
     let reshape = [
@@ -89,7 +91,7 @@ pub(crate) fn one_image_model(input: Tensor<'_>, output: Tensor<'_>) -> Vec<u8> 
 
 /// Where in a model a tensor of weights stands.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Weights {
+pub enum Weights {
     /// Among the graph's initializers.
     Initializer,
     /// In the attribute of a node of the operator `Constant`.
@@ -98,7 +100,7 @@ pub(crate) enum Weights {
 
 /// A `ModelProto` that averages each of three channels and adds three floats, which are outside of it: `external_data`
 /// is the tensor's field of this name, of pairs such as `("location", "weights.bin")`.
-pub(crate) fn external_model(
+pub fn external_model(
     input: Tensor<'_>,
     output: Tensor<'_>,
     weights: Weights,

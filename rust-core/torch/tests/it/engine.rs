@@ -1,16 +1,13 @@
 //! The libtorch engine on the project's model and on small models traced here.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "../../onnx/tests/contract/mod.rs"]
-mod contract;
 
 use std::fs;
-use std::path::PathBuf;
 
-use contract::{load, load_error, model_without_weights, pixels, project, run};
 use spark_classify_core::{Engine, Error, LoadOptions, ModelDirectory, Precision};
+use spark_classify_testing::contract::{self, load, load_error, pixels, run};
+use spark_classify_testing::{model_without_weights, repository};
 use spark_classify_torch::TorchEngine;
 use tch::{CModule, Device, Kind, Tensor};
+use tempfile::TempDir;
 
 const ENGINE: TorchEngine = TorchEngine::new();
 const IMAGE: usize = 3 * 128 * 128;
@@ -76,7 +73,7 @@ fn bf16_converts_what_is_among_the_weights_of_a_module() {
     let scale = Tensor::from_slice(&[1.0_f32, 2.0, 3.0]).view([1, 3, 1, 1]);
     let weights = Tensor::eye(3, (Kind::Float, Device::Cpu)).view([3, 3, 1, 1]);
     let order = Tensor::from_slice(&[2_i64, 1, 0]);
-    let dir = traced("constants", |input| {
+    let dir = traced(|input| {
         let scaled = (input * &scale).conv2d(&weights, None::<Tensor>, [1, 1], [0, 0], [1, 1], 1);
         channel_means(&scaled).index_select(1, &order)
     });
@@ -84,7 +81,7 @@ fn bf16_converts_what_is_among_the_weights_of_a_module() {
         precision: Precision::Bf16,
         ..LoadOptions::default()
     };
-    let model = ModelDirectory::open(&dir).unwrap();
+    let model = ModelDirectory::open(dir.path()).unwrap();
     let model = TorchEngine::on_any_cpu().load(&model, &options).unwrap();
     let nchw = pixels(2 * IMAGE);
     let exact = run(&*load(&ENGINE, &dir).unwrap(), 2, &nchw);
@@ -101,30 +98,30 @@ fn version_is_that_of_the_library() {
 
 #[test]
 fn a_state_dict_is_not_a_module() {
-    let dir = model_without_weights("state dict");
-    let weights = fs::read_dir(project().join("model"))
+    let dir = model_without_weights();
+    let weights = fs::read_dir(repository("model"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .find(|path| path.extension().is_some_and(|extension| extension == "pth"))
         .expect("the model directory has a state dict");
-    fs::copy(weights, dir.join("model.pt")).unwrap();
+    fs::copy(weights, dir.path().join("model.pt")).unwrap();
     let error = load_error(&ENGINE, &dir).to_string();
     assert!(error.contains("not a TorchScript module"), "{error}");
     assert!(!error.contains("frame #"), "the message ends with a backtrace: {error}");
 }
 
-/// A model directory called `name` whose model is traced from `forward` on one image.
-fn traced(name: &str, forward: impl FnMut(&Tensor) -> Tensor) -> PathBuf {
-    traced_on(128, name, forward)
+/// A model directory whose model is traced from `forward` on one image.
+fn traced(forward: impl FnMut(&Tensor) -> Tensor) -> TempDir {
+    traced_on(128, forward)
 }
 
 /// The same on an image of `size` by `size` pixels.
-fn traced_on(size: i64, name: &str, mut forward: impl FnMut(&Tensor) -> Tensor) -> PathBuf {
-    let dir = model_without_weights(name);
+fn traced_on(size: i64, mut forward: impl FnMut(&Tensor) -> Tensor) -> TempDir {
+    let dir = model_without_weights();
     let example = Tensor::zeros([1, 3, size, size], (Kind::Float, Device::Cpu));
     CModule::create_by_tracing("Traced", "forward", &[example], &mut |inputs| vec![forward(&inputs[0])])
         .unwrap()
-        .save(dir.join("model.pt"))
+        .save(dir.path().join("model.pt"))
         .unwrap();
     dir
 }
@@ -135,9 +132,7 @@ fn channel_means(input: &Tensor) -> Tensor {
 
 #[test]
 fn the_input_survives_a_model_that_works_in_place() {
-    let dir = traced("in place", |input| {
-        channel_means(&input.shallow_clone().g_mul_scalar_(2.0))
-    });
+    let dir = traced(|input| channel_means(&input.shallow_clone().g_mul_scalar_(2.0)));
     let model = load(&ENGINE, &dir).unwrap();
     let nchw = pixels(2 * IMAGE);
     let before = nchw.clone();
@@ -152,9 +147,7 @@ fn the_input_survives_a_model_that_works_in_place() {
 #[test]
 fn a_result_that_is_not_contiguous_is_read_in_order() {
     // Channel means as a view with the strides of another shape.
-    let dir = traced("strided", |input| {
-        channel_means(input).transpose(0, 1).contiguous().transpose(0, 1)
-    });
+    let dir = traced(|input| channel_means(input).transpose(0, 1).contiguous().transpose(0, 1));
     let model = load(&ENGINE, &dir).unwrap();
     let nchw = pixels(3 * IMAGE);
     let single: Vec<f32> = nchw.chunks(IMAGE).flat_map(|image| run(&*model, 1, image)).collect();
@@ -163,24 +156,24 @@ fn a_result_that_is_not_contiguous_is_read_in_order() {
 
 #[test]
 fn a_model_of_another_kind_is_refused() {
-    let reason = |dir: PathBuf| match load_error(&ENGINE, &dir) {
+    let reason = |dir: TempDir| match load_error(&ENGINE, &dir) {
         Error::ModelFile { path, reason } => {
-            assert_eq!(path, dir.join("model.pt"));
+            assert_eq!(path, dir.path().join("model.pt"));
             reason
         }
         other => panic!("expected Error::ModelFile, got {other:?}"),
     };
-    let rank = reason(traced("rank", |input| input.mean_dim(2_i64, false, Kind::Float)));
+    let rank = reason(traced(|input| input.mean_dim(2_i64, false, Kind::Float)));
     assert!(
         rank.contains("the output has shape [1, 3, 128], expected [1, classes]"),
         "{rank}"
     );
-    let double = reason(traced("double", |input| channel_means(input).to_kind(Kind::Double)));
+    let double = reason(traced(|input| channel_means(input).to_kind(Kind::Double)));
     assert!(
         double.contains("of type Double, expected float32, float16 or bfloat16"),
         "{double}"
     );
-    let size = reason(traced_on(64, "size", |input| input.view([1, 3 * 64 * 64])));
+    let size = reason(traced_on(64, |input| input.view([1, 3 * 64 * 64])));
     assert!(
         size.contains("cannot run on a tensor of shape [1, 3, 128, 128]"),
         "{size}"
@@ -190,7 +183,7 @@ fn a_model_of_another_kind_is_refused() {
 #[test]
 fn a_model_that_fails_later_is_an_inference_error() {
     // Tracing writes the batch of the example down: this model takes one image, and no other number.
-    let dir = traced("one image", |input| channel_means(&input.view([1, 3, 128, 128])));
+    let dir = traced(|input| channel_means(&input.view([1, 3, 128, 128])));
     let model = load(&ENGINE, &dir).unwrap();
     run(&*model, 1, &pixels(IMAGE));
     match model.run(2, &pixels(2 * IMAGE), &mut [0.0; 6]) {
@@ -205,14 +198,14 @@ fn a_model_that_fails_later_is_an_inference_error() {
 #[test]
 fn a_module_may_compute_in_half_precision() {
     for kind in [Kind::Half, Kind::BFloat16] {
-        let dir = model_without_weights(&format!("{kind:?}"));
+        let dir = model_without_weights();
         let example = Tensor::zeros([1, 3, 128, 128], (kind, Device::Cpu));
         let weights = Tensor::eye(3, (kind, Device::Cpu));
         // The product refuses what is not of the kind of the weights.
         let forward = |input: &Tensor| input.mean_dim([2_i64, 3].as_slice(), false, kind).matmul(&weights);
         CModule::create_by_tracing("Traced", "forward", &[example], &mut |inputs| vec![forward(&inputs[0])])
             .unwrap()
-            .save(dir.join("model.pt"))
+            .save(dir.path().join("model.pt"))
             .unwrap();
         let nchw = pixels(2 * IMAGE);
         let actual = run(&*load(&ENGINE, &dir).unwrap(), 2, &nchw);
@@ -225,15 +218,15 @@ fn a_module_may_compute_in_half_precision() {
 
 #[test]
 fn the_channels_may_come_last() {
-    let dir = model_without_weights("last");
+    let dir = model_without_weights();
     let fields = r#"{"size": {"height": 128, "width": 64}, "resample": 2, "do_normalize": false,
                      "data_format": "channels_last"}"#;
-    fs::write(dir.join("preprocessor_config.json"), fields).unwrap();
+    fs::write(dir.path().join("preprocessor_config.json"), fields).unwrap();
     let example = Tensor::zeros([1, 128, 64, 3], (Kind::Float, Device::Cpu));
     let mut forward = |inputs: &[Tensor]| vec![inputs[0].mean_dim([1_i64, 2].as_slice(), false, Kind::Float)];
     CModule::create_by_tracing("Traced", "forward", &[example], &mut forward)
         .unwrap()
-        .save(dir.join("model.pt"))
+        .save(dir.path().join("model.pt"))
         .unwrap();
     let nchw = pixels(2 * 3 * 128 * 64);
     let means: Vec<f32> = nchw

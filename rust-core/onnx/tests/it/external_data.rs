@@ -1,36 +1,31 @@
 //! Weights in files beside the model. A model names them itself, and whoever wrote it may name any file of the machine.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod contract;
-#[allow(dead_code)] // no program of tests makes every kind
-mod onnx_model;
 
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use contract::{load, model_without_weights, run};
-use onnx_model::{external_model, Tensor, Weights, FLOAT};
 use spark_classify_core::Error;
-use spark_classify_onnx::OnnxEngine;
+use spark_classify_testing::contract::{load, run};
+use spark_classify_testing::copy_configuration;
+use spark_classify_testing::onnx_model::{external_model, Tensor, Weights, FLOAT};
+use tempfile::TempDir;
+
+use crate::engine;
 
 /// Three floats, for a model that adds them to its logits.
 const SECRET: &[u8; 12] = b"secret-bytes";
 
-fn engine() -> OnnxEngine {
-    let library = std::env::var_os("ORT_DYLIB_PATH").expect("set ORT_DYLIB_PATH to the path of libonnxruntime.so");
-    OnnxEngine::new(Path::new(&library))
-}
-
-/// A folder of its own for a test, with a model directory `model`, and a secret in the folder `outside` beside it.
-fn folder(name: &str) -> (PathBuf, PathBuf) {
-    let dir = model_without_weights(&format!("{name}/model"));
-    let outside = dir.with_file_name("outside");
-    let _ = fs::remove_dir_all(&outside);
-    fs::create_dir_all(&outside).unwrap();
+/// A folder for a test, with a model directory `model`, and a secret in the folder `outside` beside it. Returns all
+/// three.
+fn folder() -> (TempDir, PathBuf, PathBuf) {
+    let root = tempfile::tempdir().unwrap();
+    let [dir, outside] = ["model", "outside"].map(|name| root.path().join(name));
+    fs::create_dir(&dir).unwrap();
+    copy_configuration(&dir);
+    fs::create_dir(&outside).unwrap();
     fs::write(outside.join("secret"), SECRET).unwrap();
-    (dir, outside)
+    (root, dir, outside)
 }
 
 fn write_model(dir: &Path, weights: Weights, external_data: &[(&str, &str)]) {
@@ -65,7 +60,7 @@ fn refused(dir: &Path, external_data: &[(&str, &str)]) {
 
 #[test]
 fn weights_in_the_models_directory_are_read() {
-    let (dir, _) = folder("external inside");
+    let (_root, dir, _) = folder();
     fs::create_dir(dir.join("data")).unwrap();
     fs::write(dir.join("weights.bin"), SECRET).unwrap();
     fs::write(dir.join("data/weights.bin"), [b"12345678", &SECRET[..]].concat()).unwrap();
@@ -81,7 +76,7 @@ fn weights_in_the_models_directory_are_read() {
 
 #[test]
 fn a_path_that_leaves_the_models_directory_is_refused() {
-    let (dir, outside) = folder("external path");
+    let (_root, dir, outside) = folder();
     fs::create_dir(dir.join("a")).unwrap();
     let absolute = outside.join("secret");
     let locations = [
@@ -107,7 +102,7 @@ fn a_path_that_leaves_the_models_directory_is_refused() {
 
 #[test]
 fn a_symbolic_link_that_leaves_the_models_directory_is_refused() {
-    let (dir, outside) = folder("external link");
+    let (_root, dir, outside) = folder();
     symlink(outside.join("secret"), dir.join("absolute")).unwrap();
     symlink("../outside/secret", dir.join("relative")).unwrap();
     symlink("relative", dir.join("twice")).unwrap();
@@ -129,7 +124,7 @@ fn a_symbolic_link_that_leaves_the_models_directory_is_refused() {
 
 #[test]
 fn what_is_no_file_is_refused() {
-    let (dir, _) = folder("external none");
+    let (_root, dir, _) = folder();
     fs::create_dir(dir.join("a")).unwrap();
     // Nobody writes to it: whoever opens it waits for ever.
     let pipe = Command::new("mkfifo").arg(dir.join("pipe")).status().unwrap();
@@ -154,7 +149,7 @@ fn what_is_no_file_is_refused() {
 
 #[test]
 fn places_outside_the_file_are_refused() {
-    let (dir, _) = folder("external place");
+    let (_root, dir, _) = folder();
     fs::write(dir.join("weights.bin"), SECRET).unwrap();
     let location = ("location", "weights.bin");
     for number in [
@@ -180,7 +175,7 @@ fn places_outside_the_file_are_refused() {
 /// address.
 #[test]
 fn addresses_of_memory_are_refused() {
-    let (dir, _) = folder("external memory");
+    let (_root, dir, _) = folder();
     let address = SECRET.as_ptr().addr().to_string();
     for tag in ["*/_ORT_MEM_ADDR_/*", "*/_ORT_LITTLE_ENDIAN_MEM_ADDR_/*"] {
         refused(&dir, &[("location", tag), ("offset", &address), ("length", "12")]);

@@ -1,61 +1,44 @@
 //! What every engine has to do with the project's own model; the tests of each engine call it.
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 
 use spark_classify_core::{
     Classifier, Engine, Error, GpuOptions, LoadOptions, Model, ModelDirectory, Precision, Predictions,
 };
 
-/// The top of the project. Programs that were built elsewhere are told by the variable that cargo sets for tests.
-pub(crate) fn project() -> PathBuf {
-    let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
-    Path::new(&package).join("../..")
-}
-
-/// A new directory for the test called `name`, with the configuration files of the project's model.
-pub(crate) fn model_without_weights(name: &str) -> PathBuf {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _ = fs::remove_dir_all(&dir);
-    fs::create_dir_all(&dir).unwrap();
-    for file in ["config.json", "preprocessor_config.json"] {
-        fs::copy(project().join("model").join(file), dir.join(file)).unwrap();
-    }
-    dir
-}
+use crate::{dataset, dataset_image, golden, model_without_weights, repository, Random};
 
 /// Loads the model in `dir`.
-pub(crate) fn load(engine: &dyn Engine, dir: &Path) -> Result<Box<dyn Model>, Error> {
-    engine.load(&ModelDirectory::open(dir).unwrap(), &LoadOptions::default())
+///
+/// # Errors
+/// What the engine says against the model.
+pub fn load(engine: &dyn Engine, dir: impl AsRef<Path>) -> Result<Box<dyn Model>, Error> {
+    engine.load(&ModelDirectory::open(dir.as_ref()).unwrap(), &LoadOptions::default())
 }
 
 /// The error of loading the model in `dir`.
-pub(crate) fn load_error(engine: &dyn Engine, dir: &Path) -> Error {
+pub fn load_error(engine: &dyn Engine, dir: impl AsRef<Path>) -> Error {
     load(engine, dir).map(|_| ()).expect_err("the model was loaded")
 }
 
 /// Runs a batch and returns its logits.
-pub(crate) fn run(model: &dyn Model, n: usize, nchw: &[f32]) -> Vec<f32> {
+pub fn run(model: &dyn Model, n: usize, nchw: &[f32]) -> Vec<f32> {
     let mut logits = vec![f32::NAN; n * model.classes()];
     model.run(n, nchw, &mut logits).unwrap();
     logits
 }
 
-/// `len` values between -2 and 2, which is about where normalised pixels lie; always the same ones.
-pub(crate) fn pixels(len: usize) -> Vec<f32> {
-    let mut state = 1_u32;
-    let mut next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 8) as f32 / 4_194_304.0 - 2.0
-    };
-    (0..len).map(|_| next()).collect()
+/// `len` values from -2 to 2, which is about where normalised pixels lie; always the same ones.
+pub fn pixels(len: usize) -> Vec<f32> {
+    let mut random = Random::new(1);
+    (0..len).map(|_| random.normalised()).collect()
 }
 
 /// Checks that `actual` is `expected` up to the rounding of another order of additions.
-pub(crate) fn assert_close(actual: &[f32], expected: &[f32]) {
+pub fn assert_close(actual: &[f32], expected: &[f32]) {
     assert_eq!(actual.len(), expected.len());
     for (actual, expected) in actual.iter().zip(expected) {
         assert!(
@@ -66,7 +49,7 @@ pub(crate) fn assert_close(actual: &[f32], expected: &[f32]) {
 }
 
 fn project_model(engine: &dyn Engine) -> (Box<dyn Model>, usize) {
-    let directory = ModelDirectory::open(&project().join("model")).unwrap();
+    let directory = ModelDirectory::open(&repository("model")).unwrap();
     let (height, width) = directory.input_size();
     let model = engine.load(&directory, &LoadOptions::default()).unwrap();
     assert_eq!(model.classes(), directory.labels().len());
@@ -74,7 +57,7 @@ fn project_model(engine: &dyn Engine) -> (Box<dyn Model>, usize) {
 }
 
 /// An image's logits do not depend on the batch it is in.
-pub(crate) fn batches_agree_with_single_images(engine: &dyn Engine) {
+pub fn batches_agree_with_single_images(engine: &dyn Engine) {
     let (model, image) = project_model(engine);
     let nchw = pixels(8 * image);
     let single: Vec<f32> = nchw.chunks(image).flat_map(|image| run(&*model, 1, image)).collect();
@@ -85,7 +68,7 @@ pub(crate) fn batches_agree_with_single_images(engine: &dyn Engine) {
 }
 
 /// Concurrent callers with images and batches of their own get what they would get alone, to the bit.
-pub(crate) fn concurrent_runs_agree(engine: &dyn Engine) {
+pub fn concurrent_runs_agree(engine: &dyn Engine) {
     let (model, image) = project_model(engine);
     let nchw = pixels(12 * image);
     let bits = |caller: usize| {
@@ -107,14 +90,10 @@ pub(crate) fn concurrent_runs_agree(engine: &dyn Engine) {
 }
 
 /// Several threads for one call change nothing but the time.
-pub(crate) fn threads_do_not_change_the_result(engine: &dyn Engine) {
-    let classifier = Classifier::load(engine, &project().join("model"), &LoadOptions::default()).unwrap();
-    let files: Vec<_> = fs::read_dir(project().join("dataset/all_images"))
-        .unwrap()
-        .take(21)
-        .map(|entry| fs::read(entry.unwrap().path()).unwrap())
-        .collect();
-    let images: Vec<_> = files.iter().map(Vec::as_slice).collect();
+pub fn threads_do_not_change_the_result(engine: &dyn Engine) {
+    let classifier = Classifier::load(engine, &repository("model"), &LoadOptions::default()).unwrap();
+    let files = dataset();
+    let images: Vec<_> = files.iter().take(21).map(Vec::as_slice).collect();
     let classify = |threads| {
         let mut predictions = Predictions::new();
         let threads = NonZeroUsize::new(threads).unwrap();
@@ -131,7 +110,7 @@ pub(crate) fn threads_do_not_change_the_result(engine: &dyn Engine) {
 }
 
 /// Buffers that do not fit the batch are refused before the engine sees them.
-pub(crate) fn wrong_buffers_are_refused(engine: &dyn Engine) {
+pub fn wrong_buffers_are_refused(engine: &dyn Engine) {
     let (model, image) = project_model(engine);
     let classes = model.classes();
     let refused =
@@ -145,13 +124,13 @@ pub(crate) fn wrong_buffers_are_refused(engine: &dyn Engine) {
 }
 
 /// There is no silent fall-back to the CPU.
-pub(crate) fn another_device_is_refused(engine: &dyn Engine) {
+pub fn another_device_is_refused(engine: &dyn Engine) {
     let load = |device: &str| {
         let options = LoadOptions {
             device: device.to_owned(),
             ..LoadOptions::default()
         };
-        Classifier::load(engine, &project().join("model"), &options).map(|_| ())
+        Classifier::load(engine, &repository("model"), &options).map(|_| ())
     };
     match load("gpu") {
         Err(Error::Option { option, value, .. }) => assert_eq!((option, value.as_str()), ("device", "gpu")),
@@ -171,17 +150,14 @@ pub(crate) fn another_device_is_refused(engine: &dyn Engine) {
 }
 
 /// How far probabilities on a GPU may be from those on the CPU.
-pub(crate) const GPU_TOLERANCE: f32 = 1e-3;
+pub const GPU_TOLERANCE: f32 = 1e-3;
 
 /// What GPU 0 makes of the committed images: the labels of the CPU, and its probabilities to `tolerance`, for several
 /// callers at once and whatever the size of the batches.
-pub(crate) fn a_gpu_agrees_with_the_cpu(engine: &dyn Engine, precision: Precision, tolerance: f32) {
-    let files: Vec<_> = fs::read_dir(project().join("dataset/all_images"))
-        .unwrap()
-        .map(|entry| fs::read(entry.unwrap().path()).unwrap())
-        .collect();
+pub fn a_gpu_agrees_with_the_cpu(engine: &dyn Engine, precision: Precision, tolerance: f32) {
+    let files = dataset();
     let images: Vec<_> = files.iter().map(Vec::as_slice).collect();
-    let load = |options: &LoadOptions| Classifier::load(engine, &project().join("model"), options).unwrap();
+    let load = |options: &LoadOptions| Classifier::load(engine, &repository("model"), options).unwrap();
     let classify = |classifier: &Classifier| {
         let mut predictions = Predictions::new();
         classifier
@@ -223,8 +199,8 @@ pub(crate) fn a_gpu_agrees_with_the_cpu(engine: &dyn Engine, precision: Precisio
 }
 
 /// A model directory without `file`, or with something else under its name, is refused with an error that names it.
-pub(crate) fn broken_model_files_are_refused(engine: &dyn Engine, file: &str) {
-    let whole = fs::read(project().join("model").join(file)).unwrap();
+pub fn broken_model_files_are_refused(engine: &dyn Engine, file: &str) {
+    let whole = fs::read(repository("model").join(file)).unwrap();
     let contents: [(&str, Option<&[u8]>); 4] = [
         ("missing", None),
         ("empty", Some(b"")),
@@ -232,13 +208,13 @@ pub(crate) fn broken_model_files_are_refused(engine: &dyn Engine, file: &str) {
         ("truncated", Some(&whole[..whole.len() / 2])),
     ];
     for (name, content) in contents {
-        let dir = model_without_weights(name);
+        let dir = model_without_weights();
         if let Some(content) = content {
-            fs::write(dir.join(file), content).unwrap();
+            fs::write(dir.path().join(file), content).unwrap();
         }
         match load_error(engine, &dir) {
             Error::ModelFile { path, reason } => {
-                assert_eq!(path, dir.join(file));
+                assert_eq!(path, dir.path().join(file));
                 assert!(!reason.is_empty());
             }
             other => panic!("{name}: expected Error::ModelFile, got {other:?}"),
@@ -248,18 +224,14 @@ pub(crate) fn broken_model_files_are_refused(engine: &dyn Engine, file: &str) {
 
 /// How many committed images get another label in `precision` than in float32, and the largest difference of a
 /// probability.
-pub(crate) fn price_of(engine: &dyn Engine, precision: Precision) -> (usize, f32) {
-    let files: Vec<_> = fs::read_dir(project().join("dataset/all_images"))
-        .unwrap()
-        .map(|entry| fs::read(entry.unwrap().path()).unwrap())
-        .collect();
-    assert!(files.len() >= 100);
+pub fn price_of(engine: &dyn Engine, precision: Precision) -> (usize, f32) {
+    let files = dataset();
     let classify = |precision| {
         let options = LoadOptions {
             precision,
             ..LoadOptions::default()
         };
-        let classifier = Classifier::load(engine, &project().join("model"), &options).unwrap();
+        let classifier = Classifier::load(engine, &repository("model"), &options).unwrap();
         let mut predictions = Predictions::new();
         let mut results = Vec::new();
         for batch in files.chunks(8) {
@@ -286,19 +258,15 @@ pub(crate) fn price_of(engine: &dyn Engine, precision: Precision) -> (usize, f32
 }
 
 /// Every committed image gets the probabilities that Python computed for it with the same engine.
-pub(crate) fn probabilities_agree_with_python(engine: &dyn Engine) {
-    let golden = fs::read_to_string(project().join("tests/golden/predictions.json")).unwrap();
-    let golden: serde_json::Value = serde_json::from_str(&golden).unwrap();
-    let classifier = Classifier::load(engine, &project().join("model"), &LoadOptions::default()).unwrap();
+pub fn probabilities_agree_with_python(engine: &dyn Engine) {
+    let golden = golden("predictions.json");
+    let classifier = Classifier::load(engine, &repository("model"), &LoadOptions::default()).unwrap();
     let mut predictions = Predictions::new();
 
     let images: Vec<_> = golden["images"].as_object().unwrap().iter().collect();
     assert!(images.len() >= 100);
     for batch in images.chunks(8) {
-        let files: Vec<_> = batch
-            .iter()
-            .map(|(name, _)| fs::read(project().join("dataset/all_images").join(name)).unwrap())
-            .collect();
+        let files: Vec<_> = batch.iter().map(|(name, _)| dataset_image(name)).collect();
         let files: Vec<_> = files.iter().map(Vec::as_slice).collect();
         classifier
             .classify(&files, NonZeroUsize::MIN, &mut predictions)

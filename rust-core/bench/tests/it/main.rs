@@ -1,0 +1,5 @@
+//! The tests that need no process of their own.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[cfg(all(feature = "onnx", feature = "torch"))]
+mod cli;

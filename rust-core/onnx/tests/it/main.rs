@@ -1,0 +1,13 @@
+//! The tests that need no process of their own: they share the ONNX Runtime that `ORT_DYLIB_PATH` names.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod cases;
+mod engine;
+mod external_data;
+
+use spark_classify_onnx::OnnxEngine;
+use spark_classify_testing::onnxruntime;
+
+fn engine() -> OnnxEngine {
+    OnnxEngine::new(&onnxruntime())
+}
