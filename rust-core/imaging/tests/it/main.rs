@@ -12,3 +12,4 @@ mod faxes;
 mod foreign;
 mod golden;
 mod orientation;
+mod pixels;

@@ -11,7 +11,7 @@ import java.nio.ByteBuffer;
 public interface NativeEngine {
 
   /**
-   * Version, ABI and backend of the library: {@code {"version": "0.1.0", "abi": 6, "backend":
+   * Version, ABI and backend of the library: {@code {"version": "0.1.0", "abi": 8, "backend":
    * "onnx"}}.
    */
   String buildInfo();
@@ -71,12 +71,16 @@ public interface NativeEngine {
    * position of its message in the buffer, int length of it in bytes (UTF-8, at most 512), and
    * zeros. The buffer has room for {@code 32 + images * (16 + 4 * C + 512)} bytes.
    *
-   * @param images the bytes of an image in each
+   * @param images the bytes of an image in each: a file's, or pixels. These are rows from the top,
+   *     without padding, of a byte a channel: grey, or blue, green and red, or these and alpha,
+   *     which is left out
+   * @param sizes three numbers for each image: width, height and channels (1, 3 or 4) of its
+   *     pixels, zeros for a file. What does not fit the bytes is that image's error
    * @param threads how many threads may work on the batch, at least 1: this one and helpers that
    *     end with the call
    * @return the number of bytes written to {@code output}
    */
-  long classify(long model, ByteBuffer[] images, int threads, ByteBuffer output);
+  long classify(long model, ByteBuffer[] images, int[] sizes, int threads, ByteBuffer output);
 
   /** Closes a handle, which is refused from now on. Calls that are using it finish undisturbed. */
   void closeModel(long model);

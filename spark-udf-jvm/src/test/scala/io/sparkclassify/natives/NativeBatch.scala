@@ -23,9 +23,21 @@ object NativeBatch {
   def pack(images: Seq[Array[Byte]]): Array[ByteBuffer] =
     images.map(image => direct(image.length).put(image)).toArray
 
-  def classify(natives: NativeEngine, model: Long, images: Seq[Array[Byte]], threads: Int = 1): Results = {
+  /** The sizes of so many images that are files. */
+  def files(count: Int): Array[Int] = new Array(3 * count)
+
+  def classify(natives: NativeEngine, model: Long, images: Seq[Array[Byte]], threads: Int = 1): Results =
+    classifySized(natives, model, images, files(images.length), threads)
+
+  def classifySized(
+      natives: NativeEngine,
+      model: Long,
+      images: Seq[Array[Byte]],
+      sizes: Array[Int],
+      threads: Int = 1
+  ): Results = {
     val output = direct(capacity(images.length))
-    val written = natives.classify(model, pack(images), threads, output)
+    val written = natives.classify(model, pack(images), sizes, threads, output)
     val rows = images.indices.map { image =>
       val row = 32 + image * (16 + 4 * classes)
       if (output.getInt(row) == 0) {
