@@ -8,7 +8,7 @@ use clap::{Parser, ValueEnum};
 use spark_classify_core::{self as core, GpuOptions, LoadOptions};
 use spark_classify_imaging::DecodeOptions;
 
-/// Classifies images without Spark and tells how fast that was.
+/// Classifies images without Spark and says how fast that was.
 #[derive(Debug, Clone, Parser)]
 #[command(version)]
 #[allow(clippy::struct_excessive_bools)] // each is a flag of the command line

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use spark_classify_core::model::Labels;
 
-/// The labels, each with its class id behind it (`crane (134)`) where another label differs from it in upper and lower
+/// The labels, each with its class id after it (`crane (134)`) where another label differs from it in upper and lower
 /// case at most: `ImageNet` has two classes `crane`, and Spark takes `Crane` and `crane` for one column.
 pub(crate) fn unique_names(labels: &Labels) -> Vec<String> {
     let mut names: Vec<String> = labels.iter().map(str::to_owned).collect();

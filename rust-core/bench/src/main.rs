@@ -1,4 +1,4 @@
-//! Benchmarks the inference core without Spark: reads images, classifies them with a model directory, and tells how
+//! Benchmarks the inference core without Spark: reads images, classifies them with a model directory, and says how
 //! fast it was and how often it was right.
 //!
 //! Exit code 0: all images were classified; 1: some could not be; 2: the benchmark could not run.
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
-            // Where stderr itself is gone, the exit code still tells.
+            // Where stderr itself is gone, the exit code still says so.
             let _ = writeln!(io::stderr(), "classify-bench: {}", printable(&error.to_string()));
             ExitCode::from(2)
         }
@@ -81,7 +81,7 @@ fn bench(args: &Args) -> Result<usize, Box<dyn Error + Send + Sync>> {
     }
 }
 
-/// Finds the images, runs them and tells the result.
+/// Finds the images, runs them and reports the result.
 fn measure(
     args: &Args,
     engine: &dyn Engine,

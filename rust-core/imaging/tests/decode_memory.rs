@@ -125,7 +125,7 @@ fn checked(bytes: &[u8]) -> u64 {
     limit
 }
 
-/// A header that tells a larger size, so that what is taken by the size shows; most of such files are broken then.
+/// A header that gives a larger size, so that what is taken by the size shows; most of such files are broken then.
 fn enlarged(name: &str, bytes: &[u8]) -> Option<Vec<u8>> {
     const SIDE: u16 = 4000;
     let mut bytes = bytes.to_vec();
@@ -231,7 +231,7 @@ fn images_of_many_pixels_take_no_more_than_was_checked() {
     for (name, bytes) in images {
         let (limit, most) = keeps_limits(&name, &bytes);
         assert_eq!(peak(&bytes, limit).0, Ok(()), "{name}");
-        // 1601 x 1203 pixels. A limit is no guess: little more is checked than is taken.
+        // 1601 x 1203 pixels. A limit is not a guess: little more is checked than is taken.
         assert!(most > 1601 * 1203 * 3, "{name}: {most} bytes");
         assert!(
             limit < most * 2 + (8 << 20),
@@ -303,7 +303,7 @@ impl Bits {
             if self.used.is_multiple_of(8) {
                 self.bytes.push(0);
             }
-            *self.bytes.last_mut().unwrap() |= u8::from(value >> shift & 1 == 1) << (self.used % 8);
+            *self.bytes.last_mut().unwrap() |= u8::from(shift < 64 && value >> shift & 1 == 1) << (self.used % 8);
             self.used += 1;
         }
     }
@@ -347,7 +347,7 @@ fn the_prefix_codes_of_a_small_webp_count() {
     // No alpha, version 0, no transform, no cache of colours, but several groups of codes.
     bits.push(0, 1 + 3 + 1 + 1);
     bits.push(1, 1);
-    // For blocks of 4 x 4 pixels: one of them, which tells the last group in its red and green.
+    // For blocks of 4 x 4 pixels: one of them, which names the last group in its red and green.
     bits.push(0, 3);
     bits.push(0, 1);
     for symbol in [(GROUPS - 1) & 255, (GROUPS - 1) >> 8, 0, 0, 0] {

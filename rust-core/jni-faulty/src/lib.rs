@@ -42,7 +42,7 @@ enum Behaviour {
     /// `panic-in-helper`: on a helper thread of a call; the thread that made the call waits until that has happened
     /// once.
     PanicInHelper,
-    /// `strange-panic-in-run`: with a payload that is no text.
+    /// `strange-panic-in-run`: with a payload that is not text.
     StrangePanicInRun,
     /// `error-in-run`
     ErrorInRun,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use spark_classify_core::{Error, GpuOptions, LoadOptions, Precision, Result};
 use spark_classify_imaging::{DecodeOptions, ImageLimits};
 
-/// What the library tells about itself before anything else happens.
+/// What the library says about itself before anything else happens.
 #[derive(Debug, Serialize)]
 pub(crate) struct BuildInfo {
     /// The version of this workspace.

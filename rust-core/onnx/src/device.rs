@@ -25,7 +25,7 @@ pub(crate) struct OnnxOnDevice {
 
 impl OnnxOnDevice {
     /// Loads the model file at `path`, checks that it fits the images that `preprocessor` makes, and runs it once on an
-    /// empty one: that tells the number of classes, and finds a model that cannot run before a query does.
+    /// empty one: that shows the number of classes, and finds a model that cannot run before a query does.
     pub(crate) fn load(
         environment: &Environment,
         path: PathBuf,

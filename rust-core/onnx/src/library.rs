@@ -24,7 +24,7 @@ const TELEMETRY: (u32, u32) = (1, 29);
 #[derive(Debug)]
 pub(crate) struct Library {
     path: PathBuf,
-    /// As the library itself tells it, for example `1.28.0`.
+    /// As the library itself gives it, for example `1.28.0`.
     pub(crate) version: String,
     /// Keeps the library loaded; its code must outlive every session.
     _handle: libloading::Library,

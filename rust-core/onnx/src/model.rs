@@ -21,7 +21,7 @@ pub(crate) struct OnnxModel {
 
 impl OnnxModel {
     /// Loads the model file at `path`, checks that it fits the images that `preprocessor` makes, and runs it once on
-    /// an empty one: that tells the number of classes, and finds a model that cannot run before a query does.
+    /// an empty one: that shows the number of classes, and finds a model that cannot run before a query does.
     pub(crate) fn load(environment: &Environment, path: PathBuf, preprocessor: &PreprocessorConfig) -> Result<Self> {
         let load = || {
             let session = Session::open(environment, &path)?;

@@ -40,7 +40,7 @@ pub(crate) struct TorchOnDevice {
 
 impl TorchOnDevice {
     /// Loads the `TorchScript` file at `path` on a GPU, or on the CPU for tests, and runs it on an empty image of the
-    /// kind that `preprocessor` makes: that tells the number of classes and the kind of numbers it takes, and finds a
+    /// kind that `preprocessor` makes: that shows the number of classes and the kind of numbers it takes, and finds a
     /// model that cannot run before a query does. With `bf16` the module is converted, and takes bfloat16.
     pub(crate) fn load(
         path: PathBuf,

@@ -36,7 +36,7 @@ pub(crate) const KINDS: [Kind; 3] = [Kind::Float, Kind::Half, Kind::BFloat16];
 
 impl TorchModel {
     /// Loads the `TorchScript` file at `path` and runs it on an empty image of the kind that `preprocessor` makes: that
-    /// tells the number of classes and the kind of numbers it takes, which the file itself does not say, and finds a
+    /// shows the number of classes and the kind of numbers it takes, which the file itself does not say, and finds a
     /// model that cannot run before a query does.
     ///
     /// With `bf16` the module is converted, and takes bfloat16. With `all_operators` the file's code may do anything.

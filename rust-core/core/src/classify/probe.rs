@@ -154,7 +154,7 @@ const SAME_RUN: f32 = 1e-3;
 /// one scale for a whole batch, and are some hundredths apart; batch norm in train mode is beyond all measure.
 const SAME_BATCH: f32 = 0.25;
 
-/// Values that are no finite numbers are equal to each other.
+/// Values that are not finite numbers are equal to each other.
 fn largest_difference(left: &[f32], right: &[f32]) -> f32 {
     let differences = left
         .iter()

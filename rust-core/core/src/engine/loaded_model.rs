@@ -7,7 +7,7 @@ use crate::error::Error;
 /// One value with one copy of the weights is shared by every task of an executor, so `run` takes `&self` and may be
 /// called from several threads at once.
 pub trait Model: Send + Sync {
-    /// The width of one row of logits, as the model itself tells it.
+    /// The width of one row of logits, as the model itself gives it.
     fn classes(&self) -> usize;
 
     /// How many images the model takes at once: it runs best on a multiple of this number. 1 where it does not care.
@@ -31,7 +31,7 @@ pub trait Model: Send + Sync {
 ///
 /// [`Classifier`](crate::Classifier) gathers the images of all tasks into batches for it.
 pub trait DeviceModel: Send + Sync {
-    /// The width of one row of logits, as the model itself tells it.
+    /// The width of one row of logits, as the model itself gives it.
     fn classes(&self) -> usize;
 
     /// How many images the model takes at once: it runs best on a multiple of this number. 1 where it does not care.

@@ -2,7 +2,7 @@
 
 /// The best instruction set of this CPU that inference engines make use of, under its usual name.
 ///
-/// It tells why the same model is several times as fast on one machine as on another; whether an engine really uses it
+/// It says why the same model is several times as fast on one machine as on another; whether an engine really uses it
 /// is up to the engine.
 #[must_use]
 pub fn instruction_set() -> &'static str {

@@ -52,8 +52,8 @@ impl Preprocessor {
         3 * height * width
     }
 
-    /// Writes the tensor of an image, for which a file's bytes will do, into `chw`, its slot in the batch: channels (RGB),
-    /// rows, columns. On an error the slot is filled with zeros.
+    /// Writes the tensor of an image, for which a file's bytes will do, into `chw`, its slot in the batch: channels
+    /// (RGB), rows, columns. On an error the slot is filled with zeros.
     ///
     /// # Errors
     /// [`ImageError`] says why the image cannot be decoded, or which limit it exceeds.

@@ -36,7 +36,7 @@ pub(crate) fn accepts_dib(bytes: &[u8]) -> bool {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rows {
     Image,
-    /// The image's rows, and as many of a mask behind them.
+    /// The image's rows, and as many of a mask after them.
     AboveMask,
 }
 
@@ -121,7 +121,7 @@ fn decode_pixels(
     }
     let indices = grow(raw, width)?;
     for y in 0..height {
-        // The padding behind the last row may be missing.
+        // The padding after the last row may be missing.
         let from = data
             .get(y * stride..y * stride + length)
             .ok_or_else(|| FAILURE.truncated())?;

@@ -1,4 +1,4 @@
-//! What a file is that no decoder accepts, for the error: often it is no image at all, but what a download or a
+//! What a file is that no decoder accepts, for the error: often it is not an image at all, but what a download or a
 //! conversion left in its place. Only the first bytes are looked at, and only after every decoder has declined.
 
 /// How much of the beginning is looked at.
@@ -169,7 +169,7 @@ const SIGNATURES: &[Signature] = &[
     (0, b"\xFE\xFF", "text (UTF-16)"),
 ];
 
-/// What text begins with, in lower case, behind blanks and a byte-order mark.
+/// What text begins with, in lower case, after blanks and a byte-order mark.
 const TEXTS: &[(&[u8], &str)] = &[
     (b"<!doctype html", HTML),
     (b"<html", HTML),
@@ -226,7 +226,7 @@ fn signature(head: &[u8]) -> Option<&'static str> {
     found.map(|(_, _, what)| *what)
 }
 
-/// A file of boxes, the first of which tells brands.
+/// A file of boxes, the first of which names brands.
 fn container(head: &[u8]) -> Option<&'static str> {
     let (size, rest) = head.split_first_chunk()?;
     let brands = rest.strip_prefix(b"ftyp")?;

@@ -1,5 +1,5 @@
 //! Windows icons, as Pillow's plugin reads them (`IcoImagePlugin.py`): the largest image and, among those, the one that
-//! tells the fewest bits a pixel. Its mask becomes alpha, which is dropped, but must be there.
+//! names the fewest bits a pixel. Its mask becomes alpha, which is dropped, but must be there.
 
 use super::bmp;
 use super::failure::Failure;

@@ -131,7 +131,7 @@ impl<'a> Directory<'a> {
     }
 
     /// A tag as Pillow finds it (`ImageFileDirectory_v2.load`): of two entries the first with a value counts, kinds
-    /// that are not known are passed over, and the tags behind a value that reaches beyond the end are lost.
+    /// that are not known are passed over, and the tags after a value that reaches beyond the end are lost.
     pub(crate) fn tag(&self, tag: u16) -> Option<Tag<'a>> {
         let word = self.word();
         let mut stored_elsewhere = 0_u64;

@@ -11,7 +11,7 @@ pub(crate) const IN_JPEG: &[u8] = b"Exif\0\0";
 pub(crate) struct Metadata<'a> {
     pub(crate) exif: Option<Cow<'a, [u8]>>,
     pub(crate) xmp: Option<Cow<'a, [u8]>>,
-    /// The orientation that a file tells beside both. Pillow writes it into the EXIF data, over what stands there.
+    /// The orientation that a file gives beside both. Pillow writes it into the EXIF data, over what stands there.
     pub(crate) by_container: Option<u8>,
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn tiff_orientation(tags: &Directory<'_>) -> u8 {
 }
 
 impl Metadata<'_> {
-    /// The orientation by EXIF data or, where that has no such tag, by XMP; what the container tells comes first.
+    /// The orientation by EXIF data or, where that has no such tag, by XMP; what the container says comes first.
     pub(crate) fn orientation(&self) -> u8 {
         let by_exif = self.exif.as_deref().and_then(|mut exif| {
             for _ in 0..2 {
@@ -42,7 +42,7 @@ impl Metadata<'_> {
     }
 }
 
-/// Whatever value the tag has, so that XMP counts only where there is no tag; 1 for what is no orientation.
+/// Whatever value the tag has, so that XMP counts only where there is no tag; 1 for what is not an orientation.
 fn of_tags(tags: &Directory<'_>) -> Option<u8> {
     let number = tags.tag(ORIENTATION)?.first_number();
     let known = (1..=8).find(|orientation| number == Some(f64::from(*orientation)));

@@ -15,7 +15,7 @@ const MAX_TOKEN: usize = 10;
 /// Pillow reads plain text in blocks of this many bytes, and checks the whole of a block of black and white.
 const BLOCK: usize = 1 << 20;
 
-/// Whether these are the first bytes of a file of this family: a kind and a whitespace behind it.
+/// Whether these are the first bytes of a file of this family: a kind and a whitespace after it.
 pub(crate) fn accepts(bytes: &[u8]) -> bool {
     matches!(bytes, [b'P', b'1'..=b'6' | b'f', space, ..] if is_space(*space))
 }

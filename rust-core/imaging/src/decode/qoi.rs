@@ -1,4 +1,4 @@
-//! QOI, as Pillow's plugin reads it (`QoiImagePlugin.py`): the end marker is not looked for, nor what comes behind the
+//! QOI, as Pillow's plugin reads it (`QoiImagePlugin.py`): the end marker is not looked for, nor what comes after the
 //! pixels.
 
 use super::failure::Failure;

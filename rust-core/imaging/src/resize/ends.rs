@@ -9,7 +9,7 @@ pub(crate) fn copy_start<const N: usize>(samples: &[u8; N], to: &mut [u8]) {
     }
 }
 
-/// What the rows have from byte `at` on, with zeros behind it.
+/// What the rows have from byte `at` on, with zeros after it.
 #[cold]
 pub(crate) fn padded_ends<const COUNT: usize>(rows: &[&[u8]; COUNT], at: usize) -> [[u8; 16]; COUNT] {
     rows.map(|row| {

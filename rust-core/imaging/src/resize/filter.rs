@@ -31,7 +31,7 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    /// `None` for nearest neighbour, which is no convolution.
+    /// `None` for nearest neighbour, which is not a convolution.
     pub(crate) fn of(resampling: Resampling) -> Option<Self> {
         let (function, support): (fn(f64) -> f64, f64) = match resampling {
             Resampling::Nearest => return None,

@@ -1,6 +1,6 @@
 //! The fixed-point arithmetic of Pillow's weights.
 
-/// Bits behind the binary point of a weight: 32, less 8 for the sample and 2 for filters that overshoot.
+/// Bits after the binary point of a weight: 32, less 8 for the sample and 2 for filters that overshoot.
 pub(crate) const PRECISION_BITS: u32 = 32 - 8 - 2;
 
 /// The bits of a weight's lower part.

@@ -1,4 +1,4 @@
-//! Nearest neighbour, which is no convolution.
+//! Nearest neighbour, which is not a convolution.
 
 use super::axis::Axis;
 use super::view::View;

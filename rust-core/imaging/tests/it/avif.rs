@@ -106,7 +106,7 @@ fn a_size_that_the_pixels_contradict_is_refused_with_both() {
 
 #[test]
 fn an_image_of_many_pictures_is_refused() {
-    // The pixels are the end of the file, and the place of the only item tells their length.
+    // The pixels are the end of the file, and the place of the only item gives their length.
     let mut file = file("boxes/plain");
     let at = file.windows(4).position(|kind| kind == b"iloc").unwrap() + 20;
     let place = |at: usize, file: &[u8]| u32::from_be_bytes(file[at..at + 4].try_into().unwrap());
@@ -127,7 +127,7 @@ fn an_image_of_many_pictures_is_refused() {
 
 #[test]
 fn a_stream_that_tells_less_at_its_end_is_refused() {
-    // The header that counts is the last one, and the picture is larger than it tells.
+    // The header that counts is the last one, and the picture is larger than it says.
     let larger = streamed(&file("boxes/plain"));
     let smaller = streamed(&file("exif/by_pillow/1"));
     let mut file = file("boxes/plain");

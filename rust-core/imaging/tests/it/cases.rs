@@ -1,5 +1,5 @@
 //! The files of `tests/cases/images` give the probabilities that Pillow gives, plain and turned upright, or stand in a
-//! list here of what differs from Pillow; docs/parity.md tells why.
+//! list here of what differs from Pillow; docs/parity.md says why.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Errors name what a file is that is no image of a supported format.
+//! Errors name what a file is that is not an image of a supported format.
 
 use std::fs;
 

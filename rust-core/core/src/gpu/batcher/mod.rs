@@ -62,7 +62,7 @@ impl Batcher {
         Ok(batcher)
     }
 
-    /// A lane belongs to the thread that makes it, so its own thread does, and tells whether that went well.
+    /// A lane belongs to the thread that makes it, so its own thread does, and says whether that went well.
     fn start_lane(&mut self, number: usize, capacity: usize) -> Result<()> {
         let shared = Arc::clone(&self.shared);
         let (started, outcome) = mpsc::channel();

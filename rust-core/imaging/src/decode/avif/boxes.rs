@@ -138,7 +138,7 @@ impl<'a> Reader<'a> {
 /// A property of an item: its kind and its content.
 pub(crate) type Property<'a> = (FourCc, &'a [u8]);
 
-/// What tells how the pixels of an item, or of a track, are to be taken.
+/// What says how the pixels of an item, or of a track, are to be taken.
 #[derive(Clone, Copy)]
 pub(crate) struct Properties<'m, 'a> {
     all: &'m [Property<'a>],

@@ -184,7 +184,7 @@ impl<'a> Content<'a> {
         let (_, brands) = reader.next_box(true)?;
         let has = |brand: &[u8]| brands.chunks_exact(4).any(|other| other == brand);
         let (mut meta, mut movie) = (None, None);
-        // What stands behind everything that the brands promise is not looked at.
+        // What stands after everything that the brands promise is not looked at.
         while !reader.0.is_empty() && (meta.is_none() && has(b"avif") || movie.is_none() && has(b"avis")) {
             let (kind, content) = reader.next_box(true)?;
             match &kind {
@@ -232,7 +232,7 @@ impl<'a> Meta<'a> {
         }
     }
 
-    /// The size that a property tells.
+    /// The size that a property gives.
     fn size(&self, item: &Item<'a>) -> Result<(u32, u32), ImageError> {
         let content = self.properties(item).find(*b"ispe");
         let mut content = content.ok_or_else(|| FAILURE.broken("an image has no size"))?;
@@ -345,7 +345,7 @@ impl<'a> File<'a> {
     }
 }
 
-/// A picture, if it has the size that the container tells. libavif would resize it.
+/// A picture, if it has the size that the container gives. libavif would resize it.
 fn of_size((width, height): (u32, u32), picture: Picture<'_>) -> Result<Picture<'_>, ImageError> {
     let shape = picture.shape;
     if (shape.width, shape.height) != (width as usize, height as usize) {

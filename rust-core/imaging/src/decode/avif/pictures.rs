@@ -1,4 +1,4 @@
-//! The memory of dav1d's pictures: no more than was checked, and for no others than the header tells of.
+//! The memory of dav1d's pictures: no more than was checked, and for no others than the header announces.
 #![allow(unsafe_code)]
 
 use std::alloc::{alloc_zeroed, dealloc, Layout as Room};
@@ -9,7 +9,7 @@ use libdav1d_sys as dav1d;
 
 use super::shape::{Layout, Shape};
 
-/// What samples are aligned to, and what is left free behind them (`DAV1D_PICTURE_ALIGNMENT`). In front of them as much
+/// What samples are aligned to, and what is left free after them (`DAV1D_PICTURE_ALIGNMENT`). In front of them as much
 /// is taken, for the length of the whole.
 const ALIGNMENT: usize = 64;
 type Length = [u8; size_of::<usize>()];
@@ -36,7 +36,7 @@ impl Budget {
     }
 }
 
-/// The shape that dav1d tells of a picture.
+/// The shape that dav1d gives a picture.
 ///
 /// # Safety
 /// The parameters must be dav1d's.
@@ -93,7 +93,7 @@ pub(crate) unsafe extern "C" fn take(picture: *mut dav1d::Dav1dPicture, cookie: 
     let (Ok(room), true) = (Room::from_size_align(length, ALIGNMENT), length <= budget.left) else {
         return dav1d::DAV1D_ERR_NOMEM;
     };
-    // SAFETY: the length is not 0. The planes lie one behind another in the new room, behind its length.
+    // SAFETY: the length is not 0. The planes lie one after another in the new room, after its length.
     unsafe {
         let start = alloc_zeroed(room);
         if start.is_null() {

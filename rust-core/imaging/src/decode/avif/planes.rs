@@ -12,7 +12,7 @@ pub(crate) enum Planes<'a> {
     Grid(Grid),
 }
 
-/// The planes of a grid, one behind another.
+/// The planes of a grid, one after another.
 pub(crate) struct Grid {
     shape: Shape,
     coding: Coding,

@@ -16,7 +16,7 @@ struct Table {
     length: [u16; MAX_CODES],
 }
 
-/// Fills `indices` from blocks of codes, of which `code_size` says how large the smallest is. Whatever comes behind the
+/// Fills `indices` from blocks of codes, of which `code_size` says how large the smallest is. Whatever comes after the
 /// last index is not looked at.
 pub(crate) fn unpack(blocks: &[u8], code_size: u8, indices: &mut [u8]) -> Result<(), ImageError> {
     let first_bits = u32::from(code_size) + 1;

@@ -111,7 +111,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Skips an extension. Returns a transparent colour that it tells.
+    /// Skips an extension. Returns a transparent colour that it names.
     fn extension(&mut self) -> Result<Option<u8>, ImageError> {
         let label = self.take(1)?[0];
         let block = self.block()?;

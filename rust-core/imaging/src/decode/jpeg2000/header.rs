@@ -145,7 +145,7 @@ fn indices(content: &[u8], cmyk: bool) -> Result<Option<Box<Palette>>, ImageErro
         )));
     }
     let colors = colors.get(..count * channels).ok_or_else(|| FAILURE.truncated())?;
-    // Pillow keeps each colour once, so those behind a repeated one have other indices than in the file.
+    // Pillow keeps each colour once, so those after a repeated one have other indices than in the file.
     let mut kept = Vec::new();
     for color in colors.chunks_exact(channels) {
         if !kept.chunks_exact(channels).any(|known| known == color) {

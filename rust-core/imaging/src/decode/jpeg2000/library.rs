@@ -124,7 +124,7 @@ pub(crate) struct Tile {
 /// What the callbacks are given.
 struct Source<'a> {
     rest: &'a [u8],
-    /// The first error, which tells most.
+    /// The first error, which says the most.
     message: Option<String>,
 }
 
@@ -268,7 +268,7 @@ impl<'a> Decoder<'a> {
         components.iter().map(component).collect()
     }
 
-    /// The next tile of the file, `None` behind the last.
+    /// The next tile of the file, `None` after the last.
     pub(crate) fn next_tile(&mut self) -> Result<Option<Tile>, ImageError> {
         let (mut index, mut size, mut components, mut more) = (0, 0, 0, 0);
         let mut corners = [0; 4];
@@ -322,7 +322,7 @@ impl<'a> Decoder<'a> {
         self.check(status)
     }
 
-    /// Reads what the file has behind its tiles.
+    /// Reads what the file has after its tiles.
     pub(crate) fn finish(mut self) -> Result<(), ImageError> {
         // SAFETY: arena, codec and stream are valid.
         let status = unsafe { classify_jpeg2000_finish(self.arena, self.codec, self.stream) };

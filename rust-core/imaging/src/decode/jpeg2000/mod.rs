@@ -131,8 +131,8 @@ fn paint(image: &mut RgbImage, tile: &Tile, data: &[u8], components: &[Component
         .iter()
         .map(|component| {
             let channel = Channel::new(&data[start.min(data.len())..], component, columns, kind.bits());
-            // Pillow rounds down here and OpenJPEG up: with an odd size the channels behind are a bit off in Pillow,
-            // and here.
+            // Pillow rounds down here and OpenJPEG up: with an odd size the channels that follow are a bit off in
+            // Pillow, and here.
             start += component.sample_size() * (columns / component.columns) * (rows / component.rows);
             channel
         })

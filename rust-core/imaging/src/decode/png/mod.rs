@@ -124,7 +124,7 @@ fn open(bytes: &[u8]) -> Result<Reader<Cursor<&[u8]>>, ImageError> {
     decoder.read_info().map_err(|error| failed(&error))
 }
 
-/// The size that IHDR tells, which must come before the pixels. Apple's tools put a chunk of theirs (`CgBI`) before it.
+/// The size that IHDR gives, which must come before the pixels. Apple's tools put a chunk of theirs (`CgBI`) before it.
 fn size(bytes: &[u8]) -> Result<(u32, u32), ImageError> {
     let header = chunks(bytes)
         .take_while(|chunk| chunk.name != *b"IDAT")

@@ -1,9 +1,9 @@
 //! PNG with the tolerance of Pillow's decoder (`PngImagePlugin.py`, `ZipDecode.c`), for files that the `png` crate
 //! refuses.
 //!
-//! Pillow wants no more of a file than its rows: it may end right behind them, and have chunks that nobody knows, or a
-//! short palette or none. Where the compressed pixels come to a regular end after fewer rows than the header tells, the
-//! other pixels are those of the value 0.
+//! Pillow wants no more of a file than its rows: it may end right after them, and have chunks that nobody knows, or a
+//! short palette or none. Where the compressed pixels come to a regular end after fewer rows than the header announces,
+//! the other pixels are those of the value 0.
 
 use flate2::{Decompress, FlushDecompress, Status};
 
@@ -226,7 +226,7 @@ impl<'a> Inflater<'a> {
         }
     }
 
-    /// Fills a row; false where the stream has ended behind the row before it.
+    /// Fills a row; false where the stream has ended after the row before it.
     fn fill(&mut self, row: &mut [u8]) -> Result<bool, ImageError> {
         let before = self.stream.total_out();
         let filled = self.read(row)?;

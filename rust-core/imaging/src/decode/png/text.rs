@@ -54,7 +54,7 @@ pub(crate) fn metadata(bytes: &[u8]) -> Metadata<'_> {
         }
         match keyword {
             EXIF if chunk.name == *b"tEXt" => exif = Some(text),
-            // What is no UTF-8 is no text, but for XMP, that counts where there is no other.
+            // What is not UTF-8 is not text, but for XMP, that counts where there is no other.
             XMP if chunk.name == *b"iTXt" && !is_utf8(content, &text) => odd_xmp = Some(text),
             EXIF_PROFILE if chunk.name != *b"iTXt" || is_utf8(content, &text) => profile = Some(text),
             XMP => xmp = Some(text),

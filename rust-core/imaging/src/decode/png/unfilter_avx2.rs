@@ -19,7 +19,7 @@ const ROWS: usize = 8;
 const HALF: usize = ROWS / 2;
 /// Images are at least so wide and so high.
 pub(crate) const MIN_SIDE: usize = ROWS;
-/// Bytes behind the filtered rows that may be read, whatever they are.
+/// Bytes after the filtered rows that may be read, whatever they are.
 pub(crate) const PAD: usize = 4;
 
 /// Undoes the filters of the rows in `raw`, each of which begins with the number of its filter, and keeps the first

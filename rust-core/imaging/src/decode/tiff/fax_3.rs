@@ -24,7 +24,7 @@ pub(crate) enum Rows {
     Aligned,
     /// Each has a mark before it.
     Marked,
-    /// A bit behind the mark says whether the row is coded by the one above it.
+    /// A bit after the mark says whether the row is coded by the one above it.
     TwoDimensional,
 }
 
@@ -80,7 +80,7 @@ fn two_dimensional(
         while begun && above.get(passed).is_some_and(|change| *change <= at) {
             passed += 1;
         }
-        // The next change above to the other colour, and the one behind it.
+        // The next change above to the other colour, and the one after it.
         let opposite = passed + usize::from(passed % 2 != changes.len() % 2);
         let change = |index: usize| above.get(index).copied().unwrap_or(width);
         match mode::decode(reader).ok_or_else(unknown_code)? {
@@ -128,7 +128,7 @@ fn run(reader: &mut impl BitReader, is_black: bool) -> Result<usize, ImageError>
     }
 }
 
-/// Goes behind the next mark.
+/// Goes after the next mark.
 fn find_mark(reader: &mut impl BitReader) -> Result<(), ImageError> {
     while reader.peek(END_OF_LINE_BITS).ok_or_else(|| FAILURE.truncated())? != END_OF_LINE {
         bits(reader, 1)?;

@@ -21,7 +21,7 @@ const FAILURE: Failure = Failure("WebP");
 /// The length of a container's header, and of a chunk's.
 const CONTAINER_HEADER: usize = 12;
 const CHUNK_HEADER: usize = 8;
-/// What an ANMF chunk tells of its frame, before the chunks with its pixels.
+/// What an ANMF chunk says about its frame, before the chunks with its pixels.
 const FRAME_HEADER: usize = 16;
 /// The flag in a VP8X chunk of an animation.
 const ANIMATED: u8 = 2;
@@ -54,7 +54,7 @@ pub(crate) fn decode(
     // Pillow refuses a file that is shorter than it says, whatever is missing, or has a chunk that is.
     let length = bytes.get(4..8).ok_or_else(|| FAILURE.truncated())?;
     let length = u32::from_le_bytes([length[0], length[1], length[2], length[3]]) as usize;
-    // What comes behind that is no part of it.
+    // What follows is not part of it.
     let bytes = length.checked_add(8).and_then(|length| bytes.get(..length));
     let bytes = bytes.ok_or_else(|| FAILURE.truncated())?;
     if !complete(bytes) {
@@ -196,7 +196,7 @@ struct Canvas {
     animated: bool,
 }
 
-/// The size that the first chunk tells.
+/// The size that the first chunk gives.
 fn canvas(bytes: &[u8]) -> Result<Canvas, ImageError> {
     let chunk = chunks(bytes).next().ok_or_else(|| FAILURE.truncated())?;
     let (width, height, animated) = match (&chunk.name, chunk.content) {

@@ -1,5 +1,5 @@
 //! How much memory the prefix codes of a lossless image take in `image_webp`, which has a table for each of them and up
-//! to 327,680 of them. What tells it lies among the compressed data (RFC 9649, section 3), so those are read up to
+//! to 327,680 of them. It stands among the compressed data (RFC 9649, section 3), so those are read up to
 //! where the codes of the image end.
 
 /// The code of its lengths, in the order in which they are stored.
@@ -176,7 +176,7 @@ impl Reader<'_> {
         if let [only] = code.symbols[..] {
             return Some(only);
         }
-        // The codes of a length follow each other, and begin behind those of the shorter ones.
+        // The codes of a length follow each other, and begin after those of the shorter ones.
         let (mut value, mut first, mut before) = (0, 0, 0);
         for count in &code.counts[1..] {
             value = value << 1 | self.bit()?;

@@ -32,7 +32,7 @@ type ColumnPair = [__m256i; 3];
 
 pub(crate) struct Strip<'a> {
     rows: [&'a [u8]; ROWS],
-    /// The pair of columns that `transposed` begins with, and the one behind the last that is there.
+    /// The pair of columns that `transposed` begins with, and the one after the last that is there.
     start: usize,
     end: usize,
     transposed: [ColumnPair; CAPACITY],

@@ -81,7 +81,7 @@ fn convolve(view: View<'_>, first: usize, bytes: Bytes<'_>, at: usize, length: u
     )
 }
 
-/// `length` bytes of four rows, from byte `at` on, with zeros behind them. The last row of the view takes the place of
+/// `length` bytes of four rows, from byte `at` on, with zeros after them. The last row of the view takes the place of
 /// those beyond it, whose weights are zero.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]

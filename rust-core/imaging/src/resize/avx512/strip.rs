@@ -33,7 +33,7 @@ pub(crate) type Column = [__m512i; VECTORS];
 
 pub(crate) struct Strip<'a> {
     rows: [&'a [u8]; ROWS],
-    /// The four columns that `transposed` begins with, and those behind the last that are there.
+    /// The four columns that `transposed` begins with, and those after the last that are there.
     start: usize,
     end: usize,
     transposed: [Column; CAPACITY],

@@ -23,7 +23,7 @@ public final class ClassifyException extends RuntimeException implements SparkTh
     this(condition, reason, null);
   }
 
-  /** The same, with the error behind it. */
+  /** The same, with the error after it. */
   public ClassifyException(String condition, String reason, Throwable cause) {
     super(
         "["

@@ -32,7 +32,7 @@ public final class Printable {
 
   /**
    * An error that may be printed as the cause of another: itself, unless its text or that of an
-   * error behind it has to be escaped, and then its likeness.
+   * error after it has to be escaped, and then its likeness.
    */
   public static Throwable cause(Throwable cause) {
     boolean isShown =

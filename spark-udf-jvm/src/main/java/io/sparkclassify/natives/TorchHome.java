@@ -15,7 +15,7 @@ import java.util.stream.Stream;
  * An installed libtorch: the one of a Python torch, or of the C++ distribution.
  *
  * @param folder the folder that has {@code lib/libtorch_cpu.so}
- * @param version as the installation tells it: {@code 2.11.0+cu130}
+ * @param version as the installation gives it: {@code 2.11.0+cu130}
  */
 record TorchHome(Path folder, String version) {
   static final String MAIN_LIBRARY = "libtorch_cpu.so";

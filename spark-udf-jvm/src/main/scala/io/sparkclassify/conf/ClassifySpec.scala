@@ -39,7 +39,7 @@ final case class ModelSpec(
     device: DeviceSpec
 ) {
 
-  /** How it is listed: what is not as usual stands behind it. */
+  /** How it is listed: what is not as usual stands after it. */
   override def toString: String = {
     val unusual = Option.when(precision != Precision.Fp32)(precision.name) ++ Option.when(!device.isCpu)(device.name)
     if (unusual.isEmpty) uri else s"$uri (${unusual.mkString(", ")})"

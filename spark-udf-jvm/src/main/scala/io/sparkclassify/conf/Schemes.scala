@@ -49,7 +49,7 @@ final case class Schemes(allowed: Set[String]) {
     def check(uri: URI): Unit = refusal(uri, default).foreach(reason => throw new IOException(reason))
     check(path.toUri)
     val fileSystem = path.getFileSystem(configuration)
-    // Not every file system tells its scheme.
+    // Not every file system names its scheme.
     Try(fileSystem.getScheme).foreach(scheme => check(new URI(scheme, null, "/", null)))
     fileSystem match {
       case view: ViewFileSystem =>

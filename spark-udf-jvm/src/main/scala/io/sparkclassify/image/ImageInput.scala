@@ -8,7 +8,7 @@ import org.apache.spark.unsafe.types.UTF8String
 sealed trait ImageInput extends Serializable {
 
   /**
-   * The image behind a value of the column.
+   * The image that a value of the column stands for.
    *
    * @param value
    *   not null

@@ -165,7 +165,7 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration) {
     }
   }
 
-  /** @param length as the file system tells it; web servers may leave it open, and then it is negative */
+  /** @param length as the file system gives it; web servers may leave it open, and then it is negative */
   private def content(
       path: String,
       stream: FSDataInputStream,
@@ -196,7 +196,7 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration) {
       filled(name, length.toInt)(read)
     }
 
-  /** @param read puts the next bytes into the buffer, and tells how many; a negative number when there are no more */
+  /** @param read puts the next bytes into the buffer, and says how many; a negative number when there are no more */
   private def filled(name: String, length: Int, size: Option[PixelSize] = None)(
       read: ByteBuffer => Int
   ): Either[BadImage, ImageBytes] =

@@ -5,7 +5,7 @@ import scala.util.control.ControlThrowable
 import org.apache.spark.TaskKilledException
 
 /**
- * What may be thrown while one input is fetched, and tells of that input alone; with its reason, for the user.
+ * What may be thrown while one input is fetched, and concerns that input alone; with its reason, for the user.
  *
  * File systems are code of others, and throw everything: NullPointerException for a URI without a path,
  * NoClassDefFoundError for a connector that lacks a library, StackOverflowError for a name that they match by

@@ -6,7 +6,7 @@ import java.util.Locale
 object ClassNames {
 
   /**
-   * The labels, each with its class id behind it (`crane (134)`) where another label differs from it in upper and lower
+   * The labels, each with its class id after it (`crane (134)`) where another label differs from it in upper and lower
    * case at most: ImageNet has two classes `crane`, and Spark takes `Crane` and `crane` for one column.
    */
   def unique(labels: Seq[String]): Seq[String] = {

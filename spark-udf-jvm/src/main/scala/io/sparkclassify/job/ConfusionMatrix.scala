@@ -8,7 +8,7 @@ import io.sparkclassify.Printable
  * How often each actual class was predicted as each class.
  *
  * @param classes
- *   the names to show, in class-id order; classes that the model does not know stand behind the model's
+ *   the names to show, in class-id order; classes that the model does not know stand after the model's
  * @param counts
  *   images by (actual, predicted), both places in `classes`: two classes may have one name
  */

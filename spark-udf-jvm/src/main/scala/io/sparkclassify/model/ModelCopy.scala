@@ -42,7 +42,7 @@ private[sparkclassify] final class ModelCopy(
    * @param timeoutMillis
    *   how long the file system may take for one answer. Not for the copy as a whole: models have very different sizes.
    * @throws ClassifyException
-   *   CLASSIFY_BAD_MODEL when it takes longer, changes meanwhile, or is no directory of files
+   *   CLASSIFY_BAD_MODEL when it takes longer, changes meanwhile, or is not a directory of files
    * @throws TaskKilledException
    *   when the task of this thread is killed
    */
@@ -174,6 +174,6 @@ private object ModelCopy {
 
   private val ChunkBytes = 64 << 10
 
-  /** What a file system tells about a file; another value means that the file has changed. */
+  /** What a file system says about a file; another value means that the file has changed. */
   private final case class Version(length: Long, modified: Long)
 }

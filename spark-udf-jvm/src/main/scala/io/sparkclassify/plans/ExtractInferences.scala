@@ -126,7 +126,7 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with Ali
     case _                    => false
   })
 
-  /** The conditions over the results of inferences, and the plan with these results behind its output. */
+  /** The conditions over the results of inferences, and the plan with these results after its output. */
   private def serve(conditions: Seq[Expression], plan: LogicalPlan): (Seq[Expression], LogicalPlan) =
     served(Filter(conditions.reduce(And), plan), wanted = Set.empty)._1 match {
       case Filter(condition, inner) => (splitConjunctivePredicates(condition), inner)
@@ -201,7 +201,7 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with Ali
     case _ => false
   }
 
-  /** The plan with the original output, and behind it those results of `passing` that it can show. */
+  /** The plan with the original output, and after it those results of `passing` that it can show. */
   private def handOn(plan: LogicalPlan, output: Seq[Attribute], passing: Results): Extracted = plan match {
     case Project(list, child) =>
       val shown = passing.filter { case (_, result) => child.outputSet.contains(result) }

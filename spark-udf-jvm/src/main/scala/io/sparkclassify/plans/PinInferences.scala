@@ -13,7 +13,7 @@ import org.apache.spark.sql.catalyst.rules.Rule
  * columns becomes one by the replacement of a column, and so stays the only one.
  *
  * Spark replaces columns in calls for other reasons, too, as where a filter goes below a projection that renames them.
- * This rule runs behind those that do so, in the rounds that Spark makes before it infers filters and after, and pins
+ * This rule runs after those that do so, in the rounds that Spark makes before it infers filters and after, and pins
  * calls anew. By the last round no column is renamed any more.
  */
 object PinInferences extends Rule[LogicalPlan] {

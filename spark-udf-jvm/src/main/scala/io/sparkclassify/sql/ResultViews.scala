@@ -24,7 +24,7 @@ sealed abstract class ResultView extends UnaryExpression {
   override protected def otherCopyArgs: Seq[AnyRef] = Seq(call)
 }
 
-/** The name of a function and the SQL of its arguments behind the image. */
+/** The name of a function and the SQL of its arguments after the image. */
 final case class CallText(function: String, options: Seq[String]) {
   def sql(image: String): String = (image +: options).mkString(s"$function(", ", ", ")")
 }

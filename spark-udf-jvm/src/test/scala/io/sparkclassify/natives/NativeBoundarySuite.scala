@@ -236,7 +236,7 @@ class NativeBoundarySuite extends AnyFunSuite {
       val loads = messages.filter(_.message.startsWith(s"loaded ${TestData.model}"))
       assert(loads.length == 1, messages)
       assert(loads.head.level == "INFO")
-      assert(loads.head.logger == "io.sparkclassify.natives.spark_classify_core.classifier")
+      assert(loads.head.logger == "io.sparkclassify.natives.spark_classify_core.classify.classifier")
     } finally pool.shutdown()
   }
 
