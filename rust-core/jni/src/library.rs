@@ -138,7 +138,7 @@ impl Library {
     }
 
     /// Classifies a batch of images on `threads` threads and returns the bytes written. The objects are the array of
-    /// the images' buffers, that of their sizes, and the output buffer, whose layout is told in `batch.rs`.
+    /// the images' buffers, that of their sizes, and the output buffer.
     pub fn classify(&self, call: NativeCall<'_, 3>, handle: i64, threads: i32) -> i64 {
         call.run(|env, [images, sizes, mut output]| {
             let _running = Running::begin()?;
