@@ -21,6 +21,7 @@ mod image;
 mod options;
 mod resize;
 mod scratch;
+mod source;
 
 pub use self::decode::EncodedImage;
 pub use self::error::{ImageError, Measure};
@@ -30,3 +31,4 @@ pub use self::resize::axis::Axis;
 pub use self::resize::filter::Resampling;
 pub use self::resize::view::View;
 pub use self::scratch::{decode, resize, Scratch};
+pub use self::source::{ImageSource, RawPixels};

@@ -8,6 +8,7 @@ use crate::resize::axis::Axis;
 use crate::resize::filter::Resampling;
 use crate::resize::view::View;
 use crate::resize::Resizer;
+use crate::source::RawPixels;
 
 /// What the buffers of a thread keep from image to image, all together, in bytes.
 const MAX_KEPT_BYTES: usize = 64 << 20;
@@ -40,6 +41,16 @@ impl Scratch {
         target: Option<(usize, usize)>,
     ) -> Result<(usize, usize), ImageError> {
         encoded.decode(target, &mut self.raw, &mut self.image)
+    }
+
+    /// Puts an image of these pixels where [`decode`](Self::decode) puts that of a file. Returns its width and height
+    /// in pixels.
+    ///
+    /// # Errors
+    /// [`ImageError`] says which of its numbers is wrong, or which limit it exceeds.
+    pub fn load(&mut self, pixels: RawPixels<'_>, limits: ImageLimits) -> Result<(usize, usize), ImageError> {
+        pixels.to_rgb(limits, &mut self.image)?;
+        Ok((self.image.width, self.image.height))
     }
 
     /// Resizes the image that was decoded last and keeps the windows of both axes, whose sources have to be its height

@@ -1,29 +1,20 @@
-//! The layout of a batch's results in the direct buffer that crosses the boundary, in native byte order; for a model
-//! with `C` classes:
-//!
-//! | part | size | content |
-//! |---|---|---|
-//! | header | 32 | int64 nanoseconds of decoding, of resizing with normalising, of inference; int64 bad images |
-//! | rows | `count` times `16 + 4 * C` | see below |
-//! | messages | up to 512 each | UTF-8, of the bad images |
-//!
-//! A row begins with int32 status. Status 0: int32 class id, float32 confidence, int32 zero, float32 probabilities in
-//! class-id order. Status 1, a bad image, and status 2, one with more pixels than the model was opened for: int32
-//! position of its message in the buffer, int32 length of the message in bytes, and zeros.
+//! Writes the results of a batch into the direct buffer that crosses the boundary. `NativeEngine.java` says what lies
+//! where, and the JVM's `BatchResults` reads it.
 
 use std::time::Duration;
 
 use spark_classify_core::{BatchTimes, Error, Prediction, PredictionError, Result};
 use spark_classify_imaging::{ImageError, Measure};
 
-const HEADER_BYTES: usize = 32;
-const ROW_HEAD_BYTES: usize = 16;
-/// The room that is kept for one message; longer ones are cut.
+const HEADER_BYTES: usize = 24;
+const ROW_HEAD_BYTES: usize = 8;
+const MESSAGE_HEAD_BYTES: usize = 4;
+/// What is left of a longer message.
 const MESSAGE_BYTES: usize = 512;
 
 const STATUS_OK: i32 = 0;
 const STATUS_BAD_IMAGE: i32 = 1;
-/// Apart from the others, so that the JVM can name the key that sets this limit.
+/// The limits that a key sets have statuses of their own, so that the JVM can name the key.
 const STATUS_TOO_MANY_PIXELS: i32 = 2;
 const STATUS_TOO_MUCH_MEMORY: i32 = 3;
 
@@ -33,7 +24,7 @@ const STATUS_TOO_MUCH_MEMORY: i32 = 3;
 /// [`Error::Argument`] when that is more than a buffer can have.
 pub(crate) fn output_capacity(count: usize, classes: usize) -> Result<usize> {
     row_bytes(classes)
-        .and_then(|row| row.checked_add(MESSAGE_BYTES))
+        .and_then(|row| row.checked_add(MESSAGE_HEAD_BYTES + MESSAGE_BYTES))
         .and_then(|image| image.checked_mul(count))
         .and_then(|images| images.checked_add(HEADER_BYTES))
         .filter(|&capacity| i32::try_from(capacity).is_ok())
@@ -66,32 +57,31 @@ pub(crate) fn write<'a>(
     let first_message = HEADER_BYTES + rows.len();
 
     let mut message_end = 0;
-    let mut bad_images = 0_i64;
     for (row, result) in rows.chunks_exact_mut(row_bytes).zip(results) {
         match result {
-            Ok(prediction) => write_prediction(row, &prediction),
+            Ok(prediction) => {
+                put(row, [STATUS_OK, prediction.class_id as i32].map(i32::to_ne_bytes));
+                put(
+                    &mut row[ROW_HEAD_BYTES..],
+                    prediction.probabilities.iter().map(|p| p.to_ne_bytes()),
+                );
+            }
             Err(error) => {
                 let message = error.to_string();
                 let message = &message.as_bytes()[..message.floor_char_boundary(MESSAGE_BYTES)];
-                messages[message_end..][..message.len()].copy_from_slice(message);
                 let position = (first_message + message_end) as i32;
-                write_head(row, [status(error), position, message.len() as i32, 0]);
+                put(row, [status(error), position].map(i32::to_ne_bytes));
                 row[ROW_HEAD_BYTES..].fill(0);
-                message_end += message.len();
-                bad_images += 1;
+                let (head, text) = messages[message_end..].split_at_mut(MESSAGE_HEAD_BYTES);
+                put(head, [(message.len() as i32).to_ne_bytes()]);
+                text[..message.len()].copy_from_slice(message);
+                message_end += MESSAGE_HEAD_BYTES + message.len();
             }
         }
     }
 
-    let fields = [
-        nanoseconds(times.decode),
-        nanoseconds(times.resize),
-        nanoseconds(times.inference),
-        bad_images,
-    ];
-    for (bytes, field) in header.chunks_exact_mut(size_of::<i64>()).zip(fields) {
-        bytes.copy_from_slice(&field.to_ne_bytes());
-    }
+    let times = [times.decode, times.resize, times.inference];
+    put(header, times.map(|time| nanoseconds(time).to_ne_bytes()));
     Ok(first_message + message_end)
 }
 
@@ -110,24 +100,6 @@ pub(crate) fn check_capacity(actual: usize, count: usize, classes: usize) -> Res
     Ok(())
 }
 
-fn write_prediction(row: &mut [u8], prediction: &Prediction<'_>) {
-    write_head(
-        row,
-        [
-            STATUS_OK,
-            prediction.class_id as i32,
-            prediction.confidence.to_bits() as i32,
-            0,
-        ],
-    );
-    for (bytes, probability) in row[ROW_HEAD_BYTES..]
-        .chunks_exact_mut(size_of::<f32>())
-        .zip(prediction.probabilities)
-    {
-        bytes.copy_from_slice(&probability.to_ne_bytes());
-    }
-}
-
 fn status(error: &PredictionError) -> i32 {
     match error {
         PredictionError::Image(ImageError::Limit {
@@ -140,9 +112,10 @@ fn status(error: &PredictionError) -> i32 {
     }
 }
 
-fn write_head(row: &mut [u8], fields: [i32; 4]) {
-    for (bytes, field) in row.chunks_exact_mut(size_of::<i32>()).zip(fields) {
-        bytes.copy_from_slice(&field.to_ne_bytes());
+/// Writes numbers, one behind the other.
+fn put<const N: usize>(to: &mut [u8], numbers: impl IntoIterator<Item = [u8; N]>) {
+    for (bytes, number) in to.chunks_exact_mut(N).zip(numbers) {
+        bytes.copy_from_slice(&number);
     }
 }
 
@@ -162,8 +135,8 @@ mod tests {
 
     #[test]
     fn capacity_is_counted_without_overflow() {
-        assert_eq!(output_capacity(0, 3).unwrap(), 32);
-        assert_eq!(output_capacity(2, 3).unwrap(), 32 + 2 * (16 + 12 + 512));
+        assert_eq!(output_capacity(0, 3).unwrap(), 24);
+        assert_eq!(output_capacity(2, 3).unwrap(), 24 + 2 * (8 + 12 + 4 + 512));
         for (count, classes) in [
             (usize::MAX, 3),
             (1, usize::MAX),
@@ -172,8 +145,8 @@ mod tests {
         ] {
             assert!(refusal(output_capacity(count, classes)).contains("does not fit"));
         }
-        assert!(refusal(check_capacity(571, 1, 3)).contains("571 bytes are too few"));
-        assert!(check_capacity(572, 1, 3).is_ok());
+        assert!(refusal(check_capacity(559, 1, 3)).contains("559 bytes are too few"));
+        assert!(check_capacity(560, 1, 3).is_ok());
     }
 
     #[test]
@@ -205,25 +178,26 @@ mod tests {
         let int64 = |at: usize| i64::from_ne_bytes(output[at..at + 8].try_into().unwrap());
         let int32 = |at: usize| i32::from_ne_bytes(output[at..at + 4].try_into().unwrap());
         let float32 = |at: usize| f32::from_ne_bytes(output[at..at + 4].try_into().unwrap());
-        assert_eq!([int64(0), int64(8), int64(16), int64(24)], [1, 2, 3, 2]);
+        let text = |at: usize| std::str::from_utf8(&output[at + 4..][..int32(at) as usize]).unwrap();
+        assert_eq!([int64(0), int64(8), int64(16)], [1, 2, 3]);
 
-        let messages = 32 + 3 * 24;
-        assert_eq!([int32(32), int32(36), int32(40), int32(44)], [1, messages, 17, 0]);
-        assert_eq!(&output[48..56], [0; 8]);
-        assert_eq!([int32(56), int32(60), int32(68)], [0, 1, 0]);
+        let messages = 24 + 3 * 16;
+        assert_eq!([int32(24), int32(28)], [1, messages]);
+        assert_eq!(&output[32..40], [0; 8]);
+        assert_eq!(text(messages as usize), "the file is empty");
+
+        assert_eq!([int32(40), int32(44)], [0, 1]);
         assert_eq!(
-            [float32(64), float32(72), float32(76)].map(f32::to_bits),
-            [0.75, 0.25, 0.75].map(f32::to_bits)
+            [float32(48), float32(52)].map(f32::to_bits),
+            [0.25, 0.75].map(f32::to_bits)
         );
 
         // "broken PNG image: " has 18 bytes; 247 whole characters of two bytes each fit into the rest.
-        assert_eq!([int32(80), int32(84), int32(88)], [1, messages + 17, 512]);
-        assert_eq!(written, messages as usize + 17 + 512);
-        let message = std::str::from_utf8(&output[messages as usize..written]).unwrap();
-        assert_eq!(
-            message,
-            format!("the file is emptybroken PNG image: {}", "\u{e9}".repeat(247))
-        );
+        let second = messages + 4 + 17;
+        assert_eq!([int32(56), int32(60)], [1, second]);
+        let expected = format!("broken PNG image: {}", "\u{e9}".repeat(247));
+        assert_eq!(text(second as usize), expected);
+        assert_eq!(written, second as usize + 4 + expected.len());
     }
 
     #[test]

@@ -1,12 +1,13 @@
-//! From Java objects to Rust values: strings and the memory of direct buffers.
+//! From Java objects to Rust values: strings, numbers and the memory of direct buffers.
 
 #![allow(unsafe_code)] // raw memory of direct buffers; the blocks say why it is valid
 
 use std::slice;
 
-use jni::objects::{JByteBuffer, JObject, JObjectArray, JString};
+use jni::objects::{JByteBuffer, JIntArray, JObject, JObjectArray, JString};
 use jni::{jni_sig, jni_str, Env};
 use spark_classify_core::Error;
+use spark_classify_imaging::{ImageSource, RawPixels};
 
 use crate::exceptions::Failure;
 
@@ -30,6 +31,51 @@ pub(crate) fn text(env: &Env<'_>, object: &JObject<'_>, argument: &'static str) 
         return Err(refused(argument, "null"));
     }
     Ok(env.as_cast::<JString<'_>>(object)?.try_to_string(env)?)
+}
+
+/// The numbers of an `int[]`.
+///
+/// # Errors
+/// [`Error::Argument`] for null.
+pub(crate) fn numbers(env: &Env<'_>, object: &JObject<'_>, argument: &'static str) -> Result<Vec<i32>, Failure> {
+    if object.is_null() {
+        return Err(refused(argument, "null"));
+    }
+    let array = env.as_cast::<JIntArray<'_>>(object)?;
+    let mut numbers = vec![0; array.len(env)?];
+    array.get_region(env, 0, &mut numbers)?;
+    Ok(numbers)
+}
+
+/// What the images are: by the three numbers for each, width, height and channels of its pixels, or zeros for a file.
+/// It is never told from the bytes, so that no file can pass for pixels.
+///
+/// # Errors
+/// [`Error::Argument`] for another number of sizes.
+pub(crate) fn sources<'a>(images: &[&'a [u8]], sizes: &[i32]) -> Result<Vec<ImageSource<'a>>, Error> {
+    let (sizes, rest) = sizes.as_chunks();
+    if sizes.len() != images.len() || !rest.is_empty() {
+        return Err(Error::Argument {
+            argument: "sizes",
+            reason: format!(
+                "{} numbers for {} images, which need three each",
+                sizes.len() * 3 + rest.len(),
+                images.len()
+            ),
+        });
+    }
+    // What is below zero is as much as nothing: the image's error.
+    let number = |number: i32| u32::try_from(number).unwrap_or(0);
+    let sources = images.iter().zip(sizes).map(|(&bytes, &size)| match size {
+        [0, 0, 0] => ImageSource::File(bytes),
+        [width, height, channels] => ImageSource::Pixels(RawPixels {
+            width: number(width),
+            height: number(height),
+            channels: number(channels),
+            bytes,
+        }),
+    });
+    Ok(sources.collect())
 }
 
 /// The memory of the images and of the output buffer of a call, each buffer whole: position and limit play no role.
@@ -88,4 +134,34 @@ fn direct_memory(env: &Env<'_>, object: &JObject<'_>) -> Result<(*mut u8, usize)
     let start = env.get_direct_buffer_address(&buffer).map_err(not_direct)?;
     let length = env.get_direct_buffer_capacity(&buffer).map_err(not_direct)?;
     Ok((start, length))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn the_sizes_say_which_images_are_pixels() {
+        let images: [&[u8]; 3] = [b"BM", b"abc", b""];
+        let sources = sources(&images, &[0, 0, 0, 1, 1, 3, -1, i32::MIN, 0]).unwrap();
+        let [ImageSource::File(b"BM"), ImageSource::Pixels(pixels), ImageSource::Pixels(negative)] = sources[..] else {
+            unreachable!("{sources:?}");
+        };
+        assert_eq!((pixels.width, pixels.height, pixels.channels), (1, 1, 3));
+        assert_eq!(pixels.bytes, b"abc");
+        assert_eq!((negative.width, negative.height, negative.channels), (0, 0, 0));
+    }
+
+    #[test]
+    fn another_number_of_sizes_is_refused() {
+        for sizes in [&[][..], &[0, 0], &[0; 4], &[0; 6]] {
+            let refusal = sources(&[b"image"], sizes).unwrap_err().to_string();
+            assert!(
+                refusal.contains(&format!("{} numbers for 1 images", sizes.len())),
+                "{refusal}"
+            );
+        }
+    }
 }

@@ -138,9 +138,9 @@ impl Library {
     }
 
     /// Classifies a batch of images on `threads` threads and returns the bytes written. The objects are the array of
-    /// the images' buffers and the output buffer; `batch.rs` has its layout.
-    pub fn classify(&self, call: NativeCall<'_, 2>, handle: i64, threads: i32) -> i64 {
-        call.run(|env, [images, mut output]| {
+    /// the images' buffers, that of their sizes, and the output buffer.
+    pub fn classify(&self, call: NativeCall<'_, 3>, handle: i64, threads: i32) -> i64 {
+        call.run(|env, [images, sizes, mut output]| {
             let _running = Running::begin()?;
             let classifier = self.models.get(handle)?;
             let classes = classifier.labels().len();
@@ -151,11 +151,13 @@ impl Library {
                     argument: "threads",
                     reason: format!("{threads} is less than 1"),
                 })?;
+            let sizes = buffers::numbers(env, &sizes, "sizes")?;
             let (images, output) = buffers::images_and_output(env, &images, &mut output)?;
+            let images = buffers::sources(&images, &sizes)?;
             batch::check_capacity(output.len(), images.len(), classes)?;
 
             let mut predictions = Predictions::new();
-            let times = classifier.classify(&images, threads, &mut predictions)?;
+            let times = classifier.classify_sources(&images, threads, &mut predictions)?;
             let written = batch::write(output, images.len(), classes, &times, predictions.iter())?;
             Ok(written as i64)
         })

@@ -60,10 +60,11 @@ macro_rules! natives {
                     env: &JNIEnv<'env>,
                     handle: i64,
                     images: JObject<'env>,
+                    sizes: JObject<'env>,
                     threads: i32,
                     output: JObject<'env>,
                 ) -> i64 {
-                    super::$library.classify(call(env, [images, output]), handle, threads)
+                    super::$library.classify(call(env, [images, sizes, output]), handle, threads)
                 }
 
                 #[call_type(unchecked)]

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::engine::{Engine, LoadOptions, Model};
-use spark_classify_imaging::{DecodeOptions, ImageLimits, Scratch};
+use spark_classify_imaging::{DecodeOptions, ImageLimits, ImageSource, Scratch};
 
 use super::predictions::Predictions;
 use super::probe::{check_batch, check_output, Batches, OneByOne, Sample};
@@ -193,7 +193,21 @@ impl Classifier {
         self.load_time
     }
 
-    /// Classifies compressed images and puts the results into `predictions`, in the same order.
+    /// As [`classify_sources`](Self::classify_sources), for image files.
+    ///
+    /// # Errors
+    /// As [`classify_sources`](Self::classify_sources).
+    pub fn classify(
+        &self,
+        files: &[&[u8]],
+        threads: NonZeroUsize,
+        predictions: &mut Predictions,
+    ) -> Result<BatchTimes> {
+        let images: Vec<_> = files.iter().map(|file| ImageSource::File(file)).collect();
+        self.classify_sources(&images, threads, predictions)
+    }
+
+    /// Classifies images and puts the results into `predictions`, in the same order.
     ///
     /// The work is done on this thread and `threads - 1` helpers, which live as long as the call. For preprocessing
     /// they take one image after the other; then each runs the model on parts of the batch.
@@ -205,9 +219,9 @@ impl Classifier {
     /// # Errors
     /// [`Error::Inference`] when the engine fails; [`Error::Internal`] when one of the threads panicked. `predictions`
     /// is of no use then.
-    pub fn classify(
+    pub fn classify_sources(
         &self,
-        images: &[&[u8]],
+        images: &[ImageSource<'_>],
         threads: NonZeroUsize,
         predictions: &mut Predictions,
     ) -> Result<BatchTimes> {
@@ -228,7 +242,7 @@ impl Classifier {
     fn run_on_threads(
         &self,
         model: &dyn Model,
-        images: &[&[u8]],
+        images: &[ImageSource<'_>],
         threads: NonZeroUsize,
         predictions: &mut Predictions,
     ) -> Result<BatchTimes> {
@@ -247,7 +261,7 @@ impl Classifier {
         let slots = tensor.chunks_exact_mut(image_len);
         let work = images.iter().zip(slots).zip(&mut predictions.outcomes);
         let mut times = self.on_images(threads, images.len(), work, |((image, slot), outcome), scratch| {
-            let stages = self.preprocessor.preprocess(image, slot, scratch);
+            let stages = self.preprocessor.preprocess(*image, slot, scratch);
             stages.map_err(|error| *outcome = Err(error.into())).ok()
         })?;
         if predictions.outcomes.iter().any(Result::is_ok) {
@@ -264,7 +278,7 @@ impl Classifier {
     fn run_on_device(
         &self,
         batcher: &Batcher,
-        images: &[&[u8]],
+        images: &[ImageSource<'_>],
         threads: NonZeroUsize,
         predictions: &mut Predictions,
     ) -> Result<BatchTimes> {
@@ -272,7 +286,7 @@ impl Classifier {
         let work = images.iter().zip(&mut predictions.outcomes).enumerate();
         let mut times = self.on_images(threads, images.len(), work, |(place, (image, outcome)), scratch| {
             let mut pixels = batcher.buffer(self.preprocessor.tensor_len());
-            match self.preprocessor.pixels(image, &mut pixels, scratch) {
+            match self.preprocessor.pixels(*image, &mut pixels, scratch) {
                 Ok(stages) => {
                     call.submit(place, pixels);
                     Some(stages)

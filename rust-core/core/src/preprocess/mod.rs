@@ -1,4 +1,4 @@
-//! From compressed bytes to the model's input tensor, with the results of Pillow and Hugging Face's image processors.
+//! From files or pixels to the model's input tensor, with the results of Pillow and Hugging Face's image processors.
 //!
 //! The steps are decode, resize, centre crop, rescale, normalise, in this order. Decoding and resizing give the bytes
 //! of Pillow, for every format; what Pillow reads and this module refuses stands in the modules of the formats. The
@@ -10,7 +10,7 @@ mod normalize;
 
 use std::time::{Duration, Instant};
 
-use spark_classify_imaging::{DecodeOptions, EncodedImage, ImageError, Resampling, Scratch, View};
+use spark_classify_imaging::{DecodeOptions, EncodedImage, ImageError, ImageSource, Resampling, Scratch, View};
 
 use self::geometry::Side;
 use self::normalize::Normalizer;
@@ -52,33 +52,43 @@ impl Preprocessor {
         3 * height * width
     }
 
-    /// Writes the tensor of the compressed image `bytes` into `chw`, its slot in the batch: channels (RGB), rows,
-    /// columns. On an error the slot is filled with zeros.
+    /// Writes the tensor of an image, for which a file's bytes will do, into `chw`, its slot in the batch: channels
+    /// (RGB), rows, columns. On an error the slot is filled with zeros.
     ///
     /// # Errors
     /// [`ImageError`] says why the image cannot be decoded, or which limit it exceeds.
     ///
     /// # Panics
     /// If `chw` has not [`tensor_len`](Self::tensor_len) values.
-    pub fn preprocess(&self, bytes: &[u8], chw: &mut [f32], scratch: &mut Scratch) -> Result<StageTimes, ImageError> {
-        self.fill(bytes, chw, scratch, Normalizer::write)
+    pub fn preprocess<'a>(
+        &self,
+        image: impl Into<ImageSource<'a>>,
+        chw: &mut [f32],
+        scratch: &mut Scratch,
+    ) -> Result<StageTimes, ImageError> {
+        self.fill(image.into(), chw, scratch, Normalizer::write)
     }
 
-    /// Writes the pixels of the compressed image `bytes` into `chw`, before they are normalised: a [`SampleTable`]
-    /// makes the tensor of them. On an error the slot is filled with zeros.
+    /// Writes the pixels of an image, likewise, into `chw`, before they are normalised: a [`SampleTable`] makes the
+    /// tensor of them. On an error the slot is filled with zeros.
     ///
     /// # Errors
     /// As [`preprocess`](Self::preprocess).
     ///
     /// # Panics
     /// If `chw` has not [`tensor_len`](Self::tensor_len) values.
-    pub fn pixels(&self, bytes: &[u8], chw: &mut [u8], scratch: &mut Scratch) -> Result<StageTimes, ImageError> {
-        self.fill(bytes, chw, scratch, Normalizer::write_samples)
+    pub fn pixels<'a>(
+        &self,
+        image: impl Into<ImageSource<'a>>,
+        chw: &mut [u8],
+        scratch: &mut Scratch,
+    ) -> Result<StageTimes, ImageError> {
+        self.fill(image.into(), chw, scratch, Normalizer::write_samples)
     }
 
     fn fill<T: Default + Copy>(
         &self,
-        bytes: &[u8],
+        image: ImageSource<'_>,
         chw: &mut [T],
         scratch: &mut Scratch,
         write: fn(&Normalizer, View<'_>, &Side, &Side, &mut [T]),
@@ -88,7 +98,7 @@ impl Preprocessor {
             self.tensor_len(),
             "the slot must have the size of the model's input"
         );
-        let result = self.try_fill(bytes, chw, scratch, write);
+        let result = self.try_fill(image, chw, scratch, write);
         if result.is_err() {
             chw.fill(T::default());
         }
@@ -98,18 +108,16 @@ impl Preprocessor {
 
     fn try_fill<T>(
         &self,
-        bytes: &[u8],
+        image: ImageSource<'_>,
         chw: &mut [T],
         scratch: &mut Scratch,
         write: fn(&Normalizer, View<'_>, &Side, &Side, &mut [T]),
     ) -> Result<StageTimes, ImageError> {
         let start = Instant::now();
-        let encoded = EncodedImage::open(bytes, &self.options)?;
-        let target = encoded.reducible_size().map(|(width, height)| {
-            let (y, x) = geometry::sides(&self.config, height, width);
-            (x.axis.resized, y.axis.resized)
-        });
-        let (width, height) = scratch.decode(encoded, target)?;
+        let (width, height) = match image {
+            ImageSource::File(bytes) => self.decode(bytes, scratch)?,
+            ImageSource::Pixels(pixels) => scratch.load(pixels, self.options.limits)?,
+        };
         let decoded = Instant::now();
         let (mut y, mut x) = geometry::sides(&self.config, height, width);
         // A JPEG that came out smaller is still resized to what its full size asks for.
@@ -124,5 +132,15 @@ impl Preprocessor {
             decode: decoded - start,
             resize: decoded.elapsed(),
         })
+    }
+
+    /// Decodes a file. Returns its full width and height, whatever size it came out with.
+    fn decode(&self, file: &[u8], scratch: &mut Scratch) -> Result<(usize, usize), ImageError> {
+        let encoded = EncodedImage::open(file, &self.options)?;
+        let target = encoded.reducible_size().map(|(width, height)| {
+            let (y, x) = geometry::sides(&self.config, height, width);
+            (x.axis.resized, y.axis.resized)
+        });
+        scratch.decode(encoded, target)
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use spark_classify_core::{
     Classifier, Engine, Error, LoadOptions, Model, ModelDirectory, PredictionError, Predictions, Result,
 };
-use spark_classify_imaging::ImageError;
+use spark_classify_imaging::{ImageError, ImageSource, RawPixels};
 use spark_classify_testing::{dataset, model_directory, odd_image, plain_png};
 
 const PREPROCESSOR: &str = r#"{"size": {"height": 6, "width": 4}, "resample": 2, "do_normalize": false}"#;
@@ -149,6 +149,28 @@ fn a_batch_is_one_run_and_a_bad_image_leaves_the_others_alone() {
     ));
     assert_eq!(predictions.get(3), Err(&ImageError::Empty.into()));
     assert!(times.decode.as_nanos() > 0 && times.resize.as_nanos() > 0);
+}
+
+#[test]
+fn pixels_are_classified_as_the_file_of_the_same_image_is() {
+    let classifier = load(&MeanEngine::default()).unwrap();
+    let (file, bgr) = (plain_png(9, 5, [200, 30, 7]), [7, 30, 200].repeat(9 * 5));
+    let pixels = |height| {
+        ImageSource::Pixels(RawPixels {
+            width: 9,
+            height,
+            channels: 3,
+            bytes: &bgr,
+        })
+    };
+    let images = [ImageSource::File(&file), pixels(5), pixels(6)];
+    let mut predictions = Predictions::new();
+    classifier.classify_sources(&images, ONE, &mut predictions).unwrap();
+    assert_eq!(predictions.get(0).unwrap(), predictions.get(1).unwrap());
+    assert!(matches!(
+        predictions.get(2),
+        Err(PredictionError::Image(ImageError::Broken { format: "raw", .. }))
+    ));
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod faxes;
 mod foreign;
 mod golden;
 mod orientation;
+mod pixels;
 
 use spark_classify_imaging::{DecodeOptions, ImageError, Scratch};
 

@@ -11,7 +11,7 @@ import java.nio.ByteBuffer;
 public interface NativeEngine {
 
   /**
-   * Version, ABI and backend of the library: {@code {"version": "0.1.0", "abi": 6, "backend":
+   * Version, ABI and backend of the library: {@code {"version": "0.1.0", "abi": 8, "backend":
    * "onnx"}}.
    */
   String buildInfo();
@@ -63,20 +63,25 @@ public interface NativeEngine {
    * play no role. The output is in native byte order, not read-only, and shares no memory with an
    * image. Nobody may touch them before the method returns.
    *
-   * <p>{@code output}, for a model with C classes: four longs, which are the nanoseconds of
-   * decoding, of resizing and of inference, and the number of bad images; then a row for each image
-   * of {@code 16 + 4 * C} bytes; then the messages of the bad images. A row is int 0, int class id,
-   * float confidence, int 0, float[C] probabilities. A bad image's row is int 1 (2 for one with
-   * more than {@code max_pixels}, 3 for one that would take more than {@code max_memory}), int
-   * position of its message in the buffer, int length of it in bytes (UTF-8, at most 512), and
-   * zeros. The buffer has room for {@code 32 + images * (16 + 4 * C + 512)} bytes.
+   * <p>{@code output}, for a model with C classes: three longs, which are the nanoseconds of
+   * decoding, of resizing with normalising, and of inference, each summed over the images; then a
+   * row for each image of {@code 8 + 4 * C} bytes; then the messages of the bad images, which the
+   * rows point to. A row is int 0, int class id, float[C] probabilities in class-id order; that of
+   * a bad image is int 1, 2 for one with more than {@code max_pixels}, or 3 for one that would take
+   * more than {@code max_memory}; int position of its message in the buffer; and zeros. A message
+   * is int length in bytes, at most 512, and UTF-8 of that length. The buffer has room for {@code
+   * 24 + images * (8 + 4 * C + 4 + 512)} bytes.
    *
-   * @param images the bytes of an image in each
+   * @param images the bytes of an image in each: a file's, or pixels. These are rows from the top,
+   *     without padding, of a byte a channel: grey, or blue, green and red, or these and alpha,
+   *     which is left out
+   * @param sizes three numbers for each image: width, height and channels (1, 3 or 4) of its
+   *     pixels, zeros for a file. What does not fit the bytes is that image's error
    * @param threads how many threads may work on the batch, at least 1: this one and helpers that
    *     end with the call
    * @return the number of bytes written to {@code output}
    */
-  long classify(long model, ByteBuffer[] images, int threads, ByteBuffer output);
+  long classify(long model, ByteBuffer[] images, int[] sizes, int threads, ByteBuffer output);
 
   /** Closes a handle, which is refused from now on. Calls that are using it finish undisturbed. */
   void closeModel(long model);

@@ -23,7 +23,8 @@ final class TorchNative implements NativeEngine {
   public native String describeModel(long model);
 
   @Override
-  public native long classify(long model, ByteBuffer[] images, int threads, ByteBuffer output);
+  public native long classify(
+      long model, ByteBuffer[] images, int[] sizes, int threads, ByteBuffer output);
 
   @Override
   public native void closeModel(long model);

@@ -1,7 +1,5 @@
 package io.sparkclassify.image
 
-import java.nio.{ByteBuffer, ByteOrder}
-
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.types._
 import org.apache.spark.unsafe.types.UTF8String
@@ -18,6 +16,15 @@ sealed trait ImageInput extends Serializable {
   def image(value: Any): ImageSource
 }
 
+/** Pixels row by row from the top, a byte a channel: 1 for grey, 3 for blue, green and red, 4 with alpha after them. */
+final case class PixelSize(width: Int, height: Int, channels: Int) {
+
+  /** How many bytes they have. */
+  def bytes: Long = width.toLong * height * channels
+
+  override def toString: String = s"$width x $height pixels of $channels channels"
+}
+
 /** Where the bytes of an image come from. */
 sealed trait ImageSource
 
@@ -31,8 +38,10 @@ object ImageSource {
    *
    * @param name
    *   what errors call the image
+   * @param size
+   *   of the pixels that the bytes are; None for those of a file
    */
-  final case class Content(name: String, bytes: Array[Byte]) extends ImageSource
+  final case class Content(name: String, bytes: Array[Byte], size: Option[PixelSize] = None) extends ImageSource
 
   /** An image that cannot be had. */
   final case class Invalid(name: String, reason: String) extends ImageSource
@@ -66,21 +75,24 @@ object ImageInput {
       "data" -> BinaryType
     )
 
+    /** OpenCV's type of pixels with so many channels of unsigned bytes: CV_8UC1, CV_8UC3 or CV_8UC4. */
+    private def bytesOf(channels: Int): Int = (channels - 1) << 3
+
     override def image(value: Any): ImageSource = {
       val struct = value.asInstanceOf[InternalRow]
       def text(field: Int): UTF8String = if (struct.isNullAt(field)) null else struct.getUTF8String(field)
       def int(field: Int): Int = if (struct.isNullAt(field)) -1 else struct.getInt(field)
       val name = Option(text(0)).fold("image struct")(_.toString)
-      val (height, width, channels) = (int(1), int(2), int(3))
+      val (height, width, channels, mode) = (int(1), int(2), int(3), int(4))
+      val size = PixelSize(width, height, channels)
       val data = if (struct.isNullAt(5)) Array.emptyByteArray else struct.getBinary(5)
-      def size = s"$width x $height pixels of $channels channels"
       if (height <= 0 || width <= 0) ImageSource.Invalid(name, "the image data source could not decode it")
       else if (channels != 1 && channels != 3 && channels != 4)
         ImageSource.Invalid(name, s"it has $channels channels, and only 1, 3 and 4 mean something")
-      else if (data.length != height.toLong * width * channels)
-        ImageSource.Invalid(name, s"${data.length} bytes of data are not $size")
-      else if (Bitmap.size(width, height, channels) > Int.MaxValue) ImageSource.Invalid(name, s"$size are too many")
-      else ImageSource.Content(name, Bitmap.encode(width, height, channels, data))
+      else if (mode != bytesOf(channels))
+        ImageSource.Invalid(name, s"its mode is $mode; $channels channels of bytes have OpenCV's ${bytesOf(channels)}")
+      else if (data.length != size.bytes) ImageSource.Invalid(name, s"${data.length} bytes of data are not $size")
+      else ImageSource.Content(name, data, Some(size))
     }
   }
 
@@ -95,36 +107,4 @@ object ImageInput {
   /** The same for a type that analysis has let through. */
   def of(dataType: DataType): ImageInput =
     find(dataType).getOrElse(throw new IllegalArgumentException(s"no image comes as ${dataType.sql}"))
-}
-
-/**
- * Pixels as an uncompressed BMP file, which is nothing but a header before them: the native library then needs no
- * second way in. Both have blue, green, red (and alpha) bytes; the height is negative because their first row is the
- * top one.
- */
-private[sparkclassify] object Bitmap {
-  private val HeaderBytes = 54
-  private val GreyPalette = 256
-
-  private def stride(width: Int, channels: Int): Long = (width.toLong * channels + 3) / 4 * 4
-  private def pixelStart(channels: Int): Int = HeaderBytes + (if (channels == 1) 4 * GreyPalette else 0)
-
-  /** The bytes of the file. */
-  def size(width: Int, height: Int, channels: Int): Long = pixelStart(channels) + stride(width, channels) * height
-
-  /** @param channels 1 for grey, 3 for BGR, 4 for BGRA */
-  def encode(width: Int, height: Int, channels: Int, data: Array[Byte]): Array[Byte] = {
-    val file = ByteBuffer.allocate(size(width, height, channels).toInt).order(ByteOrder.LITTLE_ENDIAN)
-    file.put('B'.toByte).put('M'.toByte).putInt(file.capacity).putInt(0).putInt(pixelStart(channels))
-    file.putInt(40).putInt(width).putInt(-height).putShort(1).putShort((8 * channels).toShort)
-    file.putInt(0).putInt(0).putInt(0).putInt(0).putInt(if (channels == 1) GreyPalette else 0).putInt(0)
-    if (channels == 1) (0 until GreyPalette).foreach(grey => file.putInt(grey * 0x010101))
-    val row = width * channels
-    val padding = stride(width, channels).toInt - row
-    (0 until height).foreach { y =>
-      file.put(data, y * row, row)
-      file.position(file.position() + padding)
-    }
-    file.array
-  }
 }

@@ -34,14 +34,16 @@ object BadImage {
 }
 
 /**
- * The bytes of an image, which has to be released when they are no longer needed.
+ * The bytes of an image, a file's or pixels, which has to be released when they are no longer needed.
  *
  * @param name
  *   what errors call it
  * @param buffer
  *   one of [[DirectBuffers]]; the bytes are those between its position and its limit
+ * @param size
+ *   of the pixels that the bytes are; None for those of a file
  */
-final class ImageBytes(val name: String, buffer: ByteBuffer) {
+final class ImageBytes(val name: String, buffer: ByteBuffer, val size: Option[PixelSize] = None) {
 
   /** A direct buffer that is the image, whole. */
   val content: ByteBuffer = buffer.slice()
@@ -84,10 +86,10 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration) {
     }
 
   /** A direct buffer with the bytes, for which memory has been taken as [[fits]] says. */
-  def copy(name: String, bytes: Array[Byte]): Either[BadImage, ImageBytes] =
-    filled(name, bytes.length) { buffer =>
-      buffer.put(bytes)
-      bytes.length
+  def copy(source: ImageSource.Content): Either[BadImage, ImageBytes] =
+    filled(source.name, source.bytes.length, source.size) { buffer =>
+      buffer.put(source.bytes)
+      source.bytes.length
     }
 
   /** How much memory an image of so many bytes takes, if it is not too large. */
@@ -182,7 +184,7 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration) {
       val bytes = stream.readNBytes((spec.maxBytes + 1).toInt)
       fits(path, bytes.length).flatMap { memory =>
         room.take(memory)
-        copy(path, bytes)
+        copy(ImageSource.Content(path, bytes))
       }
     }
 
@@ -195,14 +197,16 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration) {
     }
 
   /** @param read puts the next bytes into the buffer, and says how many; a negative number when there are no more */
-  private def filled(name: String, length: Int)(read: ByteBuffer => Int): Either[BadImage, ImageBytes] =
+  private def filled(name: String, length: Int, size: Option[PixelSize] = None)(
+      read: ByteBuffer => Int
+  ): Either[BadImage, ImageBytes] =
     DirectBuffers.acquireTaken(length) match {
       case None => Left(BadImage.unreadable(name, ClassifyErrors.noDirectMemory(length).getReason))
       case Some(buffer) =>
         try {
           while (buffer.hasRemaining)
             if (read(buffer) < 0) throw new EOFException(s"it ended after ${buffer.position()} of $length bytes")
-          Right(new ImageBytes(name, buffer.flip()))
+          Right(new ImageBytes(name, buffer.flip(), size))
         } catch {
           case e: Throwable =>
             DirectBuffers.release(buffer)

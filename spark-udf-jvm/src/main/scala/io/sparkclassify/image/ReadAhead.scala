@@ -166,7 +166,7 @@ final class ReadAhead private[sparkclassify] (
           val atOnce = memory.tryTake(bytes) || memory.tryTakeInTurn(bytes)
           try {
             if (!atOnce && mustWait) memory.take(bytes)(checkTask())
-            Option.when(atOnce || mustWait)(reader.copy(source.name, source.bytes))
+            Option.when(atOnce || mustWait)(reader.copy(source))
           } catch { case e: IOException => Some(Left(BadImage.unreadable(source.name, e.getMessage))) }
       }
       ReadAhead.this.synchronized {

@@ -29,7 +29,7 @@ private[sparkclassify] final class ModelCall(spec: ClassifySpec, columns: Seq[Re
       lease = ClassifyEngine.acquire(spec)
       metrics.modelLoadTime += System.nanoTime() - start
     }
-    val images = rows.iterator.map(_.image.get.content).toArray
+    val images = rows.map(_.image.get)
     val called = System.nanoTime()
     val results = lease.model.classify(images)
     val returned = System.nanoTime()

@@ -54,7 +54,7 @@ final class RowInference(spec: ClassifySpec, input: ImageInput, shape: ResultSha
   }
 
   private def classify(model: LoadedModel, image: ImageBytes): Either[BadImage, Any] = {
-    val results = model.classify(Array(image.content))
+    val results = model.classify(Seq(image))
     try results.error(0).map(BadImage.undecodable(image.name, _)).toLeft(shape.value(results, 0))
     finally results.release()
   }

@@ -10,11 +10,7 @@ import org.apache.spark.unsafe.types.UTF8String
 /**
  * The results of a native call, read out of its output buffer, which they give back when they are released.
  *
- * The buffer opens with four int64: nanoseconds for decoding, resizing and inference, and the number of bad images.
- * Then comes a row for each image: int32 status; for a good image, whose status is 0, int32 class id, float32
- * confidence, int32 0 and a float32 for each class; for a bad one int32 offset and int32 length of its message, in
- * bytes from the buffer's start. Status 2 is that of an image with too many pixels, 3 that of one that takes too much
- * memory, 1 that of any other bad one.
+ * [[io.sparkclassify.natives.NativeEngine]] says what lies where.
  *
  * @param labels
  *   the names of the classes, in class-id order
@@ -42,8 +38,9 @@ final class BatchResults(output: ByteBuffer, val labels: Array[UTF8String]) {
     val status = output.getInt(at)
     if (status == Good) None
     else {
-      val message = new Array[Byte](output.getInt(at + 8))
-      output.duplicate().position(output.getInt(at + 4)).get(message)
+      val position = output.getInt(at + 4)
+      val message = new Array[Byte](output.getInt(position))
+      output.get(position + MessageHeadBytes, message)
       val reason = new String(message, UTF_8)
       Some(limits.get(status).fold(reason)(key => s"$reason ($key)"))
     }
@@ -54,7 +51,7 @@ final class BatchResults(output: ByteBuffer, val labels: Array[UTF8String]) {
 
   /** The probabilities of a good image, in class-id order; a copy. */
   def probabilities(image: Int): Array[Float] = {
-    val first = start(image) + 16
+    val first = start(image) + RowHeadBytes
     Array.tabulate(labels.length)(classId => output.getFloat(first + 4 * classId))
   }
 }
@@ -65,11 +62,14 @@ object BatchResults {
   /** The keys of the limits by the statuses of images beyond them. */
   private val limits = Map(2 -> ClassifyConf.ImageMaxPixels.key, 3 -> ClassifyConf.ImageMaxMemory.key)
 
-  private val HeaderBytes = 32
+  private val HeaderBytes = 24
+  private val RowHeadBytes = 8
+  private val MessageHeadBytes = 4
   private val MessageBytes = 512
 
-  private def rowBytes(classes: Int): Int = 16 + 4 * classes
+  private def rowBytes(classes: Int): Int = RowHeadBytes + 4 * classes
 
   /** The bytes that the output of `count` images may need. */
-  def capacity(count: Int, classes: Int): Long = HeaderBytes + count.toLong * (rowBytes(classes) + MessageBytes)
+  def capacity(count: Int, classes: Int): Long =
+    HeaderBytes + count.toLong * (rowBytes(classes) + MessageHeadBytes + MessageBytes)
 }

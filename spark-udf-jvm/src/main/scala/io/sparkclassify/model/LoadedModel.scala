@@ -1,7 +1,7 @@
 package io.sparkclassify.model
 
+import io.sparkclassify.image.ImageBytes
 import io.sparkclassify.memory.DirectBuffers
-import java.nio.ByteBuffer
 
 import scala.util.control.NonFatal
 
@@ -31,12 +31,10 @@ final class LoadedModel(
   /**
    * Classifies a batch in one native call, on the cores of the task that runs on this thread.
    *
-   * @param images
-   *   direct buffers, each of which is an image, whole
    * @return
    *   the results, which have to be released
    */
-  def classify(images: Array[ByteBuffer]): BatchResults = {
+  def classify(images: collection.Seq[ImageBytes]): BatchResults = {
     val size = BatchResults.capacity(images.length, labels.length)
     if (size > Int.MaxValue)
       throw new IllegalArgumentException(
@@ -46,7 +44,8 @@ final class LoadedModel(
     try {
       // A task owns `spark.task.cpus` cores. Where no task runs, the driver evaluates single rows.
       val threads = Option(TaskContext.get()).fold(1)(_.cpus())
-      natives.classify(handle, images, threads, output)
+      val sizes = images.flatMap(_.size.fold(LoadedModel.File)(size => Seq(size.width, size.height, size.channels)))
+      natives.classify(handle, images.map(_.content).toArray, sizes.toArray, threads, output)
       new BatchResults(output, labels)
     } catch {
       case e: Throwable =>
@@ -62,4 +61,10 @@ final class LoadedModel(
       // The caller wanted room for another model, and has it.
       case NonFatal(e) => LoggerFactory.getLogger("io.sparkclassify.ClassifyEngine").warn("Cannot close a model", e)
     }
+}
+
+private object LoadedModel {
+
+  /** What a native call has for the size of an image that is a file. */
+  val File: Seq[Int] = Seq(0, 0, 0)
 }

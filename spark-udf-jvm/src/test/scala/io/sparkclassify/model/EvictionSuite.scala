@@ -7,6 +7,7 @@ import scala.util.Random
 
 import io.sparkclassify.{ClassifyException, Concurrently, SharedSession, TestData}
 import io.sparkclassify.conf.ClassifySpec
+import io.sparkclassify.image.ImageBytes
 
 /** Leases and evictions of real models. */
 class EvictionSuite extends SharedSession {
@@ -24,7 +25,8 @@ class EvictionSuite extends SharedSession {
 
   private def classId(model: LoadedModel): Int = {
     val bytes = Files.readAllBytes(image)
-    val results = model.classify(Array(ByteBuffer.allocateDirect(bytes.length).put(bytes)))
+    val content = ByteBuffer.allocateDirect(bytes.length).put(bytes).flip()
+    val results = model.classify(Seq(new ImageBytes("image", content)))
     try results.classId(0)
     finally results.release()
   }

@@ -9,39 +9,49 @@ object NativeBatch {
 
   /** What a row of the output holds. */
   sealed trait Row
-  final case class Good(classId: Int, confidence: Float, probabilities: Seq[Float]) extends Row
+  final case class Good(classId: Int, probabilities: Seq[Float]) extends Row
   final case class Bad(message: String) extends Row
 
-  final case class Results(header: Seq[Long], rows: Seq[Row])
+  /** @param nanos of decoding, resizing and inference */
+  final case class Results(nanos: Seq[Long], rows: Seq[Row])
 
   val classes = 3
 
-  def capacity(count: Int): Int = 32 + count * (16 + 4 * classes + 512)
+  def capacity(count: Int): Int = 24 + count * (8 + 4 * classes + 4 + 512)
 
   def direct(size: Int): ByteBuffer = ByteBuffer.allocateDirect(size).order(ByteOrder.nativeOrder)
 
   def pack(images: Seq[Array[Byte]]): Array[ByteBuffer] =
     images.map(image => direct(image.length).put(image)).toArray
 
-  def classify(natives: NativeEngine, model: Long, images: Seq[Array[Byte]], threads: Int = 1): Results = {
+  /** The sizes of so many images that are files. */
+  def files(count: Int): Array[Int] = new Array(3 * count)
+
+  def classify(natives: NativeEngine, model: Long, images: Seq[Array[Byte]], threads: Int = 1): Results =
+    classifySized(natives, model, images, files(images.length), threads)
+
+  def classifySized(
+      natives: NativeEngine,
+      model: Long,
+      images: Seq[Array[Byte]],
+      sizes: Array[Int],
+      threads: Int = 1
+  ): Results = {
     val output = direct(capacity(images.length))
-    val written = natives.classify(model, pack(images), threads, output)
+    val written = natives.classify(model, pack(images), sizes, threads, output)
     val rows = images.indices.map { image =>
-      val row = 32 + image * (16 + 4 * classes)
+      val row = 24 + image * (8 + 4 * classes)
       if (output.getInt(row) == 0) {
-        Good(
-          output.getInt(row + 4),
-          output.getFloat(row + 8),
-          (0 until classes).map(c => output.getFloat(row + 16 + 4 * c))
-        )
+        Good(output.getInt(row + 4), (0 until classes).map(c => output.getFloat(row + 8 + 4 * c)))
       } else {
-        val message = new Array[Byte](output.getInt(row + 8))
-        assert(output.getInt(row + 4) + message.length <= written)
-        output.duplicate.position(output.getInt(row + 4)).get(message)
+        val position = output.getInt(row + 4)
+        val message = new Array[Byte](output.getInt(position))
+        assert(position + 4 + message.length <= written)
+        output.get(position + 4, message)
         Bad(new String(message, UTF_8))
       }
     }
-    Results((0 until 4).map(field => output.getLong(8 * field)), rows)
+    Results((0 until 3).map(field => output.getLong(8 * field)), rows)
   }
 
   def request(directory: Path, device: String = "cpu"): String =

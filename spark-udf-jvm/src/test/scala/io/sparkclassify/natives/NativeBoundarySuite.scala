@@ -7,7 +7,7 @@ import java.util.concurrent.{Callable, CyclicBarrier, Executors}
 
 import scala.jdk.CollectionConverters._
 
-import io.sparkclassify.{ClassifyException, TestData}
+import io.sparkclassify.{ClassifyException, ColourImages, TestData}
 import org.scalatest.funsuite.AnyFunSuite
 
 /**
@@ -47,18 +47,15 @@ class NativeBoundarySuite extends AnyFunSuite {
     }
     Seq(0, 2, 4).foreach { good =>
       results.rows(good) match {
-        case Good(classId, confidence, probabilities) =>
+        case Good(classId, probabilities) =>
           assert(classId == classes - 1)
-          assert(confidence == probabilities.last)
           probabilities.zip(expected).foreach { case (actual, wanted) => assert(math.abs(actual - wanted) < 1e-6) }
         case bad => fail(bad.toString)
       }
     }
     assert(results.rows(1) == Bad("the file is empty"))
     assert(results.rows(3).asInstanceOf[Bad].message.contains("not an image"))
-    val decode :: resize :: inference :: bad :: Nil = results.header.toList: @unchecked
-    assert(decode > 0 && resize > 0 && inference > 0)
-    assert(bad == 2)
+    assert(results.nanos.forall(_ > 0))
   }
 
   test("an empty batch, and one of bad images alone, need no run of the model") {
@@ -72,22 +69,37 @@ class NativeBoundarySuite extends AnyFunSuite {
     val model = open()
     val output = direct(capacity(1))
     val good = pack(Seq(png))
-    assertRefused("`images`", "null")(natives.classify(model, null, 1, output))
-    assertRefused("`images`", "image 1 is null")(natives.classify(model, good :+ null, 1, output))
+    assertRefused("`images`", "null")(natives.classify(model, null, files(0), 1, output))
+    assertRefused("`images`", "image 1 is null")(natives.classify(model, good :+ null, files(2), 1, output))
     assertRefused("`images`", "image 1 is not a direct buffer")(
-      natives.classify(model, good :+ ByteBuffer.allocate(100), 1, output)
+      natives.classify(model, good :+ ByteBuffer.allocate(100), files(2), 1, output)
     )
-    assertRefused("`output`", "null")(natives.classify(model, good, 1, null))
-    assertRefused("`output`", "not a direct buffer")(natives.classify(model, good, 1, ByteBuffer.allocate(5000)))
-    assertRefused("`output`", "read-only")(natives.classify(model, good, 1, output.asReadOnlyBuffer()))
-    assertRefused("`output`", "shares memory with image 0")(natives.classify(model, good, 1, good.head))
+    assertRefused("`output`", "null")(natives.classify(model, good, files(1), 1, null))
+    assertRefused("`output`", "not a direct buffer")(natives.classify(
+      model,
+      good,
+      files(1),
+      1,
+      ByteBuffer.allocate(5000)
+    ))
+    assertRefused("`output`", "read-only")(natives.classify(model, good, files(1), 1, output.asReadOnlyBuffer()))
+    assertRefused("`output`", "shares memory with image 0")(natives.classify(model, good, files(1), 1, good.head))
     assertRefused("`output`", "shares memory with image 1")(
-      natives.classify(model, good :+ output.duplicate.position(8).slice(), 1, output)
+      natives.classify(model, good :+ output.duplicate.position(8).slice(), files(2), 1, output)
     )
+    assertRefused("`sizes`", "null")(natives.classify(model, good, null, 1, output))
+    assertRefused("`sizes`", "2 numbers for 1 images")(natives.classify(model, good, Array(1, 1), 1, output))
+    assertRefused("`sizes`", "6 numbers for 1 images")(natives.classify(model, good, files(2), 1, output))
     Seq(0, -1, Int.MinValue).foreach { threads =>
-      assertRefused("`threads`", s"$threads is less than 1")(natives.classify(model, good, threads, output))
+      assertRefused("`threads`", s"$threads is less than 1")(natives.classify(model, good, files(1), threads, output))
     }
-    assertRefused("`output`", s"${capacity(1) - 1} bytes")(natives.classify(model, good, 1, direct(capacity(1) - 1)))
+    assertRefused("`output`", s"${capacity(1) - 1} bytes")(natives.classify(
+      model,
+      good,
+      files(1),
+      1,
+      direct(capacity(1) - 1)
+    ))
     assert(classify(natives, model, Seq(png)).rows.length == 1)
   }
 
@@ -95,7 +107,34 @@ class NativeBoundarySuite extends AnyFunSuite {
     val around = direct(png.length + 100)
     around.position(3).put(png)
     val slice = around.position(3).limit(3 + png.length).slice()
-    assert(natives.classify(open(), Array(slice), 1, direct(capacity(1))) == 32 + 16 + 4 * classes)
+    assert(natives.classify(open(), Array(slice), files(1), 1, direct(capacity(1))) == 24 + 8 + 4 * classes)
+  }
+
+  test("pixels stand beside files, and what contradicts itself is its own row's error") {
+    val bgr = Array.tabulate[Byte](2 * 3 * 3)(_.toByte)
+    val small = ColourImages.file(classId = 0)
+    val cases = Seq[(Array[Byte], Seq[Int], Option[String])](
+      (png, Seq(0, 0, 0), None),
+      (bgr, Seq(2, 3, 3), None),
+      (bgr, Seq(18, 1, 1), None),
+      (bgr.take(16), Seq(2, 2, 4), None),
+      // Nothing in the bytes of either says which it is.
+      (small, Seq(small.length, 1, 1), None),
+      (bgr, Seq(0, 0, 0), Some("not an image of a supported format")),
+      (bgr, Seq(2, 2, 3), Some("18 bytes are not 2 x 2 pixels of 3 channels")),
+      (bgr, Seq(2, 4, 3), Some("18 bytes are not 2 x 4 pixels of 3 channels")),
+      (bgr, Seq(3, 3, 2), Some("2 channels")),
+      (bgr, Seq(-2, 3, -3), Some("it has no pixels")),
+      (bgr, Seq(2, 3, Int.MinValue), Some("0 channels")),
+      (Array.emptyByteArray, Seq(0, 0, 3), Some("it has no pixels")),
+      (bgr, Seq.fill(3)(Int.MaxValue), Some(s"width in pixels is ${Int.MaxValue}, over the limit"))
+    )
+    val sizes = cases.flatMap(_._2).toArray
+    val rows = classifySized(natives, open(), cases.map(_._1), sizes, threads = 2).rows
+    rows.zip(cases).foreach {
+      case (Bad(message), (_, _, Some(part))) => assert(message.contains(part))
+      case (row, (_, size, expected))         => assert(row.isInstanceOf[Good] && expected.isEmpty, s"$size: $row")
+    }
   }
 
   test("a closed model and a handle that never was are refused") {

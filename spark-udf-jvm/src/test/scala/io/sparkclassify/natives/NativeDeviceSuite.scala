@@ -32,8 +32,8 @@ class NativeDeviceSuite extends AnyFunSuite {
   }
 
   private def isUsual(row: Row): Boolean = row match {
-    case Good(classId, _, probabilities) => classId == classes - 1 && math.abs(probabilities.sum - 1) < 1e-5
-    case _                               => false
+    case Good(classId, probabilities) => classId == classes - 1 && math.abs(probabilities.sum - 1) < 1e-5
+    case _                            => false
   }
 
   /** The results of calls that come at the same time, one each. */

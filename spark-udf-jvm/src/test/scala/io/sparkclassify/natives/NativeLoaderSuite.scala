@@ -22,7 +22,7 @@ class NativeLoaderSuite extends AnyFunSuite {
 
   private def assertGolden(backend: String, results: Results): Unit =
     images.zip(results.rows).foreach {
-      case (name, Good(_, _, probabilities)) =>
+      case (name, Good(_, probabilities)) =>
         probabilities.zip(TestData.golden(backend)(name)).foreach { case (actual, expected) =>
           assert(math.abs(actual - expected) <= 1e-4, s"$backend, $name")
         }

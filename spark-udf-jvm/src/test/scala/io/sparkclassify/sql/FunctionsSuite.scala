@@ -126,6 +126,10 @@ class FunctionsSuite extends SharedSession {
       Row("short", 2, 2, 3, 16, new Array[Byte](11)),
       Row("flat", 2, 2, 2, 8, new Array[Byte](8)),
       Row("negative", -1, 2, 3, 16, new Array[Byte](0)),
+      Row("signed", 2, 2, 3, 17, new Array[Byte](12)),
+      Row("floats", 1, 1, 4, 5, new Array[Byte](4)),
+      Row("undefined", 2, 2, 3, -1, new Array[Byte](12)),
+      Row("large", 70000, 1, 1, 0, new Array[Byte](70000)),
       Row("huge", Int.MaxValue, Int.MaxValue, 3, 16, new Array[Byte](0)),
       Row(null, null, null, null, null, null),
       null
@@ -136,9 +140,19 @@ class FunctionsSuite extends SharedSession {
       .collect()
       .map(row => if (row.isNullAt(0)) None else Some(row.getStruct(0).getString(4)))
     assert(results.last.isEmpty)
-    Seq("short: 11 bytes", "flat: it has 2 channels", "negative", "huge", "image struct").zip(results).foreach {
-      case (part, error) => assert(error.exists(_.contains(part)), error)
-    }
+    val expected = Seq(
+      "short: 11 bytes of data are not 2 x 2 pixels of 3 channels",
+      "flat: it has 2 channels",
+      "negative: the image data source could not decode it",
+      "signed: its mode is 17; 3 channels of bytes have OpenCV's 16",
+      "floats: its mode is 5; 4 channels of bytes have OpenCV's 24",
+      "undefined: its mode is -1",
+      "large: height in pixels is 70000, over the limit",
+      s"huge: 0 bytes of data are not ${Int.MaxValue} x ${Int.MaxValue} pixels",
+      "image struct: the image data source could not decode it"
+    )
+    assert(results.length == expected.length + 1)
+    expected.zip(results).foreach { case (part, error) => assert(error.exists(_.contains(part)), error) }
   }
 
   test("DESCRIBE FUNCTION EXTENDED explains every function") {
