@@ -9,18 +9,6 @@ use std::{env, error, fs};
 
 use spark_classify_imaging::{decode, resize, DecodeOptions, Resampling, RgbImage, Scratch};
 
-/// The filters by Pillow's numbers.
-const FILTERS: [Resampling; 8] = [
-    Resampling::Nearest,
-    Resampling::Lanczos,
-    Resampling::Bilinear,
-    Resampling::Bicubic,
-    Resampling::Box,
-    Resampling::Hamming,
-    Resampling::Mks2013,
-    Resampling::Mks2021,
-];
-
 fn main() -> Result<(), Box<dyn error::Error>> {
     let options = DecodeOptions {
         exif_transpose: env::args().any(|argument| argument == "--exif-transpose"),
@@ -49,6 +37,6 @@ fn answer(line: &str, options: &DecodeOptions, scratch: &mut Scratch) -> Result<
     let [_, width, height, filter] = words[..] else {
         return Ok(image);
     };
-    let filter = FILTERS.get(filter.parse::<usize>()?).ok_or("no such filter")?;
-    Ok(resize(&image, (width.parse()?, height.parse()?), *filter, scratch)?)
+    let filter = Resampling::of_number(filter.parse()?).ok_or("no such filter")?;
+    Ok(resize(&image, (width.parse()?, height.parse()?), filter, scratch)?)
 }

@@ -84,22 +84,12 @@ fn take_resize(file: &mut Object) -> Result<Option<Resize>> {
         return Ok(None);
     }
     let size = parse_size(file, size, number_is_square)?;
-    let resampling = match resample {
-        Some(0) => Resampling::Nearest,
-        Some(1) => Resampling::Lanczos,
-        Some(2) => Resampling::Bilinear,
-        Some(3) => Resampling::Bicubic,
-        Some(4) => Resampling::Box,
-        Some(5) => Resampling::Hamming,
-        Some(6) => Resampling::Mks2013,
-        Some(7) => Resampling::Mks2021,
-        other => {
-            let found = other.map_or("is missing".to_owned(), |number| format!("{number} is not a filter"));
-            let reason = format!(
-                "{found}; write 0 nearest, 1 lanczos, 2 bilinear, 3 bicubic, 4 box, 5 hamming, 6 mks2013, 7 mks2021"
-            );
-            return Err(file.error("resample", reason));
-        }
+    let Some(resampling) = resample.and_then(Resampling::of_number) else {
+        let found = resample.map_or("is missing".to_owned(), |number| format!("{number} is not a filter"));
+        let reason = format!(
+            "{found}; write 0 nearest, 1 lanczos, 2 bilinear, 3 bicubic, 4 box, 5 hamming, 6 mks2013, 7 mks2021"
+        );
+        return Err(file.error("resample", reason));
     };
     Ok(Some(Resize { size, resampling }))
 }

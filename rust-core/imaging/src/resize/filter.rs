@@ -23,6 +23,24 @@ pub enum Resampling {
     Mks2021,
 }
 
+impl Resampling {
+    /// The filter of this number in Pillow (`Image.Resampling`) and in Hugging Face's configurations; else `None`.
+    #[must_use]
+    pub fn of_number(number: u64) -> Option<Self> {
+        Some(match number {
+            0 => Self::Nearest,
+            1 => Self::Lanczos,
+            2 => Self::Bilinear,
+            3 => Self::Bicubic,
+            4 => Self::Box,
+            5 => Self::Hamming,
+            6 => Self::Mks2013,
+            7 => Self::Mks2021,
+            _ => return None,
+        })
+    }
+}
+
 /// A filter function and the radius beyond which it is 0, in input samples at scale 1.
 #[derive(Clone, Copy)]
 pub(crate) struct Filter {
