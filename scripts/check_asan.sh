@@ -29,8 +29,8 @@ if [[ -z $library || -z $include || -z $source || -z $openjpeg ]]; then
 fi
 
 checks=(-g -O1 "-fsanitize=address,undefined" -fno-sanitize-recover=all)
-cc "${checks[@]}" -I"$include" -I"$source" scripts/jpeg_asan.c rust-core/imaging/src/decode/jpeg/jpeg.c "$library" -lm \
-    -o "$work/jpeg"
+jpeg=rust-core/imaging/src/decode/jpeg
+cc "${checks[@]}" -I"$include" -I"$source" -I"$jpeg" scripts/jpeg_asan.c "$jpeg/jpeg.c" "$library" -lm -o "$work/jpeg"
 "$work/jpeg" "$count" tests/golden/images/*.jpg
 
 # The files that openjpeg-sys builds, but for its allocation functions, of which ours take the place.

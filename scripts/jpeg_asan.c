@@ -2,24 +2,7 @@
  * Decodes broken copies of the JPEGs it is given, into memory that ends where no page follows.
  */
 #include "broken_files.h"
-
-/* As in jpeg.c. */
-struct classify_jpeg_header {
-    unsigned int width;
-    unsigned int height;
-    int components;
-    int precision;
-    int subsampled;
-    int reducible;
-    uint64_t memory;
-};
-struct decoder;
-int classify_jpeg_open(const unsigned char *data, size_t length, struct decoder **opened,
-                       struct classify_jpeg_header *header);
-int classify_jpeg_decode(struct decoder *decoder, int color, unsigned int reduction, unsigned char *pixels,
-                         size_t length);
-const char *classify_jpeg_message(const struct decoder *decoder);
-void classify_jpeg_close(struct decoder *decoder);
+#include "jpeg.h"
 
 #define MAX_PIXELS (1u << 20)
 

@@ -3,6 +3,7 @@
 
 fn main() {
     println!("cargo:rerun-if-changed=src/decode/jpeg/jpeg.c");
+    println!("cargo:rerun-if-changed=src/decode/jpeg/jpeg.h");
     let mut build = cc::Build::new();
     build.file("src/decode/jpeg/jpeg.c").warnings(true).extra_warnings(true);
     if let Some(directories) = std::env::var_os("DEP_TURBOJPEG_INCLUDE") {

@@ -17,38 +17,14 @@
 
 #include <jpeglib.h>
 
+#include "jpeg.h"
+
 /*
  * Encoders write about a dozen scans. Each costs a pass over the image, however few bytes it has. Pillow reads any
  * number; so does this file, as long as the passes visit no more pixels than this, or are no more than 100.
  */
 #define MAX_VISITED_PIXELS (1L << 26)
 #define MIN_MAX_SCANS 100
-
-enum status { STATUS_OK = 0, STATUS_BROKEN = 1, STATUS_TRUNCATED = 2 };
-
-/* What the channels are taken for, and what comes out: mirrored by `Color` in mod.rs. */
-enum color {
-    /* What the file's markers tell; grey, RGB or CMYK. */
-    COLOR_BY_MARKERS = 0,
-    /* YCbCr, made RGB. */
-    COLOR_YCBCR = 1,
-    /* Whatever they are, unchanged. */
-    COLOR_UNKNOWN = 2
-};
-
-/* Mirrored by `Header` in mod.rs. */
-struct classify_jpeg_header {
-    unsigned int width;
-    unsigned int height;
-    int components;
-    int precision;
-    /* Whether a channel has fewer columns or rows than another. */
-    int subsampled;
-    /* Whether the image can come out smaller, which a lossless one cannot. */
-    int reducible;
-    /* The bytes that libjpeg takes at most to decode the image. */
-    uint64_t memory;
-};
 
 struct decoder {
     struct jpeg_decompress_struct jpeg;
@@ -215,31 +191,21 @@ static int read_pixels(struct decoder *decoder, enum color color, unsigned int r
     return STATUS_OK;
 }
 
-/*
- * Reads the header of the JPEG in `data`, which has to stay as long as the decoder that comes into `*opened`, NULL if
- * there is no memory for one. It is to be closed whatever the status is.
- */
 int classify_jpeg_open(const unsigned char *data, size_t length, struct decoder **opened,
                        struct classify_jpeg_header *header) {
     *opened = calloc(1, sizeof(**opened));
     return *opened == NULL ? STATUS_BROKEN : read_header(*opened, data, length, header);
 }
 
-/*
- * Decodes once, with 1, 2, 4 or 8 times fewer columns and rows, into `pixels` of `length` bytes: rows without padding,
- * with as many bytes a pixel as there are components, for COLOR_BY_MARKERS 1 (grey), 3 (RGB) or 4 (CMYK as stored).
- */
 int classify_jpeg_decode(struct decoder *decoder, enum color color, unsigned int reduction, unsigned char *pixels,
                          size_t length) {
     return read_pixels(decoder, color, reduction, pixels, length);
 }
 
-/* Why the status was STATUS_BROKEN; as long as the decoder is not closed. */
 const char *classify_jpeg_message(const struct decoder *decoder) {
     return decoder->message;
 }
 
-/* Ends a decoder, or NULL. */
 void classify_jpeg_close(struct decoder *decoder) {
     if (decoder != NULL) {
         jpeg_destroy_decompress(&decoder->jpeg);

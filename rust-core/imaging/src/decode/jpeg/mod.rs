@@ -24,7 +24,7 @@ const FAILURE: Failure = Failure(NAME);
 const STATUS_OK: c_int = 0;
 const STATUS_TRUNCATED: c_int = 2;
 
-/// Mirrors `struct classify_jpeg_header` in jpeg.c.
+/// Mirrors `struct classify_jpeg_header` in jpeg.h.
 #[repr(C)]
 #[derive(Default)]
 struct Header {
@@ -38,7 +38,7 @@ struct Header {
     memory: u64,
 }
 
-/// What the channels are taken for: mirrors `enum color` in jpeg.c.
+/// What the channels are taken for: mirrors `enum color` in jpeg.h.
 #[repr(C)]
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Color {
@@ -50,7 +50,7 @@ pub(crate) enum Color {
     Unknown = 2,
 }
 
-/// `struct decoder` of jpeg.c.
+/// `struct decoder` of jpeg.h.
 enum Decoder {}
 
 extern "C" {
