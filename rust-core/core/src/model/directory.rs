@@ -11,11 +11,14 @@ use crate::error::{Error, Result};
 const CONFIG: &str = "config.json";
 const PREPROCESSOR_CONFIG: &str = "preprocessor_config.json";
 
+/// The field of `config.json` that names the output with the logits, for a model that has several.
+pub const OUTPUT_NAME_FIELD: &str = "output_name";
+
 /// A model directory whose configuration files have been read and checked.
 ///
 /// | file | holds |
 /// |---|---|
-/// | `config.json` | `id2label`, `function_to_apply` |
+/// | `config.json` | `id2label`, `function_to_apply`, `output_name` |
 /// | `preprocessor_config.json` | resize, crop, rescale, normalise |
 /// | `model.onnx`, `model.pt`, `model.int8.onnx` | the model; each engine asks for its own |
 #[derive(Debug, Clone)]
@@ -23,6 +26,7 @@ pub struct ModelDirectory {
     path: PathBuf,
     labels: Labels,
     output_kind: OutputKind,
+    output_name: Option<String>,
     preprocessor: PreprocessorConfig,
 }
 
@@ -47,6 +51,7 @@ impl ModelDirectory {
             path: dir.to_owned(),
             labels: Labels::take(&mut config)?,
             output_kind: OutputKind::take(&mut config)?,
+            output_name: config.take(OUTPUT_NAME_FIELD)?,
             preprocessor: PreprocessorConfig::take(&mut preprocessor)?,
         })
     }
@@ -75,6 +80,12 @@ impl ModelDirectory {
     #[must_use]
     pub fn output_kind(&self) -> OutputKind {
         self.output_kind
+    }
+
+    /// The name of the output with these numbers, where the directory says it.
+    #[must_use]
+    pub fn output_name(&self) -> Option<&str> {
+        self.output_name.as_deref()
     }
 
     /// How images become tensors.

@@ -10,7 +10,7 @@ mod preprocessor_config;
 mod preprocessor_fields;
 mod processors;
 
-pub use directory::ModelDirectory;
+pub use directory::{ModelDirectory, OUTPUT_NAME_FIELD};
 pub use labels::Labels;
 pub use output_kind::OutputKind;
 pub use preprocessor_config::{Crop, CropConvention, DataFormat, Normalize, PreprocessorConfig, Rescale, Resize, Size};
