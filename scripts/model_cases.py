@@ -39,7 +39,7 @@ ERRORS = {
     "nan_json": "is NaN; write a finite number",
     "opset99": "99",
     "safetensors": "model.onnx",
-    "two_outputs": "none is `logits`",
+    "two_outputs": "`output_name` into config.json",
     "utf16": "UTF-16",
 }
 # What a directory says in a form that transformers does not read, in the form that it does.

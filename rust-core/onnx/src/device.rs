@@ -69,6 +69,10 @@ impl DeviceModel for OnnxOnDevice {
         self.classes
     }
 
+    fn calls_probabilities(&self) -> bool {
+        self.signature.output.is_probabilities
+    }
+
     fn batch_multiple(&self) -> usize {
         self.signature.batch.unwrap_or(1)
     }

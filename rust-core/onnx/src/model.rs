@@ -68,6 +68,10 @@ impl Model for OnnxModel {
         self.classes
     }
 
+    fn calls_probabilities(&self) -> bool {
+        self.signature.output.is_probabilities
+    }
+
     fn batch_multiple(&self) -> usize {
         self.signature.batch.unwrap_or(1)
     }

@@ -270,6 +270,3 @@ fn either(names: &[&str]) -> String {
     let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
     names.join(" or ")
 }
-
-#[cfg(test)]
-mod tests;

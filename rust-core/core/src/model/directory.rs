@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::json::Object;
 use super::labels::Labels;
-use super::output_kind::OutputKind;
+use super::output_kind::{OutputKind, FIELD as OUTPUT_KIND_FIELD};
 use super::preprocessor_config::PreprocessorConfig;
 use crate::error::{Error, Result};
 
@@ -26,6 +26,7 @@ pub struct ModelDirectory {
     path: PathBuf,
     labels: Labels,
     output_kind: OutputKind,
+    says_output_kind: bool,
     output_name: Option<String>,
     preprocessor: PreprocessorConfig,
 }
@@ -50,6 +51,7 @@ impl ModelDirectory {
         Ok(Self {
             path: dir.to_owned(),
             labels: Labels::take(&mut config)?,
+            says_output_kind: config.has(OUTPUT_KIND_FIELD),
             output_kind: OutputKind::take(&mut config)?,
             output_name: config.take(OUTPUT_NAME_FIELD)?,
             preprocessor: PreprocessorConfig::take(&mut preprocessor)?,
@@ -80,6 +82,12 @@ impl ModelDirectory {
     #[must_use]
     pub fn output_kind(&self) -> OutputKind {
         self.output_kind
+    }
+
+    /// Whether [`output_kind`](Self::output_kind) is written there, or the default.
+    #[must_use]
+    pub(crate) fn says_output_kind(&self) -> bool {
+        self.says_output_kind
     }
 
     /// The name of the output with these numbers, where the directory says it.

@@ -54,16 +54,7 @@ const CONFIGURATION_TO_COME: &[&str] = &[
 ];
 
 /// Directories whose model file is not used yet as it must.
-const MODEL_TO_COME: &[&str] = &[
-    "data_link",
-    "float64",
-    "out_n_1_c",
-    "out_n_c_1_1",
-    "transformers_js",
-    "uint8_nhwc",
-    "zipmap",
-    "zipmap_only",
-];
+const MODEL_TO_COME: &[&str] = &["data_link", "float64", "transformers_js", "uint8_nhwc"];
 
 /// Where the files of a case are: within a hub cache, in its snapshot.
 fn files_of(case: &str) -> PathBuf {
