@@ -141,7 +141,7 @@ fn the_nested_processor_is_read_first() {
     for (text, expected) in [
         (
             r#"{"image_processor": {"size": 6, "resample": 9}}"#,
-            "processor_config.json: field `image_processor.size`",
+            "processor_config.json: field `image_processor.resample`: is 9; write 0 or nearest",
         ),
         (
             r#"{"image_processor": [1]}"#,
