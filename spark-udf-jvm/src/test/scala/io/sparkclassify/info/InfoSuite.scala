@@ -48,7 +48,10 @@ class InfoSuite extends SharedSession {
       try {
         val notes = sql("SELECT * FROM classify_info() WHERE backend = 'onnx'").selectExpr("explode(notes) AS n")
         val found = notes.where(s"startswith(n, 'file:$model: ')").collect().map(_.getString(0))
-        assert(found.length == 1 && found.head.contains("`ViTImageProcessorFast` resizes tensors"), found.mkString("\n"))
+        assert(
+          found.length == 1 && found.head.contains("`ViTImageProcessorFast` resizes tensors"),
+          found.mkString("\n")
+        )
       } finally lease.close()
     }
   }
