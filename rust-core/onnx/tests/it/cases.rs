@@ -54,7 +54,7 @@ const CONFIGURATION_TO_COME: &[&str] = &[
 ];
 
 /// Directories whose model file is not used yet as it must.
-const MODEL_TO_COME: &[&str] = &["data_link", "float64", "transformers_js", "uint8_nhwc"];
+const MODEL_TO_COME: &[&str] = &["data_link", "float64", "transformers_js"];
 
 /// Where the files of a case are: within a hub cache, in its snapshot.
 fn files_of(case: &str) -> PathBuf {
