@@ -20,6 +20,7 @@ mod cuda;
 mod device;
 mod library;
 mod model;
+mod model_file;
 mod outputs;
 mod pixels;
 mod session;
@@ -35,6 +36,7 @@ use spark_classify_core::{Precision, SampleTable};
 
 use crate::device::OnnxOnDevice;
 use crate::model::OnnxModel;
+pub use crate::model_file::{ModelFile, OperatorSet};
 use crate::session::Provider;
 
 /// The engine's name in SQL, configuration and errors.
