@@ -3,16 +3,20 @@
 #![warn(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
 
 mod directory;
+mod files;
 mod json;
 mod labels;
 mod output_kind;
+mod precision;
 mod preprocessor_config;
 mod preprocessor_fields;
 mod processors;
 
 pub use directory::{ModelDirectory, OUTPUT_NAME_FIELD};
+pub use files::needed as needed_files;
 pub use labels::Labels;
 pub use output_kind::OutputKind;
+pub use precision::Precision;
 pub use preprocessor_config::{Crop, CropConvention, DataFormat, Normalize, PreprocessorConfig, Rescale, Resize, Size};
 
 pub(crate) use output_kind::FIELD as OUTPUT_KIND_FIELD;

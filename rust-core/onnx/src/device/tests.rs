@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-use spark_classify_core::{Model, ModelDirectory};
+use spark_classify_core::{Model, ModelDirectory, Precision};
 use spark_classify_testing::onnx_model::{
     self, casting_model, channels_last_model, pooling_model, reshaping_model, zipmap_model, BFLOAT16, FLOAT, FLOAT16,
     FLOAT64, UINT8,
@@ -22,7 +22,7 @@ fn both(directory: &Path) -> (OnnxModel, OnnxOnDevice, SampleTable) {
     let environment = library::environment(&onnxruntime()).unwrap();
     let model = ModelDirectory::open(directory).unwrap();
     let samples = SampleTable::new(model.preprocessor());
-    let file = || model.file("model.onnx").unwrap();
+    let file = || model.model_file("onnx", Precision::Fp32).unwrap();
     let of_tensors = OnnxModel::load(environment, file(), &model).unwrap();
     let of_pixels = OnnxOnDevice::load(environment, file(), &model, &samples, Provider::Cpu).unwrap();
     (of_tensors, of_pixels, samples)
@@ -167,7 +167,7 @@ fn a_runtime_without_cuda_is_an_error_of_the_device() {
     let model = ModelDirectory::open(&repository("model")).unwrap();
     let error = OnnxOnDevice::load(
         environment,
-        model.file("model.onnx").unwrap(),
+        model.model_file("onnx", Precision::Fp32).unwrap(),
         &model,
         &SampleTable::new(model.preprocessor()),
         Provider::Cuda(0, spark_classify_core::GpuOptions::default()),

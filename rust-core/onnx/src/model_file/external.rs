@@ -2,8 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::ModelFile;
-use crate::session::Reason;
+use super::protobuf::ModelFile;
 
 /// Checks that each file with weights of the model at `path` is a file in the model's folder or below. Links count for
 /// what they lead to. Where the model file itself is a link, as in the cache of Hugging Face's hub and in a volume of
@@ -11,7 +10,7 @@ use crate::session::Reason;
 ///
 /// # Errors
 /// Which of them is not, and what to do.
-pub(crate) fn check(path: &Path, model: &ModelFile) -> Result<(), Reason> {
+pub(crate) fn check(path: &Path, model: &ModelFile) -> Result<(), String> {
     if model.external_data.is_empty() {
         return Ok(());
     }

@@ -297,7 +297,7 @@ mod tests {
                 let [low, middle] = [low >> 1 | 0x80, middle | 0x80];
                 [&[field << 3 | 2, low, middle, 0][..], &inner].concat()
             });
-        let deep = [&[7 << 3 | 2, 0x80 | 24, 0x80 | 3, 0][..], &deep].concat();
+        let deep = [&[7 << 3 | 2, 0x98, 0x83, 0][..], &deep].concat();
         let long_name = [&[66, 0x83, 0x40, 10, 0x80, 0x40][..], &[b'x'; 8192]].concat();
         for (bytes, reason) in [
             (&[8][..], "a number ends beyond its message"),

@@ -3,9 +3,8 @@
 use ort::environment::Environment;
 use ort::ErrorCode;
 
-use super::ModelFile;
+use super::protobuf::ModelFile;
 use crate::library;
-use crate::session::Reason;
 
 /// Versions from here on are not tried: ONNX has a new one every half a year, and these are one byte in a file.
 const LAST: u64 = 128;
@@ -14,7 +13,7 @@ const LAST: u64 = 128;
 const RARE_TYPES: [(u64, &str); 2] = [(11, "float64"), (16, "bfloat16")];
 
 /// Why ONNX Runtime does not take a model: what it says itself, or that the model is of a version that is too new for it.
-pub(crate) fn explain(environment: &Environment, model: &ModelFile, error: &ort::Error) -> Reason {
+pub(crate) fn explain(environment: &Environment, model: &ModelFile, error: &ort::Error) -> String {
     if let Some(reason) = too_new(environment, model) {
         return reason;
     }
@@ -30,7 +29,7 @@ pub(crate) fn explain(environment: &Environment, model: &ModelFile, error: &ort:
 }
 
 /// ONNX Runtime does not tell which versions it takes, so it is tried on the smallest models there are.
-fn too_new(environment: &Environment, model: &ModelFile) -> Option<Reason> {
+fn too_new(environment: &Environment, model: &ModelFile) -> Option<String> {
     let newest = |takes: &dyn Fn(u64) -> bool, first: u64| (first..LAST).take_while(|version| takes(*version)).last();
     let runtime = library::version();
     let too_new = |what: &str, version: u64, newest: u64, way_out: &str| {

@@ -53,9 +53,6 @@ const CONFIGURATION_TO_COME: &[&str] = &[
     "two_labels",
 ];
 
-/// Directories whose model file is not used yet as it must.
-const MODEL_TO_COME: &[&str] = &["transformers_js"];
-
 /// Where the files of a case are: within a hub cache, in its snapshot.
 fn files_of(case: &str) -> PathBuf {
     let directory = repository("tests/cases/models").join(case);
@@ -116,8 +113,7 @@ fn every_directory_gives_what_python_says() {
         .iter()
         .filter_map(|case| {
             let difference = difference(&expected[case], &outcome(&files_of(case), &image));
-            let to_come = [CONFIGURATION_TO_COME, MODEL_TO_COME].concat();
-            match (difference, to_come.contains(&case.as_str())) {
+            match (difference, CONFIGURATION_TO_COME.contains(&case.as_str())) {
                 (Some(difference), false) => Some(format!("{case}: {difference}")),
                 (None, true) => Some(format!("{case}: right, take it out of the list")),
                 _ => None,

@@ -4,6 +4,7 @@
 mod cases;
 mod engine;
 mod external_data;
+mod files;
 mod inputs;
 mod outputs;
 

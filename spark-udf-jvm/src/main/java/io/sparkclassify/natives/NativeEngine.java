@@ -11,7 +11,7 @@ import java.nio.ByteBuffer;
 public interface NativeEngine {
 
   /**
-   * Version, ABI and backend of the library: {@code {"version": "0.1.0", "abi": 8, "backend":
+   * Version, ABI and backend of the library: {@code {"version": "0.1.0", "abi": 9, "backend":
    * "onnx"}}.
    */
   String buildInfo();
@@ -36,6 +36,17 @@ public interface NativeEngine {
    * "precision": "fp32", "backend": "onnx", "classes": 3}]}.
    */
   String models();
+
+  /**
+   * The files that the model of a directory needs, for whoever copies them: {@code ["config.json",
+   * "model.onnx"]}. What a model file says of further files is known when that file is in the copy,
+   * so this is to be asked until nothing is missing.
+   *
+   * @param request {@code {"copy": "/tmp/copy", "listing": ["config.json", "model.onnx",
+   *     "model.safetensors"], "precision": "fp32"}}: the directory that the files are copied to, and
+   *     all files of the model directory, by their paths in it
+   */
+  String neededFiles(String request);
 
   /**
    * Opens a model. Equal requests share one model; callers that come while it is being loaded wait
