@@ -157,8 +157,8 @@ pub(crate) enum NotOpened {
     Model(Reason),
 }
 
-/// What the model file at `path` says of itself, if its weights may be read; nothing where only ONNX Runtime can read it,
-/// or cannot either.
+/// What the model file at `path` says of itself, if its weights may be read; nothing where only ONNX Runtime can read
+/// it, or cannot either.
 fn checked(path: &Path) -> Result<ModelFile, Reason> {
     let model = ModelFile::read(path).unwrap_or_default();
     model_file::check_external_data(path, &model)?;

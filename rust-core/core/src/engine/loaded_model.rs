@@ -76,8 +76,8 @@ pub trait DeviceModel: Send + Sync {
 
 /// One of the ways to run a [`DeviceModel`]. It belongs to the thread that made it.
 pub trait Lane {
-    /// Where the pixels of the next run go: `images * channels * height * width` bytes, row-major, in the order of the planes
-    /// of the tensor. It is memory that the device copies from quickly.
+    /// Where the pixels of the next run go: `images * channels * height * width` bytes, row-major, in the order of the
+    /// planes of the tensor. It is memory that the device copies from quickly.
     fn pixels(&mut self) -> &mut [u8];
 
     /// Normalises the first `n` images of [`pixels`](Self::pixels) and runs the model on them, and returns when the

@@ -31,9 +31,9 @@ pub trait Engine: Send + Sync {
         vec!["cpu".to_owned()]
     }
 
-    /// The files that [`load`](Self::load) needs of a model directory which is to be copied: `listing` has all its files,
-    /// by their paths in it. `copy` is the directory that they are copied to. What a model file says of further files is
-    /// known when that file is there, so the caller asks until it has all.
+    /// The files that [`load`](Self::load) needs of a model directory which is to be copied: `listing` has all its
+    /// files, by their paths in it. `copy` is the directory that they are copied to. What a model file says of further
+    /// files is known when that file is there, so the caller asks until it has all.
     ///
     /// # Errors
     /// [`Error::ModelFile`] when the model file is missing.

@@ -81,8 +81,8 @@ pub(super) fn find(dir: &Path, backend: &str, precision: Precision) -> Result<Pa
     Ok(path)
 }
 
-/// The files of a model directory that the engine `backend` needs in `precision`, as far as the directory has them: those
-/// of the configuration, and the model. `listing` has all its files, by their paths in the directory.
+/// The files of a model directory that the engine `backend` needs in `precision`, as far as the directory has them:
+/// those of the configuration, and the model. `listing` has all its files, by their paths in the directory.
 ///
 /// # Errors
 /// [`Error::ModelFile`] when the model is missing, with its path in the directory.

@@ -1,5 +1,5 @@
-//! Reading a `ModelProto`: the few of its fields that are of interest, whatever its size. The numbers of fields are those
-//! of onnx.proto.
+//! Reading a `ModelProto`: the few of its fields that are of interest, whatever its size. The numbers of fields are
+//! those of onnx.proto.
 
 use std::collections::BTreeSet;
 use std::fs::File;

@@ -12,7 +12,8 @@ const LAST: u64 = 128;
 /// The types that ONNX Runtime has few operators for on CPUs, as numbers of `TensorProto.DataType`.
 const RARE_TYPES: [(u64, &str); 2] = [(11, "float64"), (16, "bfloat16")];
 
-/// Why ONNX Runtime does not take a model: what it says itself, or that the model is of a version that is too new for it.
+/// Why ONNX Runtime does not take a model: what it says itself, or that the model is of a version that is too new for
+/// it.
 pub(crate) fn explain(environment: &Environment, model: &ModelFile, error: &ort::Error) -> String {
     if let Some(reason) = too_new(environment, model) {
         return reason;
