@@ -69,6 +69,10 @@ impl DeviceModel for OnnxOnDevice {
         self.classes
     }
 
+    fn channels(&self) -> usize {
+        self.signature.channels
+    }
+
     fn calls_probabilities(&self) -> bool {
         self.signature.output.is_probabilities
     }

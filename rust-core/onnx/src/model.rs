@@ -68,6 +68,10 @@ impl Model for OnnxModel {
         self.classes
     }
 
+    fn channels(&self) -> usize {
+        self.signature.channels
+    }
+
     fn calls_probabilities(&self) -> bool {
         self.signature.output.is_probabilities
     }

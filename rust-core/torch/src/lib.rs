@@ -30,9 +30,6 @@ use crate::model::TorchModel;
 /// The engine's name in SQL, configuration and errors.
 const ENGINE: &str = "pytorch";
 
-/// The model file in a model directory.
-const MODEL_FILE: &str = "model.pt";
-
 /// libtorch, on the CPU or on a GPU.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TorchEngine {
@@ -67,7 +64,7 @@ impl Engine for TorchEngine {
         precision::check(options.precision, self.any_cpu || cpu::computes_bf16())?;
         runtime::version()?;
         let bf16 = options.precision == Precision::Bf16;
-        let file = model.file(MODEL_FILE)?;
+        let file = model.model_file(ENGINE, options.precision)?;
         let loaded = TorchModel::load(&file, model.preprocessor(), bf16, options.all_operators)?;
         Ok(Box::new(loaded))
     }
@@ -94,7 +91,7 @@ impl Engine for TorchEngine {
             all_operators: options.all_operators,
         };
         let loaded = TorchOnDevice::load(
-            model.file(MODEL_FILE)?,
+            model.model_file(ENGINE, options.precision)?,
             model.preprocessor(),
             samples,
             Some(gpu),

@@ -59,6 +59,13 @@ impl Runner {
         }
     }
 
+    fn channels(&self) -> usize {
+        match self {
+            Self::Threads(model) => model.channels(),
+            Self::Device(batcher) => batcher.channels(),
+        }
+    }
+
     fn calls_probabilities(&self) -> bool {
         match self {
             Self::Threads(model) => model.calls_probabilities(),
@@ -129,8 +136,13 @@ impl Classifier {
                 ),
             ));
         }
-        let (height, width) = model.input_size();
-        let length = 3 * height * width;
+        let preprocessor = Preprocessor::new(model.preprocessor(), DecodeOptions::default());
+        let preprocessor = if runner.channels() == 1 {
+            preprocessor.grey()
+        } else {
+            preprocessor
+        };
+        let length = preprocessor.tensor_len();
         let (singles, output_kind) = check_output(&model, given, runner.calls_probabilities(), |sample| {
             runner.try_on(&[sample], length)
         })?;
@@ -155,7 +167,7 @@ impl Classifier {
             log::info!("{}: {note}", dir.display());
         }
         Ok(Self {
-            preprocessor: Preprocessor::new(model.preprocessor(), DecodeOptions::default()),
+            preprocessor,
             model,
             output_kind,
             engine: engine.name(),
@@ -175,7 +187,7 @@ impl Classifier {
     /// Replaces the options for decoding, which are [`DecodeOptions::default`] at first.
     #[must_use]
     pub fn with_decode_options(mut self, options: DecodeOptions) -> Self {
-        self.preprocessor = Preprocessor::new(self.model.preprocessor(), options);
+        self.preprocessor = self.preprocessor.with_options(options);
         self
     }
 

@@ -197,6 +197,10 @@ fn largest_difference(left: &[f32], right: &[f32]) -> f32 {
 pub(crate) struct OneByOne(pub(crate) Box<dyn Model>);
 
 impl Model for OneByOne {
+    fn channels(&self) -> usize {
+        self.0.channels()
+    }
+
     fn classes(&self) -> usize {
         self.0.classes()
     }

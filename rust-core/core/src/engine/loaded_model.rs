@@ -10,6 +10,11 @@ pub trait Model: Send + Sync {
     /// The width of one row of logits, as the model itself gives it.
     fn classes(&self) -> usize;
 
+    /// The channels of the images that it takes: 3, or 1 for grey ones.
+    fn channels(&self) -> usize {
+        3
+    }
+
     /// Whether the model file itself calls its result probabilities, as the name of an ONNX model's output can.
     fn calls_probabilities(&self) -> bool {
         false
@@ -23,7 +28,7 @@ pub trait Model: Send + Sync {
     /// Runs the model over a batch, on the calling thread alone: who has several cores makes several calls at once.
     ///
     /// * `n`: images in the batch, at least 1.
-    /// * `nchw`: the input tensor, `n * 3 * height * width` values, row-major, RGB channel order.
+    /// * `nchw`: the input tensor, `n * channels * height * width` values, row-major, RGB channel order.
     /// * `logits`: where the result goes, `n * classes` values, row-major, before softmax.
     ///
     /// # Errors
@@ -38,6 +43,11 @@ pub trait Model: Send + Sync {
 pub trait DeviceModel: Send + Sync {
     /// The width of one row of logits, as the model itself gives it.
     fn classes(&self) -> usize;
+
+    /// The channels of the images that it takes: 3, or 1 for grey ones.
+    fn channels(&self) -> usize {
+        3
+    }
 
     /// Whether the model file itself calls its result probabilities, as the name of an ONNX model's output can.
     fn calls_probabilities(&self) -> bool {
@@ -66,8 +76,8 @@ pub trait DeviceModel: Send + Sync {
 
 /// One of the ways to run a [`DeviceModel`]. It belongs to the thread that made it.
 pub trait Lane {
-    /// Where the pixels of the next run go: `images * 3 * height * width` bytes, row-major, in the order of the planes
-    /// of the tensor. It is memory that the device copies from quickly.
+    /// Where the pixels of the next run go: `images * channels * height * width` bytes, row-major, in the order of the
+    /// planes of the tensor. It is memory that the device copies from quickly.
     fn pixels(&mut self) -> &mut [u8];
 
     /// Normalises the first `n` images of [`pixels`](Self::pixels) and runs the model on them, and returns when the

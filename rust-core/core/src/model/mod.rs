@@ -4,9 +4,11 @@
 
 mod configuration;
 mod directory;
+mod files;
 mod json;
 mod labels;
 mod output_kind;
+mod precision;
 mod preprocessor_config;
 mod preprocessor_fields;
 mod processors;
@@ -14,8 +16,10 @@ mod timm;
 mod values;
 
 pub use directory::{ModelDirectory, OUTPUT_NAME_FIELD};
+pub use files::needed as needed_files;
 pub use labels::Labels;
 pub use output_kind::OutputKind;
+pub use precision::Precision;
 pub use preprocessor_config::{Crop, CropConvention, DataFormat, Normalize, PreprocessorConfig, Rescale, Resize, Size};
 
 pub(crate) use output_kind::FIELD as OUTPUT_KIND_FIELD;

@@ -4,6 +4,8 @@
 mod cases;
 mod engine;
 mod external_data;
+mod files;
+mod inputs;
 mod outputs;
 
 use spark_classify_onnx::OnnxEngine;
