@@ -157,13 +157,13 @@ fn the_nested_processor_is_read_first() {
 fn timms_configuration_is_read_where_it_is() {
     let cfg = r#"{"input_size": [3, 30, 40], "num_classes": 2}"#;
     let whole = format!(r#"{{"architecture": "resnet18", "num_classes": 2, "pretrained_cfg": {cfg}}}"#);
-    let wrapper = format!(r#"{{"image_processor_type": "TimmWrapperImageProcessor", "pretrained_cfg": {cfg}}}"#);
+    let text = format!(r#"{{"image_processor_type": "TimmWrapperImageProcessor", "pretrained_cfg": {cfg}}}"#);
     let alone = opened(&[("config.json", &whole)]).unwrap();
     assert_eq!(alone.input_size(), (30, 40));
     assert_eq!(alone.labels().iter().collect::<Vec<_>>(), ["0", "1"]);
     assert!(alone.notes()[0].contains("names no classes"), "{:?}", alone.notes());
     let old = r#"{"architecture": "resnet18", "num_classes": 2, "input_size": [3, 30, 40]}"#;
-    let wrapped = ("preprocessor_config.json", wrapper.as_str());
+    let wrapped = ("preprocessor_config.json", text.as_str());
     for files in [
         &[("config.json", old)][..],
         &[LABELS, wrapped],
