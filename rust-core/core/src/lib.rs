@@ -36,8 +36,10 @@ pub mod model;
 pub mod platform;
 pub mod preprocess;
 
-pub use classify::{BatchTimes, Classifier, Prediction, Predictions};
-pub use engine::{Device, DeviceModel, Engine, GpuOptions, Lane, LoadOptions, Model, Precision};
+pub use classify::{BatchTimes, Classifier, Embeddings, Prediction, Predictions};
+pub use engine::{
+    Device, DeviceModel, Engine, GpuOptions, Lane, LoadOptions, Model, Outputs, Precision, Wanted,
+};
 pub use error::{Error, PredictionError, Result};
 pub use model::ModelDirectory;
 pub use preprocess::SampleTable;

@@ -1,5 +1,6 @@
 //! A model that an engine has loaded.
 
+use super::outputs::{Outputs, Wanted};
 use crate::error::Error;
 
 /// A model loaded into an inference engine, ready to run.
@@ -7,8 +8,8 @@ use crate::error::Error;
 /// One value with one copy of the weights is shared by every task of an executor, so `run` takes `&self` and may be
 /// called from several threads at once.
 pub trait Model: Send + Sync {
-    /// The width of one row of logits, as the model itself gives it.
-    fn classes(&self) -> usize;
+    /// What the model gives, and how many values of it, as the model itself gives it.
+    fn outputs(&self) -> Outputs;
 
     /// How many images the model takes at once: it runs best on a multiple of this number. 1 where it does not care.
     fn batch_multiple(&self) -> usize {
@@ -19,11 +20,13 @@ pub trait Model: Send + Sync {
     ///
     /// * `n`: images in the batch, at least 1.
     /// * `nchw`: the input tensor, `n * 3 * height * width` values, row-major, RGB channel order.
-    /// * `logits`: where the result goes, `n * classes` values, row-major, before softmax.
+    /// * `wanted`: what of its [`outputs`](Self::outputs) the model is to give.
+    /// * `rows`: where the results go, row-major, for each image the values that [`Outputs::width`] counts: logits
+    ///   before softmax, then the embedding before normalising.
     ///
     /// # Errors
-    /// [`Error::Inference`] when the engine fails or returns another shape than `[n, classes]`.
-    fn run(&self, n: usize, nchw: &[f32], logits: &mut [f32]) -> Result<(), Error>;
+    /// [`Error::Inference`] when the engine fails or returns other shapes than at loading.
+    fn run(&self, n: usize, nchw: &[f32], wanted: Wanted, rows: &mut [f32]) -> Result<(), Error>;
 }
 
 /// A model in the memory of a device, which takes pixels and normalises them there: they are a quarter of the size of
@@ -31,8 +34,8 @@ pub trait Model: Send + Sync {
 ///
 /// [`Classifier`](crate::Classifier) gathers the images of all tasks into batches for it.
 pub trait DeviceModel: Send + Sync {
-    /// The width of one row of logits, as the model itself gives it.
-    fn classes(&self) -> usize;
+    /// What the model gives, and how many values of it, as the model itself gives it.
+    fn outputs(&self) -> Outputs;
 
     /// How many images the model takes at once: it runs best on a multiple of this number. 1 where it does not care.
     fn batch_multiple(&self) -> usize {
@@ -64,11 +67,11 @@ pub trait Lane {
     /// result is there.
     ///
     /// * `n`: images in the batch, at least 1.
-    /// * `logits`: where the result goes, `n * classes` values, row-major, before softmax.
+    /// * `wanted`, `rows`: as for [`Model::run`].
     ///
     /// # Errors
-    /// [`Error::Inference`] when the engine fails, out of memory or not, or returns another shape than `[n, classes]`.
-    fn run(&mut self, n: usize, logits: &mut [f32]) -> Result<(), Error>;
+    /// [`Error::Inference`] when the engine fails, out of memory or not, or returns other shapes than at loading.
+    fn run(&mut self, n: usize, wanted: Wanted, rows: &mut [f32]) -> Result<(), Error>;
 }
 
 /// Checks the length of a buffer that [`Model::run`] was given.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::embedding_config::EmbeddingConfig;
 use super::json::Object;
 use super::labels::Labels;
 use super::output_kind::OutputKind;
@@ -15,13 +16,14 @@ const PREPROCESSOR_CONFIG: &str = "preprocessor_config.json";
 ///
 /// | file | holds |
 /// |---|---|
-/// | `config.json` | `id2label`, `function_to_apply` |
+/// | `config.json` | `id2label`, `function_to_apply`; for embeddings `pooling`, `normalize` |
 /// | `preprocessor_config.json` | resize, crop, rescale, normalise |
 /// | `model.onnx`, `model.pt`, `model.int8.onnx` | the model; each engine asks for its own |
 #[derive(Debug, Clone)]
 pub struct ModelDirectory {
     path: PathBuf,
-    labels: Labels,
+    labels: Result<Labels>,
+    embedding: Result<EmbeddingConfig>,
     output_kind: OutputKind,
     preprocessor: PreprocessorConfig,
 }
@@ -31,7 +33,8 @@ impl ModelDirectory {
     ///
     /// # Errors
     /// [`Error::ModelFile`] for a missing directory or file and for broken JSON, [`Error::ModelField`] for a field
-    /// that is missing, wrong or not supported.
+    /// that is missing, wrong or not supported. What concerns classes or embeddings alone is an error only where
+    /// [`labels`](Self::labels) or [`embedding`](Self::embedding) are asked for.
     pub fn open(dir: &Path) -> Result<Self> {
         if !dir.is_dir() {
             return Err(Error::ModelFile {
@@ -45,7 +48,8 @@ impl ModelDirectory {
         let mut preprocessor = Object::read(&find(dir, PREPROCESSOR_CONFIG)?)?;
         Ok(Self {
             path: dir.to_owned(),
-            labels: Labels::take(&mut config)?,
+            labels: Labels::take(&mut config),
+            embedding: EmbeddingConfig::take(&mut config),
             output_kind: OutputKind::take(&mut config)?,
             preprocessor: PreprocessorConfig::take(&mut preprocessor)?,
         })
@@ -66,9 +70,19 @@ impl ModelDirectory {
     }
 
     /// The class names.
-    #[must_use]
-    pub fn labels(&self) -> &Labels {
-        &self.labels
+    ///
+    /// # Errors
+    /// [`Error::ModelField`] when `config.json` has none, or not as they must be.
+    pub fn labels(&self) -> Result<&Labels> {
+        self.labels.as_ref().map_err(Clone::clone)
+    }
+
+    /// What is made of the embeddings that the model gives.
+    ///
+    /// # Errors
+    /// [`Error::ModelField`] when `config.json` says something else than is known here.
+    pub fn embedding(&self) -> Result<&EmbeddingConfig> {
+        self.embedding.as_ref().map_err(Clone::clone)
     }
 
     /// What the numbers that the model gives mean.

@@ -3,6 +3,7 @@
 #![warn(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
 
 mod directory;
+mod embedding_config;
 mod json;
 mod labels;
 mod output_kind;
@@ -11,8 +12,10 @@ mod preprocessor_fields;
 mod processors;
 
 pub use directory::ModelDirectory;
+pub use embedding_config::{EmbeddingConfig, Pooling};
 pub use labels::Labels;
 pub use output_kind::OutputKind;
 pub use preprocessor_config::{Crop, CropConvention, DataFormat, Normalize, PreprocessorConfig, Rescale, Resize, Size};
 
+pub(crate) use embedding_config::POOLING_FIELD;
 pub(crate) use output_kind::FIELD as OUTPUT_KIND_FIELD;
