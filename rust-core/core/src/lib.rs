@@ -38,7 +38,7 @@ pub mod preprocess;
 
 pub use classify::{BatchTimes, Classifier, Embeddings, Prediction, Predictions};
 pub use engine::{
-    Device, DeviceModel, Engine, GpuOptions, Lane, LoadOptions, Model, Outputs, Precision, Wanted,
+    Device, DeviceModel, Engine, GpuOptions, Lane, LoadOptions, Model, Outputs, Precision, Asked,
 };
 pub use error::{Error, PredictionError, Result};
 pub use model::ModelDirectory;

@@ -16,9 +16,14 @@ pub fn repository(path: &str) -> PathBuf {
     Path::new(&package).join("../..").join(path)
 }
 
+/// A JSON file of the repository.
+pub fn json(path: &str) -> serde_json::Value {
+    serde_json::from_slice(&fs::read(repository(path)).unwrap()).unwrap()
+}
+
 /// A file of golden values.
 pub fn golden(name: &str) -> serde_json::Value {
-    serde_json::from_slice(&fs::read(repository("tests/golden").join(name)).unwrap()).unwrap()
+    json(&format!("tests/golden/{name}"))
 }
 
 /// An odd or broken image.

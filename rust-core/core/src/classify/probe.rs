@@ -43,8 +43,9 @@ impl Sample {
     }
 }
 
-/// Runs the model on two images, compares the results with `function_to_apply`, and returns them. `run` gives its
-/// outputs for one of them, of which there are `classes`.
+/// Runs the model on two images, compares the results with `function_to_apply`, and returns them with what they mean.
+/// `run` gives its outputs for one of them, of which there are `classes`; `calls_probabilities` says whether the model
+/// file calls them probabilities, which counts where `function_to_apply` is not written.
 ///
 /// # Errors
 /// `Error::ModelField` when probabilities are announced and the model gives other numbers, and what `run` returns. The
@@ -52,8 +53,9 @@ impl Sample {
 pub(crate) fn check_output(
     model: &ModelDirectory,
     classes: usize,
+    calls_probabilities: bool,
     run: impl Fn(Sample) -> Result<Vec<f32>>,
-) -> Result<[Vec<f32>; 2]> {
+) -> Result<([Vec<f32>; 2], OutputKind)> {
     let outputs = [run(Sample::Empty)?, run(Sample::Noise)?];
     // NaN says nothing of what the numbers for other images mean.
     let finite = || {
@@ -63,17 +65,30 @@ pub(crate) fn check_output(
     };
     let (tried, last) = (finite().count(), finite().next_back().map_or(&[][..], Vec::as_slice));
     let probabilities = finite().filter(|output| are_probabilities(output)).count();
-    match (model.output_kind(), probabilities) {
-        (OutputKind::Probabilities, fitting) if fitting < tried => Err(model.config_error(
-            OUTPUT_KIND_FIELD,
-            format!(
-                "is `none`, but the model gives no probabilities: those of one image are {} to {} and their sum is {}; \
-                 write `softmax` if they are logits",
-                last.iter().copied().fold(f32::INFINITY, f32::min),
-                last.iter().copied().fold(f32::NEG_INFINITY, f32::max),
-                last.iter().sum::<f32>()
-            ),
-        )),
+    let called = calls_probabilities && !model.says_output_kind();
+    let kind = if called {
+        OutputKind::Probabilities
+    } else {
+        model.output_kind()
+    };
+    match (kind, probabilities) {
+        (OutputKind::Probabilities, fitting) if fitting < tried => {
+            let announced = if called {
+                "is not there, and the output is called probabilities"
+            } else {
+                "is `none`"
+            };
+            Err(model.config_error(
+                OUTPUT_KIND_FIELD,
+                format!(
+                    "{announced}, but the model gives no probabilities: those of one image are {} to {} and their sum \
+                     is {}; write `softmax` if they are logits",
+                    last.iter().copied().fold(f32::INFINITY, f32::min),
+                    last.iter().copied().fold(f32::NEG_INFINITY, f32::max),
+                    last.iter().sum::<f32>()
+                ),
+            ))
+        }
         // A single class may have the logit 1.
         (OutputKind::Logits, 2) if classes > 1 => {
             log::warn!(
@@ -81,9 +96,9 @@ pub(crate) fn check_output(
                  \"{OUTPUT_KIND_FIELD}\": \"none\" into config.json",
                 model.path().display()
             );
-            Ok(outputs)
+            Ok((outputs, kind))
         }
-        _ => Ok(outputs),
+        _ => Ok((outputs, kind)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! A model that an engine has loaded.
 
-use super::outputs::{Outputs, Wanted};
+use super::outputs::{Outputs, Asked};
 use crate::error::Error;
 
 /// A model loaded into an inference engine, ready to run.
@@ -11,6 +11,11 @@ pub trait Model: Send + Sync {
     /// What the model gives, and how many values of it, as the model itself gives it.
     fn outputs(&self) -> Outputs;
 
+    /// Whether the model file itself calls its result probabilities, as the name of an ONNX model's output can.
+    fn calls_probabilities(&self) -> bool {
+        false
+    }
+
     /// How many images the model takes at once: it runs best on a multiple of this number. 1 where it does not care.
     fn batch_multiple(&self) -> usize {
         1
@@ -20,13 +25,13 @@ pub trait Model: Send + Sync {
     ///
     /// * `n`: images in the batch, at least 1.
     /// * `nchw`: the input tensor, `n * 3 * height * width` values, row-major, RGB channel order.
-    /// * `wanted`: what of its [`outputs`](Self::outputs) the model is to give.
+    /// * `asked`: what of its [`outputs`](Self::outputs) the model is to give.
     /// * `rows`: where the results go, row-major, for each image the values that [`Outputs::width`] counts: logits
     ///   before softmax, then the embedding before normalising.
     ///
     /// # Errors
     /// [`Error::Inference`] when the engine fails or returns other shapes than at loading.
-    fn run(&self, n: usize, nchw: &[f32], wanted: Wanted, rows: &mut [f32]) -> Result<(), Error>;
+    fn run(&self, n: usize, nchw: &[f32], asked: Asked, rows: &mut [f32]) -> Result<(), Error>;
 }
 
 /// A model in the memory of a device, which takes pixels and normalises them there: they are a quarter of the size of
@@ -36,6 +41,11 @@ pub trait Model: Send + Sync {
 pub trait DeviceModel: Send + Sync {
     /// What the model gives, and how many values of it, as the model itself gives it.
     fn outputs(&self) -> Outputs;
+
+    /// Whether the model file itself calls its result probabilities, as the name of an ONNX model's output can.
+    fn calls_probabilities(&self) -> bool {
+        false
+    }
 
     /// How many images the model takes at once: it runs best on a multiple of this number. 1 where it does not care.
     fn batch_multiple(&self) -> usize {
@@ -67,11 +77,11 @@ pub trait Lane {
     /// result is there.
     ///
     /// * `n`: images in the batch, at least 1.
-    /// * `wanted`, `rows`: as for [`Model::run`].
+    /// * `asked`, `rows`: as for [`Model::run`].
     ///
     /// # Errors
     /// [`Error::Inference`] when the engine fails, out of memory or not, or returns other shapes than at loading.
-    fn run(&mut self, n: usize, wanted: Wanted, rows: &mut [f32]) -> Result<(), Error>;
+    fn run(&mut self, n: usize, asked: Asked, rows: &mut [f32]) -> Result<(), Error>;
 }
 
 /// Checks the length of a buffer that [`Model::run`] was given.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub use self::device::Device;
 pub use self::loaded_model::{check_len, DeviceModel, Lane, Model};
 pub use self::options::{GpuOptions, LoadOptions};
-pub use self::outputs::{EmbeddingOutput, Outputs, Wanted};
+pub use self::outputs::{EmbeddingOutput, Outputs, Asked};
 pub use self::precision::Precision;
 use crate::error::Error;
 use crate::model::ModelDirectory;

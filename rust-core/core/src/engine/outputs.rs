@@ -8,7 +8,7 @@ use crate::model::{ModelDirectory, Pooling, POOLING_FIELD};
 
 /// What a run of a model is to give for each image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
+pub enum Asked {
     /// A number for each class, before softmax.
     Classes,
     /// An embedding, as the model itself gives it.
@@ -17,7 +17,7 @@ pub enum Wanted {
     Both,
 }
 
-impl Wanted {
+impl Asked {
     /// Whether classes are among it.
     #[must_use]
     pub fn classes(self) -> bool {
@@ -30,7 +30,7 @@ impl Wanted {
         self != Self::Classes
     }
 
-    /// What is wanted by one or the other.
+    /// What is asked by one or the other.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         if self == other {
@@ -65,46 +65,46 @@ impl Outputs {
 
     /// All that the model gives; `None` where that is nothing.
     #[must_use]
-    pub fn all(&self) -> Option<Wanted> {
+    pub fn all(&self) -> Option<Asked> {
         match (&self.classes, &self.embedding) {
-            (Ok(_), Ok(_)) => Some(Wanted::Both),
-            (Ok(_), Err(_)) => Some(Wanted::Classes),
-            (Err(_), Ok(_)) => Some(Wanted::Embedding),
+            (Ok(_), Ok(_)) => Some(Asked::Both),
+            (Ok(_), Err(_)) => Some(Asked::Classes),
+            (Err(_), Ok(_)) => Some(Asked::Embedding),
             (Err(_), Err(_)) => None,
         }
     }
 
-    /// Whether the model gives what is wanted.
+    /// Whether the model gives what is asked.
     ///
     /// # Errors
     /// The reason why it does not.
-    pub fn check(&self, wanted: Wanted) -> Result<()> {
-        if wanted.classes() {
+    pub fn check(&self, asked: Asked) -> Result<()> {
+        if asked.classes() {
             self.classes.clone()?;
         }
-        if wanted.embedding() {
+        if asked.embedding() {
             self.embedding.clone()?;
         }
         Ok(())
     }
 
     /// The number of values that a run gives for an image: a number for each class, then the embedding, as far as they
-    /// are wanted and the model has them.
+    /// are asked and the model has them.
     #[must_use]
-    pub fn width(&self, wanted: Wanted) -> usize {
-        let part = |wanted: bool, width: &Result<usize>| width.as_ref().ok().filter(|_| wanted).copied().unwrap_or(0);
-        part(wanted.classes(), &self.classes) + part(wanted.embedding(), &self.embedding)
+    pub fn width(&self, asked: Asked) -> usize {
+        let part = |asked: bool, width: &Result<usize>| width.as_ref().ok().filter(|_| asked).copied().unwrap_or(0);
+        part(asked.classes(), &self.classes) + part(asked.embedding(), &self.embedding)
     }
 
-    /// Where in the row of a run that gave `of` the values lie that `wanted` asks for, which must be part of it.
+    /// Where in the row of a run that gave `of` the values lie that `asked` asks for, which must be part of it.
     #[must_use]
-    pub fn columns(&self, wanted: Wanted, of: Wanted) -> Range<usize> {
-        let start = if wanted.classes() {
+    pub fn columns(&self, asked: Asked, of: Asked) -> Range<usize> {
+        let start = if asked.classes() {
             0
         } else {
-            self.width(of) - self.width(Wanted::Embedding)
+            self.width(of) - self.width(Asked::Embedding)
         };
-        start..start + self.width(wanted)
+        start..start + self.width(asked)
     }
 }
 
@@ -267,16 +267,16 @@ mod tests {
             classes: Ok(3),
             embedding: Ok(4),
         };
-        assert_eq!(outputs.width(Wanted::Both), 7);
-        assert_eq!(outputs.columns(Wanted::Classes, Wanted::Both), 0..3);
-        assert_eq!(outputs.columns(Wanted::Embedding, Wanted::Both), 3..7);
-        assert_eq!(outputs.columns(Wanted::Both, Wanted::Both), 0..7);
-        assert_eq!(outputs.columns(Wanted::Embedding, Wanted::Embedding), 0..4);
-        assert_eq!(Wanted::Classes.or(Wanted::Embedding), Wanted::Both);
-        assert_eq!(Wanted::Embedding.or(Wanted::Embedding), Wanted::Embedding);
+        assert_eq!(outputs.width(Asked::Both), 7);
+        assert_eq!(outputs.columns(Asked::Classes, Asked::Both), 0..3);
+        assert_eq!(outputs.columns(Asked::Embedding, Asked::Both), 3..7);
+        assert_eq!(outputs.columns(Asked::Both, Asked::Both), 0..7);
+        assert_eq!(outputs.columns(Asked::Embedding, Asked::Embedding), 0..4);
+        assert_eq!(Asked::Classes.or(Asked::Embedding), Asked::Both);
+        assert_eq!(Asked::Embedding.or(Asked::Embedding), Asked::Embedding);
 
         let classes = Outputs::of_classes(3);
-        assert_eq!((classes.all(), classes.width(Wanted::Both)), (Some(Wanted::Classes), 3));
-        assert!(classes.check(Wanted::Classes).is_ok() && classes.check(Wanted::Both).is_err());
+        assert_eq!((classes.all(), classes.width(Asked::Both)), (Some(Asked::Classes), 3));
+        assert!(classes.check(Asked::Classes).is_ok() && classes.check(Asked::Both).is_err());
     }
 }

@@ -5,18 +5,21 @@ use std::path::{Path, PathBuf};
 use super::embedding_config::EmbeddingConfig;
 use super::json::Object;
 use super::labels::Labels;
-use super::output_kind::OutputKind;
+use super::output_kind::{OutputKind, FIELD as OUTPUT_KIND_FIELD};
 use super::preprocessor_config::PreprocessorConfig;
 use crate::error::{Error, Result};
 
 const CONFIG: &str = "config.json";
 const PREPROCESSOR_CONFIG: &str = "preprocessor_config.json";
 
+/// The field of `config.json` that names the output with the logits, for a model that has several.
+pub const OUTPUT_NAME_FIELD: &str = "output_name";
+
 /// A model directory whose configuration files have been read and checked.
 ///
 /// | file | holds |
 /// |---|---|
-/// | `config.json` | `id2label`, `function_to_apply`; for embeddings `pooling`, `normalize` |
+/// | `config.json` | `id2label`, `function_to_apply`, `output_name`; for embeddings `pooling`, `normalize` |
 /// | `preprocessor_config.json` | resize, crop, rescale, normalise |
 /// | `model.onnx`, `model.pt`, `model.int8.onnx` | the model; each engine asks for its own |
 #[derive(Debug, Clone)]
@@ -25,6 +28,8 @@ pub struct ModelDirectory {
     labels: Result<Labels>,
     embedding: Result<EmbeddingConfig>,
     output_kind: OutputKind,
+    says_output_kind: bool,
+    output_name: Option<String>,
     preprocessor: PreprocessorConfig,
 }
 
@@ -50,7 +55,9 @@ impl ModelDirectory {
             path: dir.to_owned(),
             labels: Labels::take(&mut config),
             embedding: EmbeddingConfig::take(&mut config),
+            says_output_kind: config.has(OUTPUT_KIND_FIELD),
             output_kind: OutputKind::take(&mut config)?,
+            output_name: config.take(OUTPUT_NAME_FIELD)?,
             preprocessor: PreprocessorConfig::take(&mut preprocessor)?,
         })
     }
@@ -89,6 +96,18 @@ impl ModelDirectory {
     #[must_use]
     pub fn output_kind(&self) -> OutputKind {
         self.output_kind
+    }
+
+    /// Whether [`output_kind`](Self::output_kind) is written there, or the default.
+    #[must_use]
+    pub(crate) fn says_output_kind(&self) -> bool {
+        self.says_output_kind
+    }
+
+    /// The name of the output with these numbers, where the directory says it.
+    #[must_use]
+    pub fn output_name(&self) -> Option<&str> {
+        self.output_name.as_deref()
     }
 
     /// How images become tensors.

@@ -68,6 +68,11 @@ impl Object {
         Ok(object)
     }
 
+    /// Whether a field is there.
+    pub(super) fn has(&self, field: &str) -> bool {
+        self.fields.get(field).is_some_and(|value| !value.is_null())
+    }
+
     /// Takes a field out; `None` where it is absent.
     pub(super) fn take<T: DeserializeOwned>(&mut self, field: &str) -> Result<Option<T>> {
         let value = match self.fields.remove(field) {

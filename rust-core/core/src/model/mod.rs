@@ -11,7 +11,7 @@ mod preprocessor_config;
 mod preprocessor_fields;
 mod processors;
 
-pub use directory::ModelDirectory;
+pub use directory::{ModelDirectory, OUTPUT_NAME_FIELD};
 pub use embedding_config::{EmbeddingConfig, Pooling};
 pub use labels::Labels;
 pub use output_kind::OutputKind;
