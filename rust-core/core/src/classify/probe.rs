@@ -1,6 +1,6 @@
 //! Whether a model gives what its directory says.
 
-use crate::engine::Model;
+use crate::engine::{Asked, Model, Outputs};
 use crate::error::{Error, Result};
 use crate::model::{ModelDirectory, OutputKind, OUTPUT_KIND_FIELD};
 
@@ -43,20 +43,18 @@ impl Sample {
     }
 }
 
-/// Runs the model on two images, compares the results with `function_to_apply`, and returns them with what they mean.
-/// `run` gives its outputs for one of them, of which there are `classes`; `calls_probabilities` says whether the model
-/// file calls them probabilities, which counts where `function_to_apply` is not written.
+/// Compares what a model gave for the classes of the two images with `function_to_apply`, and returns what these
+/// numbers mean. `calls_probabilities` says whether the model file calls them probabilities, which counts where
+/// `function_to_apply` is not written.
 ///
 /// # Errors
-/// `Error::ModelField` when probabilities are announced and the model gives other numbers, and what `run` returns. The
-/// opposite, logits that look like probabilities, is a warning: logits may be anything.
+/// `Error::ModelField` when probabilities are announced and the model gives other numbers. The opposite, logits that
+/// look like probabilities, is a warning: logits may be anything.
 pub(crate) fn check_output(
     model: &ModelDirectory,
-    classes: usize,
+    outputs: &[Vec<f32>; 2],
     calls_probabilities: bool,
-    run: impl Fn(Sample) -> Result<Vec<f32>>,
-) -> Result<([Vec<f32>; 2], OutputKind)> {
-    let outputs = [run(Sample::Empty)?, run(Sample::Noise)?];
+) -> Result<OutputKind> {
     // NaN says nothing of what the numbers for other images mean.
     let finite = || {
         outputs
@@ -90,15 +88,15 @@ pub(crate) fn check_output(
             ))
         }
         // A single class may have the logit 1.
-        (OutputKind::Logits, 2) if classes > 1 => {
+        (OutputKind::Logits, 2) if outputs[0].len() > 1 => {
             log::warn!(
                 "{}: the model seems to give probabilities, and softmax is applied to them once more; if so, write \
                  \"{OUTPUT_KIND_FIELD}\": \"none\" into config.json",
                 model.path().display()
             );
-            Ok((outputs, kind))
+            Ok(kind)
         }
-        _ => Ok((outputs, kind)),
+        _ => Ok(kind),
     }
 }
 
@@ -186,14 +184,14 @@ fn largest_difference(left: &[f32], right: &[f32]) -> f32 {
 pub(crate) struct OneByOne(pub(crate) Box<dyn Model>);
 
 impl Model for OneByOne {
-    fn classes(&self) -> usize {
-        self.0.classes()
+    fn outputs(&self) -> Outputs {
+        self.0.outputs()
     }
 
-    fn run(&self, n: usize, nchw: &[f32], logits: &mut [f32]) -> Result<()> {
+    fn run(&self, n: usize, nchw: &[f32], asked: Asked, rows: &mut [f32]) -> Result<()> {
         let images = nchw.chunks(nchw.len() / n.max(1));
-        for (image, logits) in images.zip(logits.chunks_mut(self.classes())) {
-            self.0.run(1, image, logits)?;
+        for (image, row) in images.zip(rows.chunks_mut(rows.len() / n.max(1))) {
+            self.0.run(1, image, asked, row)?;
         }
         Ok(())
     }

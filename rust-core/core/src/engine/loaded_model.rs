@@ -1,6 +1,6 @@
 //! A model that an engine has loaded.
 
-use super::outputs::{Outputs, Asked};
+use super::outputs::{Asked, Outputs};
 use crate::error::Error;
 
 /// A model loaded into an inference engine, ready to run.
@@ -10,6 +10,11 @@ use crate::error::Error;
 pub trait Model: Send + Sync {
     /// What the model gives, and how many values of it, as the model itself gives it.
     fn outputs(&self) -> Outputs;
+
+    /// The number of classes; 0 for a model that gives none.
+    fn classes(&self) -> usize {
+        self.outputs().width(Asked::Classes)
+    }
 
     /// Whether the model file itself calls its result probabilities, as the name of an ONNX model's output can.
     fn calls_probabilities(&self) -> bool {
@@ -25,7 +30,7 @@ pub trait Model: Send + Sync {
     ///
     /// * `n`: images in the batch, at least 1.
     /// * `nchw`: the input tensor, `n * 3 * height * width` values, row-major, RGB channel order.
-    /// * `asked`: what of its [`outputs`](Self::outputs) the model is to give.
+    /// * `asked`: which of its [`outputs`](Self::outputs) the model is to give, and no other.
     /// * `rows`: where the results go, row-major, for each image the values that [`Outputs::width`] counts: logits
     ///   before softmax, then the embedding before normalising.
     ///
@@ -41,6 +46,11 @@ pub trait Model: Send + Sync {
 pub trait DeviceModel: Send + Sync {
     /// What the model gives, and how many values of it, as the model itself gives it.
     fn outputs(&self) -> Outputs;
+
+    /// The number of classes; 0 for a model that gives none.
+    fn classes(&self) -> usize {
+        self.outputs().width(Asked::Classes)
+    }
 
     /// Whether the model file itself calls its result probabilities, as the name of an ONNX model's output can.
     fn calls_probabilities(&self) -> bool {

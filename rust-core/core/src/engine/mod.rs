@@ -1,6 +1,7 @@
 //! What an inference engine has to offer; everything else in this crate is independent of it.
 
 mod device;
+mod embedding_output;
 mod loaded_model;
 mod options;
 mod outputs;
@@ -9,9 +10,10 @@ mod precision;
 use std::sync::Arc;
 
 pub use self::device::Device;
+pub use self::embedding_output::EmbeddingOutput;
 pub use self::loaded_model::{check_len, DeviceModel, Lane, Model};
 pub use self::options::{GpuOptions, LoadOptions};
-pub use self::outputs::{EmbeddingOutput, Outputs, Asked};
+pub use self::outputs::{Asked, Outputs};
 pub use self::precision::Precision;
 use crate::error::Error;
 use crate::model::ModelDirectory;

@@ -1,10 +1,8 @@
 //! What a model gives for an image.
 
 use std::ops::Range;
-use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::model::{ModelDirectory, Pooling, POOLING_FIELD};
 
 /// What a run of a model is to give for each image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +28,7 @@ impl Asked {
         self != Self::Classes
     }
 
-    /// What is asked by one or the other.
+    /// What is asked for by one or the other.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         if self == other {
@@ -63,18 +61,20 @@ impl Outputs {
         }
     }
 
-    /// All that the model gives; `None` where that is nothing.
-    #[must_use]
-    pub fn all(&self) -> Option<Asked> {
+    /// All that the model gives.
+    ///
+    /// # Errors
+    /// The reason why it has no classes, where it gives nothing.
+    pub fn all(&self) -> Result<Asked> {
         match (&self.classes, &self.embedding) {
-            (Ok(_), Ok(_)) => Some(Asked::Both),
-            (Ok(_), Err(_)) => Some(Asked::Classes),
-            (Err(_), Ok(_)) => Some(Asked::Embedding),
-            (Err(_), Err(_)) => None,
+            (Ok(_), Ok(_)) => Ok(Asked::Both),
+            (Ok(_), Err(_)) => Ok(Asked::Classes),
+            (Err(_), Ok(_)) => Ok(Asked::Embedding),
+            (Err(reason), Err(_)) => Err(reason.clone()),
         }
     }
 
-    /// Whether the model gives what is asked.
+    /// Whether the model gives what is asked for.
     ///
     /// # Errors
     /// The reason why it does not.
@@ -89,7 +89,7 @@ impl Outputs {
     }
 
     /// The number of values that a run gives for an image: a number for each class, then the embedding, as far as they
-    /// are asked and the model has them.
+    /// are asked for and the model has them.
     #[must_use]
     pub fn width(&self, asked: Asked) -> usize {
         let part = |asked: bool, width: &Result<usize>| width.as_ref().ok().filter(|_| asked).copied().unwrap_or(0);
@@ -108,161 +108,14 @@ impl Outputs {
     }
 }
 
-/// What outputs with an embedding are called, those that are taken first in front: those of CLIP and of SigLIP in the
-/// transformers library, those of other exporters, and last what an embedding can be made of.
-const EMBEDDINGS: [&str; 5] = [
-    "image_embeds",
-    "pooler_output",
-    "embedding",
-    "embeddings",
-    LAST_HIDDEN_STATE,
-];
-
-/// A vector for each part of an image (token), of which [`Pooling`] makes the embedding.
-const LAST_HIDDEN_STATE: &str = "last_hidden_state";
-
-/// The output of a model that is its embedding.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EmbeddingOutput {
-    /// Its name.
-    pub name: String,
-    /// How it becomes one vector, where it has one for each token.
-    pub pooling: Option<Pooling>,
-}
-
-impl EmbeddingOutput {
-    /// Chooses among the outputs of the model in `file`, which are called `names`.
-    ///
-    /// # Errors
-    /// [`Error::ModelFile`] when none is an embedding; [`Error::ModelField`] when `config.json` does not say what is to
-    /// be made of it.
-    pub fn choose(model: &ModelDirectory, file: &Path, names: &[impl AsRef<str>]) -> Result<Self> {
-        let is_output = |name: &&str| names.iter().any(|output| output.as_ref() == *name);
-        let Some(name) = EMBEDDINGS.into_iter().find(is_output) else {
-            let names: Vec<_> = names.iter().map(AsRef::as_ref).collect();
-            let outputs = if names.is_empty() {
-                "its output has no name".to_owned()
-            } else {
-                format!("its outputs are {}", names.join(", "))
-            };
-            return Err(Error::ModelFile {
-                path: file.to_owned(),
-                reason: format!(
-                    "the model gives no embedding: {outputs}, and one of {} is needed; `spark-classify export \
-                     --embeddings` writes a model that has one",
-                    EMBEDDINGS.join(", ")
-                ),
-            });
-        };
-        let config = model.embedding()?;
-        let pooling = if name == LAST_HIDDEN_STATE {
-            Some(config.pooling.ok_or_else(|| {
-                model.config_error(
-                    POOLING_FIELD,
-                    format!(
-                        "is missing, and the model's output `{name}` has a vector for each part of an image; write \
-                         `cls` for the first of them, or `mean` for their mean"
-                    ),
-                )
-            })?)
-        } else {
-            None
-        };
-        Ok(Self {
-            name: name.to_owned(),
-            pooling,
-        })
-    }
-
-    /// The number of vectors for each image, and their width, in an output of this shape for `batch` images.
-    ///
-    /// # Errors
-    /// The reason why it has none, with the shape.
-    pub fn dimensions(&self, shape: &[i64], batch: usize) -> Result<(usize, usize), String> {
-        let expected = || {
-            let expected = match self.pooling {
-                Some(_) => "tokens, width",
-                None => "width",
-            };
-            format!("the output `{}` has shape {shape:?}, expected [{batch}, {expected}]", self.name)
-        };
-        let sizes: Option<Vec<usize>> = shape.iter().map(|&size| usize::try_from(size).ok()).collect();
-        match (self.pooling, sizes.as_deref()) {
-            (Some(_), Some(&[rows, tokens, width])) if rows == batch && tokens > 0 && width > 0 => Ok((tokens, width)),
-            // Convolutional networks leave the axes that they have averaged, with a length of 1.
-            (None, Some([rows, rest @ ..]))
-                if *rows == batch && !rest.is_empty() && rest.iter().filter(|&&size| size != 1).count() <= 1 =>
-            {
-                Ok((1, rest.iter().product()))
-            }
-            _ => Err(expected()),
-        }
-        .and_then(|(tokens, width)| if width > 0 { Ok((tokens, width)) } else { Err(expected()) })
-    }
-
-    /// Makes the embedding of one image: `vectors` has one for each token, row-major, each as wide as `embedding`.
-    pub fn pool(&self, vectors: &[f32], embedding: &mut [f32]) {
-        let width = embedding.len();
-        match self.pooling {
-            None | Some(Pooling::Cls) => embedding.copy_from_slice(&vectors[..width]),
-            Some(Pooling::Mean) => {
-                let tokens = vectors.len() / width;
-                for (column, mean) in embedding.iter_mut().enumerate() {
-                    let values = vectors[column..].iter().step_by(width).copied().map(f64::from);
-                    *mean = (values.sum::<f64>() / tokens as f64) as f32;
-                }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
 
-    fn output(pooling: Option<Pooling>) -> EmbeddingOutput {
-        EmbeddingOutput {
-            name: "features".to_owned(),
-            pooling,
-        }
-    }
-
     #[test]
-    fn axes_of_length_one_are_none_of_a_vector() {
-        let vector = output(None);
-        for shape in [&[2, 5][..], &[2, 5, 1, 1], &[2, 1, 5], &[2, 1, 1, 5]] {
-            assert_eq!(vector.dimensions(shape, 2).unwrap(), (1, 5), "{shape:?}");
-        }
-        assert_eq!(vector.dimensions(&[2, 1], 2).unwrap(), (1, 1));
-        for shape in [&[2][..], &[3, 5], &[2, 5, 3], &[2, 0], &[2, -1], &[]] {
-            let refused = vector.dimensions(shape, 2).unwrap_err();
-            assert_eq!(
-                refused,
-                format!("the output `features` has shape {shape:?}, expected [2, width]")
-            );
-        }
-    }
-
-    #[test]
-    fn a_vector_for_each_token_is_pooled() {
-        let vectors = [1.0, 2.0, 3.0, 5.0, 8.0, -1.0];
-        for (pooling, expected) in [(Pooling::Cls, [1.0, 2.0]), (Pooling::Mean, [4.0, 2.0])] {
-            let tokens = output(Some(pooling));
-            assert_eq!(tokens.dimensions(&[1, 3, 2], 1).unwrap(), (3, 2));
-            let mut embedding = [0.0; 2];
-            tokens.pool(&vectors, &mut embedding);
-            assert_eq!(embedding, expected);
-        }
-        for shape in [&[1, 2][..], &[1, 2, 3, 4], &[1, 0, 2], &[1, 3, 0]] {
-            let refused = output(Some(Pooling::Mean)).dimensions(shape, 1).unwrap_err();
-            assert!(refused.ends_with("expected [1, tokens, width]"), "{refused}");
-        }
-    }
-
-    #[test]
-    fn what_is_wanted_lies_where_the_run_put_it() {
+    fn what_is_asked_for_lies_where_the_run_put_it() {
         let outputs = Outputs {
             classes: Ok(3),
             embedding: Ok(4),
@@ -276,7 +129,10 @@ mod tests {
         assert_eq!(Asked::Embedding.or(Asked::Embedding), Asked::Embedding);
 
         let classes = Outputs::of_classes(3);
-        assert_eq!((classes.all(), classes.width(Asked::Both)), (Some(Asked::Classes), 3));
+        assert_eq!(
+            (classes.all().unwrap(), classes.width(Asked::Both)),
+            (Asked::Classes, 3)
+        );
         assert!(classes.check(Asked::Classes).is_ok() && classes.check(Asked::Both).is_err());
     }
 }

@@ -76,7 +76,10 @@ mod tests {
                 "config.json: field `pooling`: `max` is not supported; write `cls` or `mean`",
             ),
             (r#"{"pooling": true}"#, "field `pooling`: invalid type: boolean `true`"),
-            (r#"{"normalize": "no"}"#, "field `normalize`: invalid type: string \"no\""),
+            (
+                r#"{"normalize": "no"}"#,
+                "field `normalize`: invalid type: string \"no\"",
+            ),
         ] {
             let refused = config(text).unwrap_err().to_string();
             assert!(refused.contains(expected), "{refused}");

@@ -19,7 +19,7 @@ fn the_committed_model_opens() {
     let model = ModelDirectory::open(&repository("model")).unwrap();
     assert_eq!(model.input_size(), (128, 128));
     assert_eq!(
-        model.labels().iter().collect::<Vec<_>>(),
+        model.labels().unwrap().iter().collect::<Vec<_>>(),
         ["crop_and_replace", "font_issue", "valid_id"]
     );
 }
@@ -80,7 +80,7 @@ fn configuration_is_read_as_python_reads_it() {
     let open = |name: &str| ModelDirectory::open(&repository("tests/cases/models").join(name));
     let plain = open("plain").unwrap();
     let bom = open("bom").unwrap();
-    assert_eq!(bom.labels(), plain.labels());
+    assert_eq!(bom.labels().unwrap(), plain.labels().unwrap());
     assert_eq!(bom.preprocessor(), plain.preprocessor());
 
     let message = open("utf16").unwrap_err().to_string();
@@ -97,7 +97,10 @@ fn configuration_is_read_as_python_reads_it() {
     let directory = model_directory(PREPROCESSOR);
     let config = directory.path().join("config.json");
     fs::write(&config, r#"{"id2label": {"0": "a"}, "attention_window": Infinity}"#).unwrap();
-    assert_eq!(ModelDirectory::open(directory.path()).unwrap().labels().len(), 1);
+    assert_eq!(
+        ModelDirectory::open(directory.path()).unwrap().labels().unwrap().len(),
+        1
+    );
     fs::write(&config, b"{\"id2label\": {\"0\": \"caf\xe9\"}}").unwrap();
     let (_, message) = refusal(directory.path());
     assert!(
