@@ -22,6 +22,7 @@ mod library;
 mod model;
 mod outputs;
 mod pixels;
+mod results;
 mod session;
 mod signature;
 

@@ -1,4 +1,4 @@
-//! What a model takes and gives, found by inspection.
+//! What a model takes, found by inspection.
 
 use std::borrow::Cow;
 use std::ffi::CString;
@@ -7,14 +7,14 @@ use half::f16;
 use half::vec::HalfFloatVecExt;
 use ort::session::SessionInputValue;
 use ort::value::{Outlet, Tensor, TensorElementType, TensorRef, ValueType};
-use spark_classify_core::model::{DataFormat, ModelDirectory, OUTPUT_NAME_FIELD};
+use spark_classify_core::model::{DataFormat, ModelDirectory};
 
-use crate::outputs::{self, listed, shown, Output, Wanted, LOGITS};
+use crate::outputs::{listed, shown};
 use crate::session::{c_name, reason, Reason};
 
 const CHANNELS: usize = 3;
 
-/// Input and output of a model.
+/// The input of a model.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Signature {
     /// The number of images in a run, where the model fixes it.
@@ -27,14 +27,11 @@ pub(crate) struct Signature {
     pub(crate) half: bool,
     /// The name of the input.
     pub(crate) input: CString,
-    /// The output with the logits.
-    pub(crate) output: Output,
 }
 
 impl Signature {
-    /// Finds the one input and the output with the logits, and checks that the input takes the images that `model`'s
-    /// preprocessing makes.
-    pub(crate) fn of(inputs: &[Outlet], outputs: &[Outlet], model: &ModelDirectory) -> Result<Self, Reason> {
+    /// Finds the one input, and checks that it takes the images that `model`'s preprocessing makes.
+    pub(crate) fn of(inputs: &[Outlet], model: &ModelDirectory) -> Result<Self, Reason> {
         let [input] = inputs else {
             return Err(format!(
                 "the model has {}, expected one input",
@@ -44,15 +41,6 @@ impl Signature {
         let (element, shape) = float_tensor(input)?;
         let (height, width) = model.input_size();
         let format = format_of(input, shape, (height, width), model.preprocessor().data_format)?;
-        let output = outputs::choose(
-            outputs,
-            &Wanted {
-                name: model.output_name(),
-                field: OUTPUT_NAME_FIELD,
-                usual: &LOGITS,
-                width: Some(model.labels().len()),
-            },
-        )?;
         Ok(Self {
             batch: usize::try_from(shape[0]).ok().filter(|&batch| batch > 0),
             height,
@@ -60,7 +48,6 @@ impl Signature {
             format,
             half: element == TensorElementType::Float16,
             input: c_name(input)?,
-            output: Output::new(output, model.labels().iter())?,
         })
     }
 

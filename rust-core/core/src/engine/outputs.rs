@@ -46,6 +46,8 @@ pub struct Outputs {
     pub classes: Result<usize>,
     /// The number of values of an embedding.
     pub embedding: Result<usize>,
+    /// Whether all that the model has is called an embedding.
+    pub embeddings_only: bool,
 }
 
 impl Outputs {
@@ -58,18 +60,20 @@ impl Outputs {
                 argument: "outputs",
                 reason: "the model gives classes alone".to_owned(),
             }),
+            embeddings_only: false,
         }
     }
 
     /// All that the model gives.
     ///
     /// # Errors
-    /// The reason why it has no classes, where it gives nothing.
+    /// The reason why it gives nothing: why it has no classes, or for a model of embeddings why it has none.
     pub fn all(&self) -> Result<Asked> {
         match (&self.classes, &self.embedding) {
             (Ok(_), Ok(_)) => Ok(Asked::Both),
             (Ok(_), Err(_)) => Ok(Asked::Classes),
             (Err(_), Ok(_)) => Ok(Asked::Embedding),
+            (Err(_), Err(reason)) if self.embeddings_only => Err(reason.clone()),
             (Err(reason), Err(_)) => Err(reason.clone()),
         }
     }
@@ -119,6 +123,7 @@ mod tests {
         let outputs = Outputs {
             classes: Ok(3),
             embedding: Ok(4),
+            embeddings_only: false,
         };
         assert_eq!(outputs.width(Asked::Both), 7);
         assert_eq!(outputs.columns(Asked::Classes, Asked::Both), 0..3);

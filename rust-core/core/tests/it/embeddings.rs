@@ -37,6 +37,7 @@ impl MeanEngine {
             outputs: Outputs {
                 classes: part(classes, "classes"),
                 embedding: part(embedding, "embedding"),
+                embeddings_only: false,
             },
             asked: Arc::default(),
         }

@@ -42,6 +42,7 @@ impl DeviceModel for Device {
         Outputs {
             classes: Ok(CLASSES),
             embedding: Ok(IMAGE),
+            embeddings_only: false,
         }
     }
 
