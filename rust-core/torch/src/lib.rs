@@ -14,6 +14,7 @@ mod device;
 mod ffi;
 mod model;
 mod precision;
+mod results;
 mod runtime;
 
 use std::sync::Arc;
@@ -68,7 +69,7 @@ impl Engine for TorchEngine {
         runtime::version()?;
         let bf16 = options.precision == Precision::Bf16;
         let file = model.file(MODEL_FILE)?;
-        let loaded = TorchModel::load(&file, model.preprocessor(), bf16, options.all_operators)?;
+        let loaded = TorchModel::load(&file, model, bf16, options.all_operators)?;
         Ok(Box::new(loaded))
     }
 
@@ -93,13 +94,7 @@ impl Engine for TorchEngine {
             tf32: options.gpu.tf32,
             all_operators: options.all_operators,
         };
-        let loaded = TorchOnDevice::load(
-            model.file(MODEL_FILE)?,
-            model.preprocessor(),
-            samples,
-            Some(gpu),
-            device_options,
-        )?;
+        let loaded = TorchOnDevice::load(model.file(MODEL_FILE)?, model, samples, Some(gpu), device_options)?;
         log::info!("libtorch uses GPU {gpu}, {name}");
         Ok(Arc::new(loaded))
     }
