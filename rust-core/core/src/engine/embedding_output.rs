@@ -5,8 +5,8 @@ use std::path::Path;
 use crate::error::{Error, Result};
 use crate::model::{ModelDirectory, Pooling, POOLING_FIELD};
 
-/// What outputs with an embedding are called, those that are taken first in front: those of CLIP and of SigLIP in the
-/// transformers library, those of other exporters, and last what an embedding can be made of.
+/// What outputs with an embedding are called, those that are taken first in front: those of the transformers
+/// library, those of other exporters, and last what an embedding can be made of.
 const EMBEDDINGS: [&str; 5] = [
     "image_embeds",
     "pooler_output",
