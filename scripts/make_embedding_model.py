@@ -43,9 +43,7 @@ def write_onnx(path: Path) -> None:
         helper.make_tensor(name, TensorProto.FLOAT, [1], [value]) for name, value in (("std", STD), ("mean", MEAN))
     ]
     pixels = helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["batch", 3, SIZE, SIZE])
-    outputs = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 3]) for name in ("logits", "embedding")
-    ]
+    outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 3]) for name in ("logits", "embedding")]
     graph = helper.make_graph(nodes, "colour", [pixels], outputs, constants)
     model = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8, producer_name="spark-classify"

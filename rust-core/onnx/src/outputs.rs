@@ -154,12 +154,11 @@ impl Output {
 
     /// The rows of a result for `batch` images, and how wide they are.
     pub(crate) fn rows<'a>(&self, value: &'a DynValue, batch: usize) -> Result<Rows<'a>, Reason> {
-        let (width, values) = match map_keys(value.dtype()) {
-            Some(_) => self.map_rows(value, batch)?,
-            None => {
-                let (shape, values) = tensor_values(value)?;
-                (row_width(shape, batch)?, values)
-            }
+        let (width, values) = if map_keys(value.dtype()).is_some() {
+            self.map_rows(value, batch)?
+        } else {
+            let (shape, values) = tensor_values(value)?;
+            (row_width(shape, batch)?, values)
         };
         Ok(Rows { width, values })
     }

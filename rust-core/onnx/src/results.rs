@@ -6,7 +6,7 @@ use std::path::Path;
 use ort::value::{DynValue, Outlet};
 use spark_classify_core::engine::{Asked, EmbeddingOutput, Outputs};
 use spark_classify_core::error::{Error, Result};
-use spark_classify_core::model::{ModelDirectory, OUTPUT_NAME_FIELD};
+use spark_classify_core::model::{Labels, ModelDirectory, OUTPUT_NAME_FIELD};
 
 use crate::outputs::{self, Output, Wanted, LOGITS};
 use crate::session::{c_name, Reason};
@@ -163,10 +163,10 @@ fn classes_among(outlets: &[Outlet], file: &Path, directory: &ModelDirectory) ->
         name,
         field: OUTPUT_NAME_FIELD,
         usual: &LOGITS,
-        width: labels.map(|labels| labels.len()),
+        width: labels.map(Labels::len),
     };
     let chosen = outputs::choose(&usable, &wanted)
-        .and_then(|outlet| Output::new(outlet, labels.into_iter().flat_map(|labels| labels.iter())));
+        .and_then(|outlet| Output::new(outlet, labels.into_iter().flat_map(Labels::iter)));
     chosen.map_err(|reason| Error::ModelFile {
         path: file.to_owned(),
         reason,

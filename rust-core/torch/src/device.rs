@@ -1,6 +1,6 @@
 //! A model in libtorch on a GPU.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use spark_classify_core::engine::{check_len, Asked, Outputs};
 use spark_classify_core::error::{Error, Result};
@@ -44,7 +44,7 @@ impl TorchOnDevice {
     /// kind that the directory's preprocessing makes: that shows what it gives and the kind of numbers it takes, and
     /// finds a model that cannot run before a query does. With `bf16` the module is converted, and takes bfloat16.
     pub(crate) fn load(
-        path: PathBuf,
+        path: &Path,
         directory: &ModelDirectory,
         samples: &SampleTable,
         gpu: Option<u32>,
@@ -55,14 +55,13 @@ impl TorchOnDevice {
             tf32,
             all_operators,
         } = options;
-        let module =
-            Module::load(&path, Use::Lanes { gpu, tf32 }, bf16, all_operators).map_err(|reason| match gpu {
-                Some(gpu) if ffi::device_failed() => Error::Device {
-                    device: Device::Cuda(gpu).to_string(),
-                    reason: format!("the model cannot be loaded: {reason}"),
-                },
-                _ => not_loaded(&path, reason),
-            })?;
+        let module = Module::load(path, Use::Lanes { gpu, tf32 }, bf16, all_operators).map_err(|reason| match gpu {
+            Some(gpu) if ffi::device_failed() => Error::Device {
+                device: Device::Cuda(gpu).to_string(),
+                reason: format!("the model cannot be loaded: {reason}"),
+            },
+            _ => not_loaded(path, reason),
+        })?;
         let preprocessor = directory.preprocessor();
         let (height, width) = preprocessor.input_size();
         let images = |kind| Images {
@@ -86,10 +85,10 @@ impl TorchOnDevice {
         let (kind, mut lane, names) = first
             .or_else(|reason| kinds[1..].iter().find_map(|&kind| probe(kind).ok()).ok_or(reason))
             .map_err(|reason| Error::ModelFile {
-                path: path.clone(),
+                path: path.to_owned(),
                 reason: format!("the model cannot run on an image: {reason}"),
             })?;
-        let results = Results::find(directory, &path, &names, |wanted| lane.run(1, wanted, &mut []))?;
+        let results = Results::find(directory, path, &names, |wanted| lane.run(1, wanted, &mut []))?;
         drop(lane);
         Ok(Self {
             module,

@@ -94,7 +94,7 @@ impl Engine for TorchEngine {
             tf32: options.gpu.tf32,
             all_operators: options.all_operators,
         };
-        let loaded = TorchOnDevice::load(model.file(MODEL_FILE)?, model, samples, Some(gpu), device_options)?;
+        let loaded = TorchOnDevice::load(&model.file(MODEL_FILE)?, model, samples, Some(gpu), device_options)?;
         log::info!("libtorch uses GPU {gpu}, {name}");
         Ok(Arc::new(loaded))
     }

@@ -40,7 +40,7 @@ fn difference(directory: &Path, bf16: bool) -> f32 {
     let samples = SampleTable::new(preprocessor);
     let of_tensors = TorchModel::load(&file, &model, bf16, false).unwrap();
     let of_pixels = TorchOnDevice::load(
-        file,
+        &file,
         &model,
         &samples,
         None,
@@ -112,7 +112,7 @@ fn runs_have_few_sizes() {
     let model = ModelDirectory::open(&repository("model")).unwrap();
     let samples = SampleTable::new(model.preprocessor());
     let file = model.file("model.pt").unwrap();
-    let loaded = TorchOnDevice::load(file, &model, &samples, None, DeviceOptions::default()).unwrap();
+    let loaded = TorchOnDevice::load(&file, &model, &samples, None, DeviceOptions::default()).unwrap();
     assert_eq!(loaded.run_sizes(1), [1]);
     assert_eq!(loaded.run_sizes(10), [1, 4, 8, 10]);
     assert_eq!(loaded.run_sizes(256).last(), Some(&256));
@@ -145,7 +145,7 @@ fn more_images_than_a_lane_has_room_for_are_refused() {
     let model = ModelDirectory::open(&repository("model")).unwrap();
     let samples = SampleTable::new(model.preprocessor());
     let file = model.file("model.pt").unwrap();
-    let on_device = TorchOnDevice::load(file, &model, &samples, None, DeviceOptions::default()).unwrap();
+    let on_device = TorchOnDevice::load(&file, &model, &samples, None, DeviceOptions::default()).unwrap();
     let mut lane = on_device.lane(2).unwrap();
     let error = lane.run(3, Asked::Classes, &mut [0.0; 9]).unwrap_err().to_string();
     assert!(

@@ -36,7 +36,8 @@ case class ResultOrFail(child: Expression)(val call: CallText) extends ResultVie
   override def dataType: DataType = valueType
 
   /** The function that keeps the rows of bad images. */
-  private def keeps: String = if (call.function == Functions.EmbedImage) Functions.TryEmbedImage else Functions.TryClassify
+  private def keeps: String =
+    if (call.function == Functions.EmbedImage) Functions.TryEmbedImage else Functions.TryClassify
 
   override protected def nullSafeEval(result: Any): Any = {
     val row = result.asInstanceOf[InternalRow]

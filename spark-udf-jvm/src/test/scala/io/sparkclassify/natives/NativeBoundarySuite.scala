@@ -83,8 +83,22 @@ class NativeBoundarySuite extends AnyFunSuite {
       1,
       ByteBuffer.allocate(5000)
     ))
-    assertRefused("`output`", "read-only")(natives.classify(model, Classes, good, files(1), 1, output.asReadOnlyBuffer()))
-    assertRefused("`output`", "shares memory with image 0")(natives.classify(model, Classes, good, files(1), 1, good.head))
+    assertRefused("`output`", "read-only")(natives.classify(
+      model,
+      Classes,
+      good,
+      files(1),
+      1,
+      output.asReadOnlyBuffer()
+    ))
+    assertRefused("`output`", "shares memory with image 0")(natives.classify(
+      model,
+      Classes,
+      good,
+      files(1),
+      1,
+      good.head
+    ))
     assertRefused("`output`", "shares memory with image 1")(
       natives.classify(model, Classes, good :+ output.duplicate.position(8).slice(), files(2), 1, output)
     )
@@ -92,7 +106,14 @@ class NativeBoundarySuite extends AnyFunSuite {
     assertRefused("`sizes`", "2 numbers for 1 images")(natives.classify(model, Classes, good, Array(1, 1), 1, output))
     assertRefused("`sizes`", "6 numbers for 1 images")(natives.classify(model, Classes, good, files(2), 1, output))
     Seq(0, -1, Int.MinValue).foreach { threads =>
-      assertRefused("`threads`", s"$threads is less than 1")(natives.classify(model, Classes, good, files(1), threads, output))
+      assertRefused("`threads`", s"$threads is less than 1")(natives.classify(
+        model,
+        Classes,
+        good,
+        files(1),
+        threads,
+        output
+      ))
     }
     assertRefused("`output`", s"${capacity(1) - 1} bytes")(natives.classify(
       model,

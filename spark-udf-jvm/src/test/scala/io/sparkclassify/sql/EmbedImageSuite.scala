@@ -19,11 +19,14 @@ class EmbedImageSuite extends SharedSession {
     val rows = (0 to 2).map(id => s"($id, '${Files.write(folder.resolve(s"$id.png"), ColourImages.file(id))}')")
     val bad = s"(3, '${Files.write(folder.resolve("bad.png"), "no image".getBytes)}')"
     sql(s"CREATE OR REPLACE TEMPORARY VIEW colours AS SELECT * FROM VALUES ${rows.mkString(", ")} AS t(id, path)")
-    sql(s"CREATE OR REPLACE TEMPORARY VIEW mixed AS SELECT * FROM VALUES ${(rows :+ bad).mkString(", ")} AS t(id, path)")
+    sql(
+      s"CREATE OR REPLACE TEMPORARY VIEW mixed AS SELECT * FROM VALUES ${(rows :+ bad).mkString(", ")} AS t(id, path)"
+    )
     body(folder)
   }
 
-  private def call(function: String, engine: String, model: Path = model): String = s"$function(path, '$engine', '$model')"
+  private def call(function: String, engine: String, model: Path = model): String =
+    s"$function(path, '$engine', '$model')"
 
   private def unit(id: Int): Seq[Float] = Seq.tabulate(3)(channel => if (channel == id) 1f else 0f)
 
@@ -51,10 +54,12 @@ class EmbedImageSuite extends SharedSession {
       val content = spark.read.format("binaryFile").load(folder.resolve("1.png").toString)
       val frame = content.select(call_function("embed_image", col("content"), lit("onnx"), lit(model.toString)))
       assertClose(frame.head().getSeq[Float](0), unit(1))
-      val nothing = sql(s"SELECT embed_image(CAST(NULL AS STRING), 'onnx', '$model'), try_embed_image(CAST(NULL AS BINARY), " +
-        s"model => '$model', backend => 'onnx')")
+      val nothing =
+        sql(s"SELECT embed_image(CAST(NULL AS STRING), 'onnx', '$model'), try_embed_image(CAST(NULL AS BINARY), " +
+          s"model => '$model', backend => 'onnx')")
       assert(nothing.head() == Row(null, null))
-      val row = sql(s"SELECT transform(array(path), p -> embed_image(p, 'onnx', '$model'))[0] FROM colours WHERE id = 2")
+      val row =
+        sql(s"SELECT transform(array(path), p -> embed_image(p, 'onnx', '$model'))[0] FROM colours WHERE id = 2")
       assertClose(row.head().getSeq[Float](0), unit(2))
     }
   }
@@ -85,7 +90,8 @@ class EmbedImageSuite extends SharedSession {
   test("a bad image is its row's error in try_embed_image, and fails embed_image") {
     withColours { folder =>
       TestData.engines.foreach { engine =>
-        val rows = run(s"SELECT id, e.* FROM (SELECT id, ${call("try_embed_image", engine)} AS e FROM mixed) ORDER BY id").rows
+        val rows =
+          run(s"SELECT id, e.* FROM (SELECT id, ${call("try_embed_image", engine)} AS e FROM mixed) ORDER BY id").rows
         rows.init.foreach { row =>
           assertClose(row.getSeq[Float](1), unit(row.getInt(0)))
           assert(row.isNullAt(2))
@@ -96,16 +102,24 @@ class EmbedImageSuite extends SharedSession {
         assertError(error, "CLASSIFY_BAD_IMAGE", s"$folder/bad.png", "use try_embed_image")
       }
       val schema = sql(s"SELECT ${call("try_embed_image", "onnx")} AS e FROM mixed").schema.head.dataType
-      assert(schema == new StructType().add("embedding", ArrayType(FloatType, containsNull = false)).add("error", StringType))
+      assert(schema == new StructType().add("embedding", ArrayType(FloatType, containsNull = false)).add(
+        "error",
+        StringType
+      ))
     }
   }
 
   test("a call that Spark compiles is one that it can compile") {
     withColours { folder =>
       withConf("spark.sql.codegen.fallback" -> "false", "spark.sql.codegen.factoryMode" -> "CODEGEN_ONLY") {
-        val query = s"SELECT id, size(${call("embed_image", "onnx")}), ${call("classify", "onnx")}.class_id FROM colours"
+        val query =
+          s"SELECT id, size(${call("embed_image", "onnx")}), ${call("classify", "onnx")}.class_id FROM colours"
         assert(sql(query).collect().forall(row => row.getInt(1) == 3 && row.getInt(0) == row.getInt(2)))
-        assertError(failure(s"SELECT size(${call("embed_image", "onnx")}) FROM mixed"), "CLASSIFY_BAD_IMAGE", s"$folder")
+        assertError(
+          failure(s"SELECT size(${call("embed_image", "onnx")}) FROM mixed"),
+          "CLASSIFY_BAD_IMAGE",
+          s"$folder"
+        )
       }
     }
   }
@@ -152,7 +166,8 @@ class EmbedImageSuite extends SharedSession {
       sql(s"CREATE OR REPLACE TEMPORARY VIEW images AS SELECT path FROM colours UNION ALL SELECT '$folder/query.jpg'")
       try {
         val results = statements.map { statement =>
-          val frame = sql(statement.replace("/models/clip", model.toString).replace("/images/query.jpg", s"$folder/query.jpg"))
+          val frame =
+            sql(statement.replace("/models/clip", model.toString).replace("/images/query.jpg", s"$folder/query.jpg"))
           statement -> frame.collect().toSeq
         }
         val selected = results.collect { case (statement, rows) if statement.startsWith("SELECT") => rows }
