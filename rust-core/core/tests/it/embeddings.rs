@@ -26,12 +26,16 @@ struct MeanEngine {
 
 impl MeanEngine {
     fn giving(classes: bool, embedding: bool) -> Self {
-        let part = |gives: bool, what: &str| match gives {
-            true => Ok(3),
-            false => Err(Error::ModelFile {
+        let part = |gives: bool, what: &str| {
+            let refused = || Error::ModelFile {
                 path: "model.mean".into(),
                 reason: format!("the model gives no {what}"),
-            }),
+            };
+            if gives {
+                Ok(3)
+            } else {
+                Err(refused())
+            }
         };
         Self {
             outputs: Outputs {
