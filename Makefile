@@ -72,10 +72,10 @@ parity-live: build ## thousands of random images of every format against a live 
 		.venv/bin/python -m pytest -q tests/parity/test_live_pillow.py
 
 # What it finds to be new goes beside the committed inputs, not among them.
-fuzz: ## fuzz the decoder and the model configuration, a minute each (needs nightly Rust and cargo-fuzz)
+fuzz: ## fuzz the decoder, the model configuration and the header of ONNX files, a minute each (needs nightly Rust and cargo-fuzz)
 	@cargo +nightly fuzz --version >/dev/null 2>&1 || \
 		{ echo "make fuzz needs these: rustup toolchain install nightly && cargo install cargo-fuzz" >&2; exit 1; }
-	@for target in decode model; do \
+	@for target in decode model onnx; do \
 		mkdir -p target/fuzz/$$target && cargo +nightly fuzz run --fuzz-dir rust-core/fuzz --target-dir target/fuzz $$target \
 			$(CURDIR)/target/fuzz/$$target $(CURDIR)/rust-core/fuzz/corpus/$$target -- -max_total_time=60 || exit 1; \
 	done

@@ -17,7 +17,7 @@ use crate::exceptions::Failure;
 use crate::exit::{self, Running};
 use crate::java::Java;
 use crate::registry::Registry;
-use crate::requests::{self, BuildInfo, EngineInfo, Initialize, ModelDescription, OpenModel, OpenedModel};
+use crate::requests::{self, BuildInfo, EngineInfo, Initialize, ModelDescription, NeededFiles, OpenModel, OpenedModel};
 use crate::{batch, buffers, logging, NativeCall, ABI};
 
 /// Makes the engine of a library. The argument is the engine's own shared library as `initialize` got it.
@@ -106,6 +106,18 @@ impl Library {
                 })
                 .collect();
             Ok(requests::render(&models)?)
+        })
+    }
+
+    /// Returns the files of a model directory that are to be copied, a JSON array of their paths, a `java.lang.String`.
+    /// The object is the request, a JSON string.
+    pub fn needed_files(&self, call: NativeCall<'_, 1>) -> *mut c_void {
+        run_for_string(call, |env, [request]| {
+            let request: NeededFiles = requests::parse("request", &buffers::text(env, &request, "request")?)?;
+            let needed = self
+                .engine()?
+                .needed_files(&request.copy, &request.listing, request.precision)?;
+            Ok(requests::render(&needed)?)
         })
     }
 

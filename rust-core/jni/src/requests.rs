@@ -26,6 +26,18 @@ pub(crate) struct Initialize {
     pub(crate) engine_library: Option<PathBuf>,
 }
 
+/// The argument of `neededFiles`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NeededFiles {
+    /// The directory that the files are copied to.
+    pub(crate) copy: PathBuf,
+    /// All files of the model directory, by their paths in it.
+    pub(crate) listing: Vec<String>,
+    /// The numbers that the model is to compute with.
+    pub(crate) precision: Precision,
+}
+
 /// The argument of `openModel`. Equal requests share one loaded model.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -243,15 +255,15 @@ mod tests {
             let request = format!(r#"{{"directory": "/m", "precision": "{precision}"}}"#);
             parse::<OpenModel>("request", &request)
         };
-        for precision in [Precision::Fp32, Precision::Bf16, Precision::Int8] {
+        for precision in [Precision::Fp32, Precision::Bf16, Precision::Fp16, Precision::Int8] {
             let request = open(precision.name()).unwrap();
             assert_eq!(request.load_options().precision, precision);
             // Such models must not be one.
             assert_eq!(request == open("fp32").unwrap(), precision == Precision::Fp32);
         }
-        let refused = open("fp16").unwrap_err().to_string();
+        let refused = open("fp8").unwrap_err().to_string();
         assert!(
-            refused.contains("unknown variant `fp16`, expected one of `fp32`, `bf16`, `int8`"),
+            refused.contains("unknown variant `fp8`, expected one of `fp32`, `bf16`, `fp16`, `int8`"),
             "{refused}"
         );
     }

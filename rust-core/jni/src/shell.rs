@@ -46,6 +46,11 @@ macro_rules! natives {
                 }
 
                 #[call_type(unchecked)]
+                pub extern "jni" fn neededFiles<'env>(env: &JNIEnv<'env>, request: JObject<'env>) -> JObject<'env> {
+                    JObject::from(super::$library.needed_files(call(env, [request])).cast())
+                }
+
+                #[call_type(unchecked)]
                 pub extern "jni" fn openModel<'env>(env: &JNIEnv<'env>, request: JObject<'env>) -> i64 {
                     super::$library.open_model(call(env, [request]))
                 }

@@ -70,6 +70,10 @@ impl DeviceModel for OnnxOnDevice {
         self.results.outputs.clone()
     }
 
+    fn channels(&self) -> usize {
+        self.signature.channels
+    }
+
     fn calls_probabilities(&self) -> bool {
         self.results.is_probabilities()
     }

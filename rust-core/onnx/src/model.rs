@@ -77,6 +77,10 @@ impl Model for OnnxModel {
         self.results.outputs.clone()
     }
 
+    fn channels(&self) -> usize {
+        self.signature.channels
+    }
+
     fn calls_probabilities(&self) -> bool {
         self.results.is_probabilities()
     }

@@ -22,6 +22,8 @@ use ort::AsPointer;
 use spark_classify_core::platform::cpu;
 use spark_classify_core::GpuOptions;
 
+use crate::model_file::{self, ModelFile};
+
 /// Why ONNX Runtime refused something; the caller knows what to call it.
 pub(crate) type Reason = String;
 
@@ -44,8 +46,9 @@ pub(crate) struct Session {
 impl Session {
     /// A session on the CPU of the model file at `path`.
     pub(crate) fn open(environment: &Environment, path: &Path) -> Result<Self, Reason> {
+        let model = checked(path)?;
         let create = || builder(environment)?.commit_from_file(path);
-        let session = create().map_err(reason)?;
+        let session = create().map_err(|error| model_file::explain(environment, &model, &error))?;
         Ok(Self {
             session,
             provider: Provider::Cpu,
@@ -63,16 +66,18 @@ impl Session {
         provider: Provider,
         addition: impl FnOnce(&ort::session::Session) -> Result<(Model, T), Reason>,
     ) -> Result<(Self, T), NotOpened> {
-        let mut builder = builder(environment).map_err(model_refused)?;
+        let file = checked(path).map_err(NotOpened::Model)?;
+        let refused = |error| NotOpened::Model(model_file::explain(environment, &file, &error));
+        let mut builder = builder(environment).map_err(refused)?;
         if let Provider::Cuda(gpu, options) = provider {
             builder = builder
                 .with_execution_providers([cuda(gpu, options)])
                 .map_err(|error| NotOpened::Provider(error.message().trim().to_owned()))?;
         }
-        let mut edited = builder.edit_from_file(path).map_err(model_refused)?;
+        let mut edited = builder.edit_from_file(path).map_err(refused)?;
         let (model, made) = addition(&edited).map_err(NotOpened::Model)?;
-        edited.apply_model(&model).map_err(model_refused)?;
-        let session = edited.into_session().map_err(model_refused)?;
+        edited.apply_model(&model).map_err(refused)?;
+        let session = edited.into_session().map_err(refused)?;
         Ok((Self { session, provider }, made))
     }
 
@@ -159,8 +164,12 @@ pub(crate) enum NotOpened {
     Model(Reason),
 }
 
-fn model_refused(error: ort::Error) -> NotOpened {
-    NotOpened::Model(reason(error))
+/// What the model file at `path` says of itself, if its weights may be read; nothing where only ONNX Runtime can read
+/// it, or cannot either.
+fn checked(path: &Path) -> Result<ModelFile, Reason> {
+    let model = ModelFile::read(path).unwrap_or_default();
+    model_file::check_external_data(path, &model)?;
+    Ok(model)
 }
 
 /// What all sessions have in common.

@@ -31,9 +31,6 @@ use crate::model::TorchModel;
 /// The engine's name in SQL, configuration and errors.
 const ENGINE: &str = "pytorch";
 
-/// The model file in a model directory.
-const MODEL_FILE: &str = "model.pt";
-
 /// libtorch, on the CPU or on a GPU.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TorchEngine {
@@ -68,7 +65,7 @@ impl Engine for TorchEngine {
         precision::check(options.precision, self.any_cpu || cpu::computes_bf16())?;
         runtime::version()?;
         let bf16 = options.precision == Precision::Bf16;
-        let file = model.file(MODEL_FILE)?;
+        let file = model.model_file(ENGINE, options.precision)?;
         let loaded = TorchModel::load(&file, model, bf16, options.all_operators)?;
         Ok(Box::new(loaded))
     }
@@ -94,7 +91,8 @@ impl Engine for TorchEngine {
             tf32: options.gpu.tf32,
             all_operators: options.all_operators,
         };
-        let loaded = TorchOnDevice::load(&model.file(MODEL_FILE)?, model, samples, Some(gpu), device_options)?;
+        let file = model.model_file(ENGINE, options.precision)?;
+        let loaded = TorchOnDevice::load(&file, model, samples, Some(gpu), device_options)?;
         log::info!("libtorch uses GPU {gpu}, {name}");
         Ok(Arc::new(loaded))
     }

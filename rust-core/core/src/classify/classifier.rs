@@ -61,6 +61,13 @@ impl Runner {
         }
     }
 
+    fn channels(&self) -> usize {
+        match self {
+            Self::Threads(model) => model.channels(),
+            Self::Device(batcher) => batcher.channels(),
+        }
+    }
+
     fn calls_probabilities(&self) -> bool {
         match self {
             Self::Threads(model) => model.calls_probabilities(),
@@ -124,7 +131,13 @@ impl Classifier {
         let mut outputs = runner.outputs();
         outputs.classes = check_classes(&model, &outputs, engine.name());
         outputs.all()?;
-        let (output_kind, batches) = try_out(&model, &runner, &outputs)?;
+        let preprocessor = Preprocessor::new(model.preprocessor(), DecodeOptions::default());
+        let preprocessor = if runner.channels() == 1 {
+            preprocessor.grey()
+        } else {
+            preprocessor
+        };
+        let (output_kind, batches) = try_out(&model, &runner, &outputs, preprocessor.tensor_len())?;
         if batches == Batches::OneImage {
             runner = match runner {
                 Runner::Threads(model) => Runner::Threads(Box::new(OneByOne(model))),
@@ -142,7 +155,7 @@ impl Classifier {
             load_time.as_millis()
         );
         Ok(Self {
-            preprocessor: Preprocessor::new(model.preprocessor(), DecodeOptions::default()),
+            preprocessor,
             model,
             output_kind,
             outputs,
@@ -163,7 +176,7 @@ impl Classifier {
     /// Replaces the options for decoding, which are [`DecodeOptions::default`] at first.
     #[must_use]
     pub fn with_decode_options(mut self, options: DecodeOptions) -> Self {
-        self.preprocessor = Preprocessor::new(self.model.preprocessor(), options);
+        self.preprocessor = self.preprocessor.with_options(options);
         self
     }
 
@@ -420,9 +433,9 @@ fn check_classes(model: &ModelDirectory, outputs: &Outputs, engine: &str) -> Res
 }
 
 /// Runs a model before it is used, to see what its numbers for classes mean and which batches it takes.
-fn try_out(model: &ModelDirectory, runner: &Runner, outputs: &Outputs) -> Result<(OutputKind, Batches)> {
-    let (height, width) = model.input_size();
-    let run = |samples: &[Sample], asked| runner.try_on(samples, 3 * height * width, asked);
+/// An image has `length` values.
+fn try_out(model: &ModelDirectory, runner: &Runner, outputs: &Outputs, length: usize) -> Result<(OutputKind, Batches)> {
+    let run = |samples: &[Sample], asked| runner.try_on(samples, length, asked);
     let (mut output_kind, mut batches) = (model.output_kind(), Batches::Any);
     for asked in [Asked::Classes, Asked::Embedding] {
         if outputs.check(asked).is_err() {

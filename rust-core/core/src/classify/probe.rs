@@ -188,6 +188,10 @@ impl Model for OneByOne {
         self.0.outputs()
     }
 
+    fn channels(&self) -> usize {
+        self.0.channels()
+    }
+
     fn run(&self, n: usize, nchw: &[f32], asked: Asked, rows: &mut [f32]) -> Result<()> {
         let images = nchw.chunks(nchw.len() / n.max(1));
         for (image, row) in images.zip(rows.chunks_mut(rows.len() / n.max(1))) {

@@ -16,6 +16,11 @@ pub trait Model: Send + Sync {
         self.outputs().width(Asked::Classes)
     }
 
+    /// The channels of the images that it takes: 3, or 1 for grey ones.
+    fn channels(&self) -> usize {
+        3
+    }
+
     /// Whether the model file itself calls its result probabilities, as the name of an ONNX model's output can.
     fn calls_probabilities(&self) -> bool {
         false
@@ -29,7 +34,7 @@ pub trait Model: Send + Sync {
     /// Runs the model over a batch, on the calling thread alone: who has several cores makes several calls at once.
     ///
     /// * `n`: images in the batch, at least 1.
-    /// * `nchw`: the input tensor, `n * 3 * height * width` values, row-major, RGB channel order.
+    /// * `nchw`: the input tensor, `n * channels * height * width` values, row-major, RGB channel order.
     /// * `asked`: which of its [`outputs`](Self::outputs) the model is to give, and no other.
     /// * `rows`: where the results go, row-major, for each image the values that [`Outputs::width`] counts: logits
     ///   before softmax, then the embedding before normalising.
@@ -50,6 +55,11 @@ pub trait DeviceModel: Send + Sync {
     /// The number of classes; 0 for a model that gives none.
     fn classes(&self) -> usize {
         self.outputs().width(Asked::Classes)
+    }
+
+    /// The channels of the images that it takes: 3, or 1 for grey ones.
+    fn channels(&self) -> usize {
+        3
     }
 
     /// Whether the model file itself calls its result probabilities, as the name of an ONNX model's output can.
@@ -79,8 +89,8 @@ pub trait DeviceModel: Send + Sync {
 
 /// One of the ways to run a [`DeviceModel`]. It belongs to the thread that made it.
 pub trait Lane {
-    /// Where the pixels of the next run go: `images * 3 * height * width` bytes, row-major, in the order of the planes
-    /// of the tensor. It is memory that the device copies from quickly.
+    /// Where the pixels of the next run go: `images * channels * height * width` bytes, row-major, in the order of the
+    /// planes of the tensor. It is memory that the device copies from quickly.
     fn pixels(&mut self) -> &mut [u8];
 
     /// Normalises the first `n` images of [`pixels`](Self::pixels) and runs the model on them, and returns when the

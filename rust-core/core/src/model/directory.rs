@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::embedding_config::EmbeddingConfig;
+use super::files;
 use super::json::Object;
 use super::labels::Labels;
 use super::output_kind::{OutputKind, FIELD as OUTPUT_KIND_FIELD};
+use super::precision::Precision;
 use super::preprocessor_config::PreprocessorConfig;
 use crate::error::{Error, Result};
 
@@ -21,7 +23,7 @@ pub const OUTPUT_NAME_FIELD: &str = "output_name";
 /// |---|---|
 /// | `config.json` | `id2label`, `function_to_apply`, `output_name`; for embeddings `pooling`, `normalize` |
 /// | `preprocessor_config.json` | resize, crop, rescale, normalise |
-/// | `model.onnx`, `model.pt`, `model.int8.onnx` | the model; each engine asks for its own |
+/// | `model.onnx`, `model.pt` and the like | the model; each engine asks for its own |
 #[derive(Debug, Clone)]
 pub struct ModelDirectory {
     path: PathBuf,
@@ -68,12 +70,12 @@ impl ModelDirectory {
         &self.path
     }
 
-    /// The path of a file in the directory, `model.onnx` for example.
+    /// The path of the file that the engine called `backend` runs in `precision`.
     ///
     /// # Errors
-    /// [`Error::ModelFile`] when it is not there; the message says what writes such a file.
-    pub fn file(&self, name: &str) -> Result<PathBuf> {
-        find(&self.path, name)
+    /// [`Error::ModelFile`] when it is not there; the message says which other files could serve, and what makes it.
+    pub fn model_file(&self, backend: &str, precision: Precision) -> Result<PathBuf> {
+        files::find(&self.path, backend, precision)
     }
 
     /// The class names.
@@ -140,9 +142,6 @@ fn find(dir: &Path, name: &str) -> Result<PathBuf> {
     let way_out = match name {
         CONFIG => "Hugging Face's `model.save_pretrained` writes it; `id2label` is what it must have",
         PREPROCESSOR_CONFIG => "Hugging Face's `processor.save_pretrained` writes it",
-        "model.onnx" => "`optimum-cli export onnx` or `torch.onnx.export` writes it; or choose another model",
-        "model.int8.onnx" => "`scripts/quantize_model.py` makes it of model.onnx; or choose the precision `fp32`",
-        "model.pt" => "`torch.jit.trace(model, example).save(...)` writes it; or choose another model",
         _ => "put it into the model directory",
     };
     Err(Error::ModelFile {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use spark_classify_core::{Error, ModelDirectory};
+use spark_classify_core::{Error, ModelDirectory, Precision};
 use spark_classify_testing::{model_directory, repository};
 
 const PREPROCESSOR: &str = r#"{"size": {"height": 4, "width": 6}, "resample": 2, "do_normalize": false}"#;
@@ -36,10 +36,9 @@ fn a_missing_directory_or_file_is_named_with_the_way_out() {
 
     let model = ModelDirectory::open(directory.path()).unwrap();
     assert_eq!(model.path(), directory.path());
-    assert_eq!(model.file("config.json").unwrap(), directory.path().join("config.json"));
-    let message = model.file("model.onnx").unwrap_err().to_string();
+    let message = model.model_file("onnx", Precision::Fp32).unwrap_err().to_string();
     assert!(
-        message.contains("model.onnx: is missing; `optimum-cli export onnx`"),
+        message.contains("model.onnx: is missing; `spark-classify export`"),
         "{message}"
     );
 

@@ -5,6 +5,8 @@ mod cases;
 mod embeddings;
 mod engine;
 mod external_data;
+mod files;
+mod inputs;
 mod outputs;
 
 use spark_classify_onnx::OnnxEngine;

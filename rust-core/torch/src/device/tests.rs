@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use spark_classify_core::{Model, ModelDirectory};
+use spark_classify_core::{Model, ModelDirectory, Precision};
 use spark_classify_testing::{model_without_weights, repository, Random};
 use tch::{CModule, Tensor};
 use tempfile::TempDir;
@@ -36,7 +36,10 @@ fn traced(fields: &str, kind: Kind, forward: impl Fn(&Tensor) -> Tensor) -> Temp
 /// The largest difference between the logits of both.
 fn difference(directory: &Path, bf16: bool) -> f32 {
     let model = ModelDirectory::open(directory).unwrap();
-    let (file, preprocessor) = (model.file("model.pt").unwrap(), model.preprocessor());
+    let (file, preprocessor) = (
+        model.model_file("pytorch", Precision::Fp32).unwrap(),
+        model.preprocessor(),
+    );
     let samples = SampleTable::new(preprocessor);
     let of_tensors = TorchModel::load(&file, &model, bf16, false).unwrap();
     let of_pixels = TorchOnDevice::load(
@@ -101,7 +104,13 @@ fn tf32_is_not_what_the_trace_says() {
     let model = ModelDirectory::open(&repository("model")).unwrap();
     let convolutions = |tf32| {
         let use_ = Use::Lanes { gpu: None, tf32 };
-        let module = Module::load(&model.file("model.pt").unwrap(), use_, false, false).unwrap();
+        let module = Module::load(
+            &model.model_file("pytorch", Precision::Fp32).unwrap(),
+            use_,
+            false,
+            false,
+        )
+        .unwrap();
         module.tf32_convolutions()
     };
     assert_eq!((convolutions(false), convolutions(true)), (0, 4));
@@ -111,7 +120,7 @@ fn tf32_is_not_what_the_trace_says() {
 fn runs_have_few_sizes() {
     let model = ModelDirectory::open(&repository("model")).unwrap();
     let samples = SampleTable::new(model.preprocessor());
-    let file = model.file("model.pt").unwrap();
+    let file = model.model_file("pytorch", Precision::Fp32).unwrap();
     let loaded = TorchOnDevice::load(&file, &model, &samples, None, DeviceOptions::default()).unwrap();
     assert_eq!(loaded.run_sizes(1), [1]);
     assert_eq!(loaded.run_sizes(10), [1, 4, 8, 10]);
@@ -144,7 +153,7 @@ fn a_converted_model_takes_pixels() {
 fn more_images_than_a_lane_has_room_for_are_refused() {
     let model = ModelDirectory::open(&repository("model")).unwrap();
     let samples = SampleTable::new(model.preprocessor());
-    let file = model.file("model.pt").unwrap();
+    let file = model.model_file("pytorch", Precision::Fp32).unwrap();
     let on_device = TorchOnDevice::load(&file, &model, &samples, None, DeviceOptions::default()).unwrap();
     let mut lane = on_device.lane(2).unwrap();
     let error = lane.run(3, Asked::Classes, &mut [0.0; 9]).unwrap_err().to_string();

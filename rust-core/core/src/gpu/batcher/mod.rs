@@ -97,6 +97,11 @@ impl Batcher {
         self.shared.recycle(buffer);
     }
 
+    /// The channels of the images that the model takes.
+    pub(crate) fn channels(&self) -> usize {
+        self.shared.model.channels()
+    }
+
     /// Whether the model file itself calls its result probabilities.
     pub(crate) fn calls_probabilities(&self) -> bool {
         self.shared.model.calls_probabilities()

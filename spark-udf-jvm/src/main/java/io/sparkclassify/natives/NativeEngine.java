@@ -39,6 +39,17 @@ public interface NativeEngine {
   String models();
 
   /**
+   * The files that the model of a directory needs, for whoever copies them: {@code ["config.json",
+   * "model.onnx"]}. What a model file says of further files is known when that file is in the copy,
+   * so this is to be asked until nothing is missing.
+   *
+   * @param request {@code {"copy": "/tmp/copy", "listing": ["config.json", "model.onnx",
+   *     "model.safetensors"], "precision": "fp32"}}: the directory that the files are copied to, and
+   *     all files of the model directory, by their paths in it
+   */
+  String neededFiles(String request);
+
+  /**
    * Opens a model. Equal requests share one model; callers that come while it is being loaded wait
    * for it, and after a failure the next one tries again.
    *

@@ -17,6 +17,9 @@ final class TorchNative implements NativeEngine {
   public native String models();
 
   @Override
+  public native String neededFiles(String request);
+
+  @Override
   public native long openModel(String request);
 
   @Override
