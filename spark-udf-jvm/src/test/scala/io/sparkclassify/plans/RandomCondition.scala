@@ -4,8 +4,18 @@ import scala.util.Random
 
 import io.sparkclassify.ColourImages
 
-/** A boolean expression that may come to a call, and what it is for a row by the rules of SQL. */
-final class RandomCondition private (val sql: String, val evaluate: RandomCondition.Row => RandomCondition.Value)
+/**
+ * A boolean expression that may come to a call, and what it is for a row by the rules of SQL.
+ *
+ * @param hasCall
+ *   whether it may. What depends on the value of such a condition counts as called, whatever that is: which rows need
+ *   an inference cannot depend on its own result.
+ */
+final class RandomCondition private (
+    val sql: String,
+    val hasCall: Boolean,
+    val evaluate: RandomCondition.Row => RandomCondition.Value
+)
 
 object RandomCondition {
 
@@ -13,11 +23,7 @@ object RandomCondition {
   final case class Row(id: Int, a: Option[Boolean], b: Option[Boolean])
 
   /** A truth value, None for NULL, and whether a call was made for it. */
-  final case class Value(truth: Option[Boolean], calls: Boolean) {
-
-    /** The value of what is evaluated after this one. */
-    def goOn(next: Value): Value = next.copy(calls = calls || next.calls)
-  }
+  final case class Value(truth: Option[Boolean], calls: Boolean)
 
   def flag(row: org.apache.spark.sql.Row, column: Int): Option[Boolean] =
     if (row.isNullAt(column)) None else Some(row.getBoolean(column))
@@ -39,15 +45,17 @@ object RandomCondition {
   private def leaf(random: Random): RandomCondition = {
     val id = random.nextInt(12)
     val label = ColourImages.labels(random.nextInt(3))
-    def call(sql: String) =
-      new RandomCondition(
-        s"$sql = '$label'",
-        row => Value(Some(ColourImages.labels(row.id % 3) == label), calls = true)
-      )
+    def column(sql: String)(truth: Row => Option[Boolean]) =
+      new RandomCondition(sql, hasCall = false, row => Value(truth(row), calls = false))
+    def call(sql: String) = new RandomCondition(
+      s"$sql = '$label'",
+      hasCall = true,
+      row => Value(Some(ColourImages.labels(row.id % 3) == label), calls = true)
+    )
     random.nextInt(6) match {
-      case 0 => new RandomCondition("a", row => Value(row.a, calls = false))
-      case 1 => new RandomCondition("b", row => Value(row.b, calls = false))
-      case 2 => new RandomCondition(s"id < $id", row => Value(Some(row.id < id), calls = false))
+      case 0 => column("a")(_.a)
+      case 1 => column("b")(_.b)
+      case 2 => column(s"id < $id")(row => Some(row.id < id))
       case 3 => call("classify_topk(path, 1)[0].class")
       case 4 => call("try_classify(path).class")
       case _ => call("classify(path).class")
@@ -56,35 +64,46 @@ object RandomCondition {
 
   private def not(part: RandomCondition) = new RandomCondition(
     s"(NOT ${part.sql})",
+    part.hasCall,
     row => {
       val value = part.evaluate(row)
       value.copy(truth = value.truth.map(!_))
     }
   )
 
-  private def and(first: RandomCondition, second: RandomCondition) = new RandomCondition(
-    s"(${first.sql} AND ${second.sql})",
-    row => {
-      val value = first.evaluate(row)
-      if (value.truth.contains(false)) value
-      else {
-        val other = second.evaluate(row)
-        val truth = if (other.truth.contains(false)) other.truth else value.truth.flatMap(_ => other.truth)
-        value.goOn(other.copy(truth = truth))
-      }
+  private def and(first: RandomCondition, second: RandomCondition) =
+    inTurn(s"(${first.sql} AND ${second.sql})", first, second)(!_.contains(false)) {
+      case (Some(true), other) => other
+      case (one, other)        => if (other.contains(false)) other else one
     }
-  )
 
-  private def or(first: RandomCondition, second: RandomCondition) = new RandomCondition(
-    s"(${first.sql} OR ${second.sql})",
+  private def or(first: RandomCondition, second: RandomCondition) =
+    inTurn(s"(${first.sql} OR ${second.sql})", first, second)(!_.contains(true)) {
+      case (Some(false), other) => other
+      case (one, other)         => if (other.contains(true)) other else one
+    }
+
+  private def coalesce(first: RandomCondition, second: RandomCondition) =
+    inTurn(s"coalesce(${first.sql}, ${second.sql})", first, second)(_.isEmpty)((_, other) => other)
+
+  /**
+   * @param goesOn
+   *   whether the second one is evaluated after this value of the first
+   * @param both
+   *   the value of the two then
+   */
+  private def inTurn(sql: String, first: RandomCondition, second: RandomCondition)(goesOn: Option[Boolean] => Boolean)(
+      both: (Option[Boolean], Option[Boolean]) => Option[Boolean]
+  ) = new RandomCondition(
+    sql,
+    first.hasCall || second.hasCall,
     row => {
-      val value = first.evaluate(row)
-      if (value.truth.contains(true)) value
-      else {
-        val other = second.evaluate(row)
-        val truth = if (other.truth.contains(true)) other.truth else value.truth.flatMap(_ => other.truth)
-        value.goOn(other.copy(truth = truth))
-      }
+      val (value, other) = (first.evaluate(row), second.evaluate(row))
+      val further = goesOn(value.truth)
+      Value(
+        if (further) both(value.truth, other.truth) else value.truth,
+        value.calls || other.calls && (further || first.hasCall)
+      )
     }
   )
 
@@ -95,17 +114,12 @@ object RandomCondition {
       no: RandomCondition
   ) = new RandomCondition(
     sql(condition.sql, yes.sql, no.sql),
+    Seq(condition, yes, no).exists(_.hasCall),
     row => {
       val value = condition.evaluate(row)
-      value.goOn(if (value.truth.contains(true)) yes.evaluate(row) else no.evaluate(row))
-    }
-  )
-
-  private def coalesce(first: RandomCondition, second: RandomCondition) = new RandomCondition(
-    s"coalesce(${first.sql}, ${second.sql})",
-    row => {
-      val value = first.evaluate(row)
-      if (value.truth.isDefined) value else value.goOn(second.evaluate(row))
+      val (taken, other) = if (value.truth.contains(true)) (yes, no) else (no, yes)
+      val result = taken.evaluate(row)
+      Value(result.truth, value.calls || result.calls || condition.hasCall && other.evaluate(row).calls)
     }
   )
 }
