@@ -1,10 +1,11 @@
-//! How images become tensors, as `preprocessor_config.json` says it.
+//! How images become tensors, as the files of a model directory say it.
 
 use std::fmt;
 
 use spark_classify_imaging::Resampling;
 
-/// The preprocessing steps of a model, in the order in which they are done. Images are always made RGB first.
+/// The preprocessing steps of a model, in the order in which they are done. Images are always made RGB first, and
+/// grey of that for a model of one channel.
 ///
 /// A field of the file that would change the result and is not known here is an error, never a guess. So is a field
 /// that is missing where releases of Hugging Face's processors have different defaults for it.
@@ -72,9 +73,30 @@ pub enum Size {
         /// The longer side at most.
         longest: usize,
     },
+    /// The largest size of the image's aspect ratio within these, as Hugging Face's processors round it: down.
+    Within {
+        /// Rows at most.
+        height: usize,
+        /// Columns at most.
+        width: usize,
+    },
+    /// The largest size of the image's aspect ratio within these, as timm rounds it: to the nearest.
+    Fitting {
+        /// Rows, about.
+        height: usize,
+        /// Columns, about.
+        width: usize,
+    },
+    /// The smallest size of the image's aspect ratio that has as many rows and columns, as timm rounds it.
+    Covering {
+        /// Rows, about.
+        height: usize,
+        /// Columns, about.
+        width: usize,
+    },
 }
 
-/// The centre crop. A crop larger than the image pads with zeros.
+/// The centre crop. A crop larger than the image pads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Crop {
     /// Rows.
@@ -83,6 +105,8 @@ pub struct Crop {
     pub width: usize,
     /// Where the odd pixel goes.
     pub convention: CropConvention,
+    /// Red, green and blue of the padding; zeros but for timm's.
+    pub fill: [u8; 3],
 }
 
 /// The side that gives or gets one pixel more where the margins of a centre crop cannot be equal.
@@ -90,7 +114,7 @@ pub struct Crop {
 pub enum CropConvention {
     /// Hugging Face's `center_crop`: the end loses the odd pixel, the beginning is padded with it.
     HuggingFace,
-    /// torchvision's `CenterCrop`: the side that makes the first margin even loses it, the end is padded with it.
+    /// torchvision's `CenterCrop`, and timm's `CenterCropOrPad`: the side that makes the first margin even loses it, the end is padded with it.
     Torchvision,
 }
 
@@ -117,5 +141,18 @@ impl PreprocessorConfig {
     #[must_use]
     pub fn input_size(&self) -> (usize, usize) {
         self.input_size
+    }
+
+    /// Whether the tensor's values are the samples themselves, from 0 to 255: neither rescaled nor normalised.
+    #[must_use]
+    pub fn keeps_samples(&self) -> bool {
+        self.rescale.is_none() && self.normalize.is_empty()
+    }
+
+    /// Whether samples become the same values in all channels.
+    #[must_use]
+    pub fn treats_colours_alike(&self) -> bool {
+        let alike = |values: [f64; 3]| values.iter().all(|value| value.to_bits() == values[0].to_bits());
+        self.normalize.iter().all(|step| alike(step.mean) && alike(step.std))
     }
 }

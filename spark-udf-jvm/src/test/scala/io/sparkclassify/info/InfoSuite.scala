@@ -1,8 +1,10 @@
 package io.sparkclassify.info
 
+import java.nio.file.Files
+
 import io.sparkclassify.{SharedSession, TestData}
 import io.sparkclassify.conf.ClassifySpec
-import io.sparkclassify.model.ClassifyEngine
+import io.sparkclassify.model.{ClassifyEngine, ModelOutputs}
 import org.apache.spark.SparkEnv
 import org.apache.spark.sql.Row
 
@@ -31,9 +33,26 @@ class InfoSuite extends SharedSession {
       val frame = sql("SELECT * FROM classify_info() WHERE backend = 'onnx'").selectExpr("explode(loaded_models) AS m")
       def found: Boolean = frame.where(s"m = 'file:$model'").count() == 1
       assert(!found)
-      val lease = ClassifyEngine.acquire(ClassifySpec.resolve(Some("onnx"), Some(model.toString)))
+      val lease = ClassifyEngine.acquire(ClassifySpec.resolve(Some("onnx"), Some(model.toString)), ModelOutputs.Classes)
       try assert(found)
       finally lease.close()
+    }
+  }
+
+  test("notes say how the files of a loaded model are read") {
+    TestData.withFolder { folder =>
+      val model = TestData.copyModel(folder)
+      val file = model.resolve("preprocessor_config.json")
+      Files.writeString(file, Files.readString(file).replace("ViTImageProcessor", "ViTImageProcessorFast"))
+      val lease = ClassifyEngine.acquire(ClassifySpec.resolve(Some("onnx"), Some(model.toString)), ModelOutputs.Classes)
+      try {
+        val notes = sql("SELECT * FROM classify_info() WHERE backend = 'onnx'").selectExpr("explode(notes) AS n")
+        val found = notes.where(s"startswith(n, 'file:$model: ')").collect().map(_.getString(0))
+        assert(
+          found.length == 1 && found.head.contains("`ViTImageProcessorFast` resizes tensors"),
+          found.mkString("\n")
+        )
+      } finally lease.close()
     }
   }
 
