@@ -1,5 +1,6 @@
 //! A directory with a model and its configuration.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::json::Object;
@@ -7,6 +8,7 @@ use super::labels::Labels;
 use super::output_kind::OutputKind;
 use super::preprocessor_config::PreprocessorConfig;
 use crate::error::{Error, Result};
+use crate::platform::files;
 
 const CONFIG: &str = "config.json";
 const PREPROCESSOR_CONFIG: &str = "preprocessor_config.json";
@@ -60,7 +62,8 @@ impl ModelDirectory {
     /// The path of a file in the directory, `model.onnx` for example.
     ///
     /// # Errors
-    /// [`Error::ModelFile`] when it is not there; the message says what writes such a file.
+    /// [`Error::ModelFile`] when it is not there, with what writes such a file, and when it is not a regular file or
+    /// cannot be read.
     pub fn file(&self, name: &str) -> Result<PathBuf> {
         find(&self.path, name)
     }
@@ -101,8 +104,15 @@ impl ModelDirectory {
 
 fn find(dir: &Path, name: &str) -> Result<PathBuf> {
     let path = dir.join(name);
-    if path.is_file() {
-        return Ok(path);
+    match files::open(&path) {
+        Ok(_) => return Ok(path),
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => {
+            return Err(Error::ModelFile {
+                path,
+                reason: format!("cannot be read: {error}"),
+            })
+        }
     }
     let way_out = match name {
         CONFIG => "Hugging Face's `model.save_pretrained` writes it; `id2label` is what it must have",
