@@ -119,7 +119,7 @@ impl Bare {
 /// Reads a file into a buffer that is used again and again.
 fn read(path: &Path, bytes: &mut Vec<u8>) -> io::Result<()> {
     bytes.clear();
-    files::open(path)?.read_to_end(bytes)?;
+    files::open(path)?.file.read_to_end(bytes)?;
     Ok(())
 }
 

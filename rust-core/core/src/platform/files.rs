@@ -1,31 +1,64 @@
 //! Files that users name.
 
-use std::fs::{File, FileType, OpenOptions};
+use std::fs::{self, File, FileType, Metadata, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Result};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
+/// A regular file that is open for reading.
+#[derive(Debug)]
+pub struct RegularFile {
+    /// The file.
+    pub file: File,
+    /// How many bytes it had when it was opened.
+    pub size: u64,
+}
+
 /// Opens a regular file for reading, and nothing else: opening a FIFO waits for its writer, reading a terminal or
 /// `/dev/zero` never ends, and merely opening some devices does something, as rewinding a tape.
 ///
-/// No race remains with who replaces the file meanwhile. What the path leads to is found first, without opening it
-/// (`O_PATH`); then that very thing, and not the path again, is looked at and opened. `O_NONBLOCK` would open devices,
-/// and fails where another process has a lease on the file, or where it lies on tape.
+/// So the path is looked at first. What has taken its place in that moment is opened without waiting, and then looked
+/// at itself, so it can hold nobody up either.
 ///
 /// # Errors
 /// Those of `open`, and one that says what it is instead of a regular file.
-pub fn open(path: &Path) -> Result<File> {
-    let found = OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(path)?;
-    let kind = found.metadata()?.file_type();
-    if !kind.is_file() {
-        return Err(Error::other(format!("it is {}, not a regular file", describe(kind))));
+pub fn open(path: &Path) -> Result<RegularFile> {
+    require_regular(&fs::metadata(path)?)?;
+    let without_waiting = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path);
+    match without_waiting {
+        Ok(file) => {
+            let size = require_regular(&file.metadata()?)?;
+            Ok(RegularFile { file, size })
+        }
+        Err(error) if error.kind() == ErrorKind::WouldBlock => open_patiently(path),
+        Err(error) => Err(error),
     }
-    File::open(format!("/proc/self/fd/{}", found.as_raw_fd())).map_err(|error| match error.kind() {
-        // It is not the file that is missing.
-        ErrorKind::NotFound => Error::other("/proc/self/fd is not there; mount /proc"),
-        _ => error,
-    })
+}
+
+/// Opens a regular file that must be waited for: another process has a lease on it, as file servers take, or it lies on
+/// tape. Takes three times as long.
+///
+/// What the path leads to is found without being opened (`O_PATH`); then that very thing, and not the path again, is
+/// looked at and opened.
+fn open_patiently(path: &Path) -> Result<RegularFile> {
+    let found = OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(path)?;
+    require_regular(&found.metadata()?)?;
+    let file = File::open(format!("/proc/self/fd/{}", found.as_raw_fd()))?;
+    let size = file.metadata()?.len();
+    Ok(RegularFile { file, size })
+}
+
+/// The size of what is a regular file.
+fn require_regular(metadata: &Metadata) -> Result<u64> {
+    if metadata.is_file() {
+        return Ok(metadata.len());
+    }
+    let kind = describe(metadata.file_type());
+    Err(Error::other(format!("it is {kind}, not a regular file")))
 }
 
 /// The content of a regular file.
@@ -34,7 +67,7 @@ pub fn open(path: &Path) -> Result<File> {
 /// Those of [`open`] and of reading.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
     let mut content = Vec::new();
-    open(path)?.read_to_end(&mut content)?;
+    open(path)?.file.read_to_end(&mut content)?;
     Ok(content)
 }
 
@@ -56,9 +89,10 @@ fn describe(kind: FileType) -> &'static str {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::fs;
+    use std::io::{BufRead, BufReader};
     use std::os::unix::fs::symlink;
     use std::os::unix::net::UnixListener;
+    use std::process::{Command, Stdio};
     use std::thread;
 
     use spark_classify_testing::make_fifo;
@@ -130,5 +164,35 @@ mod tests {
                 fs::rename(&aside, &path).unwrap();
             }
         });
+    }
+
+    #[test]
+    fn a_file_that_another_process_has_a_lease_on_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "content").unwrap();
+        // The kernel tells the holder with SIGIO that somebody wants the file.
+        let holder = "import fcntl, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGIO])
+file = open(sys.argv[1], 'r+')
+fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+print('leased', flush=True)
+signal.sigwait([signal.SIGIO])
+fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)";
+        let mut holder = Command::new("python3")
+            .args(["-c", holder])
+            .arg(&file)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(holder.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        assert_eq!(line, "leased\n");
+        assert_eq!(read(&file).unwrap(), b"content");
+        assert!(holder.wait().unwrap().success());
+        assert_eq!(open_patiently(&file).unwrap().size, 7);
+        assert!(open_patiently(folder.path()).is_err());
     }
 }

@@ -2,7 +2,6 @@ package io.sparkclassify.model
 
 import io.sparkclassify.{ClassifyException, Printable}
 import io.sparkclassify.conf.{ClassifyErrors, ClassifySpec, ModelSpec}
-import io.sparkclassify.natives.NativeLoader
 import io.sparkclassify.threads.TaskKill
 import java.util.concurrent.atomic.LongAdder
 
@@ -31,14 +30,13 @@ object ClassifyEngine {
    *   a lease, to be closed when the model is no longer needed
    */
   def acquire(spec: ClassifySpec): ModelLease = {
-    // Natively, one directory with one precision and one way to decode is one model, so it must be one here too, by
-    // whatever name it is called.
+    // One model, by whatever name it is called. Nothing below shares models: the native library loads one each time.
     val located = spec.model.copy(uri = ModelFiles.locate(spec.model.uri), device = Devices.resolve(spec.model.device))
     new ModelLease(models.acquire(located, spec.maxLoadedModels)(load(located, spec)))
   }
 
   private def load(located: ModelSpec, spec: ClassifySpec): LoadedModel = {
-    val natives = NativeLoader.load(located.engine.name, spec.natives.options)
+    val natives = spec.nativeEngine()
     val files = new ModelFiles(spec.modelHadoop.configuration, spec.images.schemes, spec.images.timeoutMillis)
     files.withLocal(located.uri) { directory =>
       val request = json.createObjectNode()
