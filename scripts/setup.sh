@@ -39,8 +39,8 @@ if ((${#missing[@]})); then
     fi
 fi
 
-command -v cargo >/dev/null || die "cargo is missing: install Rust 1.92 or later with rustup, then run this again."
 wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+command -v cargo >/dev/null || die "cargo is missing: install Rust $wanted or later with rustup, then run this again."
 have=$(rustc --version | cut -d' ' -f2)
 [ "$(printf '%s\n' "$wanted" "$have" | sort -V | head -n1)" = "$wanted" ] ||
     die "rustc $have is too old: this project needs $wanted or later (rustup update stable)."

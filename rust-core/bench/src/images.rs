@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use spark_classify_core::model::Labels;
+use spark_classify_core::platform::files;
 
 use crate::classes::Actual;
 
@@ -77,7 +78,7 @@ fn is_image(extension: &str) -> bool {
 
 fn read_csv(path: &Path, image_dir: &Path, labels: &Labels) -> Result<Vec<Image>, String> {
     let fail = |cause: &dyn std::fmt::Display| format!("{}: {cause}", path.display());
-    let mut reader = csv::Reader::from_path(path).map_err(|cause| fail(&cause))?;
+    let mut reader = csv::Reader::from_reader(files::open(path).map_err(|cause| fail(&cause))?.file);
     let header = reader.headers().map_err(|cause| fail(&cause))?.clone();
     let column = |name: &str| header.iter().position(|column| column == name);
     let name = column("image_path").ok_or_else(|| fail(&"has no column `image_path`"))?;

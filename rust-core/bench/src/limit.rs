@@ -4,12 +4,12 @@
 //! the batch is full. There are no queues, no retries, no results for bad images: the first one ends the run.
 
 use std::error::Error;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use spark_classify_core::model::Labels;
+use spark_classify_core::platform::files;
 use spark_classify_core::preprocess::Preprocessor;
 use spark_classify_core::{Asked, Engine, Model, ModelDirectory};
 use spark_classify_imaging::Scratch;
@@ -122,7 +122,7 @@ impl Bare {
 /// Reads a file into a buffer that is used again and again.
 fn read(path: &Path, bytes: &mut Vec<u8>) -> io::Result<()> {
     bytes.clear();
-    File::open(path)?.read_to_end(bytes)?;
+    files::open(path)?.file.read_to_end(bytes)?;
     Ok(())
 }
 

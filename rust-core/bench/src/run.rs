@@ -1,6 +1,5 @@
 //! Reading and classifying the images, with the clock running.
 
-use std::fs;
 use std::io;
 use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
@@ -9,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use spark_classify_core::platform::files;
 use spark_classify_core::{BatchTimes, Classifier, Error, Prediction, PredictionError, Predictions};
 
 use crate::args::Args;
@@ -184,7 +184,7 @@ fn classify(
     let start = Instant::now();
     let files: Vec<Result<Vec<u8>, String>> = batch
         .iter()
-        .map(|image| fs::read(&image.path).map_err(|cause| format!("cannot be read: {cause}")))
+        .map(|image| files::read(&image.path).map_err(|cause| format!("cannot be read: {cause}")))
         .collect();
     let read = start.elapsed();
 

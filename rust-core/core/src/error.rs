@@ -72,8 +72,8 @@ pub enum Error {
         reason: String,
     },
 
-    /// A model handle that was never given out, or whose model was closed.
-    #[error("model handle {0} is not open")]
+    /// A handle, of a model or a file, that was never given out or has been closed.
+    #[error("handle {0} is not open")]
     StaleHandle(i64),
 
     /// The caller broke the contract of a call (buffer too short, count negative, ...).

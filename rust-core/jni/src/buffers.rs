@@ -4,12 +4,13 @@
 
 use std::slice;
 
-use jni::objects::{JByteBuffer, JIntArray, JObject, JObjectArray, JString};
-use jni::{jni_sig, jni_str, Env};
+use jni::objects::{JByteArray, JByteBuffer, JIntArray, JObject, JObjectArray, JString};
+use jni::Env;
 use spark_classify_core::Error;
 use spark_classify_imaging::{ImageSource, RawPixels};
 
 use crate::exceptions::Failure;
+use crate::java::Java;
 
 /// The local references that a call has beside those of the images: its arguments, and those that errors and the log
 /// need.
@@ -45,6 +46,17 @@ pub(crate) fn numbers(env: &Env<'_>, object: &JObject<'_>, argument: &'static st
     let mut numbers = vec![0; array.len(env)?];
     array.get_region(env, 0, &mut numbers)?;
     Ok(numbers)
+}
+
+/// The bytes of a `byte[]`.
+///
+/// # Errors
+/// [`Error::Argument`] for null.
+pub(crate) fn bytes(env: &Env<'_>, object: &JObject<'_>, argument: &'static str) -> Result<Vec<u8>, Failure> {
+    if object.is_null() {
+        return Err(refused(argument, "null"));
+    }
+    Ok(env.convert_byte_array(&env.as_cast::<JByteArray<'_>>(object)?)?)
 }
 
 /// What the images are: by the three numbers for each, width, height and channels of its pixels, or zeros for a file.
@@ -93,14 +105,7 @@ pub(crate) fn images_and_output<'a>(
     if images.is_null() {
         return Err(refused("images", "null"));
     }
-    let (output_start, output_length) = direct_memory(env, output).map_err(|reason| refused("output", reason))?;
-    // What a read-only buffer shows may be a mapped file, where a write would end the process.
-    if env
-        .call_method(&*output, jni_str!("isReadOnly"), jni_sig!("()Z"), &[])?
-        .z()?
-    {
-        return Err(refused("output", "read-only"));
-    }
+    let (output_start, output_length) = writable_memory(env, output, "output")?;
     let array = env.as_cast::<JObjectArray<'_>>(images)?;
     let count = array.len(env)?;
     // A native method may have 16 local references without saying so. These go when it returns, and with them whatever
@@ -122,6 +127,47 @@ pub(crate) fn images_and_output<'a>(
     }
     // SAFETY: likewise, with the reference that the JVM passed; no image overlaps it, and `output` is borrowed mutably.
     Ok((found, unsafe { slice::from_raw_parts_mut(output_start, output_length) }))
+}
+
+/// The bytes `from..to` of a direct buffer.
+///
+/// The caller on the Java side must not touch the buffer before the call returns.
+///
+/// # Errors
+/// [`Error::Argument`] for null, for a buffer that is not direct or read-only, and for bytes that it does not have.
+pub(crate) fn part<'a>(
+    env: &mut Env<'_>,
+    buffer: &'a mut JObject<'_>,
+    (from, to): (i32, i32),
+) -> Result<&'a mut [u8], Failure> {
+    let (start, length) = writable_memory(env, buffer, "buffer")?;
+    // SAFETY: the JVM says that this range belongs to a live direct buffer, whose memory is not read-only; `buffer` is
+    // the reference to it that the JVM passed, which keeps it alive for `'a` and is borrowed mutably. The contract of
+    // `readFile` forbids the Java side to touch it during the call.
+    let memory = unsafe { slice::from_raw_parts_mut(start, length) };
+    let range = usize::try_from(from).ok().zip(usize::try_from(to).ok());
+    range.and_then(|(from, to)| memory.get_mut(from..to)).ok_or_else(|| {
+        refused(
+            "buffer",
+            &format!("it has {length} bytes, and none from {from} to {to}"),
+        )
+    })
+}
+
+/// Start and length of a direct buffer that may be written to.
+fn writable_memory(
+    env: &mut Env<'_>,
+    buffer: &JObject<'_>,
+    argument: &'static str,
+) -> Result<(*mut u8, usize), Failure> {
+    let memory = direct_memory(env, buffer).map_err(|reason| refused(argument, reason))?;
+    // What a read-only buffer shows may be a mapped file, where a write would end the process.
+    let java = Java::get(env)?;
+    let buffer = env.as_cast::<JByteBuffer<'_>>(buffer)?;
+    if java.is_read_only(env, &buffer)? {
+        return Err(refused(argument, "read-only"));
+    }
+    Ok(memory)
 }
 
 /// Start and length of a direct buffer, or what the object is instead.

@@ -1,6 +1,7 @@
 //! The exception policy: how an error or a panic becomes a Java exception.
 
 use std::any::Any;
+use std::io;
 
 use jni::errors::ErrorPolicy;
 use jni::objects::{JString, JThrowable, JValue};
@@ -19,6 +20,8 @@ const INTERNAL_ERROR: &str = "CLASSIFY_INTERNAL_ERROR";
 pub(crate) enum Failure {
     /// An error of the core; it knows its condition.
     Core(Error),
+    /// A file cannot be opened or read.
+    File(io::Error),
     /// A JNI call failed; often because an exception is pending, which then stays.
     Jni(jni::errors::Error),
 }
@@ -29,13 +32,19 @@ impl From<Error> for Failure {
     }
 }
 
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::File(error)
+    }
+}
+
 impl From<jni::errors::Error> for Failure {
     fn from(error: jni::errors::Error) -> Self {
         Self::Jni(error)
     }
 }
 
-/// Throws `io.sparkclassify.ClassifyException` for every failure, unless an exception is pending already: the first
+/// Throws `io.sparkclassify.ClassifyException` for every failure, and what Java itself throws for files, unless an exception is pending already: the first
 /// cause is the one to keep.
 #[derive(Debug)]
 pub(crate) struct ThrowClassifyException;
@@ -50,6 +59,7 @@ impl<T: Default> ErrorPolicy<T, Failure> for ThrowClassifyException {
     ) -> jni::errors::Result<T> {
         match failure {
             Failure::Core(error) => throw(env, error.condition(), &error.to_string()),
+            Failure::File(error) => throw_io(env, &error),
             Failure::Jni(error) => throw(env, INTERNAL_ERROR, &format!("a JNI call failed: {error}")),
         }
         Ok(T::default())
@@ -82,6 +92,17 @@ fn throw(env: &mut Env<'_>, condition: &str, message: &str) {
     let text = JNIString::new(format!("[{condition}] {message}"));
     // The outcome is the pending exception itself; nobody could act on any other.
     let _ = env.throw_new(jni_str!("java/lang/RuntimeException"), text);
+}
+
+/// Makes an `IOException` pending, of the class that says whether the file is missing, or may not be read.
+fn throw_io(env: &mut Env<'_>, error: &io::Error) {
+    let class = match error.kind() {
+        io::ErrorKind::NotFound => jni_str!("java/nio/file/NoSuchFileException"),
+        io::ErrorKind::PermissionDenied => jni_str!("java/nio/file/AccessDeniedException"),
+        _ => jni_str!("java/io/IOException"),
+    };
+    // The outcome is the pending exception itself, whichever it is.
+    let _ = env.throw_new(class, JNIString::new(error.to_string()));
 }
 
 fn new_exception<'local>(

@@ -2,8 +2,8 @@
 
 #![allow(unsafe_code)] // unchecked method ids; the block says why they fit
 
-use jni::ids::JStaticMethodID;
-use jni::objects::{Global, JClass, JString, JValue};
+use jni::ids::{JMethodID, JStaticMethodID};
+use jni::objects::{Global, JByteBuffer, JClass, JString, JValue};
 use jni::signature::{Primitive, ReturnType};
 use jni::{jni_sig, jni_str, Env, JavaVM};
 use once_cell::sync::OnceCell;
@@ -18,6 +18,7 @@ pub(crate) struct Java {
     exception: Global<JClass<'static>>,
     log: Global<JClass<'static>>,
     log_method: JStaticMethodID,
+    is_read_only: JMethodID,
 }
 
 static JAVA: OnceCell<Java> = OnceCell::new();
@@ -39,11 +40,14 @@ impl Java {
                 jni_str!("log"),
                 jni_sig!("(ILjava/lang/String;Ljava/lang/String;)V"),
             )?;
+            let buffer = env.find_class(jni_str!("java/nio/ByteBuffer"))?;
+            let is_read_only = env.get_method_id(buffer, jni_str!("isReadOnly"), jni_sig!("()Z"))?;
             Ok(Self {
                 vm: env.get_java_vm()?,
                 exception: env.new_global_ref(exception)?,
                 log: env.new_global_ref(log)?,
                 log_method,
+                is_read_only,
             })
         })
     }
@@ -56,6 +60,24 @@ impl Java {
     /// `io.sparkclassify.ClassifyException`.
     pub(crate) fn exception(&self) -> &JClass<'static> {
         &self.exception
+    }
+
+    /// Calls `isReadOnly()`.
+    ///
+    /// # Errors
+    /// When it throws.
+    pub(crate) fn is_read_only(&self, env: &mut Env<'_>, buffer: &JByteBuffer<'_>) -> jni::errors::Result<bool> {
+        // SAFETY: the method id was looked up in this class with this signature: no arguments, a boolean. The class is
+        // the JDK's, and never unloaded.
+        unsafe {
+            env.call_method_unchecked(
+                buffer,
+                self.is_read_only,
+                ReturnType::Primitive(Primitive::Boolean),
+                &[],
+            )
+        }?
+        .z()
     }
 
     /// Calls `NativeLog.level()`: the most detailed level that the JVM wants, 0 (off) to 5 (trace).

@@ -5,7 +5,8 @@
 //!
 //! * every native method passes [`NativeCall::run`], the only place where a raw pointer from the JVM becomes a
 //!   reference, and where errors and panics become Java exceptions;
-//! * models are known to the JVM by numbers that are never reused, so that a stale one is an error and not a crash;
+//! * models and files are known to the JVM by numbers that are never reused, so that a stale one is an error and not a
+//!   crash;
 //! * a batch crosses the boundary in direct buffers: one for each image, and one for the results;
 //! * messages of the `log` crate end in the JVM's own log.
 
@@ -14,10 +15,10 @@ mod buffers;
 mod entry;
 mod exceptions;
 mod exit;
+mod handles;
 mod java;
 mod library;
 mod logging;
-mod registry;
 mod requests;
 mod shell;
 

@@ -1,35 +1,43 @@
 //! The native methods of one library, behind the boundary.
 
-use std::ffi::c_void;
+use std::ffi::{c_void, OsString};
+use std::io::{ErrorKind, Read};
 use std::num::NonZeroUsize;
+use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
-use std::sync::LazyLock;
 
 use jni::objects::{JObject, JString};
 use jni::Env;
 use log::info;
 use once_cell::sync::OnceCell;
 use spark_classify_core::gpu::cuda;
+use spark_classify_core::platform::files::{self, RegularFile};
 use spark_classify_core::platform::{cpu, panics};
 use spark_classify_core::{Asked, Classifier, Embeddings, Engine, Error, Predictions, Result};
 
 use crate::exceptions::Failure;
 use crate::exit::{self, Running};
+use crate::handles::Handles;
 use crate::java::Java;
-use crate::registry::Registry;
 use crate::requests::{self, BuildInfo, EngineInfo, Initialize, ModelDescription, NeededFiles, OpenModel, OpenedModel};
 use crate::{batch, buffers, logging, NativeCall, ABI};
 
 /// Makes the engine of a library. The argument is the engine's own shared library as `initialize` got it.
 pub type OpenEngine = fn(Option<&Path>) -> Result<Box<dyn Engine>>;
 
-/// One native library: an engine and the models that it has loaded. Each of its methods is the body of the native
+/// One native library: an engine, the models that it has loaded, and the files that are open. Each of its methods is the body of the native
 /// method of the same name.
 pub struct Library {
     backend: &'static str,
     open_engine: OpenEngine,
     engine: OnceCell<Box<dyn Engine>>,
-    models: LazyLock<Registry<OpenModel, Classifier>>,
+    models: Handles<LoadedModel>,
+    files: Handles<RegularFile>,
+}
+
+struct LoadedModel {
+    request: OpenModel,
+    classifier: Classifier,
 }
 
 impl Library {
@@ -40,7 +48,8 @@ impl Library {
             backend,
             open_engine,
             engine: OnceCell::new(),
-            models: LazyLock::new(Registry::new),
+            models: Handles::new(),
+            files: Handles::new(),
         }
     }
 
@@ -96,13 +105,13 @@ impl Library {
             let open = self.models.all();
             let models: Vec<_> = open
                 .iter()
-                .map(|(request, classifier)| OpenedModel {
-                    directory: &request.directory,
-                    device: &request.device,
-                    precision: request.precision,
+                .map(|model| OpenedModel {
+                    directory: &model.request.directory,
+                    device: &model.request.device,
+                    precision: model.request.precision,
                     backend: self.backend,
-                    classes: classifier.outputs().classes.as_ref().ok().copied(),
-                    embedding: classifier.outputs().embedding.as_ref().ok().copied(),
+                    classes: model.classifier.outputs().classes.as_ref().ok().copied(),
+                    embedding: model.classifier.outputs().embedding.as_ref().ok().copied(),
                 })
                 .collect();
             Ok(requests::render(&models)?)
@@ -121,25 +130,24 @@ impl Library {
         })
     }
 
-    /// Returns a new handle of a model. The object is the request, a JSON string. Equal requests share one model, and
-    /// callers that come while it is being loaded wait for it; after a failed load the next caller tries again.
+    /// Loads a model and returns its handle. The object is the request, a JSON string. Whoever wants one model for many
+    /// shares the handle.
     pub fn open_model(&self, call: NativeCall<'_, 1>) -> i64 {
         call.run(|env, [request]| {
             let request: OpenModel = requests::parse("request", &buffers::text(env, &request, "request")?)?;
             let engine = self.engine()?;
             let _running = Running::begin()?;
-            Ok(self.models.open(&request, || {
-                let classifier = Classifier::load(engine, &request.directory, &request.load_options())?;
-                exit::guard();
-                Ok(classifier.with_decode_options(request.decode.into()))
-            })?)
+            let classifier = Classifier::load(engine, &request.directory, &request.load_options())?;
+            exit::guard();
+            let classifier = classifier.with_decode_options(request.decode.into());
+            Ok(self.models.open(LoadedModel { request, classifier }))
         })
     }
 
     /// Returns labels, input size, load time and notes of a model as JSON, a `java.lang.String`.
     pub fn describe_model(&self, call: NativeCall<'_, 0>, handle: i64) -> *mut c_void {
         run_for_string(call, |_, []| {
-            let classifier = self.models.get(handle)?;
+            let classifier = &self.models.get(handle)?.classifier;
             let outputs = classifier.outputs();
             let document = requests::render(&ModelDescription {
                 backend: self.backend,
@@ -159,12 +167,12 @@ impl Library {
     }
 
     /// Runs a model over a batch of images on `threads` threads for the `outputs` that are asked for, and returns the
-    /// bytes written. The objects are the array of
-    /// the images' buffers, that of their sizes, and the output buffer.
+    /// bytes written. The objects are the array of the images' buffers, that of their sizes, and the output buffer.
     pub fn classify(&self, call: NativeCall<'_, 3>, handle: i64, outputs: i32, threads: i32) -> i64 {
         call.run(|env, [images, sizes, mut output]| {
             let _running = Running::begin()?;
-            let classifier = self.models.get(handle)?;
+            let model = self.models.get(handle)?;
+            let classifier = &model.classifier;
             let asked = batch::asked(outputs)?;
             classifier.outputs().check(asked)?;
             let widths = batch::Widths::of(classifier.outputs(), asked);
@@ -194,12 +202,48 @@ impl Library {
         })
     }
 
-    /// Forgets a handle, and with its last handle the model. Calls that are using it finish undisturbed.
+    /// Forgets a model. Calls that are using it finish undisturbed.
     pub fn close_model(&self, call: NativeCall<'_, 0>, handle: i64) {
         call.run(|_, []| {
             let _running = Running::begin()?;
             Ok(self.models.close(handle)?)
         });
+    }
+
+    /// Opens a regular file for reading and returns its handle. The object is its name, a `byte[]`.
+    ///
+    /// Neither this nor the other methods about files use an engine, so they need no `initialize`, and a process that
+    /// ends need not wait for a file system that does not answer.
+    pub fn open_file(&self, call: NativeCall<'_, 1>) -> i64 {
+        call.run(|env, [name]| {
+            let name = OsString::from_vec(buffers::bytes(env, &name, "name")?);
+            Ok(self.files.open(files::open(name.as_ref())?))
+        })
+    }
+
+    /// Returns how many bytes a file had when it was opened.
+    pub fn file_size(&self, call: NativeCall<'_, 0>, handle: i64) -> i64 {
+        call.run(|_, []| Ok(self.files.get(handle)?.size as i64))
+    }
+
+    /// Reads the next bytes of a file into those from `from` to `to` of a buffer, the object, and returns how many; 0 at
+    /// the end of the file.
+    pub fn read_file(&self, call: NativeCall<'_, 1>, handle: i64, from: i32, to: i32) -> i32 {
+        call.run(|env, [mut buffer]| {
+            let open = self.files.get(handle)?;
+            let bytes = buffers::part(env, &mut buffer, (from, to))?;
+            loop {
+                match (&open.file).read(bytes) {
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    read => return Ok(read? as i32),
+                }
+            }
+        })
+    }
+
+    /// Closes a file.
+    pub fn close_file(&self, call: NativeCall<'_, 0>, handle: i64) {
+        call.run(|_, []| Ok(self.files.close(handle)?));
     }
 
     fn engine(&self) -> Result<&dyn Engine> {

@@ -77,6 +77,32 @@ macro_rules! natives {
                 pub extern "jni" fn closeModel<'env>(env: &JNIEnv<'env>, handle: i64) {
                     super::$library.close_model(call(env, []), handle)
                 }
+
+                #[call_type(unchecked)]
+                pub extern "jni" fn openFile<'env>(env: &JNIEnv<'env>, name: JObject<'env>) -> i64 {
+                    super::$library.open_file(call(env, [name]))
+                }
+
+                #[call_type(unchecked)]
+                pub extern "jni" fn fileSize<'env>(env: &JNIEnv<'env>, handle: i64) -> i64 {
+                    super::$library.file_size(call(env, []), handle)
+                }
+
+                #[call_type(unchecked)]
+                pub extern "jni" fn readFile<'env>(
+                    env: &JNIEnv<'env>,
+                    handle: i64,
+                    buffer: JObject<'env>,
+                    from: i32,
+                    to: i32,
+                ) -> i32 {
+                    super::$library.read_file(call(env, [buffer]), handle, from, to)
+                }
+
+                #[call_type(unchecked)]
+                pub extern "jni" fn closeFile<'env>(env: &JNIEnv<'env>, handle: i64) {
+                    super::$library.close_file(call(env, []), handle)
+                }
             }
 
             fn call<'env, const N: usize>(env: &JNIEnv<'env>, objects: [JObject<'env>; N]) -> NativeCall<'env, N> {

@@ -9,7 +9,7 @@ use spark_classify_core::{
     Asked, Classifier, Engine, Error, GpuOptions, LoadOptions, Model, ModelDirectory, Precision, Predictions,
 };
 
-use crate::{dataset, dataset_image, golden, model_without_weights, repository, Random};
+use crate::{dataset, dataset_image, golden, make_fifo, model_without_weights, repository, Random};
 
 /// Loads the model in `dir`.
 ///
@@ -222,6 +222,10 @@ pub fn broken_model_files_are_refused(engine: &dyn Engine, file: &str) {
             other => panic!("{name}: expected Error::ModelFile, got {other:?}"),
         }
     }
+    let dir = model_without_weights();
+    make_fifo(&dir.path().join(file));
+    let message = load_error(engine, &dir).to_string();
+    assert!(message.ends_with("it is a FIFO, not a regular file"), "{message}");
 }
 
 /// How many committed images get another label in `precision` than in float32, and the largest difference of a

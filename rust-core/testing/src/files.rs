@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -73,6 +74,11 @@ pub fn copy_configuration(directory: &Path) {
     for file in ["config.json", "preprocessor_config.json"] {
         fs::copy(repository("model").join(file), directory.join(file)).unwrap();
     }
+}
+
+/// Makes a FIFO. Nobody writes to it: whoever opens it to read waits for ever.
+pub fn make_fifo(path: &Path) {
+    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 
 /// The library of ONNX Runtime that the tests use.

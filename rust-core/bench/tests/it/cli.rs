@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
-use spark_classify_testing::repository;
+use spark_classify_testing::{make_fifo, repository};
 
 const BACKENDS: [&str; 2] = ["pytorch", "onnx"];
 
@@ -144,13 +144,15 @@ fn bad_images_are_told_and_lose_no_others() {
     let broken = dir.join("broken.png");
     fs::write(&broken, "not an image").unwrap();
     let broken = format!("{},valid_id,2", broken.display());
-    let csv = images(&dir, 3, &[&broken, "missing.jpg,valid_id,2"]);
+    make_fifo(&dir.join("fifo.png"));
+    let fifo = format!("{},valid_id,2", dir.join("fifo.png").display());
+    let csv = images(&dir, 3, &[&broken, "missing.jpg,valid_id,2", &fifo]);
     for backend in BACKENDS {
         let predictions = dir.join(format!("{backend}.csv"));
         let mut command = bench(backend);
         command.arg("--images").arg(&csv).arg("--image-dir").arg(image_dir());
         command
-            .args(["--batch-size", "5", "--json", "--output"])
+            .args(["--batch-size", "6", "--json", "--output"])
             .arg(&predictions);
         let output = run(&mut command, 1);
 
@@ -160,12 +162,16 @@ fn bad_images_are_told_and_lose_no_others() {
             "{stderr}"
         );
         assert!(stderr.contains("missing.jpg: cannot be read: No such file"), "{stderr}");
+        assert!(
+            stderr.contains("fifo.png: cannot be read: it is a FIFO, not a regular file"),
+            "{stderr}"
+        );
         let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-        assert_eq!(report["bad_images"].as_array().unwrap().len(), 2);
+        assert_eq!(report["bad_images"].as_array().unwrap().len(), 3);
         assert_eq!(report["bad_images"][1]["image_path"], "missing.jpg");
 
         let rows = rows(&predictions);
-        assert_eq!(rows.len(), 6);
+        assert_eq!(rows.len(), 7);
         assert!(rows[1..4].iter().flatten().all(|field| !field.is_empty()));
         assert_eq!(rows[5][..3], ["missing.jpg", "valid_id", "2"]);
         assert!(rows[4..].iter().all(|row| row[3..].iter().all(String::is_empty)));
@@ -175,12 +181,20 @@ fn bad_images_are_told_and_lose_no_others() {
 #[test]
 fn the_limit_ends_at_the_first_bad_image() {
     let dir = directory("limit");
-    let csv = images(&dir, 3, &["missing.jpg,valid_id,2"]);
-    for backend in BACKENDS {
+    make_fifo(&dir.join("fifo.png"));
+    let limit = |backend: &str, images: &Path| {
         let mut command = bench(backend);
-        command.arg("--images").arg(&csv).arg("--image-dir").arg(image_dir());
-        let reason = refusal(command.arg("--limit"));
+        command.arg("--images").arg(images).arg("--image-dir").arg(image_dir());
+        refusal(command.arg("--limit"))
+    };
+    for backend in BACKENDS {
+        let reason = limit(backend, &images(&dir, 3, &["missing.jpg,valid_id,2"]));
         assert!(reason.contains("missing.jpg: No such file"), "{reason}");
+        let reason = limit(backend, &dir.join("fifo.png"));
+        assert!(
+            reason.contains("fifo.png: it is a FIFO, not a regular file"),
+            "{reason}"
+        );
     }
 }
 
@@ -353,6 +367,12 @@ fn what_cannot_run_is_refused_with_a_reason() {
     assert!(stderr.contains("device cuda:99: "), "{stderr}");
     let stderr = refusal(&mut with(&dir.join("missing.csv")));
     assert!(stderr.contains("missing.csv"), "{stderr}");
+    make_fifo(&dir.join("fifo.csv"));
+    let stderr = refusal(&mut with(&dir.join("fifo.csv")));
+    assert!(
+        stderr.contains("fifo.csv: it is a FIFO, not a regular file"),
+        "{stderr}"
+    );
     let stderr = refusal(&mut with(&dir.join("*.bmp")));
     assert!(stderr.contains("no images there"), "{stderr}");
     let stderr = refusal(&mut with(&csv("columns.csv", "path\na.jpg\n")));

@@ -128,5 +128,5 @@ fn of_processor(
 }
 
 fn present(dir: &Path, name: &str) -> Option<PathBuf> {
-    Some(dir.join(name)).filter(|path| path.is_file())
+    Some(dir.join(name)).filter(|path| path.exists() && !path.is_dir())
 }

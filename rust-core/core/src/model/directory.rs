@@ -71,7 +71,8 @@ impl ModelDirectory {
     /// The path of the file that the engine called `backend` runs in `precision`.
     ///
     /// # Errors
-    /// [`Error::ModelFile`] when it is not there; the message says which other files could serve, and what makes it.
+    /// [`Error::ModelFile`] when it is not there, with what other files could serve and what makes it; and when it is not
+    /// a regular file or cannot be read.
     pub fn model_file(&self, backend: &str, precision: Precision) -> Result<PathBuf> {
         files::find(&self.path, backend, precision)
     }

@@ -1,11 +1,12 @@
 //! Which file of a model directory is the model.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::precision::Precision;
 use crate::error::{Error, Result};
+use crate::platform::files;
 
 /// The files that say how a model is used.
 const CONFIGURATION: [&str; 3] = ["config.json", "preprocessor_config.json", "processor_config.json"];
@@ -69,16 +70,15 @@ const LFS_POINTER: &[u8] = b"version https://git-lfs";
 pub(super) fn find(dir: &Path, backend: &str, precision: Precision) -> Result<PathBuf> {
     let path = dir.join(choose(&listing(dir), backend, precision).map_err(|missing| missing.in_directory(dir))?);
     let mut start = Vec::new();
-    let read = File::open(&path).and_then(|file| file.take(LFS_POINTER.len() as u64).read_to_end(&mut start));
-    // What cannot be read is the engine's to say.
-    if read.is_ok() && start == LFS_POINTER {
-        let reason = "is a pointer of Git LFS, which stands for the file; run `git lfs pull` where it comes from";
-        return Err(Error::ModelFile {
-            path,
-            reason: reason.to_owned(),
-        });
-    }
-    Ok(path)
+    let read = files::open(&path).and_then(|open| open.file.take(LFS_POINTER.len() as u64).read_to_end(&mut start));
+    let reason = match read {
+        Ok(_) if start == LFS_POINTER => {
+            "is a pointer of Git LFS, which stands for the file; run `git lfs pull` where it comes from".to_owned()
+        }
+        Ok(_) => return Ok(path),
+        Err(error) => format!("cannot be read: {error}"),
+    };
+    Err(Error::ModelFile { path, reason })
 }
 
 /// The files of a model directory that the engine `backend` needs in `precision`, as far as the directory has them:
@@ -150,7 +150,7 @@ fn choose(listing: &[String], backend: &str, precision: Precision) -> Result<&'s
 fn listing(dir: &Path) -> Vec<String> {
     let files = |folder: &Path| -> Vec<String> {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        let files = entries.filter(|entry| entry.path().is_file());
+        let files = entries.filter(|entry| !entry.path().is_dir());
         files.filter_map(|entry| entry.file_name().into_string().ok()).collect()
     };
     let below = files(&dir.join(ONNX_FOLDER));

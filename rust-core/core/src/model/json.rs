@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::directory::CONFIG;
 use crate::error::{Error, Result};
+use crate::platform::files;
 
 /// The one key of an object that stands for a value that cannot be used; what it holds says why.
 const UNUSABLE: &str = "\0unusable";
@@ -35,7 +36,7 @@ impl Object {
             path: path.to_owned(),
             reason,
         };
-        let bytes = std::fs::read(path).map_err(|error| refused(format!("cannot be read: {error}")))?;
+        let bytes = files::read(path).map_err(|error| refused(format!("cannot be read: {error}")))?;
         // Text of ASCII characters in UTF-16 or UTF-32 has zeros among its first bytes, with or without a mark.
         if matches!(bytes[..], [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, ..] | [_, 0, ..]) {
             return Err(refused(

@@ -1,10 +1,11 @@
 //! Errors about the model directory name the file, the place in it and the way out.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use spark_classify_core::{Error, ModelDirectory, Precision};
-use spark_classify_testing::{directory_of, model_directory, repository, Random};
+use spark_classify_testing::{directory_of, make_fifo, model_directory, repository, Random};
 
 const PREPROCESSOR: &str = r#"{"size": {"height": 4, "width": 6}, "resample": 2, "do_normalize": false}"#;
 
@@ -48,6 +49,27 @@ fn a_missing_directory_or_file_is_named_with_the_way_out() {
         message.contains("preprocessor_config.json: is missing, and neither processor_config.json has an"),
         "{message}"
     );
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_and_holds_nobody_up() {
+    for name in ["config.json", "preprocessor_config.json"] {
+        let directory = model_directory(PREPROCESSOR);
+        let file = directory.path().join(name);
+        fs::remove_file(&file).unwrap();
+        make_fifo(&file);
+        let (error, message) = refusal(directory.path());
+        assert!(matches!(error, Error::ModelFile { path, .. } if path == file));
+        assert!(
+            message.ends_with(&format!("{name}: cannot be read: it is a FIFO, not a regular file")),
+            "{message}"
+        );
+    }
+    let directory = model_directory(PREPROCESSOR);
+    symlink("/dev/zero", directory.path().join("model.onnx")).unwrap();
+    let model = ModelDirectory::open(directory.path()).unwrap();
+    let message = model.model_file("onnx", Precision::Fp32).unwrap_err().to_string();
+    assert!(message.contains("it is a character device"), "{message}");
 }
 
 #[test]

@@ -3,12 +3,11 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use spark_classify_core::Error;
 use spark_classify_testing::contract::{load, run};
-use spark_classify_testing::copy_configuration;
 use spark_classify_testing::onnx_model::{external_model, Tensor, Weights, FLOAT};
+use spark_classify_testing::{copy_configuration, make_fifo};
 use tempfile::TempDir;
 
 use crate::engine;
@@ -193,9 +192,7 @@ fn a_link_elsewhere_is_named_with_the_way_out() {
 fn what_is_no_file_is_refused() {
     let (_root, dir, _) = folder();
     fs::create_dir(dir.join("a")).unwrap();
-    // Nobody writes to it: whoever opens it waits for ever.
-    let pipe = Command::new("mkfifo").arg(dir.join("pipe")).status().unwrap();
-    assert!(pipe.success());
+    make_fifo(&dir.join("pipe"));
     for location in [
         "",
         ".",

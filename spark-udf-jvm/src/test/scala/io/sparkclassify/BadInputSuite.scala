@@ -132,6 +132,10 @@ class BadInputSuite extends SharedSession {
     Seq("config.json", "preprocessor_config.json", "model.onnx").foreach { name =>
       broken(model => Files.delete(model.resolve(name)))(name)
       broken(model => Files.write(model.resolve(name), "{ not this".getBytes))(name)
+      broken { model =>
+        Files.delete(model.resolve(name))
+        TestData.fifo(model.resolve(name))
+      }(name, "it is a FIFO, not a regular file")
     }
     // The model gives three values.
     val twoLabels = """{"id2label": {"0": "crop_and_replace", "1": "font_issue"}}"""
@@ -146,6 +150,8 @@ class BadInputSuite extends SharedSession {
       assertError(failure(query), "CLASSIFY_BAD_MODEL", "model.pt")
       Files.delete(model.resolve("model.pt"))
       assertError(failure(query), "CLASSIFY_BAD_MODEL", "model.pt")
+      TestData.fifo(model.resolve("model.pt"))
+      assertError(failure(query), "CLASSIFY_BAD_MODEL", "model.pt", "it is a FIFO, not a regular file")
     }
   }
 

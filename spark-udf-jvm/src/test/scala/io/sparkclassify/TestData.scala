@@ -2,6 +2,7 @@ package io.sparkclassify
 
 import java.io.File
 import java.nio.file.{Files, Path, Paths}
+import java.util.Comparator
 
 import scala.jdk.CollectionConverters._
 
@@ -37,7 +38,18 @@ object TestData {
   def withFolder[T](body: Path => T): T = {
     val folder = Files.createTempDirectory("spark-classify-test-")
     try body(folder)
-    finally FileUtils.deleteDirectory(folder.toFile)
+    finally {
+      // Commons IO opens what it deletes, and so waits for ever at a FIFO.
+      val paths = Files.walk(folder)
+      try paths.sorted(Comparator.reverseOrder[Path]).forEach(path => Files.deleteIfExists(path))
+      finally paths.close()
+    }
+  }
+
+  /** Makes a FIFO. Nobody writes to it: whoever opens it to read waits for ever. */
+  def fifo(path: Path): Path = {
+    assert(new ProcessBuilder("mkfifo", path.toString).start().waitFor() == 0)
+    path
   }
 
   /** A copy of the model directory, for tests that break it. */

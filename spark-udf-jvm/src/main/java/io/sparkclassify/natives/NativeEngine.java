@@ -1,12 +1,14 @@
 package io.sparkclassify.natives;
 
+import java.io.IOException;
 import java.nio.ByteBuffer;
 
 /**
  * The native methods of one library. {@link NativeLoader} gives an instance that is ready to use.
  *
  * <p>All methods may be called from several threads at once, and throw {@link
- * io.sparkclassify.ClassifyException} for whatever goes wrong; a panic in native code too.
+ * io.sparkclassify.ClassifyException} for whatever goes wrong; a panic in native code too. Those
+ * about files throw {@link IOException} for what is wrong with the file.
  */
 public interface NativeEngine {
 
@@ -50,8 +52,7 @@ public interface NativeEngine {
   String neededFiles(String request);
 
   /**
-   * Opens a model. Equal requests share one model; callers that come while it is being loaded wait
-   * for it, and after a failure the next one tries again.
+   * Loads a model. Each call loads one of its own: whoever wants one for many shares the handle.
    *
    * @param request {@code {"directory": "/models/id-card", "device": "cpu", "precision": "fp32",
    *     "decode": {"max_bytes": 268435456, "max_pixels": 178956970, "max_memory": 268435456,
@@ -59,8 +60,7 @@ public interface NativeEngine {
    *     "max_bytes": 0}}}; all but the directory have these defaults. On the device {@code cuda:N}
    *     the images of all callers are classified together, up to {@code batch_size} in one run;
    *     {@code max_bytes} of 0 is no limit.
-   * @return a handle of the caller's own, which is never used for another one; the model is freed
-   *     when its last handle is closed
+   * @return a handle, a number that is never given again
    */
   long openModel(String request);
 
@@ -103,6 +103,37 @@ public interface NativeEngine {
   long classify(
       long model, int outputs, ByteBuffer[] images, int[] sizes, int threads, ByteBuffer output);
 
-  /** Closes a handle, which is refused from now on. Calls that are using it finish undisturbed. */
+  /**
+   * Frees a model, whose handle is refused from now on. Calls that are using it finish undisturbed.
+   */
   void closeModel(long model);
+
+  /**
+   * Opens a regular file of this machine for reading, and nothing else: that never waits for the
+   * other end of a FIFO, nor for a device. Links are followed. See {@link LocalFile}.
+   *
+   * @param name the bytes of its name, as the system takes them
+   * @return a handle, a number that is never given again
+   * @throws java.nio.file.NoSuchFileException when there is none
+   * @throws java.nio.file.AccessDeniedException when this process may not read it
+   * @throws IOException for whatever else is wrong with it; the message says what it is when it is
+   *     not a regular file
+   */
+  long openFile(byte[] name) throws IOException;
+
+  /** How many bytes the file had when it was opened. */
+  long fileSize(long file);
+
+  /**
+   * Reads the next bytes of a file.
+   *
+   * @param buffer direct and not read-only. Nobody may touch it before the method returns.
+   * @param from where in the buffer the first one goes, whatever its position is
+   * @param to where in the buffer they end at the latest
+   * @return how many have been read; 0 at the end of the file
+   */
+  int readFile(long file, ByteBuffer buffer, int from, int to) throws IOException;
+
+  /** Closes a file, whose handle is refused from now on. A call that is reading it finishes. */
+  void closeFile(long file);
 }

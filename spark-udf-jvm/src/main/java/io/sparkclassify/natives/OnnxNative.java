@@ -1,5 +1,6 @@
 package io.sparkclassify.natives;
 
+import java.io.IOException;
 import java.nio.ByteBuffer;
 
 /** The native methods of {@code libspark_classify_onnx.so}. */
@@ -31,4 +32,16 @@ final class OnnxNative implements NativeEngine {
 
   @Override
   public native void closeModel(long model);
+
+  @Override
+  public native long openFile(byte[] name) throws IOException;
+
+  @Override
+  public native long fileSize(long file);
+
+  @Override
+  public native int readFile(long file, ByteBuffer buffer, int from, int to) throws IOException;
+
+  @Override
+  public native void closeFile(long file);
 }

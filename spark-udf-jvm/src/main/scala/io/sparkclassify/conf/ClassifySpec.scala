@@ -1,6 +1,6 @@
 package io.sparkclassify.conf
 
-import io.sparkclassify.natives.NativeOptions
+import io.sparkclassify.natives.{NativeEngine, NativeLoader, NativeOptions}
 import org.apache.hadoop.fs.{FileSystem, Path}
 import org.apache.spark.sql.internal.SQLConf
 
@@ -21,7 +21,11 @@ final case class ClassifySpec(
     natives: NativeSpec,
     hadoop: HadoopSettings,
     modelHadoop: HadoopSettings
-)
+) {
+
+  /** The engine's native library, which is loaded when this JVM does not have it. */
+  def nativeEngine(): NativeEngine = NativeLoader.load(model.engine.name, natives.options)
+}
 
 /**
  * Which model runs on which engine, in which precision, on images decoded in which way. Equal ones share one loaded

@@ -42,7 +42,7 @@ final class ClassifyIterator(
 
   private val images = {
     val spec = inferences.head.spec
-    val reader = new ImageReader(spec.images, spec.hadoop.configuration)
+    val reader = new ImageReader(spec.images, spec.hadoop.configuration, spec.nativeEngine())
     new ReadAhead(reader, batches.readThreads, batches.maxBytes, Some(context))
   }
 

@@ -3,9 +3,7 @@ package io.sparkclassify.image
 import java.net.URI
 import java.nio.ByteBuffer
 import java.nio.charset.{CharacterCodingException, StandardCharsets}
-import java.nio.file.{InvalidPathException, Path => LocalPath, Paths}
 
-import io.sparkclassify.natives.FileNames
 import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs.{FileSystem, Path}
 
@@ -124,13 +122,4 @@ private[sparkclassify] object ImagePath {
          "; the name looks URL-encoded (%20 for a blank): decode it with url_decode"
        else "")
   }
-
-  /** @throws IllegalArgumentException for a name that no file can have here */
-  def localFile(name: String): LocalPath =
-    try Paths.get(name)
-    catch {
-      case e: InvalidPathException if name.indexOf(0) < 0 =>
-        throw new IllegalArgumentException(FileNames.unnameable(name).orElse(e.getReason))
-      case _: InvalidPathException => throw new IllegalArgumentException("its name has a NUL character")
-    }
 }

@@ -2,12 +2,11 @@ package io.sparkclassify.image
 
 import java.io.{EOFException, File, FileNotFoundException}
 import java.nio.ByteBuffer
-import java.nio.channels.FileChannel
-import java.nio.file.{AccessDeniedException, Files, NoSuchFileException}
-import java.nio.file.attribute.BasicFileAttributes
+import java.nio.file.{AccessDeniedException, NoSuchFileException}
 
 import io.sparkclassify.conf.{ClassifyConf, ClassifyErrors, ImageSpec}
 import io.sparkclassify.memory.DirectBuffers
+import io.sparkclassify.natives.{LocalFile, NativeEngine}
 import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs.{FSDataInputStream, FileStatus, FileSystem, LocalFileSystem, Path, RawLocalFileSystem}
 import org.apache.hadoop.util.functional.FutureIO
@@ -58,13 +57,26 @@ final class ImageBytes(val name: String, buffer: ByteBuffer, val size: Option[Pi
  * Gets the bytes of images, from any file system that Hadoop knows. May be used by several threads at once.
  *
  * Files with more bytes than `spec` allows are refused unread.
+ *
+ * @param natives
+ *   what opens local files; not needed before the first image
  */
-final class ImageReader(spec: ImageSpec, configuration: Configuration) {
+final class ImageReader(spec: ImageSpec, configuration: Configuration, natives: => NativeEngine) {
 
   private val paths = new ImagePath(new Path(spec.directory), configuration)
 
   /** Found once, since it is every image's. */
   private lazy val localFileSystem = spec.schemes.fileSystem(new Path(ImagePath.LocalRoot), configuration)
+
+  private lazy val opener = natives
+
+  /**
+   * To be called before the first [[read]]: what that needs once may take longer to load than a read may take.
+   *
+   * @throws ClassifyException
+   *   CLASSIFY_BACKEND_UNAVAILABLE when the native library cannot be loaded
+   */
+  def prepare(): Unit = opener
 
   /** `spec.timeoutMillis`. Who waits for a read keeps to it. */
   def timeoutMillis: Long = spec.timeoutMillis
@@ -118,8 +130,9 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration) {
     try
       Some(place match {
         case ImagePath.Local(name) =>
-          if (ImageReader.readsAsIs(localFileSystem, name)) readLocal(path, name, room)
-          else readRemote(path, localFileSystem, new Path("file", null, name), room)
+          val file = new Path("file", null, name)
+          if (ImageReader.isLocal(localFileSystem)) readLocal(path, name, file, room)
+          else readRemote(path, localFileSystem, file, room)
         case ImagePath.Located(file) => readRemote(path, spec.schemes.fileSystem(file, configuration), file, room)
       })
     catch { case _: FileNotFoundException | _: NoSuchFileException => None }
@@ -131,7 +144,7 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration) {
       room: ImageReader.Room
   ): Either[BadImage, ImageBytes] = {
     val status = fileSystem.getFileStatus(file)
-    if (status.isDirectory) ImageReader.directory(path)
+    if (status.isDirectory) Left(BadImage.unreadable(path, "it is a directory"))
     else {
       fits(path, status.getLen).flatMap { _ =>
         val stream = ImageReader.open(fileSystem, file, status)
@@ -142,28 +155,26 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration) {
   }
 
   /**
-   * Hadoop's way to a local file, with its status and buffers, takes longer than resizing the image.
+   * Hadoop's way to a local file, with its status and buffers, takes longer than resizing the image, and opens a FIFO.
    *
-   * Opening a FIFO, or a device, may last for ever, so it is looked at first. What is put into the place of a regular
-   * file in that moment can but cost a thread: the task does not wait for it, see
-   * [[io.sparkclassify.engine.ReadThreads]].
+   * A file with checksums is read by it nevertheless, if it is one now. What takes its place in that moment can but cost
+   * a thread, see [[io.sparkclassify.threads.ReadThreads]].
    */
-  private def readLocal(path: String, name: String, room: ImageReader.Room): Either[BadImage, ImageBytes] = {
-    val file = ImagePath.localFile(name)
+  private def readLocal(
+      path: String,
+      name: String,
+      hadoopName: Path,
+      room: ImageReader.Room
+  ): Either[BadImage, ImageBytes] =
     try {
-      val attributes = Files.readAttributes(file, classOf[BasicFileAttributes])
-      if (attributes.isDirectory) ImageReader.directory(path)
-      else if (!attributes.isRegularFile)
-        Left(BadImage.unreadable(path, "it is no regular file, but a FIFO, a socket or a device"))
-      else {
-        val channel = FileChannel.open(file)
-        try take(path, channel.size, room)(channel.read(_))
-        finally channel.close()
-      }
+      val file = LocalFile.open(opener, name)
+      try
+        if (ImageReader.readsAsIs(localFileSystem, name)) take(path, file.size, room)(file.read)
+        else readRemote(path, localFileSystem, hadoopName, room)
+      finally file.close()
     } catch {
-      case e: AccessDeniedException => Left(BadImage.unreadable(path, s"permission to read it is denied ($e)"))
+      case _: AccessDeniedException => Left(BadImage.unreadable(path, "permission to read it is denied"))
     }
-  }
 
   /** @param length as the file system gives it; web servers may leave it open, and then it is negative */
   private def content(
@@ -233,16 +244,16 @@ object ImageReader {
   private val LocalFileSystems =
     Set(classOf[LocalFileSystem].getName, "org.apache.hadoop.hive.ql.io.ProxyLocalFileSystem")
 
-  private def directory(path: String): Either[BadImage, ImageBytes] =
-    Left(BadImage.unreadable(path, "it is a directory"))
+  private def isLocal(fileSystem: FileSystem): Boolean =
+    fileSystem.getClass == classOf[RawLocalFileSystem] || LocalFileSystems(fileSystem.getClass.getName)
 
   /**
-   * Whether nothing lies between this file system and the file. The layer of checksums is half of the work of reading
-   * an image; where the file has none, nothing is lost. Hadoop cannot name the checksums of a file with a colon in its
-   * name.
+   * Whether nothing lies between this local file system and the file. The layer of checksums is half of the work of
+   * reading an image; where the file has none, nothing is lost. Hadoop cannot name the checksums of a file with a colon
+   * in its name.
    */
   private def readsAsIs(fileSystem: FileSystem, name: String): Boolean =
-    fileSystem.getClass == classOf[RawLocalFileSystem] || LocalFileSystems(fileSystem.getClass.getName) && {
+    fileSystem.getClass == classOf[RawLocalFileSystem] || {
       val file = new File(name)
       file.getName.contains(':') || !new File(file.getParentFile, s".${file.getName}.crc").exists()
     }

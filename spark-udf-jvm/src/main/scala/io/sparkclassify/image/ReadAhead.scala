@@ -68,7 +68,9 @@ final class ReadAhead private[sparkclassify] (
 
   /** Begins to get an image. */
   def ask(source: ImageSource): Image = source match {
-    case file: ImageSource.File => synchronized {
+    case file: ImageSource.File =>
+      reader.prepare()
+      synchronized {
         val image = new FileImage(asked, file)
         asked += 1
         files.add(image)

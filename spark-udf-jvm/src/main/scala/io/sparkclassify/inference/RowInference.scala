@@ -10,7 +10,7 @@ import org.apache.spark.sql.catalyst.InternalRow
 /** Classifies one image at a time, where Spark evaluates the expression itself. For one thread. */
 final class RowInference(spec: ClassifySpec, input: ImageInput, shape: ResultShape) {
 
-  private lazy val reader = new ImageReader(spec.images, spec.hadoop.configuration)
+  private lazy val reader = new ImageReader(spec.images, spec.hadoop.configuration, spec.nativeEngine())
 
   // Both held to the end of the task.
   private var lease: ModelLease = _

@@ -2,7 +2,7 @@ package io.sparkclassify.model
 
 import io.sparkclassify.{ClassifyException, Printable}
 import io.sparkclassify.conf.{ClassifyErrors, ClassifySpec, ModelSpec}
-import io.sparkclassify.natives.{NativeEngine, NativeLoader}
+import io.sparkclassify.natives.NativeEngine
 import io.sparkclassify.threads.TaskKill
 import java.nio.file.Path
 import java.util.concurrent.atomic.LongAdder
@@ -39,8 +39,7 @@ object ClassifyEngine {
    *   a lease, to be closed when the model is no longer needed
    */
   def acquire(spec: ClassifySpec, outputs: ModelOutputs): ModelLease = {
-    // Natively, one directory with one precision and one way to decode is one model, so it must be one here too, by
-    // whatever name it is called.
+    // One model, by whatever name it is called. Nothing below shares models: the native library loads one each time.
     val located = spec.model.copy(uri = ModelFiles.locate(spec.model.uri), device = Devices.resolve(spec.model.device))
     val lease = new ModelLease(models.acquire(located, spec.maxLoadedModels)(load(located, spec)))
     lease.model.missing(outputs).foreach { reason =>
@@ -51,7 +50,7 @@ object ClassifyEngine {
   }
 
   private def load(located: ModelSpec, spec: ClassifySpec): LoadedModel = {
-    val natives = NativeLoader.load(located.engine.name, spec.natives.options)
+    val natives = spec.nativeEngine()
     val images = spec.images
     val files =
       new ModelFiles(spec.modelHadoop.configuration, images.schemes, images.timeoutMillis, needed(_, _)(natives, spec))

@@ -6,6 +6,7 @@ import java.net.URI
 import io.sparkclassify.{SharedSession, TestData}
 import io.sparkclassify.image.{ImageReader, ImageSource}
 import io.sparkclassify.memory.DirectBuffers
+import io.sparkclassify.natives.FaultyLibrary
 import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs.Path
 
@@ -59,7 +60,7 @@ class SchemesSuite extends SharedSession {
     val minute = 60000L
     val room: ImageReader.Room = DirectBuffers.memory.take(_)(())
     def read(schemes: Schemes, path: String) =
-      new ImageReader(ImageSpec("file:/", 1 << 20, minute, schemes), new Configuration)
+      new ImageReader(ImageSpec("file:/", 1 << 20, minute, schemes), new Configuration, FaultyLibrary.natives)
         .read(ImageSource.File(path), room)
     val bad = read(default, "http://127.0.0.1:1/a.jpg").left.toOption.get
     assert(bad.condition == "CLASSIFY_UNREADABLE_IMAGE")

@@ -1,13 +1,17 @@
 package io.sparkclassify.image
 
+import java.net.{StandardProtocolFamily, UnixDomainSocketAddress}
+import java.nio.channels.ServerSocketChannel
 import java.nio.file.{Files, Path}
+import java.util.concurrent.atomic.AtomicInteger
 
 import scala.concurrent.{Await, ExecutionContext, Future}
 import scala.concurrent.duration._
 
-import io.sparkclassify.{BlockingFileSystem, ColourImages, SharedSession, TestData}
+import io.sparkclassify.{BlockingFileSystem, ColourImages, Concurrently, SharedSession, TestData}
 import io.sparkclassify.conf.{ClassifyConf, ImageSpec, Schemes}
 import io.sparkclassify.memory.DirectBuffers
+import io.sparkclassify.natives.FaultyLibrary
 import io.sparkclassify.threads.ReadThreads
 import org.scalatest.concurrent.Eventually
 import org.scalatest.time.{Millis, Seconds, Span}
@@ -31,27 +35,76 @@ class StuckReadsSuite extends SharedSession with Eventually {
   private def classify(path: String, function: String = "try_classify"): String =
     s"$function($path, 'onnx', '${ColourImages.model}')"
 
-  test("what is no regular file is a bad image at once") {
+  test("what is not a regular file is a bad image at once, and says what it is") {
     withImages("good.png") { folder =>
-      val fifo = folder.resolve("fifo.png")
-      assert(new ProcessBuilder("mkfifo", fifo.toString).start().waitFor() == 0)
-      val link = Files.createSymbolicLink(folder.resolve("link.png"), fifo)
-      val strange = Seq(fifo, link, "/dev/tty", "/dev/zero", "/dev/null").map(_.toString)
-      val paths = strange ++ Seq("/proc/kmsg", s"$folder/good.png")
-      def values = paths.zipWithIndex.map { case (path, id) => s"($id, '$path')" }.mkString(", ")
-      def errors(call: String) =
-        sql(s"SELECT id, $call.error FROM VALUES $values AS t(id, path) ORDER BY id").collect().map(
-          _.getString(1)
-        ).toSeq
+      def there(name: String) = folder.resolve(name)
+      TestData.fifo(there("fifo.png"))
+      // One that has checksums is Hadoop's to read.
+      Files.copy(there("good.png"), there(".fifo.png.crc"))
+      Files.createSymbolicLink(there("link.png"), there("fifo.png"))
+      Files.createSymbolicLink(there("dangling.png"), there("none.png"))
+      val socket =
+        ServerSocketChannel.open(StandardProtocolFamily.UNIX).bind(UnixDomainSocketAddress.of(there("socket")))
+      def not(kind: String) = s"it is $kind, not a regular file"
+      val cases = Seq(
+        s"${there("fifo.png")}" -> not("a FIFO"),
+        s"file:${there("fifo.png")}" -> not("a FIFO"),
+        s"${there("link.png")}" -> not("a FIFO"),
+        s"${there("socket")}" -> not("a socket"),
+        s"$folder" -> not("a directory"),
+        s"$folder/" -> not("a directory"),
+        "/dev/zero" -> not("a character device"),
+        "/dev/null" -> not("a character device"),
+        "/dev/tty" -> not("a character device"),
+        s"${there("dangling.png")}" -> "the file does not exist",
+        s"${there("good.png")}/" -> "Not a directory",
+        s"/${"x" * 300}.png" -> "File name too long",
+        "/proc/kmsg" -> ""
+      )
+      val values = (cases.map(_._1) :+ s"$folder/good.png").zipWithIndex.map { case (path, id) => s"($id, '$path')" }
       // In the operator, and row by row.
-      Seq(classify("path"), s"transform(array(path), p -> ${classify("p")})[0]").foreach { call =>
-        val found = errors(call)
-        strange.zip(found).foreach { case (path, error) =>
-          assert(error.contains(s"cannot classify $path: it is no regular file"), error)
+      try Seq(classify("path"), s"transform(array(path), p -> ${classify("p")})[0]").foreach { call =>
+          val found =
+            sql(s"SELECT $call.error FROM VALUES ${values.mkString(", ")} AS t(id, path) ORDER BY id").collect()
+          assert(found.last.isNullAt(0) && found.length == cases.length + 1)
+          found.map(_.getString(0)).zip(cases).foreach { case (error, (path, reason)) =>
+            assert(error.contains("cannot classify") && error.contains(reason), s"$path: $error")
+          }
         }
-        assert(found(strange.size) != null && found.last == null)
-        val uris = sql(s"SELECT ${classify(s"'file:$fifo' || IF(id < 0, '', '')")}.error FROM range(2)").collect()
-        assert(uris.forall(_.getString(0).contains("it is no regular file")))
+      finally socket.close()
+    }
+  }
+
+  test("a FIFO that takes the place of a file holds no thread, while it is read 5,000 times and more") {
+    withImages("path.png") { folder =>
+      val (path, fifo, aside) = (folder.resolve("path.png"), folder.resolve("fifo.png"), folder.resolve("aside.png"))
+      TestData.fifo(fifo)
+      val spec = ImageSpec("file:/", 1 << 20, timeoutMillis = Long.MaxValue, Schemes(Set("file")))
+      val reader = new ImageReader(spec, spark.sessionState.newHadoopConf(), FaultyLibrary.natives)
+      val expected = ColourImages.file(1).toSeq
+      val (read, refused, readers) = (new AtomicInteger, new AtomicInteger, new AtomicInteger(4))
+      Concurrently(5) {
+        case 0 => while (readers.get > 0) {
+            Files.move(path, aside)
+            Files.move(fifo, path)
+            Files.move(path, fifo)
+            Files.move(aside, path)
+          }
+        case _ =>
+          try while (read.get < 5000 || refused.get < 5000)
+              reader.read(ImageSource.File(path.toString), DirectBuffers.memory.take(_)(())) match {
+                case Right(image) =>
+                  val bytes = new Array[Byte](image.length)
+                  image.content.get(bytes)
+                  image.release()
+                  assert(bytes.toSeq == expected)
+                  read.incrementAndGet()
+                case Left(bad) =>
+                  val missing = bad.reason.contains("does not exist")
+                  assert(missing || bad.reason.contains("it is a FIFO, not a regular file"), bad)
+                  if (!missing) refused.incrementAndGet()
+              }
+          finally readers.decrementAndGet()
       }
     }
   }
@@ -107,7 +160,7 @@ class StuckReadsSuite extends SharedSession with Eventually {
   test("no more threads than the cap wait for file systems, and what finds none is its row's error") {
     withImages("open.png") { folder =>
       val spec = ImageSpec("file:/", 1 << 20, timeoutMillis = 100, Schemes(Set("blocking")))
-      val reader = new ImageReader(spec, spark.sessionState.newHadoopConf())
+      val reader = new ImageReader(spec, spark.sessionState.newHadoopConf(), FaultyLibrary.natives)
       val cap = 3
       def images = new ReadAhead(reader, threads = 2, maxBytes = 1 << 20, None, ReadThreads.identity(cap))
       val reasons = (0 until 4).flatMap { _ =>
@@ -124,7 +177,12 @@ class StuckReadsSuite extends SharedSession with Eventually {
       // A task that began below the cap may add as many as it has threads.
       assert(ReadThreads.stuck >= cap && ReadThreads.stuck <= cap + 1 && ReadThreads.active == ReadThreads.stuck)
       // It does not wait for that.
-      val patient = new ImageReader(spec.copy(timeoutMillis = Long.MaxValue), spark.sessionState.newHadoopConf())
+      val patient =
+        new ImageReader(
+          spec.copy(timeoutMillis = Long.MaxValue),
+          spark.sessionState.newHadoopConf(),
+          FaultyLibrary.natives
+        )
       val task = new ReadAhead(patient, threads = 2, maxBytes = 1 << 20, None, ReadThreads.identity(cap))
       try {
         val files = Seq.fill(100)(task.ask(ImageSource.File(s"blocking:$folder/open.png")))
@@ -141,7 +199,7 @@ class StuckReadsSuite extends SharedSession with Eventually {
       val memory = DirectBuffers.memory
       val spec = ImageSpec("file:/", 1 << 20, timeoutMillis = 100, Schemes(Set("blocking")))
       def images(spec: ImageSpec) = new ReadAhead(
-        new ImageReader(spec, spark.sessionState.newHadoopConf()),
+        new ImageReader(spec, spark.sessionState.newHadoopConf(), FaultyLibrary.natives),
         threads = 2,
         maxBytes = 1 << 20,
         None

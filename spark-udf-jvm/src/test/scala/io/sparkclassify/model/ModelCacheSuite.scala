@@ -1,11 +1,13 @@
 package io.sparkclassify.model
 
-import java.util.concurrent.{CountDownLatch, TimeUnit}
+import java.util.concurrent.{ConcurrentLinkedQueue, CountDownLatch, CyclicBarrier, TimeUnit}
 import java.util.concurrent.atomic.AtomicInteger
 
+import scala.jdk.CollectionConverters._
 import scala.util.Random
 
-import io.sparkclassify.Concurrently
+import io.sparkclassify.{Concurrently, TestData}
+import io.sparkclassify.natives.{FaultyLibrary, NativeBatch}
 import org.scalatest.funsuite.AnyFunSuite
 
 class ModelCacheSuite extends AnyFunSuite {
@@ -43,6 +45,29 @@ class ModelCacheSuite extends AnyFunSuite {
     second.close()
     assert(cache.acquire("a").value eq first.value)
     assert(cache.loads.get == 1 && cache.closes.get == 0)
+  }
+
+  test("callers that meet get one model from one load") {
+    val natives = FaultyLibrary.natives
+    val loads = new AtomicInteger
+    val cache = new ModelCache[String, Long](natives.closeModel, () => ())
+    val callers = 4
+    val start = new CyclicBarrier(callers)
+    val handles = new ConcurrentLinkedQueue[Long]
+    Concurrently(callers) { _ =>
+      start.await()
+      val lease = cache.acquire("m", 1) {
+        loads.incrementAndGet()
+        natives.openModel(NativeBatch.request(TestData.model, "slow-load"))
+      }
+      handles.add(lease.value)
+      natives.describeModel(lease.value)
+      start.await()
+      lease.close()
+    }
+    assert(loads.get == 1 && handles.asScala.toSet.size == 1 && handles.size == callers)
+    assert(natives.models().split("slow-load", -1).length == 2)
+    natives.closeModel(handles.peek)
   }
 
   test("beyond the maximum, the least recently used value that nobody leases is closed") {

@@ -3,9 +3,6 @@ package io.sparkclassify.natives
 import java.lang.reflect.Proxy
 import java.nio.ByteBuffer
 import java.nio.file.Paths
-import java.util.concurrent.{Callable, CyclicBarrier, Executors}
-
-import scala.jdk.CollectionConverters._
 
 import io.sparkclassify.{ClassifyException, ColourImages, TestData}
 import org.scalatest.funsuite.AnyFunSuite
@@ -235,29 +232,24 @@ class NativeBoundarySuite extends AnyFunSuite {
     withModel("fail-first-load")(model => assert(classify(natives, model, Seq(png)).rows.length == 1))
   }
 
-  test("callers that meet get one model from one load, and its messages reach the JVM's log") {
-    val callers = 4
-    val start = new CyclicBarrier(callers)
-    val pool = Executors.newFixedThreadPool(callers)
-    try {
-      var handles = Set.empty[Long]
-      val messages = CapturedLog.of("io.sparkclassify.natives") {
-        natives.initialize("""{"engine_library": null}""") // takes over the level
-        val tasks = Seq.fill(callers)(new Callable[Long] {
-          override def call(): Long = {
-            start.await()
-            open("slow-load")
-          }
-        })
-        handles = pool.invokeAll(tasks.asJava).asScala.map(_.get).toSet
-      }
-      assert(handles.size == callers)
-      handles.foreach(natives.closeModel)
-      val loads = messages.filter(_.message.startsWith(s"loaded ${TestData.model}"))
-      assert(loads.length == 1, messages)
-      assert(loads.head.level == "INFO")
-      assert(loads.head.logger == "io.sparkclassify.natives.spark_classify_core.classify.classifier")
-    } finally pool.shutdown()
+  test("each call opens a model of its own, and closes that alone") {
+    val first, second = open()
+    assert(first != second)
+    natives.closeModel(first)
+    assertRefused(s"handle $first")(classify(natives, first, Seq(png)))
+    assert(classify(natives, second, Seq(png)).rows.head.isInstanceOf[Good])
+    natives.closeModel(second)
+  }
+
+  test("messages of the library reach the JVM's log") {
+    val messages = CapturedLog.of("io.sparkclassify.natives") {
+      natives.initialize("""{"engine_library": null}""") // takes over the level
+      withModel("cpu")(_ => ())
+    }
+    val loads = messages.filter(_.message.startsWith(s"loaded ${TestData.model}"))
+    assert(loads.length == 1, messages)
+    assert(loads.head.level == "INFO")
+    assert(loads.head.logger == "io.sparkclassify.natives.spark_classify_core.classify.classifier")
   }
 
   test("what the library tells about itself") {
