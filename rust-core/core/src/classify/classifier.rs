@@ -128,9 +128,10 @@ impl Classifier {
         let (named, given) = (model.labels().len(), runner.classes());
         if named != given {
             return Err(model.config_error(
-                "id2label",
+                model.labels().field(),
                 format!(
-                    "names {named} classes, but the {} model gives {given}; both must come from the same training",
+                    "{}, but the {} model gives {given}; both must come from the same training",
+                    model.labels().announcement(),
                     engine.name()
                 ),
             ));
@@ -162,6 +163,9 @@ impl Classifier {
             options.device,
             load_time.as_millis()
         );
+        for note in model.notes() {
+            log::info!("{}: {note}", dir.display());
+        }
         Ok(Self {
             preprocessor,
             model,

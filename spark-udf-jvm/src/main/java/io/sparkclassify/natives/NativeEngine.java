@@ -65,7 +65,8 @@ public interface NativeEngine {
 
   /**
    * What is known about an open model: {@code {"backend": "onnx", "labels": ["cat", "dog"],
-   * "input": [height, width], "load_millis": 20}}.
+   * "input": [height, width], "load_millis": 20, "notes": ["..."]}}. The notes are sentences about
+   * the way its files are read.
    */
   String describeModel(long model);
 

@@ -27,6 +27,9 @@ object ClassifyEngine {
   /** The models that are loaded now. */
   def loadedNow: Seq[ModelSpec] = models.loaded
 
+  /** The same with the notes about each, see [[LoadedModel]]. */
+  def notesNow: Seq[(ModelSpec, Seq[String])] = models.entries.map { case (spec, model) => spec -> model.notes }
+
   /**
    * The model of `spec`, which is loaded when this JVM does not have it.
    *
@@ -77,7 +80,14 @@ object ClassifyEngine {
         located.device.name,
         spec.model.device.name
       )
-      new LoadedModel(natives, handle, labels, description.get("load_millis").asLong, onGpu = !located.device.isCpu)
+      new LoadedModel(
+        natives,
+        handle,
+        labels,
+        description.get("load_millis").asLong,
+        onGpu = !located.device.isCpu,
+        description.get("notes").elements.asScala.map(_.asText).toSeq
+      )
     }
   }
 
