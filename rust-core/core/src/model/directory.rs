@@ -129,18 +129,3 @@ impl ModelDirectory {
         }
     }
 }
-
-pub(super) fn find(dir: &Path, name: &str) -> Result<PathBuf> {
-    let path = dir.join(name);
-    if path.is_file() {
-        return Ok(path);
-    }
-    let way_out = match name {
-        CONFIG => "Hugging Face's `model.save_pretrained` and timm's `save_for_hf` write it",
-        _ => "put it into the model directory",
-    };
-    Err(Error::ModelFile {
-        path,
-        reason: format!("is missing; {way_out}"),
-    })
-}
