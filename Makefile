@@ -59,7 +59,7 @@ test-faults: build ## executors of 1 GB with files that are large for them; JVMs
 	@$(env) $(onnxruntime) PYTHONPATH=tests/e2e .venv/bin/python -m pytest -q -p conftest tests/faults
 	@$(env) PROCESS_ENDS=$${PROCESS_ENDS:-50} gradle --quiet test -Psuite=ProcessEndSuite
 
-test-parity: parity-models ## ten model families against transformers, torchvision, torch and ONNX Runtime in Python
+test-parity: parity-models ## ten model families, and embeddings of five, against transformers, torchvision, torch and ONNX Runtime in Python
 	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/parity
 
 parity: parity-models ## the same, and write what was measured into docs/parity.md
@@ -82,6 +82,7 @@ fuzz: ## fuzz the decoder, the model configuration and the header of ONNX files,
 
 parity-models: build reference
 	@.venv-reference/bin/python scripts/make_parity_models.py
+	@.venv-reference/bin/python scripts/make_parity_embeddings.py
 	@$(env) cargo build --release --quiet -p classify-tools
 
 reference: # an environment of its own for what tests compare with (about 3 GB to download)
@@ -157,5 +158,5 @@ format: setup ## rewrite the sources in the project's format
 	@.venv/bin/ruff format scripts tests benchmarks
 
 clean: ## remove everything that was built
-	@rm -rf target spark-udf-jvm/build .gradle .venv .venv-reference .venv-bench-peers .venv-bench-synapseml tests/parity/models \
+	@rm -rf target spark-udf-jvm/build .gradle .venv .venv-reference .venv-bench-peers .venv-bench-synapseml tests/parity/models tests/parity/embeddings \
 		benchmarks/.images benchmarks/.models benchmarks/jvm/build output_predictions

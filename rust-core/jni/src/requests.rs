@@ -151,8 +151,10 @@ pub(crate) struct OpenedModel<'a> {
     pub(crate) precision: Precision,
     /// `onnx` or `pytorch`.
     pub(crate) backend: &'static str,
-    /// The number of classes.
-    pub(crate) classes: usize,
+    /// The number of classes; null for a model that gives none.
+    pub(crate) classes: Option<usize>,
+    /// The number of values of an embedding; null for a model that gives none.
+    pub(crate) embedding: Option<usize>,
 }
 
 /// What `describeModel` returns.
@@ -160,8 +162,14 @@ pub(crate) struct OpenedModel<'a> {
 pub(crate) struct ModelDescription<'a> {
     /// `onnx` or `pytorch`.
     pub(crate) backend: &'static str,
-    /// Class names, in class-id order.
+    /// Class names, in class-id order; none for a model that gives no classes.
     pub(crate) labels: Vec<&'a str>,
+    /// Why it gives no classes; null where it does.
+    pub(crate) no_classes: Option<String>,
+    /// The number of values of an embedding; 0 for a model that gives none.
+    pub(crate) embedding: usize,
+    /// Why it gives no embedding; null where it does.
+    pub(crate) no_embedding: Option<String>,
     /// Height and width of the model's input, in pixels.
     pub(crate) input: (usize, usize),
     /// How long the model took to load.

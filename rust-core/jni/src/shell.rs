@@ -64,12 +64,13 @@ macro_rules! natives {
                 pub extern "jni" fn classify<'env>(
                     env: &JNIEnv<'env>,
                     handle: i64,
+                    outputs: i32,
                     images: JObject<'env>,
                     sizes: JObject<'env>,
                     threads: i32,
                     output: JObject<'env>,
                 ) -> i64 {
-                    super::$library.classify(call(env, [images, sizes, output]), handle, threads)
+                    super::$library.classify(call(env, [images, sizes, output]), handle, outputs, threads)
                 }
 
                 #[call_type(unchecked)]

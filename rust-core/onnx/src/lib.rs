@@ -23,6 +23,7 @@ mod model;
 mod model_file;
 mod outputs;
 mod pixels;
+mod results;
 mod session;
 mod signature;
 

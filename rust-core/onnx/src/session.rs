@@ -109,19 +109,20 @@ impl Session {
         self.session.outputs()
     }
 
-    /// Runs the model on one tensor. `input` and `output` are the names of the two in the model.
-    pub(crate) fn run(&self, input: &CStr, tensor: &impl IsValue, output: &CStr) -> Result<DynValue, Reason> {
-        self.call_run(input, tensor, output).map_err(reason)
+    /// Runs the model on one tensor for some of its outputs, in the order of their names. `input` is the tensor's name.
+    pub(crate) fn run(&self, input: &CStr, tensor: &impl IsValue, outputs: &[&CStr]) -> Result<Vec<DynValue>, Reason> {
+        self.call_run(input, tensor, outputs).map_err(reason)
     }
 
-    /// `OrtApi::Run` with one input and one output.
-    fn call_run(&self, input: &CStr, tensor: &impl IsValue, output: &CStr) -> ort::Result<DynValue> {
-        let mut result = ptr::null_mut();
+    /// `OrtApi::Run` with one input.
+    fn call_run(&self, input: &CStr, tensor: &impl IsValue, outputs: &[&CStr]) -> ort::Result<Vec<DynValue>> {
+        let names: Vec<_> = outputs.iter().map(|name| name.as_ptr()).collect();
+        let mut results = vec![ptr::null_mut(); names.len()];
         // SAFETY: The session is alive as long as `self`, and `Run` is the one call of ONNX Runtime's API that uses it
-        // from several threads, which the providers allow (see the top of this file). Names and input are arrays of
-        // one element that outlive the call, the names null-terminated; null run options stand for the defaults. The
-        // input's memory is held by `tensor` and only read: ONNX Runtime never reuses the buffer of a graph's input.
-        // A null `result` asks ONNX Runtime to allocate the output.
+        // from several threads, which the providers allow (see the top of this file). The arrays have as
+        // many elements as is said and outlive the call, the names in them are null-terminated; null run options stand
+        // for the defaults. The input's memory is held by `tensor` and only read: ONNX Runtime never reuses the buffer
+        // of a graph's input. A null result asks ONNX Runtime to allocate that output.
         let status = unsafe {
             (ort::api().Run)(
                 self.session.ptr().cast_mut(),
@@ -129,17 +130,23 @@ impl Session {
                 [input.as_ptr()].as_ptr(),
                 [tensor.ptr()].as_ptr(),
                 1,
-                [output.as_ptr()].as_ptr(),
-                1,
-                &raw mut result,
+                names.as_ptr(),
+                names.len(),
+                results.as_mut_ptr(),
             )
         };
         // SAFETY: the status is that of the call above, and is used here only.
         unsafe { ort::Error::result_from_status(status) }?;
-        let result = NonNull::new(result).ok_or_else(|| ort::Error::new("the model gave no output"))?;
-        // SAFETY: after a success `result` is a new value that nobody else owns; its memory belongs to the session's
-        // allocator, of which it keeps a share.
-        Ok(unsafe { DynValue::from_ptr(result, Some(self.session.allocator())) })
+        let values = results.into_iter().map(|result| {
+            let result = NonNull::new(result)?;
+            // SAFETY: after a success each result is a new value that nobody else owns; its memory belongs to the
+            // session's allocator, of which it keeps a share.
+            Some(unsafe { DynValue::from_ptr(result, Some(self.session.allocator())) })
+        });
+        // All are taken over before one is found missing, so that none is lost.
+        let values: Vec<_> = values.collect();
+        let values: Option<Vec<_>> = values.into_iter().collect();
+        values.ok_or_else(|| ort::Error::new("the model gave no output"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a model takes and gives, found by inspection.
+//! What a model takes, found by inspection.
 
 use std::borrow::Cow;
 use std::ffi::CString;
@@ -7,9 +7,9 @@ use half::vec::HalfFloatVecExt;
 use half::{bf16, f16};
 use ort::session::SessionInputValue;
 use ort::value::{Outlet, PrimitiveTensorElementType, Tensor, TensorElementType, TensorRef, ValueType};
-use spark_classify_core::model::{DataFormat, ModelDirectory, OUTPUT_NAME_FIELD};
+use spark_classify_core::model::{DataFormat, ModelDirectory};
 
-use crate::outputs::{self, listed, shown, Output, Wanted, LOGITS};
+use crate::outputs::{listed, shown};
 use crate::session::{c_name, reason, Reason};
 
 /// What an input may hold.
@@ -21,7 +21,7 @@ const ELEMENTS: [TensorElementType; 5] = [
     TensorElementType::Uint8,
 ];
 
-/// Input and output of a model.
+/// The input of a model.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Signature {
     /// The number of images in a run, where the model fixes it.
@@ -36,17 +36,15 @@ pub(crate) struct Signature {
     pub(crate) element: TensorElementType,
     /// The name of the input.
     pub(crate) input: CString,
-    /// The output with the logits.
-    pub(crate) output: Output,
 }
 
 impl Signature {
-    /// Finds the one input and the output with the logits, and checks that the input takes the images that `model`'s
-    /// preprocessing makes.
-    pub(crate) fn of(inputs: &[Outlet], outputs: &[Outlet], model: &ModelDirectory) -> Result<Self, Reason> {
+    /// Finds the one input, and checks that it takes the images that `model`'s preprocessing makes.
+    pub(crate) fn of(inputs: &[Outlet], model: &ModelDirectory) -> Result<Self, Reason> {
         let [input] = inputs else {
             return Err(format!(
-                "the model has {}, expected one input",
+                "the model has {}, and only one, the image, can be given; export it with that alone, or with defaults \
+                 for the others",
                 listed("inputs", inputs)
             ));
         };
@@ -68,15 +66,6 @@ impl Signature {
                 shown(input)
             ));
         }
-        let output = outputs::choose(
-            outputs,
-            &Wanted {
-                name: model.output_name(),
-                field: OUTPUT_NAME_FIELD,
-                usual: &LOGITS,
-                width: Some(model.labels().len()),
-            },
-        )?;
         Ok(Self {
             batch: usize::try_from(shape[0]).ok().filter(|&batch| batch > 0),
             channels,
@@ -85,7 +74,6 @@ impl Signature {
             format,
             element,
             input: c_name(input)?,
-            output: Output::new(output, model.labels().iter())?,
         })
     }
 

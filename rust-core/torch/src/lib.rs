@@ -14,6 +14,7 @@ mod device;
 mod ffi;
 mod model;
 mod precision;
+mod results;
 mod runtime;
 
 use std::sync::Arc;
@@ -65,7 +66,7 @@ impl Engine for TorchEngine {
         runtime::version()?;
         let bf16 = options.precision == Precision::Bf16;
         let file = model.model_file(ENGINE, options.precision)?;
-        let loaded = TorchModel::load(&file, model.preprocessor(), bf16, options.all_operators)?;
+        let loaded = TorchModel::load(&file, model, bf16, options.all_operators)?;
         Ok(Box::new(loaded))
     }
 
@@ -90,13 +91,8 @@ impl Engine for TorchEngine {
             tf32: options.gpu.tf32,
             all_operators: options.all_operators,
         };
-        let loaded = TorchOnDevice::load(
-            model.model_file(ENGINE, options.precision)?,
-            model.preprocessor(),
-            samples,
-            Some(gpu),
-            device_options,
-        )?;
+        let file = model.model_file(ENGINE, options.precision)?;
+        let loaded = TorchOnDevice::load(&file, model, samples, Some(gpu), device_options)?;
         log::info!("libtorch uses GPU {gpu}, {name}");
         Ok(Arc::new(loaded))
     }

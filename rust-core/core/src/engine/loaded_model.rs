@@ -1,5 +1,6 @@
 //! A model that an engine has loaded.
 
+use super::outputs::{Asked, Outputs};
 use crate::error::Error;
 
 /// A model loaded into an inference engine, ready to run.
@@ -7,8 +8,13 @@ use crate::error::Error;
 /// One value with one copy of the weights is shared by every task of an executor, so `run` takes `&self` and may be
 /// called from several threads at once.
 pub trait Model: Send + Sync {
-    /// The width of one row of logits, as the model itself gives it.
-    fn classes(&self) -> usize;
+    /// What the model gives, and how many values of it, as the model itself gives it.
+    fn outputs(&self) -> Outputs;
+
+    /// The number of classes; 0 for a model that gives none.
+    fn classes(&self) -> usize {
+        self.outputs().width(Asked::Classes)
+    }
 
     /// The channels of the images that it takes: 3, or 1 for grey ones.
     fn channels(&self) -> usize {
@@ -29,11 +35,13 @@ pub trait Model: Send + Sync {
     ///
     /// * `n`: images in the batch, at least 1.
     /// * `nchw`: the input tensor, `n * channels * height * width` values, row-major, RGB channel order.
-    /// * `logits`: where the result goes, `n * classes` values, row-major, before softmax.
+    /// * `asked`: which of its [`outputs`](Self::outputs) the model is to give, and no other.
+    /// * `rows`: where the results go, row-major, for each image the values that [`Outputs::width`] counts: logits
+    ///   before softmax, then the embedding before normalising.
     ///
     /// # Errors
-    /// [`Error::Inference`] when the engine fails or returns another shape than `[n, classes]`.
-    fn run(&self, n: usize, nchw: &[f32], logits: &mut [f32]) -> Result<(), Error>;
+    /// [`Error::Inference`] when the engine fails or returns other shapes than at loading.
+    fn run(&self, n: usize, nchw: &[f32], asked: Asked, rows: &mut [f32]) -> Result<(), Error>;
 }
 
 /// A model in the memory of a device, which takes pixels and normalises them there: they are a quarter of the size of
@@ -41,8 +49,13 @@ pub trait Model: Send + Sync {
 ///
 /// [`Classifier`](crate::Classifier) gathers the images of all tasks into batches for it.
 pub trait DeviceModel: Send + Sync {
-    /// The width of one row of logits, as the model itself gives it.
-    fn classes(&self) -> usize;
+    /// What the model gives, and how many values of it, as the model itself gives it.
+    fn outputs(&self) -> Outputs;
+
+    /// The number of classes; 0 for a model that gives none.
+    fn classes(&self) -> usize {
+        self.outputs().width(Asked::Classes)
+    }
 
     /// The channels of the images that it takes: 3, or 1 for grey ones.
     fn channels(&self) -> usize {
@@ -84,11 +97,11 @@ pub trait Lane {
     /// result is there.
     ///
     /// * `n`: images in the batch, at least 1.
-    /// * `logits`: where the result goes, `n * classes` values, row-major, before softmax.
+    /// * `asked`, `rows`: as for [`Model::run`].
     ///
     /// # Errors
-    /// [`Error::Inference`] when the engine fails, out of memory or not, or returns another shape than `[n, classes]`.
-    fn run(&mut self, n: usize, logits: &mut [f32]) -> Result<(), Error>;
+    /// [`Error::Inference`] when the engine fails, out of memory or not, or returns other shapes than at loading.
+    fn run(&mut self, n: usize, asked: Asked, rows: &mut [f32]) -> Result<(), Error>;
 }
 
 /// Checks the length of a buffer that [`Model::run`] was given.

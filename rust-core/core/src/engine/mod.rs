@@ -1,15 +1,19 @@
 //! What an inference engine has to offer; everything else in this crate is independent of it.
 
 mod device;
+mod embedding_output;
 mod loaded_model;
 mod options;
+mod outputs;
 
 use std::path::Path;
 use std::sync::Arc;
 
 pub use self::device::Device;
+pub use self::embedding_output::EmbeddingOutput;
 pub use self::loaded_model::{check_len, DeviceModel, Lane, Model};
 pub use self::options::{GpuOptions, LoadOptions};
+pub use self::outputs::{Asked, Outputs};
 use crate::error::Error;
 pub use crate::model::Precision;
 use crate::model::{needed_files, ModelDirectory};

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::configuration::Configuration;
+use super::embedding_config::EmbeddingConfig;
 use super::files;
 use super::labels::Labels;
 use super::output_kind::{OutputKind, OutputRule, FIELD as OUTPUT_KIND_FIELD};
@@ -19,13 +20,14 @@ pub const OUTPUT_NAME_FIELD: &str = "output_name";
 ///
 /// | file | holds |
 /// |---|---|
-/// | `config.json` | `id2label`, `function_to_apply`, `output_name` |
+/// | `config.json` | `id2label`, `function_to_apply`, `output_name`; for embeddings `pooling`, `normalize` |
 /// | `processor_config.json`, `preprocessor_config.json`, or timm's `config.json` | resize, crop, rescale, normalise |
 /// | `model.onnx`, `model.pt` and the like | the model; each engine asks for its own |
 #[derive(Debug, Clone)]
 pub struct ModelDirectory {
     path: PathBuf,
-    labels: Labels,
+    labels: Result<Labels>,
+    embedding: Result<EmbeddingConfig>,
     output_rule: OutputRule,
     output_name: Option<String>,
     preprocessor: PreprocessorConfig,
@@ -37,7 +39,8 @@ impl ModelDirectory {
     ///
     /// # Errors
     /// [`Error::ModelFile`] for a missing directory or file and for broken JSON, [`Error::ModelField`] for a field
-    /// that is missing, wrong or not supported.
+    /// that is missing, wrong or not supported. What concerns classes or embeddings alone is an error only where
+    /// [`labels`](Self::labels) or [`embedding`](Self::embedding) are asked for.
     pub fn open(dir: &Path) -> Result<Self> {
         if !dir.is_dir() {
             return Err(Error::ModelFile {
@@ -50,7 +53,8 @@ impl ModelDirectory {
         let mut files = Configuration::read(dir)?;
         Ok(Self {
             path: dir.to_owned(),
-            labels: files.labels?,
+            labels: files.labels,
+            embedding: EmbeddingConfig::take(&mut files.config),
             output_rule: files.output_rule,
             output_name: files.config.take(OUTPUT_NAME_FIELD)?,
             preprocessor: files.preprocessor,
@@ -73,9 +77,19 @@ impl ModelDirectory {
     }
 
     /// The class names.
-    #[must_use]
-    pub fn labels(&self) -> &Labels {
-        &self.labels
+    ///
+    /// # Errors
+    /// [`Error::ModelField`] when `config.json` has none, or not as they must be.
+    pub fn labels(&self) -> Result<&Labels> {
+        self.labels.as_ref().map_err(Clone::clone)
+    }
+
+    /// What is made of the embeddings that the model gives.
+    ///
+    /// # Errors
+    /// [`Error::ModelField`] when `config.json` says something else than is known here.
+    pub fn embedding(&self) -> Result<&EmbeddingConfig> {
+        self.embedding.as_ref().map_err(Clone::clone)
     }
 
     /// What the numbers of this many classes mean; `calls_probabilities` says whether the model file calls them

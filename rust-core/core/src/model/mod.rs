@@ -4,6 +4,7 @@
 
 mod configuration;
 mod directory;
+mod embedding_config;
 mod files;
 mod json;
 mod labels;
@@ -16,10 +17,12 @@ mod timm;
 mod values;
 
 pub use directory::{ModelDirectory, OUTPUT_NAME_FIELD};
+pub use embedding_config::{EmbeddingConfig, Pooling};
 pub use files::needed as needed_files;
 pub use labels::Labels;
 pub use output_kind::OutputKind;
 pub use precision::Precision;
 pub use preprocessor_config::{Crop, CropConvention, DataFormat, Normalize, PreprocessorConfig, Rescale, Resize, Size};
 
+pub(crate) use embedding_config::POOLING_FIELD;
 pub(crate) use output_kind::FIELD as OUTPUT_KIND_FIELD;

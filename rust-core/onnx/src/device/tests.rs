@@ -58,8 +58,8 @@ fn agrees(directory: &Path, counts: &[usize]) {
             .flat_map(|(plane, values)| plane.iter().map(|sample| values[usize::from(*sample)]))
             .collect();
         let (mut expected, mut actual) = (vec![0.0; n * classes], vec![0.0; n * classes]);
-        of_tensors.run(n, &tensor, &mut expected).unwrap();
-        lane.run(n, &mut actual).unwrap();
+        of_tensors.run(n, &tensor, Asked::Classes, &mut expected).unwrap();
+        lane.run(n, Asked::Classes, &mut actual).unwrap();
         let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&actual), bits(&expected), "{n} images");
         assert!(
@@ -153,7 +153,7 @@ fn of_several_outputs_the_logits_are_taken() {
 fn more_images_than_a_lane_has_room_for_are_refused() {
     let (_, model, _) = both(&repository("model"));
     let mut lane = model.lane(2).unwrap();
-    let error = lane.run(3, &mut [0.0; 9]).unwrap_err().to_string();
+    let error = lane.run(3, Asked::Classes, &mut [0.0; 9]).unwrap_err().to_string();
     assert!(
         error.contains("3 images are more than the lane has memory for"),
         "{error}"
@@ -180,4 +180,33 @@ fn a_runtime_without_cuda_is_an_error_of_the_device() {
         "{message}"
     );
     assert!(message.contains("CUDA"), "{message}");
+}
+
+#[test]
+fn embeddings_are_those_of_tensors() {
+    let input = onnx_model::Tensor::new("image", FLOAT, &[-1, 3, 128, 128]);
+    let outputs = [
+        onnx_model::Tensor::new("last_hidden_state", FLOAT, &[-1, 384, 128]),
+        onnx_model::Tensor::new("logits", FLOAT, &[-1, 3]),
+    ];
+    let directory = directory(&reshaping_model(input, &outputs, "logits"));
+    let config = directory.path().join("config.json");
+    let labels = fs::read_to_string(&config).unwrap();
+    fs::write(config, labels.replacen('{', r#"{"pooling": "mean", "#, 1)).unwrap();
+    let (of_tensors, of_pixels, samples) = both(directory.path());
+    let image = of_pixels.signature.image_len();
+    let mut lane = of_pixels.lane(2).unwrap();
+    let mut random = Random::new(9);
+    lane.pixels().iter_mut().for_each(|sample| *sample = random.byte());
+    let planes = lane.pixels().chunks_exact(image / 3).zip(samples.0.iter().cycle());
+    let tensor: Vec<f32> = planes
+        .flat_map(|(plane, values)| plane.iter().map(|sample| values[usize::from(*sample)]))
+        .collect();
+    for (asked, width) in [(Asked::Both, 131), (Asked::Embedding, 128), (Asked::Classes, 3)] {
+        let (mut expected, mut actual) = (vec![0.0; 2 * width], vec![0.0; 2 * width]);
+        of_tensors.run(2, &tensor, asked, &mut expected).unwrap();
+        lane.run(2, asked, &mut actual).unwrap();
+        assert_eq!(actual, expected, "{asked:?}");
+        assert!(actual.iter().any(|value| value.abs() > 1e-6));
+    }
 }

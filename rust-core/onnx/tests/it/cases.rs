@@ -58,7 +58,7 @@ fn outcome(directory: &Path, image: &[u8]) -> Result<(Vec<String>, Vec<f64>), St
         .classify(&[image], NonZeroUsize::MIN, &mut predictions)
         .map_err(|error| error.to_string())?;
     let prediction = predictions.get(0).map_err(ToString::to_string)?;
-    let labels = classifier.labels().iter().map(str::to_owned).collect();
+    let labels = classifier.labels().unwrap().iter().map(str::to_owned).collect();
     Ok((
         labels,
         prediction.probabilities.iter().copied().map(f64::from).collect(),

@@ -41,10 +41,10 @@ fn difference(directory: &Path, bf16: bool) -> f32 {
         model.preprocessor(),
     );
     let samples = SampleTable::new(preprocessor);
-    let of_tensors = TorchModel::load(&file, preprocessor, bf16, false).unwrap();
+    let of_tensors = TorchModel::load(&file, &model, bf16, false).unwrap();
     let of_pixels = TorchOnDevice::load(
-        file,
-        preprocessor,
+        &file,
+        &model,
         &samples,
         None,
         DeviceOptions {
@@ -71,8 +71,8 @@ fn difference(directory: &Path, bf16: bool) -> f32 {
             .flat_map(|(plane, values)| plane.iter().map(|sample| values[usize::from(*sample)]))
             .collect();
         let (mut expected, mut actual) = (vec![0.0; n * classes], vec![0.0; n * classes]);
-        of_tensors.run(n, &tensor, &mut expected).unwrap();
-        lane.run(n, &mut actual).unwrap();
+        of_tensors.run(n, &tensor, Asked::Classes, &mut expected).unwrap();
+        lane.run(n, Asked::Classes, &mut actual).unwrap();
         assert!(
             (expected[0] - expected[1]).abs() > 1e-6,
             "the classes get different logits, not {expected:?} and {actual:?}"
@@ -121,7 +121,7 @@ fn runs_have_few_sizes() {
     let model = ModelDirectory::open(&repository("model")).unwrap();
     let samples = SampleTable::new(model.preprocessor());
     let file = model.model_file("pytorch", Precision::Fp32).unwrap();
-    let loaded = TorchOnDevice::load(file, model.preprocessor(), &samples, None, DeviceOptions::default()).unwrap();
+    let loaded = TorchOnDevice::load(&file, &model, &samples, None, DeviceOptions::default()).unwrap();
     assert_eq!(loaded.run_sizes(1), [1]);
     assert_eq!(loaded.run_sizes(10), [1, 4, 8, 10]);
     assert_eq!(loaded.run_sizes(256).last(), Some(&256));
@@ -154,9 +154,9 @@ fn more_images_than_a_lane_has_room_for_are_refused() {
     let model = ModelDirectory::open(&repository("model")).unwrap();
     let samples = SampleTable::new(model.preprocessor());
     let file = model.model_file("pytorch", Precision::Fp32).unwrap();
-    let on_device = TorchOnDevice::load(file, model.preprocessor(), &samples, None, DeviceOptions::default()).unwrap();
+    let on_device = TorchOnDevice::load(&file, &model, &samples, None, DeviceOptions::default()).unwrap();
     let mut lane = on_device.lane(2).unwrap();
-    let error = lane.run(3, &mut [0.0; 9]).unwrap_err().to_string();
+    let error = lane.run(3, Asked::Classes, &mut [0.0; 9]).unwrap_err().to_string();
     assert!(
         error.contains("3 images are not what the lane has memory for"),
         "{error}"

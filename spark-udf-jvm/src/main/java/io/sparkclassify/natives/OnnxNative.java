@@ -27,7 +27,7 @@ final class OnnxNative implements NativeEngine {
 
   @Override
   public native long classify(
-      long model, ByteBuffer[] images, int[] sizes, int threads, ByteBuffer output);
+      long model, int outputs, ByteBuffer[] images, int[] sizes, int threads, ByteBuffer output);
 
   @Override
   public native void closeModel(long model);

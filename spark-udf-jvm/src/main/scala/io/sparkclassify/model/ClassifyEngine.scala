@@ -33,14 +33,21 @@ object ClassifyEngine {
   /**
    * The model of `spec`, which is loaded when this JVM does not have it.
    *
+   * @param outputs
+   *   what the caller will ask of it; a model that does not give that is refused
    * @return
    *   a lease, to be closed when the model is no longer needed
    */
-  def acquire(spec: ClassifySpec): ModelLease = {
+  def acquire(spec: ClassifySpec, outputs: ModelOutputs): ModelLease = {
     // Natively, one directory with one precision and one way to decode is one model, so it must be one here too, by
     // whatever name it is called.
     val located = spec.model.copy(uri = ModelFiles.locate(spec.model.uri), device = Devices.resolve(spec.model.device))
-    new ModelLease(models.acquire(located, spec.maxLoadedModels)(load(located, spec)))
+    val lease = new ModelLease(models.acquire(located, spec.maxLoadedModels)(load(located, spec)))
+    lease.model.missing(outputs).foreach { reason =>
+      lease.close()
+      throw ClassifyErrors.missingOutput(spec.model.uri, reason)
+    }
+    lease
   }
 
   private def load(located: ModelSpec, spec: ClassifySpec): LoadedModel = {
@@ -80,13 +87,17 @@ object ClassifyEngine {
         located.device.name,
         spec.model.device.name
       )
+      def text(field: String) = Option(description.get(field)).filterNot(_.isNull).map(_.asText)
       new LoadedModel(
         natives,
         handle,
         labels,
+        text("no_classes"),
+        description.get("embedding").asInt,
+        text("no_embedding"),
         description.get("load_millis").asLong,
         onGpu = !located.device.isCpu,
-        description.get("notes").elements.asScala.map(_.asText).toSeq
+          description.get("notes").elements.asScala.map(_.asText).toSeq
       )
     }
   }
