@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::directory::CONFIG;
+use super::files::{CONFIG, PREPROCESSOR_CONFIG, PROCESSOR_CONFIG};
 use super::json::Object;
 use super::labels::Labels;
 use super::output_kind::OutputRule;
@@ -10,11 +10,7 @@ use super::preprocessor_config::PreprocessorConfig;
 use super::processors::Surroundings;
 use crate::error::{Error, Result};
 
-/// The image processor of Hugging Face's, alone in its file.
-const PREPROCESSOR_CONFIG: &str = "preprocessor_config.json";
-
-/// All processors of a model, as transformers 5 writes them, and the one of images among them.
-const PROCESSOR_CONFIG: &str = "processor_config.json";
+/// The image processor among all processors of a model.
 const NESTED: &str = "image_processor";
 
 /// timm's preprocessing, in config.json or in the file of transformers' `TimmWrapperImageProcessor`.

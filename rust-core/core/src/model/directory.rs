@@ -4,14 +4,12 @@ use std::path::{Path, PathBuf};
 
 use super::configuration::Configuration;
 use super::embedding_config::EmbeddingConfig;
-use super::files;
+use super::files::{self, CONFIG};
 use super::labels::Labels;
 use super::output_kind::{OutputKind, OutputRule, FIELD as OUTPUT_KIND_FIELD};
 use super::precision::Precision;
 use super::preprocessor_config::PreprocessorConfig;
 use crate::error::{Error, Result};
-
-pub(super) const CONFIG: &str = "config.json";
 
 /// The field of `config.json` that names the output with the logits, for a model that has several.
 pub const OUTPUT_NAME_FIELD: &str = "output_name";

@@ -1,4 +1,4 @@
-//! Which file of a model directory is the model.
+//! The files of a model directory, and which of them is the model.
 
 use std::fs;
 use std::io::Read;
@@ -8,8 +8,17 @@ use super::precision::Precision;
 use crate::error::{Error, Result};
 use crate::platform::files;
 
+/// The model's own configuration.
+pub(super) const CONFIG: &str = "config.json";
+
+/// The image processor of Hugging Face's, alone in its file.
+pub(super) const PREPROCESSOR_CONFIG: &str = "preprocessor_config.json";
+
+/// All processors of a model, as transformers 5 writes them.
+pub(super) const PROCESSOR_CONFIG: &str = "processor_config.json";
+
 /// The files that say how a model is used.
-const CONFIGURATION: [&str; 3] = ["config.json", "preprocessor_config.json", "processor_config.json"];
+const CONFIGURATION: [&str; 3] = [CONFIG, PREPROCESSOR_CONFIG, PROCESSOR_CONFIG];
 
 /// The folder in which some exporters put ONNX models.
 const ONNX_FOLDER: &str = "onnx";

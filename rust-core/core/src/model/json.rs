@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::directory::CONFIG;
+use super::files::CONFIG;
 use crate::error::{Error, Result};
 use crate::platform::files;
 
