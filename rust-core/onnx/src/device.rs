@@ -7,12 +7,13 @@ use ort::environment::Environment;
 use ort::value::{Shape, Tensor, TensorRefMut};
 use spark_classify_core::engine::check_len;
 use spark_classify_core::error::{Error, Result};
-use spark_classify_core::model::PreprocessorConfig;
+use spark_classify_core::model::ModelDirectory;
 use spark_classify_core::{Device, DeviceModel, Lane, SampleTable};
 
+use crate::outputs::Rows;
 use crate::pixels;
 use crate::session::{reason, NotOpened, Provider, Reason, Session};
-use crate::signature::{classes_of, output_values, Signature};
+use crate::signature::Signature;
 use crate::ENGINE;
 
 /// A loaded model that takes pixels. All lanes share the session and so its weights.
@@ -24,19 +25,18 @@ pub(crate) struct OnnxOnDevice {
 }
 
 impl OnnxOnDevice {
-    /// Loads the model file at `path`, checks that it fits the images that `preprocessor` makes, and runs it once on an
-    /// empty one: that shows the number of classes, and finds a model that cannot run before a query does.
+    /// Loads the model file at `path`, checks that it fits the directory's configuration, and runs it once on an empty
+    /// image: that shows the number of classes, and finds a model that cannot run before a query does.
     pub(crate) fn load(
         environment: &Environment,
         path: PathBuf,
-        preprocessor: &PreprocessorConfig,
+        directory: &ModelDirectory,
         samples: &SampleTable,
         provider: Provider,
     ) -> Result<Self> {
         let open = || {
             let (session, signature) = Session::open_with(environment, &path, provider, |session| {
-                let (inputs, outputs) = (session.inputs(), session.outputs());
-                let signature = Signature::of(inputs, outputs, preprocessor.input_size(), preprocessor.data_format)?;
+                let signature = Signature::of(session.inputs(), session.outputs(), directory)?;
                 Ok((pixels::addition(&signature, samples, session)?, signature))
             })?;
             let mut model = Self {
@@ -59,7 +59,7 @@ impl OnnxOnDevice {
     fn count_classes(&self) -> Result<usize, Reason> {
         let batch = self.signature.batch.unwrap_or(1);
         let mut lane = OnnxLane::new(self, batch).map_err(reason)?;
-        lane.infer(batch, |shape, _| classes_of(shape, batch))
+        lane.infer(batch, |rows| Ok(rows.width))
             .map_err(|cause| format!("the model cannot run on an image: {cause}"))
     }
 }
@@ -67,6 +67,10 @@ impl OnnxOnDevice {
 impl DeviceModel for OnnxOnDevice {
     fn classes(&self) -> usize {
         self.classes
+    }
+
+    fn calls_probabilities(&self) -> bool {
+        self.signature.output.is_probabilities
     }
 
     fn batch_multiple(&self) -> usize {
@@ -120,9 +124,9 @@ impl<'a> OnnxLane<'a> {
         unsafe { slice::from_raw_parts_mut(self.pixels.data_ptr_mut().cast(), self.bytes) }
     }
 
-    /// Runs the model on the first `batch` images and hands shape and content of the output to `read`.
+    /// Runs the model on the first `batch` images and hands the output's rows to `read`.
     #[allow(unsafe_code)]
-    fn infer<T>(&mut self, batch: usize, read: impl FnOnce(&[i64], &[f32]) -> Result<T, Reason>) -> Result<T, Reason> {
+    fn infer<T>(&mut self, batch: usize, read: impl FnOnce(Rows<'_>) -> Result<T, Reason>) -> Result<T, Reason> {
         let OnnxOnDevice { session, signature, .. } = self.model;
         let shape = signature.pixels_shape(batch);
         if batch > self.bytes / signature.image_len() {
@@ -133,9 +137,8 @@ impl<'a> OnnxLane<'a> {
         // SAFETY: `start` is the memory of a tensor that this memory info describes and that outlives the one made
         // here; it has as many bytes as the shape says, which was checked.
         let images = unsafe { TensorRefMut::<u8>::from_raw(info, start, Shape::new(shape)) }.map_err(reason)?;
-        let output = session.run(pixels::INPUT_C, &*images, &signature.output)?;
-        let (shape, values) = output_values(&output)?;
-        read(shape, &values)
+        let output = session.run(pixels::INPUT_C, &*images, &signature.output.name)?;
+        read(signature.output.rows(&output, batch)?)
     }
 }
 
@@ -155,11 +158,9 @@ impl Lane for OnnxLane<'_> {
             if first > 0 {
                 self.pixels().copy_within(first * image..(first + step) * image, 0);
             }
-            self.infer(step, |shape, values| {
-                if classes_of(shape, step)? != classes {
-                    return Err(format!("the output has shape {shape:?}, expected [{step}, {classes}]"));
-                }
-                rows.copy_from_slice(&values[..rows.len()]);
+            self.infer(step, |given| {
+                given.check_width(classes)?;
+                rows.copy_from_slice(&given.values[..rows.len()]);
                 Ok(())
             })
             .map_err(|reason| Error::Inference { engine: ENGINE, reason })?;

@@ -20,6 +20,7 @@ mod cuda;
 mod device;
 mod library;
 mod model;
+mod outputs;
 mod pixels;
 mod session;
 mod signature;
@@ -86,7 +87,7 @@ impl Engine for OnnxEngine {
             }
         };
         let environment = library::environment(&self.library)?;
-        let loaded = OnnxModel::load(environment, model.file(file)?, model.preprocessor())?;
+        let loaded = OnnxModel::load(environment, model.file(file)?, model)?;
         Ok(Box::new(loaded))
     }
 
@@ -107,7 +108,7 @@ impl Engine for OnnxEngine {
         let loaded = OnnxOnDevice::load(
             environment,
             model.file(MODEL_FILE)?,
-            model.preprocessor(),
+            model,
             samples,
             Provider::Cuda(gpu, options.gpu),
         )?;

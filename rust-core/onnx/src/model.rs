@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use ort::environment::Environment;
 use spark_classify_core::engine::{check_len, Model};
 use spark_classify_core::error::{Error, Result};
-use spark_classify_core::model::PreprocessorConfig;
+use spark_classify_core::model::ModelDirectory;
 
+use crate::outputs::Rows;
 use crate::session::{Reason, Session};
-use crate::signature::{classes_of, output_values, Signature};
+use crate::signature::Signature;
 use crate::ENGINE;
 
 /// A loaded model. All callers share the session and so its weights.
@@ -20,17 +21,12 @@ pub(crate) struct OnnxModel {
 }
 
 impl OnnxModel {
-    /// Loads the model file at `path`, checks that it fits the images that `preprocessor` makes, and runs it once on
-    /// an empty one: that shows the number of classes, and finds a model that cannot run before a query does.
-    pub(crate) fn load(environment: &Environment, path: PathBuf, preprocessor: &PreprocessorConfig) -> Result<Self> {
+    /// Loads the model file at `path`, checks that it fits the directory's configuration, and runs it once on an empty
+    /// image: that shows the number of classes, and finds a model that cannot run before a query does.
+    pub(crate) fn load(environment: &Environment, path: PathBuf, directory: &ModelDirectory) -> Result<Self> {
         let load = || {
             let session = Session::open(environment, &path)?;
-            let signature = Signature::of(
-                session.inputs(),
-                session.outputs(),
-                preprocessor.input_size(),
-                preprocessor.data_format,
-            )?;
+            let signature = Signature::of(session.inputs(), session.outputs(), directory)?;
             let classes = count_classes(&session, &signature)?;
             Ok(Self {
                 session,
@@ -59,14 +55,9 @@ impl OnnxModel {
 
     /// Runs one batch; `logits` may be shorter than the result, whose end then belongs to padding.
     fn run_one(&self, batch: usize, nchw: &[f32], logits: &mut [f32]) -> Result<(), Reason> {
-        infer(&self.session, &self.signature, batch, nchw, |shape, values| {
-            if classes_of(shape, batch)? != self.classes {
-                return Err(format!(
-                    "the output has shape {shape:?}, expected [{batch}, {}]",
-                    self.classes
-                ));
-            }
-            logits.copy_from_slice(&values[..logits.len()]);
+        infer(&self.session, &self.signature, batch, nchw, |rows| {
+            rows.check_width(self.classes)?;
+            logits.copy_from_slice(&rows.values[..logits.len()]);
             Ok(())
         })
     }
@@ -75,6 +66,10 @@ impl OnnxModel {
 impl Model for OnnxModel {
     fn classes(&self) -> usize {
         self.classes
+    }
+
+    fn calls_probabilities(&self) -> bool {
+        self.signature.output.is_probabilities
     }
 
     fn batch_multiple(&self) -> usize {
@@ -93,22 +88,21 @@ impl Model for OnnxModel {
 fn count_classes(session: &Session, signature: &Signature) -> Result<usize, Reason> {
     let batch = signature.batch.unwrap_or(1);
     let zeros = vec![0.0; batch * signature.image_len()];
-    infer(session, signature, batch, &zeros, |shape, _| classes_of(shape, batch)).map_err(|cause| {
+    infer(session, signature, batch, &zeros, |rows| Ok(rows.width)).map_err(|cause| {
         let shape = signature.shape(batch);
         format!("the model cannot run on a tensor of shape {shape:?}: {cause}")
     })
 }
 
-/// Runs `session` on `batch` images and hands shape and content of the output to `read`.
+/// Runs `session` on `batch` images and hands the output's rows to `read`.
 fn infer<T>(
     session: &Session,
     signature: &Signature,
     batch: usize,
     nchw: &[f32],
-    read: impl FnOnce(&[i64], &[f32]) -> Result<T, Reason>,
+    read: impl FnOnce(Rows<'_>) -> Result<T, Reason>,
 ) -> Result<T, Reason> {
     let input = signature.tensor(batch, nchw)?;
-    let output = session.run(&signature.input, &*input, &signature.output)?;
-    let (shape, values) = output_values(&output)?;
-    read(shape, &values)
+    let output = session.run(&signature.input, &*input, &signature.output.name)?;
+    read(signature.output.rows(&output, batch)?)
 }

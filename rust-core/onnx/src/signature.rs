@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::ffi::CString;
 
 use half::f16;
-use half::slice::HalfFloatSliceExt;
 use half::vec::HalfFloatVecExt;
 use ort::session::SessionInputValue;
-use ort::value::{DynValue, Outlet, Tensor, TensorElementType, TensorRef, ValueType};
-use spark_classify_core::model::DataFormat;
+use ort::value::{Outlet, Tensor, TensorElementType, TensorRef, ValueType};
+use spark_classify_core::model::{DataFormat, ModelDirectory, OUTPUT_NAME_FIELD};
 
+use crate::outputs::{self, listed, shown, Output, Wanted, LOGITS};
 use crate::session::{c_name, reason, Reason};
 
 const CHANNELS: usize = 3;
@@ -27,33 +27,32 @@ pub(crate) struct Signature {
     pub(crate) half: bool,
     /// The name of the input.
     pub(crate) input: CString,
-    /// The name of the output with the logits.
-    pub(crate) output: CString,
+    /// The output with the logits.
+    pub(crate) output: Output,
 }
 
 impl Signature {
-    /// Finds the one input and the output with the logits, and checks that the input takes images of `input_size`
-    /// (height, width). `format` is the order of the dimensions where the model directory says it.
-    pub(crate) fn of(
-        inputs: &[Outlet],
-        outputs: &[Outlet],
-        (height, width): (usize, usize),
-        format: Option<DataFormat>,
-    ) -> Result<Self, Reason> {
+    /// Finds the one input and the output with the logits, and checks that the input takes the images that `model`'s
+    /// preprocessing makes.
+    pub(crate) fn of(inputs: &[Outlet], outputs: &[Outlet], model: &ModelDirectory) -> Result<Self, Reason> {
         let [input] = inputs else {
-            return Err(format!("the model has {}, expected one", listed("inputs", inputs)));
+            return Err(format!(
+                "the model has {}, expected one input",
+                listed("inputs", inputs)
+            ));
         };
         let (element, shape) = float_tensor(input)?;
-        let format = format_of(input, shape, (height, width), format)?;
-
-        let output = match outputs {
-            [output] => output,
-            _ => outputs
-                .iter()
-                .find(|output| output.name() == "logits")
-                .ok_or_else(|| format!("the model has {}, and none is `logits`", listed("outputs", outputs)))?,
-        };
-        float_tensor(output)?;
+        let (height, width) = model.input_size();
+        let format = format_of(input, shape, (height, width), model.preprocessor().data_format)?;
+        let output = outputs::choose(
+            outputs,
+            &Wanted {
+                name: model.output_name(),
+                field: OUTPUT_NAME_FIELD,
+                usual: &LOGITS,
+                width: Some(model.labels().len()),
+            },
+        )?;
         Ok(Self {
             batch: usize::try_from(shape[0]).ok().filter(|&batch| batch > 0),
             height,
@@ -61,7 +60,7 @@ impl Signature {
             format,
             half: element == TensorElementType::Float16,
             input: c_name(input)?,
-            output: c_name(output)?,
+            output: Output::new(output, model.labels().iter())?,
         })
     }
 
@@ -114,27 +113,6 @@ impl Signature {
         }
         nhwc
     }
-}
-
-/// Shape and values of an output, converted to float32 where it is of float16.
-pub(crate) fn output_values(output: &DynValue) -> Result<(&[i64], Cow<'_, [f32]>), Reason> {
-    if output.dtype().tensor_type() == Some(TensorElementType::Float16) {
-        let (shape, values) = output.try_extract_tensor::<f16>().map_err(reason)?;
-        return Ok((shape, Cow::Owned(values.to_f32_vec())));
-    }
-    let (shape, values) = output.try_extract_tensor::<f32>().map_err(reason)?;
-    Ok((shape, Cow::Borrowed(values)))
-}
-
-/// The number of classes in an output of this shape, which is to have a row for each of `batch` images.
-pub(crate) fn classes_of(shape: &[i64], batch: usize) -> Result<usize, Reason> {
-    let classes = match *shape {
-        [rows, classes] if usize::try_from(rows) == Ok(batch) => usize::try_from(classes).ok(),
-        _ => None,
-    };
-    classes
-        .filter(|&classes| classes > 0)
-        .ok_or_else(|| format!("the output has shape {shape:?}, expected [{batch}, classes]"))
 }
 
 fn shape(format: DataFormat, batch: usize, (height, width): (usize, usize)) -> [usize; 4] {
@@ -212,14 +190,6 @@ fn float_tensor(outlet: &Outlet) -> Result<(TensorElementType, &[i64]), Reason> 
             shape,
             ..
         } => Ok((*ty, shape)),
-        other => Err(format!(
-            "`{}` is {other}, expected a tensor of float32 or float16",
-            outlet.name()
-        )),
+        _ => Err(format!("{}, expected a tensor of float32 or float16", shown(outlet))),
     }
-}
-
-fn listed(what: &str, outlets: &[Outlet]) -> String {
-    let names: Vec<_> = outlets.iter().map(Outlet::name).collect();
-    format!("{} {what} ({})", names.len(), names.join(", "))
 }

@@ -6,6 +6,14 @@ pub const FLOAT: u64 = 1;
 pub const FLOAT16: u64 = 10;
 /// `TensorProto.DataType` of 64-bit integers.
 pub const INT64: u64 = 7;
+/// `TensorProto.DataType` of 64-bit floats.
+pub const FLOAT64: u64 = 11;
+/// `TensorProto.DataType` of bfloat16.
+pub const BFLOAT16: u64 = 16;
+/// `TensorProto.DataType` of bytes.
+pub const UINT8: u64 = 2;
+/// `TensorProto.DataType` of text.
+pub const STRING: u64 = 8;
 
 /// An input or output of a model.
 #[derive(Clone, Copy)]
@@ -20,7 +28,7 @@ pub struct Tensor<'a> {
 
 impl<'a> Tensor<'a> {
     /// A tensor of this name, `TensorProto.DataType` and shape, in which -1 stands for a dynamic dimension.
-    pub fn new(name: &'a str, element_type: u64, shape: &'a [i64]) -> Self {
+    pub const fn new(name: &'a str, element_type: u64, shape: &'a [i64]) -> Self {
         Self {
             name,
             element_type,
@@ -69,11 +77,92 @@ pub fn channels_last_model(input: Tensor<'_>, output: Tensor<'_>) -> Vec<u8> {
     model(&[input], &[output], &nodes)
 }
 
+/// A `ModelProto` that averages each channel of its input in float32, whatever the types of input and output are.
+pub fn casting_model(input: Tensor<'_>, output: Tensor<'_>) -> Vec<u8> {
+    let cast = |from: &str, to: &str, element_type: u64| {
+        let attribute = [bytes(1, b"to"), number(3, element_type), number(20, 2)].concat();
+        node("Cast", from, to, &bytes(5, &attribute))
+    };
+    let nodes = [
+        cast(input.name, "floats", FLOAT),
+        pooling("floats", "means"),
+        cast("means", output.name, output.element_type),
+    ];
+    model(&[input], &[output], &nodes.concat())
+}
+
+/// A `ModelProto` that averages each of three channels and gives that as the output called `right`. Of the other outputs
+/// those of three numbers are minus that, and all others the input. Each has the shape that it declares, save that its
+/// first dimension is that of the input.
+pub fn reshaping_model(input: Tensor<'_>, outputs: &[Tensor<'_>], right: &str) -> Vec<u8> {
+    let mut nodes = pooling(input.name, "means");
+    nodes.extend(node("Neg", "means", "wrong", &[]));
+    for output in outputs {
+        let shape = format!("{} shape", output.name);
+        nodes.extend(constant(&shape, &[&[0], &output.shape[1..]].concat()));
+        let values = match output.shape[1..].iter().product() {
+            _ if output.name == right => "means",
+            3 => "wrong",
+            _ => input.name,
+        };
+        let fields = [
+            bytes(1, values.as_bytes()),
+            bytes(1, shape.as_bytes()),
+            bytes(2, output.name.as_bytes()),
+            bytes(4, b"Reshape"),
+        ];
+        nodes.extend(bytes(1, &fields.concat()));
+    }
+    model(&[input], outputs, &nodes)
+}
+
+/// A `ModelProto` that averages each of three channels and applies softmax.
+pub fn softmax_model(input: Tensor<'_>, output: Tensor<'_>) -> Vec<u8> {
+    let nodes = [pooling(input.name, "means"), node("Softmax", "means", output.name, &[])];
+    model(&[input], &[output], &nodes.concat())
+}
+
+/// A `ModelProto` that averages each of three channels, applies softmax, and gives maps from classes to that: for each
+/// image one, as scikit-learn's converter writes them. Classes are numbers from 0 on where `classes` is empty.
+pub fn zipmap_model(input: Tensor<'_>, output: &str, classes: &[&str]) -> Vec<u8> {
+    let attribute = if classes.is_empty() {
+        let numbers = (0..3).flat_map(|class| number(8, class));
+        [bytes(1, b"classlabels_int64s"), number(20, 7)]
+            .concat()
+            .into_iter()
+            .chain(numbers)
+            .collect()
+    } else {
+        let names = classes.iter().flat_map(|class| bytes(9, class.as_bytes()));
+        [bytes(1, b"classlabels_strings"), number(20, 8)]
+            .concat()
+            .into_iter()
+            .chain(names)
+            .collect::<Vec<_>>()
+    };
+    let attributes = [bytes(5, &attribute), bytes(7, b"ai.onnx.ml")].concat();
+    let nodes = [
+        pooling(input.name, "means"),
+        node("Softmax", "means", "shares", &[]),
+        node("ZipMap", "shares", output, &attributes),
+    ];
+    // `TypeProto` of a sequence of maps.
+    let key = if classes.is_empty() { INT64 } else { STRING };
+    let value = bytes(1, &number(1, FLOAT));
+    let map = bytes(5, &[number(1, key), bytes(2, &value)].concat());
+    let sequence = bytes(4, &bytes(1, &map));
+    let value_info = [bytes(1, output.as_bytes()), bytes(2, &sequence)].concat();
+    let graph = [nodes.concat(), bytes(12, &value_info)].concat();
+    [
+        model(&[input], &[], &graph),
+        bytes(8, &[bytes(1, b"ai.onnx.ml"), number(2, 1)].concat()),
+    ]
+    .concat()
+}
+
 /// A `ModelProto` like [`pooling_model`], whose output has the shape `[1, 3]` whatever the batch is: it fails on
 /// several images.
 pub fn one_image_model(input: Tensor<'_>, output: Tensor<'_>) -> Vec<u8> {
-    let sizes: Vec<u8> = [1_i64, 3].into_iter().flat_map(i64::to_le_bytes).collect();
-    let shape = [number(1, 2), number(2, INT64), bytes(8, b"shape"), bytes(9, &sizes)].concat();
     let reshape = [
         bytes(1, b"pooled"),
         bytes(1, b"shape"),
@@ -81,7 +170,7 @@ pub fn one_image_model(input: Tensor<'_>, output: Tensor<'_>) -> Vec<u8> {
         bytes(4, b"Reshape"),
     ];
     let nodes = [
-        bytes(5, &shape),
+        constant("shape", &[1, 3]),
         pooling(input.name, "pooled"),
         bytes(1, &reshape.concat()),
     ]
@@ -141,6 +230,18 @@ fn pooling(input: &str, output: &str) -> Vec<u8> {
         nodes.extend(node("Flatten", "pooled", output, &[]));
     }
     nodes
+}
+
+/// A field with an initializer: a vector of integers.
+fn constant(name: &str, values: &[i64]) -> Vec<u8> {
+    let data: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let fields = [
+        number(1, values.len() as u64),
+        number(2, INT64),
+        bytes(8, name.as_bytes()),
+        bytes(9, &data),
+    ];
+    bytes(5, &fields.concat())
 }
 
 /// A field with a `NodeProto`.

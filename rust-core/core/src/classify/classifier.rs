@@ -14,7 +14,7 @@ use super::probe::{check_batch, check_output, Batches, OneByOne, Sample};
 use crate::engine::Device;
 use crate::error::{Error, Result};
 use crate::gpu::batcher::Batcher;
-use crate::model::{Labels, ModelDirectory};
+use crate::model::{Labels, ModelDirectory, OutputKind};
 use crate::platform::threads::{lock, on_threads};
 use crate::preprocess::{Preprocessor, SampleTable, StageTimes};
 
@@ -33,6 +33,8 @@ const MAX_KEPT_VALUES: usize = (64 << 20) / size_of::<f32>();
 pub struct Classifier {
     model: ModelDirectory,
     preprocessor: Preprocessor,
+    /// What the model's numbers mean.
+    output_kind: OutputKind,
     engine: &'static str,
     runner: Runner,
     load_time: Duration,
@@ -54,6 +56,13 @@ impl Runner {
         match self {
             Self::Threads(model) => model.classes(),
             Self::Device(batcher) => batcher.classes(),
+        }
+    }
+
+    fn calls_probabilities(&self) -> bool {
+        match self {
+            Self::Threads(model) => model.calls_probabilities(),
+            Self::Device(batcher) => batcher.calls_probabilities(),
         }
     }
 
@@ -112,16 +121,19 @@ impl Classifier {
         let (named, given) = (model.labels().len(), runner.classes());
         if named != given {
             return Err(model.config_error(
-                "id2label",
+                model.labels().field(),
                 format!(
-                    "names {named} classes, but the {} model gives {given}; both must come from the same training",
+                    "{}, but the {} model gives {given}; both must come from the same training",
+                    model.labels().announcement(),
                     engine.name()
                 ),
             ));
         }
         let (height, width) = model.input_size();
         let length = 3 * height * width;
-        let singles = check_output(&model, given, |sample| runner.try_on(&[sample], length))?;
+        let (singles, output_kind) = check_output(&model, given, runner.calls_probabilities(), |sample| {
+            runner.try_on(&[sample], length)
+        })?;
         let both = || runner.try_on(&[Sample::Empty, Sample::Noise], length);
         let batches = check_batch(&model, &singles, both, |sample| runner.try_on(&[sample], length))?;
         if batches == Batches::OneImage {
@@ -139,9 +151,13 @@ impl Classifier {
             options.device,
             load_time.as_millis()
         );
+        for note in model.notes() {
+            log::info!("{}: {note}", dir.display());
+        }
         Ok(Self {
             preprocessor: Preprocessor::new(model.preprocessor(), DecodeOptions::default()),
             model,
+            output_kind,
             engine: engine.name(),
             runner,
             load_time,
@@ -232,7 +248,7 @@ impl Classifier {
         };
         if predictions.outcomes.iter().any(Result::is_ok) {
             let start = Instant::now();
-            predictions.finish(self.model.output_kind());
+            predictions.finish(self.output_kind);
             times.inference += start.elapsed();
         }
         Ok(times)

@@ -14,6 +14,11 @@ pub(crate) fn are_probabilities(values: &[f32]) -> bool {
     values.iter().all(|value| *value >= 0.0) && (sum - 1.0).abs() <= TOLERANCE
 }
 
+/// Whether these may be probabilities of classes of which an image may have any number.
+pub(crate) fn are_within_one(values: &[f32]) -> bool {
+    values.iter().all(|value| (0.0..=1.0).contains(value))
+}
+
 /// The two images that a model is tried on: one is empty and the other one noise.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Sample {
@@ -43,8 +48,9 @@ impl Sample {
     }
 }
 
-/// Runs the model on two images, compares the results with `function_to_apply`, and returns them. `run` gives its
-/// outputs for one of them, of which there are `classes`.
+/// Runs the model on two images, compares the results with `function_to_apply`, and returns them with what they mean.
+/// `run` gives its outputs for one of them, of which there are `classes`; `calls_probabilities` says whether the model
+/// file calls them probabilities, which counts where `function_to_apply` is not written.
 ///
 /// # Errors
 /// `Error::ModelField` when probabilities are announced and the model gives other numbers, and what `run` returns. The
@@ -52,8 +58,9 @@ impl Sample {
 pub(crate) fn check_output(
     model: &ModelDirectory,
     classes: usize,
+    calls_probabilities: bool,
     run: impl Fn(Sample) -> Result<Vec<f32>>,
-) -> Result<[Vec<f32>; 2]> {
+) -> Result<([Vec<f32>; 2], OutputKind)> {
     let outputs = [run(Sample::Empty)?, run(Sample::Noise)?];
     // NaN says nothing of what the numbers for other images mean.
     let finite = || {
@@ -62,29 +69,48 @@ pub(crate) fn check_output(
             .filter(|output| output.iter().all(|value| value.is_finite()))
     };
     let (tried, last) = (finite().count(), finite().next_back().map_or(&[][..], Vec::as_slice));
-    let probabilities = finite().filter(|output| are_probabilities(output)).count();
-    match (model.output_kind(), probabilities) {
-        (OutputKind::Probabilities, fitting) if fitting < tried => Err(model.config_error(
+    let kind = model.output_kind(classes, calls_probabilities)?;
+    let fitting = |fits: fn(&[f32]) -> bool| finite().filter(|output| fits(output)).count();
+    let refused = |what: &str, way_out: &str| {
+        let announced = if model.says_output_kind() {
+            "is `none`"
+        } else {
+            "is not there, and the output is called probabilities"
+        };
+        let (low, high) = range(last);
+        let sum = last.iter().sum::<f32>();
+        Err(model.config_error(
             OUTPUT_KIND_FIELD,
-            format!(
-                "is `none`, but the model gives no probabilities: those of one image are {} to {} and their sum is {}; \
-                 write `softmax` if they are logits",
-                last.iter().copied().fold(f32::INFINITY, f32::min),
-                last.iter().copied().fold(f32::NEG_INFINITY, f32::max),
-                last.iter().sum::<f32>()
-            ),
-        )),
-        // A single class may have the logit 1.
-        (OutputKind::Logits, 2) if classes > 1 => {
-            log::warn!(
-                "{}: the model seems to give probabilities, and softmax is applied to them once more; if so, write \
-                 \"{OUTPUT_KIND_FIELD}\": \"none\" into config.json",
-                model.path().display()
-            );
-            Ok(outputs)
+            format!("{announced}, but the model gives no {what}: those of one image are {low} to {high} and their sum is {sum}; {way_out}"),
+        ))
+    };
+    let applied_twice = |function: &str| {
+        log::warn!(
+            "{}: the model seems to give probabilities, and {function} is applied to them once more; if so, write \
+             \"{OUTPUT_KIND_FIELD}\": \"none\" into config.json",
+            model.path().display()
+        );
+    };
+    match kind {
+        OutputKind::Probabilities if fitting(are_probabilities) < tried => {
+            return refused("probabilities", "write `softmax` if they are logits");
         }
-        _ => Ok(outputs),
+        OutputKind::IndependentProbabilities if fitting(are_within_one) < tried => {
+            return refused("probabilities", "write `sigmoid` if they are logits");
+        }
+        OutputKind::Logits if fitting(are_probabilities) == outputs.len() => applied_twice("softmax"),
+        OutputKind::IndependentLogits if fitting(are_within_one) == outputs.len() => applied_twice("the sigmoid"),
+        _ => (),
     }
+    Ok((outputs, kind))
+}
+
+/// The smallest and the largest value.
+fn range(values: &[f32]) -> (f32, f32) {
+    (
+        values.iter().copied().fold(f32::INFINITY, f32::min),
+        values.iter().copied().fold(f32::NEG_INFINITY, f32::max),
+    )
 }
 
 /// Which batches a model can be given.
@@ -202,5 +228,14 @@ mod tests {
         assert!(!are_probabilities(&[1.5, -0.5]));
         assert!(!are_probabilities(&[f32::NAN, 1.0]));
         assert!(!are_probabilities(&[f32::INFINITY, 0.0]));
+    }
+
+    #[test]
+    fn probabilities_of_independent_classes_have_any_sum() {
+        assert!(are_within_one(&[0.0, 1.0, 0.75]));
+        assert!(are_within_one(&[0.0]));
+        for broken in [-0.001, 1.001, f32::NAN] {
+            assert!(!are_within_one(&[0.5, broken]));
+        }
     }
 }

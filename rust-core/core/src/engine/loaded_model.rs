@@ -10,6 +10,11 @@ pub trait Model: Send + Sync {
     /// The width of one row of logits, as the model itself gives it.
     fn classes(&self) -> usize;
 
+    /// Whether the model file itself calls its result probabilities, as the name of an ONNX model's output can.
+    fn calls_probabilities(&self) -> bool {
+        false
+    }
+
     /// How many images the model takes at once: it runs best on a multiple of this number. 1 where it does not care.
     fn batch_multiple(&self) -> usize {
         1
@@ -33,6 +38,11 @@ pub trait Model: Send + Sync {
 pub trait DeviceModel: Send + Sync {
     /// The width of one row of logits, as the model itself gives it.
     fn classes(&self) -> usize;
+
+    /// Whether the model file itself calls its result probabilities, as the name of an ONNX model's output can.
+    fn calls_probabilities(&self) -> bool {
+        false
+    }
 
     /// How many images the model takes at once: it runs best on a multiple of this number. 1 where it does not care.
     fn batch_multiple(&self) -> usize {

@@ -2,28 +2,32 @@
 
 use std::path::{Path, PathBuf};
 
-use super::json::Object;
+use super::configuration::Configuration;
 use super::labels::Labels;
-use super::output_kind::OutputKind;
+use super::output_kind::{OutputKind, OutputRule, FIELD as OUTPUT_KIND_FIELD};
 use super::preprocessor_config::PreprocessorConfig;
 use crate::error::{Error, Result};
 
-const CONFIG: &str = "config.json";
-const PREPROCESSOR_CONFIG: &str = "preprocessor_config.json";
+pub(super) const CONFIG: &str = "config.json";
+
+/// The field of `config.json` that names the output with the logits, for a model that has several.
+pub const OUTPUT_NAME_FIELD: &str = "output_name";
 
 /// A model directory whose configuration files have been read and checked.
 ///
 /// | file | holds |
 /// |---|---|
-/// | `config.json` | `id2label`, `function_to_apply` |
-/// | `preprocessor_config.json` | resize, crop, rescale, normalise |
+/// | `config.json` | `id2label`, `function_to_apply`, `output_name` |
+/// | `processor_config.json`, `preprocessor_config.json`, or timm's `config.json` | resize, crop, rescale, normalise |
 /// | `model.onnx`, `model.pt`, `model.int8.onnx` | the model; each engine asks for its own |
 #[derive(Debug, Clone)]
 pub struct ModelDirectory {
     path: PathBuf,
     labels: Labels,
-    output_kind: OutputKind,
+    output_rule: OutputRule,
+    output_name: Option<String>,
     preprocessor: PreprocessorConfig,
+    notes: Vec<String>,
 }
 
 impl ModelDirectory {
@@ -41,13 +45,14 @@ impl ModelDirectory {
                     .to_owned(),
             });
         }
-        let mut config = Object::read(&find(dir, CONFIG)?)?;
-        let mut preprocessor = Object::read(&find(dir, PREPROCESSOR_CONFIG)?)?;
+        let mut files = Configuration::read(dir)?;
         Ok(Self {
             path: dir.to_owned(),
-            labels: Labels::take(&mut config)?,
-            output_kind: OutputKind::take(&mut config)?,
-            preprocessor: PreprocessorConfig::take(&mut preprocessor)?,
+            labels: files.labels?,
+            output_rule: files.output_rule,
+            output_name: files.config.take(OUTPUT_NAME_FIELD)?,
+            preprocessor: files.preprocessor,
+            notes: files.notes,
         })
     }
 
@@ -71,10 +76,34 @@ impl ModelDirectory {
         &self.labels
     }
 
-    /// What the numbers that the model gives mean.
+    /// What the numbers of this many classes mean; `calls_probabilities` says whether the model file calls them
+    /// probabilities, which counts where [`says_output_kind`](Self::says_output_kind) is false.
+    ///
+    /// # Errors
+    /// [`Error::ModelField`] where what is written makes no sense for them.
+    pub(crate) fn output_kind(&self, classes: usize, calls_probabilities: bool) -> Result<OutputKind> {
+        self.output_rule
+            .kind(classes, calls_probabilities)
+            .map_err(|reason| self.config_error(OUTPUT_KIND_FIELD, reason.to_owned()))
+    }
+
+    /// Whether `function_to_apply` is written.
     #[must_use]
-    pub fn output_kind(&self) -> OutputKind {
-        self.output_kind
+    pub(crate) fn says_output_kind(&self) -> bool {
+        self.output_rule.is_written()
+    }
+
+    /// The name of the output with these numbers, where the directory says it.
+    #[must_use]
+    pub fn output_name(&self) -> Option<&str> {
+        self.output_name.as_deref()
+    }
+
+    /// What somebody who uses the model should know about the way its files are read, a sentence each: where transformers
+    /// would resize otherwise, for example.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// How images become tensors.
@@ -99,14 +128,13 @@ impl ModelDirectory {
     }
 }
 
-fn find(dir: &Path, name: &str) -> Result<PathBuf> {
+pub(super) fn find(dir: &Path, name: &str) -> Result<PathBuf> {
     let path = dir.join(name);
     if path.is_file() {
         return Ok(path);
     }
     let way_out = match name {
-        CONFIG => "Hugging Face's `model.save_pretrained` writes it; `id2label` is what it must have",
-        PREPROCESSOR_CONFIG => "Hugging Face's `processor.save_pretrained` writes it",
+        CONFIG => "Hugging Face's `model.save_pretrained` and timm's `save_for_hf` write it",
         "model.onnx" => "`optimum-cli export onnx` or `torch.onnx.export` writes it; or choose another model",
         "model.int8.onnx" => "`scripts/quantize_model.py` makes it of model.onnx; or choose the precision `fp32`",
         "model.pt" => "`torch.jit.trace(model, example).save(...)` writes it; or choose another model",

@@ -1,7 +1,8 @@
-//! The model directory, in Hugging Face conventions.
+//! The model directory, in Hugging Face's and timm's conventions.
 // Numbers in these files are whoever's who wrote them: each conversion is checked, or says why it need not be.
 #![warn(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
 
+mod configuration;
 mod directory;
 mod json;
 mod labels;
@@ -9,8 +10,10 @@ mod output_kind;
 mod preprocessor_config;
 mod preprocessor_fields;
 mod processors;
+mod timm;
+mod values;
 
-pub use directory::ModelDirectory;
+pub use directory::{ModelDirectory, OUTPUT_NAME_FIELD};
 pub use labels::Labels;
 pub use output_kind::OutputKind;
 pub use preprocessor_config::{Crop, CropConvention, DataFormat, Normalize, PreprocessorConfig, Rescale, Resize, Size};

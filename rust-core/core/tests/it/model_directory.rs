@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use spark_classify_core::{Error, ModelDirectory};
-use spark_classify_testing::{model_directory, repository};
+use spark_classify_testing::{directory_of, model_directory, repository};
 
 const PREPROCESSOR: &str = r#"{"size": {"height": 4, "width": 6}, "resample": 2, "do_normalize": false}"#;
 
@@ -46,7 +46,7 @@ fn a_missing_directory_or_file_is_named_with_the_way_out() {
     fs::remove_file(directory.path().join("preprocessor_config.json")).unwrap();
     let (_, message) = refusal(directory.path());
     assert!(
-        message.contains("preprocessor_config.json: is missing; Hugging Face's"),
+        message.contains("preprocessor_config.json: is missing, and neither processor_config.json has an"),
         "{message}"
     );
 }
@@ -102,6 +102,95 @@ fn configuration_is_read_as_python_reads_it() {
     let (_, message) = refusal(directory.path());
     assert!(
         message.contains("config.json: is not UTF-8 text: ") && message.contains("index 23"),
+        "{message}"
+    );
+}
+
+/// A directory with these files, and what `open` makes of it.
+fn opened(files: &[(&str, &str)]) -> Result<ModelDirectory, String> {
+    let directory = directory_of(files);
+    ModelDirectory::open(directory.path()).map_err(|error| error.to_string())
+}
+
+const LABELS: (&str, &str) = ("config.json", r#"{"id2label": {"0": "a", "1": "b"}}"#);
+const ALONE: (&str, &str) = (
+    "preprocessor_config.json",
+    r#"{"image_processor_type": "ViTImageProcessor", "size": 8}"#,
+);
+
+#[test]
+fn the_nested_processor_is_read_first() {
+    let nested = r#"{"image_processor": {"image_processor_type": "ViTImageProcessor", "size": 6}}"#;
+    let model = opened(&[LABELS, ALONE, ("processor_config.json", nested)]).unwrap();
+    assert_eq!(model.input_size(), (6, 6));
+    assert!(
+        model.notes()[0].starts_with("preprocessor_config.json is not read"),
+        "{:?}",
+        model.notes()
+    );
+
+    // Files of older releases have one without a processor of images in it.
+    for other in [
+        r#"{"processor_class": "CLIPProcessor"}"#,
+        r#"{"image_processor": null}"#,
+    ] {
+        let model = opened(&[LABELS, ALONE, ("processor_config.json", other)]).unwrap();
+        assert_eq!((model.input_size(), model.notes().len()), ((8, 8), 0));
+    }
+
+    for (text, expected) in [
+        (
+            r#"{"image_processor": {"size": 6, "resample": 9}}"#,
+            "processor_config.json: field `image_processor.resample`: is 9; write 0 or nearest",
+        ),
+        (
+            r#"{"image_processor": [1]}"#,
+            "processor_config.json: field `image_processor`: is [1]; it must be an object",
+        ),
+        ("{", "processor_config.json: is not a JSON object"),
+    ] {
+        let message = opened(&[LABELS, ALONE, ("processor_config.json", text)]).unwrap_err();
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn timms_configuration_is_read_where_it_is() {
+    let cfg = r#"{"input_size": [3, 30, 40], "num_classes": 2}"#;
+    let whole = format!(r#"{{"architecture": "resnet18", "num_classes": 2, "pretrained_cfg": {cfg}}}"#);
+    let wrapper = format!(r#"{{"image_processor_type": "TimmWrapperImageProcessor", "pretrained_cfg": {cfg}}}"#);
+    let alone = opened(&[("config.json", &whole)]).unwrap();
+    assert_eq!(alone.input_size(), (30, 40));
+    assert_eq!(alone.labels().iter().collect::<Vec<_>>(), ["0", "1"]);
+    assert!(alone.notes()[0].contains("names no classes"), "{:?}", alone.notes());
+    let old = r#"{"architecture": "resnet18", "num_classes": 2, "input_size": [3, 30, 40]}"#;
+    let wrapped = ("preprocessor_config.json", wrapper.as_str());
+    for files in [
+        &[("config.json", old)][..],
+        &[LABELS, wrapped],
+        &[("config.json", &whole), wrapped],
+    ] {
+        let model = opened(files).unwrap();
+        assert_eq!(model.preprocessor(), alone.preprocessor(), "{files:?}");
+        assert_eq!(model.labels().len(), 2);
+    }
+
+    // What would be prepared in two ways is not prepared in either.
+    let message = opened(&[("config.json", &whole), ALONE]).unwrap_err();
+    assert!(
+        message.contains("preprocessor_config.json: says otherwise than pretrained_cfg in config.json"),
+        "{message}"
+    );
+    let features = r#"{"architecture": "resnet18", "num_classes": 0, "pretrained_cfg": {}}"#;
+    let message = opened(&[("config.json", features)]).unwrap_err();
+    assert!(
+        message.contains("field `num_classes`: is 0: the model has no classes"),
+        "{message}"
+    );
+    let wrong = r#"{"num_classes": 2, "pretrained_cfg": {"crop_mode": "top"}}"#;
+    let message = opened(&[("config.json", wrong)]).unwrap_err();
+    assert!(
+        message.contains("config.json: field `pretrained_cfg.crop_mode`: `top` is none of"),
         "{message}"
     );
 }

@@ -20,8 +20,8 @@ fn both(directory: &Path) -> (OnnxModel, OnnxOnDevice, SampleTable) {
     let model = ModelDirectory::open(directory).unwrap();
     let samples = SampleTable::new(model.preprocessor());
     let file = || model.file("model.onnx").unwrap();
-    let of_tensors = OnnxModel::load(environment, file(), model.preprocessor()).unwrap();
-    let of_pixels = OnnxOnDevice::load(environment, file(), model.preprocessor(), &samples, Provider::Cpu).unwrap();
+    let of_tensors = OnnxModel::load(environment, file(), &model).unwrap();
+    let of_pixels = OnnxOnDevice::load(environment, file(), &model, &samples, Provider::Cpu).unwrap();
     (of_tensors, of_pixels, samples)
 }
 
@@ -117,7 +117,7 @@ fn a_runtime_without_cuda_is_an_error_of_the_device() {
     let error = OnnxOnDevice::load(
         environment,
         model.file("model.onnx").unwrap(),
-        model.preprocessor(),
+        &model,
         &SampleTable::new(model.preprocessor()),
         Provider::Cuda(0, spark_classify_core::GpuOptions::default()),
     )

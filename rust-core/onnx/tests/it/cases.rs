@@ -2,19 +2,19 @@
 
 use std::fs;
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use spark_classify_core::{Classifier, LoadOptions, Predictions, Result};
+use spark_classify_core::{Classifier, LoadOptions, Predictions};
 use spark_classify_testing::onnx_model::{one_image_model, Tensor, FLOAT};
-use spark_classify_testing::{model_directory, repository};
+use spark_classify_testing::{json, model_directory, repository};
 
 use crate::engine;
 
-fn load(model: &str) -> Result<Classifier> {
+fn load(model: &str) -> spark_classify_core::Result<Classifier> {
     load_from(&repository("tests/cases/models").join(model))
 }
 
-fn load_from(directory: &Path) -> Result<Classifier> {
+fn load_from(directory: &Path) -> spark_classify_core::Result<Classifier> {
     Classifier::load(&engine(), directory, &LoadOptions::default())
 }
 
@@ -35,6 +35,83 @@ fn bmp(pixel: [u8; 3]) -> Vec<u8> {
     }
     bytes.extend(pixel.repeat(16));
     bytes
+}
+
+/// Directories whose configuration is not read yet.
+const CONFIGURATION_TO_COME: &[&str] = &[];
+
+/// Directories whose model file is not used yet as it must.
+const MODEL_TO_COME: &[&str] = &["data_link", "float64", "transformers_js", "uint8_nhwc"];
+
+/// Where the files of a case are: within a hub cache, in its snapshot.
+fn files_of(case: &str) -> PathBuf {
+    let directory = repository("tests/cases/models").join(case);
+    match case {
+        "hub" => directory.join("models--someone--vit/snapshots/0123abcd"),
+        _ => directory,
+    }
+}
+
+/// Class names and probabilities of an image, or what the error says beside the name of the directory.
+fn outcome(directory: &Path, image: &[u8]) -> Result<(Vec<String>, Vec<f64>), String> {
+    let path = directory.display().to_string();
+    let classifier = load_from(directory).map_err(|error| error.to_string().replace(&path, ""))?;
+    let mut predictions = Predictions::new();
+    classifier
+        .classify(&[image], NonZeroUsize::MIN, &mut predictions)
+        .map_err(|error| error.to_string())?;
+    let prediction = predictions.get(0).map_err(ToString::to_string)?;
+    let labels = classifier.labels().iter().map(str::to_owned).collect();
+    Ok((
+        labels,
+        prediction.probabilities.iter().copied().map(f64::from).collect(),
+    ))
+}
+
+/// Why the outcome is not the expected one.
+fn difference(expected: &serde_json::Value, outcome: &Result<(Vec<String>, Vec<f64>), String>) -> Option<String> {
+    match (expected["error"].as_str(), outcome) {
+        (Some(part), Err(message)) => (!message.contains(part)).then(|| format!("`{part}` is not in: {message}")),
+        (Some(part), Ok(_)) => Some(format!("loads, though it should be refused: {part}")),
+        (None, Err(message)) => Some(message.clone()),
+        (None, Ok((labels, probabilities))) => {
+            let texts = expected["labels"].as_array().unwrap();
+            let numbers = expected["probabilities"].as_array().unwrap();
+            let near = |(actual, number): (&f64, &serde_json::Value)| (actual - number.as_f64().unwrap()).abs() <= 1e-6;
+            let equal = texts.iter().map(|text| text.as_str().unwrap()).eq(labels)
+                && numbers.len() == probabilities.len()
+                && probabilities.iter().zip(numbers).all(near);
+            (!equal).then(|| format!("{labels:?}: {probabilities:?}"))
+        }
+    }
+}
+
+#[test]
+fn every_directory_gives_what_python_says() {
+    let expected = json("tests/cases/models.json");
+    let image = fs::read(repository("tests/cases/images/probe.png")).unwrap();
+    let mut cases: Vec<_> = fs::read_dir(repository("tests/cases/models"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        // Weights that a link of another directory leads to.
+        .filter(|case| case != "elsewhere")
+        .collect();
+    cases.sort();
+    let named: Vec<_> = expected.as_object().unwrap().keys().cloned().collect();
+    assert_eq!(named, cases);
+    let wrong: Vec<_> = cases
+        .iter()
+        .filter_map(|case| {
+            let difference = difference(&expected[case], &outcome(&files_of(case), &image));
+            let to_come = [CONFIGURATION_TO_COME, MODEL_TO_COME].concat();
+            match (difference, to_come.contains(&case.as_str())) {
+                (Some(difference), false) => Some(format!("{case}: {difference}")),
+                (None, true) => Some(format!("{case}: right, take it out of the list")),
+                _ => None,
+            }
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod cases;
 mod engine;
 mod external_data;
+mod outputs;
 
 use spark_classify_onnx::OnnxEngine;
 use spark_classify_testing::onnxruntime;

@@ -93,6 +93,11 @@ impl Batcher {
         self.shared.recycle(buffer);
     }
 
+    /// Whether the model file itself calls its result probabilities.
+    pub(crate) fn calls_probabilities(&self) -> bool {
+        self.shared.model.calls_probabilities()
+    }
+
     /// The width of one row of logits.
     pub(crate) fn classes(&self) -> usize {
         self.shared.model.classes()
