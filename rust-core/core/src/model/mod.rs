@@ -9,6 +9,7 @@ mod labels;
 mod output_kind;
 mod preprocessor_config;
 mod preprocessor_fields;
+mod processor_backend;
 mod processors;
 mod timm;
 mod values;
@@ -16,6 +17,8 @@ mod values;
 pub use directory::{ModelDirectory, OUTPUT_NAME_FIELD};
 pub use labels::Labels;
 pub use output_kind::OutputKind;
-pub use preprocessor_config::{Crop, CropConvention, DataFormat, Normalize, PreprocessorConfig, Rescale, Resize, Size};
+pub use preprocessor_config::{
+    Crop, CropConvention, DataFormat, Normalize, PreprocessorConfig, Rescale, RescaleArithmetic, Resize, Size,
+};
 
 pub(crate) use output_kind::FIELD as OUTPUT_KIND_FIELD;

@@ -53,7 +53,8 @@ fn a_vit_configuration_is_read_whole() {
             crop: None,
             rescale: Some(Rescale {
                 factor: 1.0 / 255.0,
-                offset: 0.0
+                offset: 0.0,
+                arithmetic: RescaleArithmetic::Double
             }),
             normalize: vec![Normalize {
                 mean: [0.5, 0.4, 0.3],
