@@ -1,7 +1,7 @@
 """Resizing of random images, byte for byte against the torchvision of this environment (0.26.0, with torch 2.11.0).
 
     cargo build --release -p classify-tools --bin classify-pixels
-    python -m pytest tests/parity/test_live_torchvision.py
+    .venv-reference/bin/python -m pytest tests/parity/test_live_torchvision.py
 
 LIVE_IMAGES says how many sizes for each filter and layout, LIVE_SEED which ones. torch's bytes are those of its kernels
 for AVX2 and AVX-512; without these, torchvision resizes in floating point.
@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 from test_live_pillow import COUNT, PROGRAM, SEED, Pixels
 
-torch = pytest.importorskip("torch", reason="torch is needed")
-torchvision = pytest.importorskip("torchvision", reason="torchvision is needed")
-from PIL import Image  # noqa: E402
-from torchvision.transforms import InterpolationMode  # noqa: E402
-from torchvision.transforms.v2.functional import resize  # noqa: E402
+pytest.importorskip("torchvision", reason="the reference environment has torchvision")
+import torch
+from PIL import Image
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.v2.functional import resize
 
 CAPABILITY = torch.backends.cpu.get_cpu_capability()
 # As transformers maps the numbers of Pillow's filters.
