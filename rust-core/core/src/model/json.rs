@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
+use super::directory::CONFIG;
 use crate::error::{Error, Result};
 
 /// The one key of an object that stands for a value that cannot be used; what it holds says why.
@@ -147,12 +148,19 @@ impl Object {
         &self.fields
     }
 
-    /// An error about a field of this file.
+    /// An error about a field of this file; what writes a good one is added.
     pub(super) fn error(&self, field: &str, reason: impl Into<String>) -> Error {
+        let writer = if self.prefix.starts_with("pretrained_cfg.") {
+            "`timm.models.save_for_hf(model, DIRECTORY)`"
+        } else if self.path.file_name().is_some_and(|name| name == CONFIG) {
+            "`model.config.save_pretrained(DIRECTORY)` of transformers"
+        } else {
+            "`AutoImageProcessor.from_pretrained(MODEL).save_pretrained(DIRECTORY)` of transformers"
+        };
         Error::ModelField {
             path: self.path.clone(),
             field: format!("{}{field}", self.prefix),
-            reason: reason.into(),
+            reason: format!("{}. {writer} writes a good file", reason.into()),
         }
     }
 }

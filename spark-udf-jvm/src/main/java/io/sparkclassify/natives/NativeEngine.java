@@ -11,7 +11,7 @@ import java.nio.ByteBuffer;
 public interface NativeEngine {
 
   /**
-   * Version, ABI and backend of the library: {@code {"version": "0.1.0", "abi": 8, "backend":
+   * Version, ABI and backend of the library: {@code {"version": "0.1.0", "abi": 9, "backend":
    * "onnx"}}.
    */
   String buildInfo();
@@ -54,7 +54,8 @@ public interface NativeEngine {
 
   /**
    * What is known about an open model: {@code {"backend": "onnx", "labels": ["cat", "dog"],
-   * "input": [height, width], "load_millis": 20}}.
+   * "input": [height, width], "load_millis": 20, "notes": ["..."]}}. The notes are sentences about
+   * the way its files are read.
    */
   String describeModel(long model);
 

@@ -6,6 +6,8 @@ import io.sparkclassify.natives.NativeLoader
 import io.sparkclassify.threads.TaskKill
 import java.util.concurrent.atomic.LongAdder
 
+import scala.jdk.CollectionConverters._
+
 import com.fasterxml.jackson.databind.ObjectMapper
 import org.apache.spark.unsafe.types.UTF8String
 import org.slf4j.LoggerFactory
@@ -23,6 +25,9 @@ object ClassifyEngine {
 
   /** The models that are loaded now. */
   def loadedNow: Seq[ModelSpec] = models.loaded
+
+  /** The same with the notes about each, see [[LoadedModel]]. */
+  def notesNow: Seq[(ModelSpec, Seq[String])] = models.entries.map { case (spec, model) => spec -> model.notes }
 
   /**
    * The model of `spec`, which is loaded when this JVM does not have it.
@@ -82,7 +87,14 @@ object ClassifyEngine {
         located.device.name,
         spec.model.device.name
       )
-      new LoadedModel(natives, handle, labels, description.get("load_millis").asLong, onGpu = !located.device.isCpu)
+      new LoadedModel(
+        natives,
+        handle,
+        labels,
+        description.get("load_millis").asLong,
+        onGpu = !located.device.isCpu,
+        description.get("notes").elements.asScala.map(_.asText).toSeq
+      )
     }
   }
 }

@@ -19,13 +19,16 @@ import org.slf4j.LoggerFactory
  *   how long the engine took to load it
  * @param onGpu
  *   whether it runs on a GPU
+ * @param notes
+ *   what somebody who uses it should know about the way its files are read, a sentence each
  */
 final class LoadedModel(
     natives: NativeEngine,
     handle: Long,
     val labels: Array[UTF8String],
     val loadMillis: Long,
-    val onGpu: Boolean
+    val onGpu: Boolean,
+    val notes: Seq[String]
 ) {
 
   /**
