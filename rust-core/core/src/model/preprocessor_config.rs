@@ -141,7 +141,7 @@ impl Rescale {
 /// How the rescale step is reckoned; the last bit of the result depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RescaleArithmetic {
-    /// In double precision, rounded to single, as NumPy does it for processors on Pillow images.
+    /// In double precision, rounded to single, as for processors on Pillow images.
     Double,
     /// In single precision, as torch does it for processors on tensors.
     Single,

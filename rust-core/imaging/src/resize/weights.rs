@@ -199,7 +199,9 @@ impl Windows {
         exact.extend((first..end).map(|input| (self.filter.function)(distance(input))));
         let sum: f64 = exact.iter().sum();
         if sum != 0.0 {
-            exact.iter_mut().for_each(|weight| *weight /= sum);
+            for weight in exact.iter_mut() {
+                *weight /= sum;
+            }
         }
         first
     }
@@ -303,8 +305,9 @@ mod tests {
         for source in 1..60 {
             for resized in (1..300).filter(|resized| *resized != source) {
                 let axis = Axis::whole(source, resized);
-                for resampling in filters {
-                    let weights = Weights::new(resampling, Filter::of(resampling).unwrap(), &axis);
+                let filters = filters.into_iter().filter_map(|it| Some((it, Filter::of(it)?)));
+                for (resampling, filter) in filters {
+                    let weights = Weights::new(resampling, filter, &axis);
                     let together = weights.iter().zip(weights.iter_parts()).zip(weights.iter_bytes());
                     for (((_, values), (_, parts)), (_, Bytes([low, middle, high]))) in together {
                         for (at, value) in values.iter().enumerate() {

@@ -474,7 +474,7 @@ fn the_backend_is_pillow_unless_the_file_asks_for_torchvision() {
         "image_processor_backend",
     );
     let message = refusal(with(r#""backend": "torchvision""#), "backend");
-    assert!(message.ends_with("write `image_processor_backend`"), "{message}");
+    assert!(message.contains("write `image_processor_backend`"), "{message}");
     let transforms = torchvision(r#""image_processor_type": "torchvision""#);
     refusal(transforms, "image_processor_backend");
 }
