@@ -59,7 +59,7 @@ test-faults: build ## executors of 1 GB with files that are large for them; JVMs
 	@$(env) $(onnxruntime) PYTHONPATH=tests/e2e .venv/bin/python -m pytest -q -p conftest tests/faults
 	@$(env) PROCESS_ENDS=$${PROCESS_ENDS:-50} gradle --quiet test -Psuite=ProcessEndSuite
 
-test-parity: parity-models ## ten model families against transformers, torchvision, torch and ONNX Runtime in Python
+test-parity: parity-models ## ten model families, and embeddings of five, against transformers, torchvision, torch and ONNX Runtime in Python
 	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/parity
 	@.venv-reference/bin/python -m pytest -q tests/parity/test_live_torchvision.py
 
@@ -74,16 +74,17 @@ parity-live: build reference ## thousands of random images against a live Pillow
 		.venv-reference/bin/python -m pytest -q tests/parity/test_live_torchvision.py
 
 # What it finds to be new goes beside the committed inputs, not among them.
-fuzz: ## fuzz the decoder and the model configuration, a minute each (needs nightly Rust and cargo-fuzz)
+fuzz: ## fuzz the decoder, the model configuration and the header of ONNX files, a minute each (needs nightly Rust and cargo-fuzz)
 	@cargo +nightly fuzz --version >/dev/null 2>&1 || \
 		{ echo "make fuzz needs these: rustup toolchain install nightly && cargo install cargo-fuzz" >&2; exit 1; }
-	@for target in decode model; do \
+	@for target in decode model onnx; do \
 		mkdir -p target/fuzz/$$target && cargo +nightly fuzz run --fuzz-dir rust-core/fuzz --target-dir target/fuzz $$target \
 			$(CURDIR)/target/fuzz/$$target $(CURDIR)/rust-core/fuzz/corpus/$$target -- -max_total_time=60 || exit 1; \
 	done
 
 parity-models: build reference
 	@.venv-reference/bin/python scripts/make_parity_models.py
+	@.venv-reference/bin/python scripts/make_parity_embeddings.py
 	@$(env) cargo build --release --quiet -p classify-tools
 
 reference: # an environment of its own for what tests compare with (about 3 GB to download)
@@ -92,6 +93,8 @@ reference: # an environment of its own for what tests compare with (about 3 GB t
 
 golden: reference ## make the reference values of the tests again
 	@.venv-reference/bin/python scripts/make_golden.py
+	@.venv-reference/bin/python scripts/timm_cases.py
+	@.venv-reference/bin/python scripts/model_cases.py
 
 # The environments of the contenders; the stamps make them anew when a requirement changes. What cannot be installed is
 # reported in the benchmark's table.
@@ -157,5 +160,5 @@ format: setup ## rewrite the sources in the project's format
 	@.venv/bin/ruff format scripts tests benchmarks
 
 clean: ## remove everything that was built
-	@rm -rf target spark-udf-jvm/build .gradle .venv .venv-reference .venv-bench-peers .venv-bench-synapseml tests/parity/models \
+	@rm -rf target spark-udf-jvm/build .gradle .venv .venv-reference .venv-bench-peers .venv-bench-synapseml tests/parity/models tests/parity/embeddings \
 		benchmarks/.images benchmarks/.models benchmarks/jvm/build output_predictions

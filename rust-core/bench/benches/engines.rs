@@ -6,7 +6,7 @@
 use std::num::NonZeroUsize;
 
 use criterion::{criterion_group, criterion_main, BenchmarkId, Criterion, Throughput};
-use spark_classify_core::{Classifier, Engine, LoadOptions, ModelDirectory, Precision, Predictions};
+use spark_classify_core::{Asked, Classifier, Engine, LoadOptions, ModelDirectory, Precision, Predictions};
 use spark_classify_testing::{dataset, repository};
 
 const BATCH: usize = 8;
@@ -50,7 +50,9 @@ fn inference(criterion: &mut Criterion) {
                     let classes = backend.classes();
                     bencher.iter(|| {
                         let logits = &mut logits[..batch * classes];
-                        backend.run(batch, &nchw[..batch * length], logits).unwrap();
+                        backend
+                            .run(batch, &nchw[..batch * length], Asked::Classes, logits)
+                            .unwrap();
                     });
                 });
             }

@@ -134,6 +134,8 @@ pub(crate) enum Precision {
     Fp32,
     /// bfloat16, with the pytorch backend on a CPU that has instructions for it
     Bf16,
+    /// float16, with the onnx backend and a model file in it
+    Fp16,
     /// 8-bit integers, with the onnx backend and model.int8.onnx
     Int8,
 }
@@ -143,6 +145,7 @@ impl From<Precision> for core::Precision {
         match precision {
             Precision::Fp32 => Self::Fp32,
             Precision::Bf16 => Self::Bf16,
+            Precision::Fp16 => Self::Fp16,
             Precision::Int8 => Self::Int8,
         }
     }

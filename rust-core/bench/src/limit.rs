@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use spark_classify_core::model::Labels;
 use spark_classify_core::preprocess::Preprocessor;
-use spark_classify_core::{Engine, Model, ModelDirectory};
+use spark_classify_core::{Asked, Engine, Model, ModelDirectory};
 use spark_classify_imaging::Scratch;
 
 use crate::args::Args;
@@ -38,14 +38,16 @@ struct Worker {
 impl Bare {
     pub(crate) fn load(engine: &dyn Engine, args: &Args) -> spark_classify_core::Result<Self> {
         let model = ModelDirectory::open(&args.model)?;
+        let backend = engine.load(&model, &args.load_options())?;
+        backend.outputs().check(Asked::Classes)?;
         Ok(Self {
             preprocessor: Preprocessor::new(model.preprocessor(), args.decode_options()),
-            backend: engine.load(&model, &args.load_options())?,
+            backend,
             model,
         })
     }
 
-    pub(crate) fn labels(&self) -> &Labels {
+    pub(crate) fn labels(&self) -> spark_classify_core::Result<&Labels> {
         self.model.labels()
     }
 
@@ -104,7 +106,8 @@ impl Bare {
                 }
                 let ready = Instant::now();
                 let logits = &mut logits[..batch.len() * classes];
-                self.backend.run(batch.len(), &tensor[..batch.len() * length], logits)?;
+                self.backend
+                    .run(batch.len(), &tensor[..batch.len() * length], Asked::Classes, logits)?;
                 worker.stages.times.inference += ready.elapsed();
                 if pass == 0 {
                     worker.predictions.extend(logits.chunks_exact(classes).map(softmax));

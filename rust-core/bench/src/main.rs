@@ -71,11 +71,11 @@ fn bench(args: &Args) -> Result<usize, Box<dyn Error + Send + Sync>> {
     if args.limit {
         let bare = Bare::load(&*engine, args)?;
         let load = start.elapsed();
-        measure(args, &*engine, load, bare.labels(), |images| bare.run(images, args))
+        measure(args, &*engine, load, bare.labels()?, |images| bare.run(images, args))
     } else {
         let classifier = load(args, &*engine)?;
         let load = start.elapsed();
-        measure(args, &*engine, load, classifier.labels(), |images| {
+        measure(args, &*engine, load, classifier.labels()?, |images| {
             Ok(run::run(&classifier, images, args)?)
         })
     }
@@ -118,7 +118,7 @@ fn compare(
     engine: &dyn Engine,
 ) -> Result<usize, Box<dyn Error + Send + Sync>> {
     let classifiers = [load(exact, engine)?, load(fast, engine)?];
-    let images = images::find(&exact.images, exact.image_dir.as_deref(), classifiers[0].labels())?;
+    let images = images::find(&exact.images, exact.image_dir.as_deref(), classifiers[0].labels()?)?;
     let comparison = Comparison::run(subject, &classifiers[0], &classifiers[1], &images, exact)?;
     let mut stdout = io::stdout().lock();
     if exact.json {

@@ -94,7 +94,7 @@ pub enum Error {
     Internal(String),
 }
 
-/// Why one image has no prediction; the rest of its batch is not touched. The caller adds the path, which the core does
+/// Why one image has no prediction or embedding; the rest of its batch is not touched. The caller adds the path, which the core does
 /// not know.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -106,6 +106,13 @@ pub enum PredictionError {
     /// What the model gives for it says nothing about its class.
     #[error("the model gives no prediction for this image: {reason}")]
     NoClass {
+        /// What it gives.
+        reason: &'static str,
+    },
+
+    /// What the model gives for it is no embedding.
+    #[error("the model gives no embedding for this image: {reason}")]
+    NoEmbedding {
         /// What it gives.
         reason: &'static str,
     },

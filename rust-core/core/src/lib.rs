@@ -17,7 +17,7 @@
 //!         match prediction {
 //!             Ok(prediction) => println!(
 //!                 "{} {:.4}",
-//!                 classifier.labels().name(prediction.class_id),
+//!                 classifier.labels()?.name(prediction.class_id),
 //!                 prediction.confidence
 //!             ),
 //!             Err(error) => println!("{error}"),
@@ -36,8 +36,8 @@ pub mod model;
 pub mod platform;
 pub mod preprocess;
 
-pub use classify::{BatchTimes, Classifier, Prediction, Predictions};
-pub use engine::{Device, DeviceModel, Engine, GpuOptions, Lane, LoadOptions, Model, Precision};
+pub use classify::{BatchTimes, Classifier, Embeddings, Prediction, Predictions};
+pub use engine::{Asked, Device, DeviceModel, Engine, GpuOptions, Lane, LoadOptions, Model, Outputs, Precision};
 pub use error::{Error, PredictionError, Result};
 pub use model::ModelDirectory;
 pub use preprocess::SampleTable;

@@ -4,7 +4,9 @@
 
 use std::num::NonZeroUsize;
 
-use spark_classify_core::{Classifier, Engine, LoadOptions, Model, ModelDirectory, Predictions, Result};
+use spark_classify_core::{
+    Asked, Classifier, Engine, LoadOptions, Model, ModelDirectory, Outputs, Predictions, Result,
+};
 use spark_classify_testing::{model_directory, plain_png, resident};
 
 /// Knows nothing: all logits are 0.
@@ -25,11 +27,11 @@ impl Engine for Blank {
 }
 
 impl Model for Blank {
-    fn classes(&self) -> usize {
-        3
+    fn outputs(&self) -> Outputs {
+        Outputs::of_classes(3)
     }
 
-    fn run(&self, _n: usize, _nchw: &[f32], logits: &mut [f32]) -> Result<()> {
+    fn run(&self, _n: usize, _nchw: &[f32], _: Asked, logits: &mut [f32]) -> Result<()> {
         logits.fill(0.0);
         Ok(())
     }

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Mutex;
 
-use spark_classify_core::{Classifier, Engine, LoadOptions, Model, ModelDirectory, Result};
+use spark_classify_core::{Asked, Classifier, Engine, LoadOptions, Model, ModelDirectory, Outputs, Result};
 use spark_classify_testing::model_directory;
 
 static WARNINGS: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -44,11 +44,11 @@ impl Engine for Constant {
 }
 
 impl Model for Constant {
-    fn classes(&self) -> usize {
-        3
+    fn outputs(&self) -> Outputs {
+        Outputs::of_classes(3)
     }
 
-    fn run(&self, _n: usize, _nchw: &[f32], logits: &mut [f32]) -> Result<()> {
+    fn run(&self, _n: usize, _nchw: &[f32], _: Asked, logits: &mut [f32]) -> Result<()> {
         for row in logits.chunks_exact_mut(3) {
             row.copy_from_slice(&self.0);
         }

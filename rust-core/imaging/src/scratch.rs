@@ -53,6 +53,17 @@ impl Scratch {
         Ok((self.image.width, self.image.height))
     }
 
+    /// Makes the image that was decoded last grey: all channels of a pixel become what Pillow's `convert("L")` gives for
+    /// it, the luma of ITU-R 601-2 in 16 bits of fraction (`L24` in its `Convert.c`).
+    pub fn make_grey(&mut self) {
+        for pixel in self.image.pixels.chunks_exact_mut(3) {
+            let [red, green, blue] = [pixel[0], pixel[1], pixel[2]].map(u32::from);
+            // The factors' sum is 1 << 16, so the result is at most 255.
+            let luma = (red * 19_595 + green * 38_470 + blue * 7_471 + 0x8000) >> 16;
+            pixel.fill(u8::try_from(luma).unwrap_or(u8::MAX));
+        }
+    }
+
     /// Resizes the image that was decoded last and keeps the windows of both axes, whose sources have to be its height
     /// and width in pixels.
     ///

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use spark_classify_core::{DeviceModel, Error, Lane, ModelDirectory, Result};
+use spark_classify_core::{Asked, DeviceModel, Error, Lane, ModelDirectory, Outputs, Result};
 
 use crate::NAME;
 
@@ -34,7 +34,7 @@ impl FaultyDevice {
         let (height, width) = model.input_size();
         Ok(Self {
             number,
-            classes: model.labels().len(),
+            classes: model.labels()?.len(),
             image: 3 * height * width,
             runs: AtomicUsize::new(0),
         })
@@ -42,8 +42,8 @@ impl FaultyDevice {
 }
 
 impl DeviceModel for FaultyDevice {
-    fn classes(&self) -> usize {
-        self.classes
+    fn outputs(&self) -> Outputs {
+        Outputs::of_classes(self.classes)
     }
 
     fn lane(&self, images: usize) -> Result<Box<dyn Lane + '_>> {
@@ -64,7 +64,7 @@ impl Lane for FaultyLane<'_> {
         &mut self.pixels
     }
 
-    fn run(&mut self, n: usize, logits: &mut [f32]) -> Result<()> {
+    fn run(&mut self, n: usize, _: Asked, logits: &mut [f32]) -> Result<()> {
         // Long enough for the images of other tasks to come.
         thread::sleep(Duration::from_millis(2));
         let probing = self.device.runs.fetch_add(1, Ordering::SeqCst) < MOST_PROBES;

@@ -14,7 +14,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use spark_classify_core::{DeviceModel, Engine, Error, LoadOptions, Model, ModelDirectory, Result, SampleTable};
+use spark_classify_core::{
+    Asked, DeviceModel, Engine, Error, LoadOptions, Model, ModelDirectory, Outputs, Result, SampleTable,
+};
 use spark_classify_jni::Library;
 
 use crate::device::FaultyDevice;
@@ -99,7 +101,7 @@ impl Engine for FaultyEngine {
             }
             _ => {}
         }
-        let classes = model.labels().len() + usize::from(behaviour == Behaviour::WrongClasses);
+        let classes = model.labels()?.len() + usize::from(behaviour == Behaviour::WrongClasses);
         Ok(Box::new(FaultyModel {
             behaviour,
             classes,
@@ -148,12 +150,12 @@ impl FaultyModel {
 }
 
 impl Model for FaultyModel {
-    fn classes(&self) -> usize {
-        self.classes
+    fn outputs(&self) -> Outputs {
+        Outputs::of_classes(self.classes)
     }
 
     #[allow(clippy::panic)] // its purpose
-    fn run(&self, _n: usize, _nchw: &[f32], logits: &mut [f32]) -> Result<()> {
+    fn run(&self, _n: usize, _nchw: &[f32], _: Asked, logits: &mut [f32]) -> Result<()> {
         // What is provoked in a run must not come when the model is loaded.
         let probing = self.runs.fetch_add(1, Ordering::SeqCst) < PROBES;
         if self.behaviour == Behaviour::PanicInHelper && !probing {

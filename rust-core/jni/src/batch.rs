@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use spark_classify_core::{BatchTimes, Error, Prediction, PredictionError, Result};
+use spark_classify_core::{Asked, BatchTimes, Error, Outputs, Prediction, PredictionError, Result};
 use spark_classify_imaging::{ImageError, Measure};
 
 const HEADER_BYTES: usize = 24;
@@ -18,86 +18,206 @@ const STATUS_BAD_IMAGE: i32 = 1;
 const STATUS_TOO_MANY_PIXELS: i32 = 2;
 const STATUS_TOO_MUCH_MEMORY: i32 = 3;
 
+/// What the JVM asks for, by the bits of a number: 1 for classes, 2 for the embedding.
+///
+/// # Errors
+/// [`Error::Argument`] for another number.
+pub(crate) fn asked(outputs: i32) -> Result<Asked> {
+    match outputs {
+        1 => Ok(Asked::Classes),
+        2 => Ok(Asked::Embedding),
+        3 => Ok(Asked::Both),
+        _ => Err(Error::Argument {
+            argument: "outputs",
+            reason: format!("{outputs} is none of 1 (classes), 2 (embedding) and 3 (both)"),
+        }),
+    }
+}
+
+/// How many numbers the rows of each block have: that of the classes and that of the embeddings, where they are asked
+/// for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Widths {
+    classes: Option<usize>,
+    embedding: Option<usize>,
+}
+
+impl Widths {
+    /// Those of a model that gives what is asked for.
+    pub(crate) fn of(outputs: &Outputs, asked: Asked) -> Self {
+        Self {
+            classes: asked.classes().then(|| outputs.width(Asked::Classes)),
+            embedding: asked.embedding().then(|| outputs.width(Asked::Embedding)),
+        }
+    }
+
+    fn blocks(self) -> impl Iterator<Item = usize> {
+        self.classes.into_iter().chain(self.embedding)
+    }
+}
+
 /// The bytes that the output buffer must have room for.
 ///
 /// # Errors
 /// [`Error::Argument`] when that is more than a buffer can have.
-pub(crate) fn output_capacity(count: usize, classes: usize) -> Result<usize> {
-    row_bytes(classes)
-        .and_then(|row| row.checked_add(MESSAGE_HEAD_BYTES + MESSAGE_BYTES))
-        .and_then(|image| image.checked_mul(count))
-        .and_then(|images| images.checked_add(HEADER_BYTES))
+pub(crate) fn output_capacity(count: usize, widths: Widths) -> Result<usize> {
+    let image = |width: usize| row_bytes(width)?.checked_add(MESSAGE_HEAD_BYTES + MESSAGE_BYTES);
+    let images = || {
+        let of_all = widths
+            .blocks()
+            .try_fold(0_usize, |sum, width| sum.checked_add(image(width)?));
+        of_all?.checked_mul(count)?.checked_add(HEADER_BYTES)
+    };
+    images()
         .filter(|&capacity| i32::try_from(capacity).is_ok())
-        .ok_or_else(|| Error::Argument {
-            argument: "count",
-            reason: format!("the result of {count} images with {classes} classes does not fit into a buffer"),
+        .ok_or_else(|| {
+            let numbers: Vec<_> = widths.blocks().map(|width| width.to_string()).collect();
+            Error::Argument {
+                argument: "count",
+                reason: format!(
+                    "the result of {count} images with {} numbers each does not fit into a buffer",
+                    numbers.join(" and ")
+                ),
+            }
         })
 }
 
-fn row_bytes(classes: usize) -> Option<usize> {
-    classes.checked_mul(size_of::<f32>())?.checked_add(ROW_HEAD_BYTES)
-}
-
-/// Writes the results of a batch of `count` images with `classes` probabilities each, and returns the bytes written.
-///
-/// # Errors
-/// [`Error::Argument`] when `output` is shorter than [`output_capacity`]; nothing is written then.
-pub(crate) fn write<'a>(
-    output: &mut [u8],
-    count: usize,
-    classes: usize,
-    times: &BatchTimes,
-    results: impl IntoIterator<Item = Result<Prediction<'a>, &'a PredictionError>>,
-) -> Result<usize> {
-    check_capacity(output.len(), count, classes)?;
-    // The capacity check has shown that none of these sums overflows.
-    let row_bytes = ROW_HEAD_BYTES + classes * size_of::<f32>();
-    let (header, rest) = output.split_at_mut(HEADER_BYTES);
-    let (rows, messages) = rest.split_at_mut(count * row_bytes);
-    let first_message = HEADER_BYTES + rows.len();
-
-    let mut message_end = 0;
-    for (row, result) in rows.chunks_exact_mut(row_bytes).zip(results) {
-        match result {
-            Ok(prediction) => {
-                put(row, [STATUS_OK, prediction.class_id as i32].map(i32::to_ne_bytes));
-                put(
-                    &mut row[ROW_HEAD_BYTES..],
-                    prediction.probabilities.iter().map(|p| p.to_ne_bytes()),
-                );
-            }
-            Err(error) => {
-                let message = error.to_string();
-                let message = &message.as_bytes()[..message.floor_char_boundary(MESSAGE_BYTES)];
-                let position = (first_message + message_end) as i32;
-                put(row, [status(error), position].map(i32::to_ne_bytes));
-                row[ROW_HEAD_BYTES..].fill(0);
-                let (head, text) = messages[message_end..].split_at_mut(MESSAGE_HEAD_BYTES);
-                put(head, [(message.len() as i32).to_ne_bytes()]);
-                text[..message.len()].copy_from_slice(message);
-                message_end += MESSAGE_HEAD_BYTES + message.len();
-            }
-        }
-    }
-
-    let times = [times.decode, times.resize, times.inference];
-    put(header, times.map(|time| nanoseconds(time).to_ne_bytes()));
-    Ok(first_message + message_end)
+fn row_bytes(width: usize) -> Option<usize> {
+    width.checked_mul(size_of::<f32>())?.checked_add(ROW_HEAD_BYTES)
 }
 
 /// Refuses an output buffer that is too short, before any work is done.
 ///
 /// # Errors
 /// [`Error::Argument`] naming both sizes.
-pub(crate) fn check_capacity(actual: usize, count: usize, classes: usize) -> Result<()> {
-    let needed = output_capacity(count, classes)?;
+pub(crate) fn check_capacity(actual: usize, count: usize, widths: Widths) -> Result<()> {
+    let needed = output_capacity(count, widths)?;
     if actual < needed {
         return Err(Error::Argument {
             argument: "output",
-            reason: format!("{actual} bytes are too few: {count} images with {classes} classes need {needed}"),
+            reason: format!("{actual} bytes are too few: the results of {count} images need {needed}"),
         });
     }
     Ok(())
+}
+
+/// Writes the results of one batch.
+pub(crate) struct Writer<'a> {
+    header: &'a mut [u8],
+    predictions: Block<'a>,
+    embeddings: Block<'a>,
+    messages: Messages<'a>,
+}
+
+/// A row for each image.
+struct Block<'a> {
+    rows: &'a mut [u8],
+    row_bytes: usize,
+}
+
+/// The messages of bad images, one after the other.
+struct Messages<'a> {
+    bytes: &'a mut [u8],
+    /// Where in the buffer the first one is.
+    start: usize,
+    end: usize,
+}
+
+impl<'a> Writer<'a> {
+    /// For a batch of `count` images. Nothing is written yet.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] when `output` is shorter than [`output_capacity`].
+    pub(crate) fn new(output: &'a mut [u8], count: usize, widths: Widths) -> Result<Self> {
+        check_capacity(output.len(), count, widths)?;
+        // The capacity check has shown that none of these sums overflows.
+        let row_bytes = |width: Option<usize>| width.map_or(0, |width| ROW_HEAD_BYTES + width * size_of::<f32>());
+        let (header, rest) = output.split_at_mut(HEADER_BYTES);
+        let (predictions, rest) = rest.split_at_mut(count * row_bytes(widths.classes));
+        let (embeddings, messages) = rest.split_at_mut(count * row_bytes(widths.embedding));
+        let start = HEADER_BYTES + predictions.len() + embeddings.len();
+        Ok(Self {
+            header,
+            predictions: Block {
+                rows: predictions,
+                row_bytes: row_bytes(widths.classes),
+            },
+            embeddings: Block {
+                rows: embeddings,
+                row_bytes: row_bytes(widths.embedding),
+            },
+            messages: Messages {
+                bytes: messages,
+                start,
+                end: 0,
+            },
+        })
+    }
+
+    /// Writes the rows of the classes.
+    pub(crate) fn predictions<'p>(
+        &mut self,
+        results: impl IntoIterator<Item = Result<Prediction<'p>, &'p PredictionError>>,
+    ) {
+        let rows = results
+            .into_iter()
+            .map(|result| result.map(|prediction| (prediction.class_id as i32, prediction.probabilities)));
+        self.predictions.write(rows, &mut self.messages);
+    }
+
+    /// Writes the rows of the embeddings.
+    pub(crate) fn embeddings<'p>(&mut self, results: impl IntoIterator<Item = Result<&'p [f32], &'p PredictionError>>) {
+        let rows = results.into_iter().map(|result| result.map(|embedding| (0, embedding)));
+        self.embeddings.write(rows, &mut self.messages);
+    }
+
+    /// Writes how long it took, and returns the bytes written.
+    pub(crate) fn finish(self, times: &BatchTimes) -> usize {
+        let times = [times.decode, times.resize, times.inference];
+        put(self.header, times.map(|time| nanoseconds(time).to_ne_bytes()));
+        self.messages.start + self.messages.end
+    }
+}
+
+impl Block<'_> {
+    /// Writes a number and values for each good image, and the status and message of each bad one.
+    fn write<'p>(
+        &mut self,
+        results: impl Iterator<Item = Result<(i32, &'p [f32]), &'p PredictionError>>,
+        messages: &mut Messages<'_>,
+    ) {
+        // Where nothing is asked for, there are no results.
+        for (row, result) in self.rows.chunks_exact_mut(self.row_bytes.max(1)).zip(results) {
+            let head = match result {
+                Ok((number, values)) => {
+                    put(
+                        &mut row[ROW_HEAD_BYTES..],
+                        values.iter().map(|value| value.to_ne_bytes()),
+                    );
+                    [STATUS_OK, number]
+                }
+                Err(error) => {
+                    row[ROW_HEAD_BYTES..].fill(0);
+                    [status(error), messages.add(error)]
+                }
+            };
+            put(row, head.map(i32::to_ne_bytes));
+        }
+    }
+}
+
+impl Messages<'_> {
+    /// Adds a message, and returns its position in the buffer.
+    fn add(&mut self, error: &PredictionError) -> i32 {
+        let message = error.to_string();
+        let message = &message.as_bytes()[..message.floor_char_boundary(MESSAGE_BYTES)];
+        let position = (self.start + self.end) as i32;
+        let (head, text) = self.bytes[self.end..].split_at_mut(MESSAGE_HEAD_BYTES);
+        put(head, [(message.len() as i32).to_ne_bytes()]);
+        text[..message.len()].copy_from_slice(message);
+        self.end += MESSAGE_HEAD_BYTES + message.len();
+        position
+    }
 }
 
 fn status(error: &PredictionError) -> i32 {
@@ -129,24 +249,39 @@ mod tests {
 
     use super::*;
 
-    fn refusal<T: std::fmt::Debug>(result: Result<T>) -> String {
-        result.unwrap_err().to_string()
+    fn refusal<T>(result: Result<T>) -> String {
+        result.map(|_| ()).unwrap_err().to_string()
+    }
+
+    fn classes(width: usize) -> Widths {
+        Widths {
+            classes: Some(width),
+            embedding: None,
+        }
     }
 
     #[test]
     fn capacity_is_counted_without_overflow() {
-        assert_eq!(output_capacity(0, 3).unwrap(), 24);
-        assert_eq!(output_capacity(2, 3).unwrap(), 24 + 2 * (8 + 12 + 4 + 512));
-        for (count, classes) in [
+        assert_eq!(output_capacity(0, classes(3)).unwrap(), 24);
+        assert_eq!(output_capacity(2, classes(3)).unwrap(), 24 + 2 * (8 + 12 + 4 + 512));
+        let both = Widths {
+            classes: Some(3),
+            embedding: Some(5),
+        };
+        assert_eq!(
+            output_capacity(2, both).unwrap(),
+            24 + 2 * (2 * (8 + 4 + 512) + 12 + 20)
+        );
+        for (count, width) in [
             (usize::MAX, 3),
             (1, usize::MAX),
             (1 << 20, 1000),
             (i32::MAX as usize, 0),
         ] {
-            assert!(refusal(output_capacity(count, classes)).contains("does not fit"));
+            assert!(refusal(output_capacity(count, classes(width))).contains("does not fit"));
         }
-        assert!(refusal(check_capacity(559, 1, 3)).contains("559 bytes are too few"));
-        assert!(check_capacity(560, 1, 3).is_ok());
+        assert!(refusal(check_capacity(559, 1, classes(3))).contains("559 bytes are too few"));
+        assert!(check_capacity(560, 1, classes(3)).is_ok());
     }
 
     #[test]
@@ -165,15 +300,10 @@ mod tests {
             confidence: 0.75,
             probabilities: &[0.25, 0.75],
         };
-        let mut output = vec![0xaa; output_capacity(3, 2).unwrap()];
-        let written = write(
-            &mut output,
-            3,
-            2,
-            &times,
-            [Err(&ImageError::Empty.into()), Ok(prediction), Err(&long)],
-        )
-        .unwrap();
+        let mut output = vec![0xaa; output_capacity(3, classes(2)).unwrap()];
+        let mut writer = Writer::new(&mut output, 3, classes(2)).unwrap();
+        writer.predictions([Err(&ImageError::Empty.into()), Ok(prediction), Err(&long)]);
+        let written = writer.finish(&times);
 
         let int64 = |at: usize| i64::from_ne_bytes(output[at..at + 8].try_into().unwrap());
         let int32 = |at: usize| i32::from_ne_bytes(output[at..at + 4].try_into().unwrap());
@@ -201,6 +331,52 @@ mod tests {
     }
 
     #[test]
+    fn embeddings_follow_the_classes() {
+        let widths = Widths {
+            classes: Some(1),
+            embedding: Some(2),
+        };
+        let prediction = Prediction {
+            class_id: 0,
+            confidence: 1.0,
+            probabilities: &[1.0],
+        };
+        let empty = ImageError::Empty.into();
+        let no_embedding = PredictionError::NoEmbedding { reason: "none" };
+        let mut output = vec![0xaa; output_capacity(2, widths).unwrap()];
+        let mut writer = Writer::new(&mut output, 2, widths).unwrap();
+        writer.predictions([Ok(prediction), Err(&empty)]);
+        writer.embeddings([Ok(&[0.5, 0.25][..]), Err(&no_embedding)]);
+        let written = writer.finish(&BatchTimes::default());
+
+        let int32 = |at: usize| i32::from_ne_bytes(output[at..at + 4].try_into().unwrap());
+        let float32 = |at: usize| f32::from_ne_bytes(output[at..at + 4].try_into().unwrap());
+        let text = |at: usize| std::str::from_utf8(&output[at + 4..][..int32(at) as usize]).unwrap();
+        let (rows, messages) = (24 + 2 * 12, 24 + 2 * 12 + 2 * 16);
+        assert_eq!([int32(24), int32(36), int32(40)], [0, 1, messages]);
+        assert_eq!([int32(rows), int32(rows + 4)], [0, 0]);
+        assert_eq!(
+            [rows + 8, rows + 12].map(|at| float32(at).to_bits()),
+            [0.5_f32, 0.25].map(f32::to_bits)
+        );
+        let second = messages + 4 + 17;
+        assert_eq!([int32(rows + 16), int32(rows + 20)], [1, second]);
+        assert_eq!(text(messages as usize), "the file is empty");
+        let expected = "the model gives no embedding for this image: none";
+        assert_eq!(text(second as usize), expected);
+        assert_eq!(written, second as usize + 4 + expected.len());
+    }
+
+    #[test]
+    fn what_is_asked_for_is_a_number_of_two_bits() {
+        let known = [1, 2, 3].map(|outputs| asked(outputs).unwrap());
+        assert_eq!(known, [Asked::Classes, Asked::Embedding, Asked::Both]);
+        for unknown in [0, 4, -1] {
+            assert!(refusal(asked(unknown)).contains("is none of 1 (classes), 2 (embedding) and 3 (both)"));
+        }
+    }
+
+    #[test]
     fn limits_that_have_a_key_have_a_status_of_their_own() {
         let limit = |what| {
             PredictionError::from(ImageError::Limit {
@@ -223,13 +399,7 @@ mod tests {
     #[test]
     fn a_short_output_is_left_alone() {
         let mut output = vec![0xaa; 100];
-        let message = refusal(write(
-            &mut output,
-            1,
-            2,
-            &BatchTimes::default(),
-            [Err(&ImageError::Empty.into())],
-        ));
+        let message = refusal(Writer::new(&mut output, 1, classes(2)));
         assert!(message.contains("100 bytes are too few"), "{message}");
         assert_eq!(output, vec![0xaa; 100]);
     }

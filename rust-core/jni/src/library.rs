@@ -11,13 +11,13 @@ use log::info;
 use once_cell::sync::OnceCell;
 use spark_classify_core::gpu::cuda;
 use spark_classify_core::platform::{cpu, panics};
-use spark_classify_core::{Classifier, Engine, Error, Predictions, Result};
+use spark_classify_core::{Asked, Classifier, Embeddings, Engine, Error, Predictions, Result};
 
 use crate::exceptions::Failure;
 use crate::exit::{self, Running};
 use crate::java::Java;
 use crate::registry::Registry;
-use crate::requests::{self, BuildInfo, EngineInfo, Initialize, ModelDescription, OpenModel, OpenedModel};
+use crate::requests::{self, BuildInfo, EngineInfo, Initialize, ModelDescription, NeededFiles, OpenModel, OpenedModel};
 use crate::{batch, buffers, logging, NativeCall, ABI};
 
 /// Makes the engine of a library. The argument is the engine's own shared library as `initialize` got it.
@@ -101,10 +101,23 @@ impl Library {
                     device: &request.device,
                     precision: request.precision,
                     backend: self.backend,
-                    classes: classifier.labels().len(),
+                    classes: classifier.outputs().classes.as_ref().ok().copied(),
+                    embedding: classifier.outputs().embedding.as_ref().ok().copied(),
                 })
                 .collect();
             Ok(requests::render(&models)?)
+        })
+    }
+
+    /// Returns the files of a model directory that are to be copied, a JSON array of their paths, a `java.lang.String`.
+    /// The object is the request, a JSON string.
+    pub fn needed_files(&self, call: NativeCall<'_, 1>) -> *mut c_void {
+        run_for_string(call, |env, [request]| {
+            let request: NeededFiles = requests::parse("request", &buffers::text(env, &request, "request")?)?;
+            let needed = self
+                .engine()?
+                .needed_files(&request.copy, &request.listing, request.precision)?;
+            Ok(requests::render(&needed)?)
         })
     }
 
@@ -127,9 +140,16 @@ impl Library {
     pub fn describe_model(&self, call: NativeCall<'_, 0>, handle: i64) -> *mut c_void {
         run_for_string(call, |_, []| {
             let classifier = self.models.get(handle)?;
+            let outputs = classifier.outputs();
             let document = requests::render(&ModelDescription {
                 backend: self.backend,
-                labels: classifier.labels().iter().collect(),
+                labels: classifier
+                    .labels()
+                    .map(|labels| labels.iter().collect())
+                    .unwrap_or_default(),
+                no_classes: outputs.classes.as_ref().err().map(Error::to_string),
+                embedding: outputs.width(Asked::Embedding),
+                no_embedding: outputs.embedding.as_ref().err().map(Error::to_string),
                 input: classifier.input_size(),
                 load_millis: classifier.load_time().as_millis() as u64,
                 notes: classifier.model().notes(),
@@ -138,13 +158,16 @@ impl Library {
         })
     }
 
-    /// Classifies a batch of images on `threads` threads and returns the bytes written. The objects are the array of
+    /// Runs a model over a batch of images on `threads` threads for the `outputs` that are asked for, and returns the
+    /// bytes written. The objects are the array of
     /// the images' buffers, that of their sizes, and the output buffer.
-    pub fn classify(&self, call: NativeCall<'_, 3>, handle: i64, threads: i32) -> i64 {
+    pub fn classify(&self, call: NativeCall<'_, 3>, handle: i64, outputs: i32, threads: i32) -> i64 {
         call.run(|env, [images, sizes, mut output]| {
             let _running = Running::begin()?;
             let classifier = self.models.get(handle)?;
-            let classes = classifier.labels().len();
+            let asked = batch::asked(outputs)?;
+            classifier.outputs().check(asked)?;
+            let widths = batch::Widths::of(classifier.outputs(), asked);
             let threads = usize::try_from(threads)
                 .ok()
                 .and_then(NonZeroUsize::new)
@@ -155,12 +178,19 @@ impl Library {
             let sizes = buffers::numbers(env, &sizes, "sizes")?;
             let (images, output) = buffers::images_and_output(env, &images, &mut output)?;
             let images = buffers::sources(&images, &sizes)?;
-            batch::check_capacity(output.len(), images.len(), classes)?;
+            batch::check_capacity(output.len(), images.len(), widths)?;
 
-            let mut predictions = Predictions::new();
-            let times = classifier.classify_sources(&images, threads, &mut predictions)?;
-            let written = batch::write(output, images.len(), classes, &times, predictions.iter())?;
-            Ok(written as i64)
+            let mut predictions = asked.classes().then(Predictions::new);
+            let mut embeddings = asked.embedding().then(Embeddings::new);
+            let times = classifier.run_sources(&images, threads, predictions.as_mut(), embeddings.as_mut())?;
+            let mut writer = batch::Writer::new(output, images.len(), widths)?;
+            if let Some(predictions) = &predictions {
+                writer.predictions(predictions.iter());
+            }
+            if let Some(embeddings) = &embeddings {
+                writer.embeddings(embeddings.iter());
+            }
+            Ok(writer.finish(&times) as i64)
         })
     }
 

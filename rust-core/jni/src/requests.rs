@@ -26,6 +26,18 @@ pub(crate) struct Initialize {
     pub(crate) engine_library: Option<PathBuf>,
 }
 
+/// The argument of `neededFiles`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NeededFiles {
+    /// The directory that the files are copied to.
+    pub(crate) copy: PathBuf,
+    /// All files of the model directory, by their paths in it.
+    pub(crate) listing: Vec<String>,
+    /// The numbers that the model is to compute with.
+    pub(crate) precision: Precision,
+}
+
 /// The argument of `openModel`. Equal requests share one loaded model.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -139,8 +151,10 @@ pub(crate) struct OpenedModel<'a> {
     pub(crate) precision: Precision,
     /// `onnx` or `pytorch`.
     pub(crate) backend: &'static str,
-    /// The number of classes.
-    pub(crate) classes: usize,
+    /// The number of classes; null for a model that gives none.
+    pub(crate) classes: Option<usize>,
+    /// The number of values of an embedding; null for a model that gives none.
+    pub(crate) embedding: Option<usize>,
 }
 
 /// What `describeModel` returns.
@@ -148,8 +162,14 @@ pub(crate) struct OpenedModel<'a> {
 pub(crate) struct ModelDescription<'a> {
     /// `onnx` or `pytorch`.
     pub(crate) backend: &'static str,
-    /// Class names, in class-id order.
+    /// Class names, in class-id order; none for a model that gives no classes.
     pub(crate) labels: Vec<&'a str>,
+    /// Why it gives no classes; null where it does.
+    pub(crate) no_classes: Option<String>,
+    /// The number of values of an embedding; 0 for a model that gives none.
+    pub(crate) embedding: usize,
+    /// Why it gives no embedding; null where it does.
+    pub(crate) no_embedding: Option<String>,
     /// Height and width of the model's input, in pixels.
     pub(crate) input: (usize, usize),
     /// How long the model took to load.
@@ -237,15 +257,15 @@ mod tests {
             let request = format!(r#"{{"directory": "/m", "precision": "{precision}"}}"#);
             parse::<OpenModel>("request", &request)
         };
-        for precision in [Precision::Fp32, Precision::Bf16, Precision::Int8] {
+        for precision in [Precision::Fp32, Precision::Bf16, Precision::Fp16, Precision::Int8] {
             let request = open(precision.name()).unwrap();
             assert_eq!(request.load_options().precision, precision);
             // Such models must not be one.
             assert_eq!(request == open("fp32").unwrap(), precision == Precision::Fp32);
         }
-        let refused = open("fp16").unwrap_err().to_string();
+        let refused = open("fp8").unwrap_err().to_string();
         assert!(
-            refused.contains("unknown variant `fp16`, expected one of `fp32`, `bf16`, `int8`"),
+            refused.contains("unknown variant `fp8`, expected one of `fp32`, `bf16`, `fp16`, `int8`"),
             "{refused}"
         );
     }

@@ -46,6 +46,11 @@ macro_rules! natives {
                 }
 
                 #[call_type(unchecked)]
+                pub extern "jni" fn neededFiles<'env>(env: &JNIEnv<'env>, request: JObject<'env>) -> JObject<'env> {
+                    JObject::from(super::$library.needed_files(call(env, [request])).cast())
+                }
+
+                #[call_type(unchecked)]
                 pub extern "jni" fn openModel<'env>(env: &JNIEnv<'env>, request: JObject<'env>) -> i64 {
                     super::$library.open_model(call(env, [request]))
                 }
@@ -59,12 +64,13 @@ macro_rules! natives {
                 pub extern "jni" fn classify<'env>(
                     env: &JNIEnv<'env>,
                     handle: i64,
+                    outputs: i32,
                     images: JObject<'env>,
                     sizes: JObject<'env>,
                     threads: i32,
                     output: JObject<'env>,
                 ) -> i64 {
-                    super::$library.classify(call(env, [images, sizes, output]), handle, threads)
+                    super::$library.classify(call(env, [images, sizes, output]), handle, outputs, threads)
                 }
 
                 #[call_type(unchecked)]

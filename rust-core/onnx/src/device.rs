@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::slice;
 
 use ort::environment::Environment;
-use ort::value::{Shape, Tensor, TensorRefMut};
-use spark_classify_core::engine::check_len;
+use ort::value::{DynValue, Shape, Tensor, TensorRefMut};
+use spark_classify_core::engine::{check_len, Asked, Outputs};
 use spark_classify_core::error::{Error, Result};
 use spark_classify_core::model::ModelDirectory;
 use spark_classify_core::{Device, DeviceModel, Lane, SampleTable};
 
-use crate::outputs::Rows;
 use crate::pixels;
+use crate::results::Results;
 use crate::session::{reason, NotOpened, Provider, Reason, Session};
 use crate::signature::Signature;
 use crate::ENGINE;
@@ -21,12 +21,12 @@ use crate::ENGINE;
 pub(crate) struct OnnxOnDevice {
     session: Session,
     signature: Signature,
-    classes: usize,
+    results: Results,
 }
 
 impl OnnxOnDevice {
     /// Loads the model file at `path`, checks that it fits the directory's configuration, and runs it once on an empty
-    /// image: that shows the number of classes, and finds a model that cannot run before a query does.
+    /// image: that shows how wide its outputs are, and finds a model that cannot run before a query does.
     pub(crate) fn load(
         environment: &Environment,
         path: PathBuf,
@@ -35,17 +35,25 @@ impl OnnxOnDevice {
         provider: Provider,
     ) -> Result<Self> {
         let open = || {
-            let (session, signature) = Session::open_with(environment, &path, provider, |session| {
-                let signature = Signature::of(session.inputs(), session.outputs(), directory)?;
-                Ok((pixels::addition(&signature, samples, session)?, signature))
+            let (session, (signature, mut results)) = Session::open_with(environment, &path, provider, |session| {
+                let signature = Signature::of(session.inputs(), directory)?;
+                let results = Results::of(session.outputs(), &path, directory);
+                Ok((pixels::addition(&signature, samples, session)?, (signature, results)))
             })?;
-            let mut model = Self {
+            let batch = signature.batch.unwrap_or(1);
+            let mut pixels = Pixels::new(&session, &signature, batch)
+                .map_err(reason)
+                .map_err(NotOpened::Model)?;
+            results
+                .measure(&path, batch, |results, asked| {
+                    pixels.infer(&session, &signature, results, batch, asked)
+                })
+                .map_err(|cause| NotOpened::Model(format!("the model cannot run on an image: {cause}")))?;
+            Ok(Self {
                 session,
                 signature,
-                classes: 0,
-            };
-            model.classes = model.count_classes().map_err(NotOpened::Model)?;
-            Ok(model)
+                results,
+            })
         };
         open().map_err(|cause| match (cause, provider) {
             (NotOpened::Provider(reason), Provider::Cuda(gpu, _)) => Error::Device {
@@ -55,22 +63,19 @@ impl OnnxOnDevice {
             (NotOpened::Provider(reason) | NotOpened::Model(reason), _) => Error::ModelFile { path, reason },
         })
     }
-
-    fn count_classes(&self) -> Result<usize, Reason> {
-        let batch = self.signature.batch.unwrap_or(1);
-        let mut lane = OnnxLane::new(self, batch).map_err(reason)?;
-        lane.infer(batch, |rows| Ok(rows.width))
-            .map_err(|cause| format!("the model cannot run on an image: {cause}"))
-    }
 }
 
 impl DeviceModel for OnnxOnDevice {
-    fn classes(&self) -> usize {
-        self.classes
+    fn outputs(&self) -> Outputs {
+        self.results.outputs.clone()
+    }
+
+    fn channels(&self) -> usize {
+        self.signature.channels
     }
 
     fn calls_probabilities(&self) -> bool {
-        self.signature.output.is_probabilities
+        self.results.is_probabilities()
     }
 
     fn batch_multiple(&self) -> usize {
@@ -86,33 +91,32 @@ impl DeviceModel for OnnxOnDevice {
     }
 
     fn lane(&self, images: usize) -> Result<Box<dyn Lane + '_>> {
-        let lane = OnnxLane::new(self, images).map_err(|cause| Error::Inference {
+        let images = images.next_multiple_of(self.batch_multiple());
+        let pixels = Pixels::new(&self.session, &self.signature, images).map_err(|cause| Error::Inference {
             engine: ENGINE,
             reason: format!("no memory for batches of {images} images: {}", reason(cause)),
         })?;
-        Ok(Box::new(lane))
+        Ok(Box::new(OnnxLane { model: self, pixels }))
     }
 }
 
-/// Runs the model on pixels in memory that the GPU copies from quickly.
-struct OnnxLane<'a> {
-    model: &'a OnnxOnDevice,
-    pixels: Tensor<u8>,
+/// Pixels in memory that the GPU copies from quickly.
+struct Pixels {
+    tensor: Tensor<u8>,
     bytes: usize,
 }
 
-impl<'a> OnnxLane<'a> {
+impl Pixels {
     #[allow(unsafe_code)]
-    fn new(model: &'a OnnxOnDevice, images: usize) -> ort::Result<Self> {
-        let images = images.next_multiple_of(model.batch_multiple());
-        let mut pixels = Tensor::<u8>::new(&model.session.input_allocator(), model.signature.pixels_shape(images))?;
-        let bytes = images * model.signature.image_len();
+    fn new(session: &Session, signature: &Signature, images: usize) -> ort::Result<Self> {
+        let mut tensor = Tensor::<u8>::new(&session.input_allocator(), signature.pixels_shape(images))?;
+        let bytes = images * signature.image_len();
         // ONNX Runtime gives memory as it finds it, and a reference needs bytes that have been written.
         //
         // SAFETY: the tensor has so many bytes (its shape says so), in memory of this process, see `bytes`; nobody else
         // knows them yet.
-        unsafe { pixels.data_ptr_mut().cast::<u8>().write_bytes(0, bytes) };
-        Ok(Self { model, pixels, bytes })
+        unsafe { tensor.data_ptr_mut().cast::<u8>().write_bytes(0, bytes) };
+        Ok(Self { tensor, bytes })
     }
 
     #[allow(unsafe_code)]
@@ -121,49 +125,63 @@ impl<'a> OnnxLane<'a> {
         //
         // SAFETY: the tensor has so many bytes, in memory of this process: the allocator is that of the CPU, or that of
         // page-locked memory. They were set when the lane was made, and nobody else uses them between two runs.
-        unsafe { slice::from_raw_parts_mut(self.pixels.data_ptr_mut().cast(), self.bytes) }
+        unsafe { slice::from_raw_parts_mut(self.tensor.data_ptr_mut().cast(), self.bytes) }
     }
 
-    /// Runs the model on the first `batch` images and hands the output's rows to `read`.
+    /// Runs the model on the first `batch` images for the outputs that are asked for.
     #[allow(unsafe_code)]
-    fn infer<T>(&mut self, batch: usize, read: impl FnOnce(Rows<'_>) -> Result<T, Reason>) -> Result<T, Reason> {
-        let OnnxOnDevice { session, signature, .. } = self.model;
+    fn infer(
+        &mut self,
+        session: &Session,
+        signature: &Signature,
+        results: &Results,
+        batch: usize,
+        asked: Asked,
+    ) -> Result<Vec<DynValue>, Reason> {
         let shape = signature.pixels_shape(batch);
         if batch > self.bytes / signature.image_len() {
             return Err(format!("{batch} images are more than the lane has memory for"));
         }
-        let start = self.pixels.data_ptr_mut();
-        let info = self.pixels.memory_info().to_owned();
+        let start = self.tensor.data_ptr_mut();
+        let info = self.tensor.memory_info().to_owned();
         // SAFETY: `start` is the memory of a tensor that this memory info describes and that outlives the one made
         // here; it has as many bytes as the shape says, which was checked.
         let images = unsafe { TensorRefMut::<u8>::from_raw(info, start, Shape::new(shape)) }.map_err(reason)?;
-        let output = session.run(pixels::INPUT_C, &*images, &signature.output.name)?;
-        read(signature.output.rows(&output, batch)?)
+        session.run(pixels::INPUT_C, &*images, &results.names(asked))
     }
+}
+
+/// Runs the model on pixels.
+struct OnnxLane<'a> {
+    model: &'a OnnxOnDevice,
+    pixels: Pixels,
 }
 
 impl Lane for OnnxLane<'_> {
     fn pixels(&mut self) -> &mut [u8] {
-        self.bytes()
+        self.pixels.bytes()
     }
 
-    fn run(&mut self, n: usize, logits: &mut [f32]) -> Result<()> {
-        let (classes, multiple) = (self.model.classes, self.model.batch_multiple());
-        check_len("logits", logits.len(), n * classes)?;
+    fn run(&mut self, n: usize, asked: Asked, rows: &mut [f32]) -> Result<()> {
+        let OnnxOnDevice {
+            session,
+            signature,
+            results,
+        } = self.model;
+        let (width, multiple) = (results.outputs.width(asked), self.model.batch_multiple());
+        check_len("rows", rows.len(), n * width)?;
         // A model of a fixed batch runs once for each; what is beyond the images in the last one is of no interest.
         let step = if multiple > 1 { multiple } else { n };
-        let image = self.model.signature.image_len();
+        let image = signature.image_len();
         for first in (0..n).step_by(step) {
-            let rows = &mut logits[first * classes..(first + step).min(n) * classes];
+            let rows = &mut rows[first * width..(first + step).min(n) * width];
             if first > 0 {
                 self.pixels().copy_within(first * image..(first + step) * image, 0);
             }
-            self.infer(step, |given| {
-                given.check_width(classes)?;
-                rows.copy_from_slice(&given.values[..rows.len()]);
-                Ok(())
-            })
-            .map_err(|reason| Error::Inference { engine: ENGINE, reason })?;
+            self.pixels
+                .infer(session, signature, results, step, asked)
+                .and_then(|values| results.write(asked, &values, step, rows))
+                .map_err(|reason| Error::Inference { engine: ENGINE, reason })?;
         }
         Ok(())
     }

@@ -20,29 +20,29 @@ mod cuda;
 mod device;
 mod library;
 mod model;
+mod model_file;
 mod outputs;
 mod pixels;
+mod results;
 mod session;
 mod signature;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use spark_classify_core::engine::{DeviceModel, Engine, LoadOptions, Model};
 use spark_classify_core::error::Result;
-use spark_classify_core::model::ModelDirectory;
+use spark_classify_core::model::{needed_files, ModelDirectory};
 use spark_classify_core::{Precision, SampleTable};
 
 use crate::device::OnnxOnDevice;
 use crate::model::OnnxModel;
+pub use crate::model_file::{ModelFile, OperatorSet};
 use crate::session::Provider;
 
 /// The engine's name in SQL, configuration and errors.
 const ENGINE: &str = "onnx";
-
-/// The model files in a model directory: as it was trained, and quantized to 8-bit integers.
-const MODEL_FILE: &str = "model.onnx";
-const INT8_MODEL_FILE: &str = "model.int8.onnx";
 
 /// ONNX Runtime, on the CPU or on a GPU.
 #[derive(Debug, Clone)]
@@ -76,18 +76,36 @@ impl Engine for OnnxEngine {
         spark_classify_core::gpu::cuda::devices()
     }
 
+    fn needed_files(&self, copy: &Path, listing: &[String], precision: Precision) -> Result<Vec<String>> {
+        let needed = needed_files(listing, ENGINE, precision)?;
+        let mut all: Vec<_> = needed.iter().map(|file| (*file).to_owned()).collect();
+        for file in needed
+            .into_iter()
+            .filter(|file| Path::new(file).extension() == Some("onnx".as_ref()))
+        {
+            // A file that is not there yet, or only ONNX Runtime can read, says nothing.
+            let model = ModelFile::read(&copy.join(file)).unwrap_or_default();
+            let folder = file
+                .rsplit_once('/')
+                .map_or(String::new(), |(folder, _)| format!("{folder}/"));
+            let data: BTreeSet<_> = model
+                .external_data
+                .iter()
+                .map(|name| format!("{folder}{name}"))
+                .collect();
+            all.extend(listing.iter().filter(|listed| data.contains(*listed)).cloned());
+        }
+        Ok(all)
+    }
+
     fn load(&self, model: &ModelDirectory, options: &LoadOptions) -> Result<Box<dyn Model>> {
         options.require_cpu()?;
-        let file = match options.precision {
-            Precision::Fp32 => MODEL_FILE,
-            Precision::Int8 => INT8_MODEL_FILE,
-            Precision::Bf16 => {
-                let reason = "the onnx backend has no bfloat16 on the CPU; use `int8`, `fp32`, or the pytorch backend";
-                return Err(options.precision.refused(reason.to_owned()));
-            }
-        };
+        if options.precision == Precision::Bf16 {
+            let reason = "the onnx backend has no bfloat16 on the CPU; use `int8`, `fp32`, or the pytorch backend";
+            return Err(options.precision.refused(reason.to_owned()));
+        }
         let environment = library::environment(&self.library)?;
-        let loaded = OnnxModel::load(environment, model.file(file)?, model)?;
+        let loaded = OnnxModel::load(environment, model.model_file(ENGINE, options.precision)?, model)?;
         Ok(Box::new(loaded))
     }
 
@@ -98,8 +116,8 @@ impl Engine for OnnxEngine {
         samples: &SampleTable,
         options: &LoadOptions,
     ) -> Result<Arc<dyn DeviceModel>> {
-        if options.precision != Precision::Fp32 {
-            let reason = "the onnx backend has only `fp32` on a GPU, where a model of float16 keeps its own precision";
+        if !matches!(options.precision, Precision::Fp32 | Precision::Fp16) {
+            let reason = "the onnx backend has only `fp32` and `fp16` on a GPU, where a model keeps its own precision";
             return Err(options.precision.refused(reason.to_owned()));
         }
         let name = spark_classify_core::gpu::cuda::gpu(gpu)?;
@@ -107,7 +125,7 @@ impl Engine for OnnxEngine {
         cuda::find_libraries(&self.library);
         let loaded = OnnxOnDevice::load(
             environment,
-            model.file(MODEL_FILE)?,
+            model.model_file(ENGINE, options.precision)?,
             model,
             samples,
             Provider::Cuda(gpu, options.gpu),

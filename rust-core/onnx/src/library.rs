@@ -57,6 +57,11 @@ pub(crate) fn load(path: &Path) -> Result<&'static Library> {
     Ok(library)
 }
 
+/// The version of the library that is loaded.
+pub(crate) fn version() -> &'static str {
+    LIBRARY.get().map_or("", |library| &library.version)
+}
+
 /// The environment under which all sessions of this process live.
 ///
 /// # Errors

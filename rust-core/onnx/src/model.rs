@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use ort::environment::Environment;
-use spark_classify_core::engine::{check_len, Model};
+use ort::value::DynValue;
+use spark_classify_core::engine::{check_len, Asked, Model, Outputs};
 use spark_classify_core::error::{Error, Result};
 use spark_classify_core::model::ModelDirectory;
 
-use crate::outputs::Rows;
+use crate::results::Results;
 use crate::session::{Reason, Session};
 use crate::signature::Signature;
 use crate::ENGINE;
@@ -17,92 +18,94 @@ use crate::ENGINE;
 pub(crate) struct OnnxModel {
     session: Session,
     signature: Signature,
-    classes: usize,
+    results: Results,
 }
 
 impl OnnxModel {
     /// Loads the model file at `path`, checks that it fits the directory's configuration, and runs it once on an empty
-    /// image: that shows the number of classes, and finds a model that cannot run before a query does.
+    /// image: that shows how wide its outputs are, and finds a model that cannot run before a query does.
     pub(crate) fn load(environment: &Environment, path: PathBuf, directory: &ModelDirectory) -> Result<Self> {
         let load = || {
             let session = Session::open(environment, &path)?;
-            let signature = Signature::of(session.inputs(), session.outputs(), directory)?;
-            let classes = count_classes(&session, &signature)?;
+            let signature = Signature::of(session.inputs(), directory)?;
+            let mut results = Results::of(session.outputs(), &path, directory);
+            let batch = signature.batch.unwrap_or(1);
+            let zeros = vec![0.0; batch * signature.image_len()];
+            results
+                .measure(&path, batch, |results, asked| {
+                    infer(&session, &signature, results, batch, &zeros, asked)
+                })
+                .map_err(|cause| {
+                    let shape = signature.shape(batch);
+                    format!("the model cannot run on a tensor of shape {shape:?}: {cause}")
+                })?;
             Ok(Self {
                 session,
                 signature,
-                classes,
+                results,
             })
         };
         load().map_err(|reason| Error::ModelFile { path, reason })
     }
 
-    fn run_all(&self, n: usize, nchw: &[f32], logits: &mut [f32]) -> Result<(), Reason> {
+    fn run_all(&self, n: usize, nchw: &[f32], asked: Asked, rows: &mut [f32]) -> Result<(), Reason> {
         let batch = self.signature.batch.unwrap_or(n);
         let image = self.signature.image_len();
-        for (nchw, logits) in nchw.chunks(batch * image).zip(logits.chunks_mut(batch * self.classes)) {
+        let width = self.results.outputs.width(asked);
+        for (nchw, rows) in nchw.chunks(batch * image).zip(rows.chunks_mut(batch * width)) {
             if nchw.len() == batch * image {
-                self.run_one(batch, nchw, logits)?;
+                self.run_one(batch, nchw, asked, rows)?;
             } else {
                 // The model takes `batch` images, no fewer: fill up with empty ones.
                 let mut padded = vec![0.0; batch * image];
                 padded[..nchw.len()].copy_from_slice(nchw);
-                self.run_one(batch, &padded, logits)?;
+                self.run_one(batch, &padded, asked, rows)?;
             }
         }
         Ok(())
     }
 
-    /// Runs one batch; `logits` may be shorter than the result, whose end then belongs to padding.
-    fn run_one(&self, batch: usize, nchw: &[f32], logits: &mut [f32]) -> Result<(), Reason> {
-        infer(&self.session, &self.signature, batch, nchw, |rows| {
-            rows.check_width(self.classes)?;
-            logits.copy_from_slice(&rows.values[..logits.len()]);
-            Ok(())
-        })
+    /// Runs one batch; there may be fewer `rows` than images, the last of which then are padding.
+    fn run_one(&self, batch: usize, nchw: &[f32], asked: Asked, rows: &mut [f32]) -> Result<(), Reason> {
+        let values = infer(&self.session, &self.signature, &self.results, batch, nchw, asked)?;
+        self.results.write(asked, &values, batch, rows)
     }
 }
 
 impl Model for OnnxModel {
-    fn classes(&self) -> usize {
-        self.classes
+    fn outputs(&self) -> Outputs {
+        self.results.outputs.clone()
+    }
+
+    fn channels(&self) -> usize {
+        self.signature.channels
     }
 
     fn calls_probabilities(&self) -> bool {
-        self.signature.output.is_probabilities
+        self.results.is_probabilities()
     }
 
     fn batch_multiple(&self) -> usize {
         self.signature.batch.unwrap_or(1)
     }
 
-    fn run(&self, n: usize, nchw: &[f32], logits: &mut [f32]) -> Result<()> {
+    fn run(&self, n: usize, nchw: &[f32], asked: Asked, rows: &mut [f32]) -> Result<()> {
         check_len("nchw", nchw.len(), n * self.signature.image_len())?;
-        check_len("logits", logits.len(), n * self.classes)?;
-        self.run_all(n, nchw, logits)
+        check_len("rows", rows.len(), n * self.results.outputs.width(asked))?;
+        self.run_all(n, nchw, asked, rows)
             .map_err(|reason| Error::Inference { engine: ENGINE, reason })
     }
 }
 
-/// Runs the model on empty images and returns the width of a row of its result.
-fn count_classes(session: &Session, signature: &Signature) -> Result<usize, Reason> {
-    let batch = signature.batch.unwrap_or(1);
-    let zeros = vec![0.0; batch * signature.image_len()];
-    infer(session, signature, batch, &zeros, |rows| Ok(rows.width)).map_err(|cause| {
-        let shape = signature.shape(batch);
-        format!("the model cannot run on a tensor of shape {shape:?}: {cause}")
-    })
-}
-
-/// Runs `session` on `batch` images and hands the output's rows to `read`.
-fn infer<T>(
+/// Runs `session` on `batch` images for the outputs that are asked for.
+fn infer(
     session: &Session,
     signature: &Signature,
+    results: &Results,
     batch: usize,
     nchw: &[f32],
-    read: impl FnOnce(Rows<'_>) -> Result<T, Reason>,
-) -> Result<T, Reason> {
+    asked: Asked,
+) -> Result<Vec<DynValue>, Reason> {
     let input = signature.tensor(batch, nchw)?;
-    let output = session.run(&signature.input, &*input, &signature.output.name)?;
-    read(signature.output.rows(&output, batch)?)
+    session.run(&signature.input, &*input, &results.names(asked))
 }

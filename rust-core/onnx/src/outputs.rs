@@ -154,19 +154,11 @@ impl Output {
 
     /// The rows of a result for `batch` images, and how wide they are.
     pub(crate) fn rows<'a>(&self, value: &'a DynValue, batch: usize) -> Result<Rows<'a>, Reason> {
-        let (width, values) = match (map_keys(value.dtype()), value.dtype()) {
-            (Some(_), _) => self.map_rows(value, batch)?,
-            (None, ValueType::Tensor { ty, .. }) => match ty {
-                TensorElementType::Float16 => tensor_rows(value, batch, |values: &[f16]| values.to_f32_vec().into())?,
-                TensorElementType::Bfloat16 => tensor_rows(value, batch, |values: &[bf16]| values.to_f32_vec().into())?,
-                // Beyond the range of float32 it becomes infinite, which is an error of its image.
-                #[allow(clippy::cast_possible_truncation)]
-                TensorElementType::Float64 => tensor_rows(value, batch, |values: &[f64]| {
-                    values.iter().map(|value| *value as f32).collect()
-                })?,
-                _ => tensor_rows(value, batch, |values: &[f32]| values.into())?,
-            },
-            (None, other) => return Err(format!("the output is {other}, not a row of numbers for each image")),
+        let (width, values) = if map_keys(value.dtype()).is_some() {
+            self.map_rows(value, batch)?
+        } else {
+            let (shape, values) = tensor_values(value)?;
+            (row_width(shape, batch)?, values)
         };
         Ok(Rows { width, values })
     }
@@ -224,26 +216,43 @@ impl Rows<'_> {
     }
 }
 
-fn tensor_rows<'a, T: PrimitiveTensorElementType + 'a>(
-    value: &'a DynValue,
-    batch: usize,
-    convert: impl FnOnce(&'a [T]) -> Cow<'a, [f32]>,
-) -> Result<(usize, Cow<'a, [f32]>), Reason> {
-    let (shape, values) = value.try_extract_tensor::<T>().map_err(reason)?;
-    let width = row_width(shape, batch).ok_or_else(|| {
-        format!(
-            "the output has shape {shape:?}, expected [{batch}, classes], where further axes of length 1 do no harm"
-        )
-    })?;
-    Ok((width, convert(values)))
+/// Shape and values of a tensor, converted to float32.
+pub(crate) fn tensor_values(value: &DynValue) -> Result<(&[i64], Cow<'_, [f32]>), Reason> {
+    fn of<'a, T: PrimitiveTensorElementType + 'a>(
+        value: &'a DynValue,
+        convert: impl FnOnce(&'a [T]) -> Cow<'a, [f32]>,
+    ) -> Result<(&'a [i64], Cow<'a, [f32]>), Reason> {
+        let (shape, values) = value.try_extract_tensor::<T>().map_err(reason)?;
+        Ok((shape, convert(values)))
+    }
+    match value.dtype() {
+        ValueType::Tensor { ty, .. } => match ty {
+            TensorElementType::Float16 => of(value, |values: &[f16]| values.to_f32_vec().into()),
+            TensorElementType::Bfloat16 => of(value, |values: &[bf16]| values.to_f32_vec().into()),
+            // Beyond the range of float32 it becomes infinite, which is an error of its image.
+            #[allow(clippy::cast_possible_truncation)]
+            TensorElementType::Float64 => of(value, |values: &[f64]| {
+                values.iter().map(|value| *value as f32).collect()
+            }),
+            _ => of(value, |values: &[f32]| values.into()),
+        },
+        other => Err(format!("the output is {other}, not a row of numbers for each image")),
+    }
 }
 
 /// The width of the rows in an output of this shape, which is to have one for each of `batch` images.
-fn row_width(shape: &[i64], batch: usize) -> Option<usize> {
-    let (&images, axes) = shape.split_first().filter(|(_, axes)| !axes.is_empty())?;
-    let mut long = axes.iter().filter(|&&axis| axis != 1);
-    let width = usize::try_from(*long.next().unwrap_or(&1)).ok();
-    width.filter(|&width| width > 0 && usize::try_from(images) == Ok(batch) && long.next().is_none())
+fn row_width(shape: &[i64], batch: usize) -> Result<usize, Reason> {
+    let width = || {
+        let (&images, axes) = shape.split_first().filter(|(_, axes)| !axes.is_empty())?;
+        let mut long = axes.iter().filter(|&&axis| axis != 1);
+        let width = usize::try_from(*long.next().unwrap_or(&1)).ok();
+        width.filter(|&width| width > 0 && usize::try_from(images) == Ok(batch) && long.next().is_none())
+    };
+    width().ok_or_else(|| {
+        format!(
+            "the output has shape {shape:?}, expected [{batch}, classes], where further axes of length 1 do no harm"
+        )
+    })
 }
 
 /// The numbers of a map in the order of their ids; `None` where these are not the numbers from 0 on.

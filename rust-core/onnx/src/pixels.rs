@@ -4,6 +4,8 @@
 //! pixels ─▶ Cast to int32 ─▶ Add 0, 256 or 512 ─▶ Gather from the table ─▶ (Transpose to NHWC) ─▶ the model's input
 //! uint8 [n, 3, height, width]        by plane             768 values
 //! ```
+//!
+//! Of grey images there is one plane, and the table has 256 values.
 
 use std::ffi::CStr;
 
@@ -54,13 +56,26 @@ fn add(signature: &Signature, samples: &SampleTable, session: &Session) -> ort::
 
     let name = |part: &str| format!("{INPUT}_{part}");
     let (offsets, table) = (name("offsets"), name("table"));
-    graph.add_initializer(&offsets, initializer([3, 1, 1], [0_i32, 256, 512])?, false)?;
-    let values = samples.0.iter().flatten().copied();
-    if signature.half {
-        graph.add_initializer(&table, initializer([768], values.map(half::f16::from_f32))?, false)?;
-    } else {
-        graph.add_initializer(&table, initializer([768], values)?, false)?;
-    }
+    let planes = signature.channels;
+    let of_planes = (0_i32..).step_by(256).take(planes);
+    graph.add_initializer(&offsets, initializer([planes, 1, 1], of_planes)?, false)?;
+    let values = samples.0.iter().take(planes).flatten().copied();
+    let length = [256 * planes];
+    // Samples of a model that takes bytes stay as they are (see `Signature::of`).
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    match signature.element {
+        TensorElementType::Float16 => {
+            graph.add_initializer(&table, initializer(length, values.map(half::f16::from_f32))?, false)
+        }
+        TensorElementType::Bfloat16 => {
+            graph.add_initializer(&table, initializer(length, values.map(half::bf16::from_f32))?, false)
+        }
+        TensorElementType::Float64 => graph.add_initializer(&table, initializer(length, values.map(f64::from))?, false),
+        TensorElementType::Uint8 => {
+            graph.add_initializer(&table, initializer(length, values.map(|value| value as u8))?, false)
+        }
+        _ => graph.add_initializer(&table, initializer(length, values)?, false),
+    }?;
 
     let (wide, indices, gathered) = (name("wide"), name("indices"), name("gathered"));
     let input = &*signature.input.to_string_lossy();
@@ -89,7 +104,7 @@ fn add(signature: &Signature, samples: &SampleTable, session: &Session) -> ort::
 
 /// A constant of the graph, in memory of ONNX Runtime's own, which takes it over.
 fn initializer<T: PrimitiveTensorElementType + Default + Clone + std::fmt::Debug + 'static, const N: usize>(
-    shape: [i64; N],
+    shape: [usize; N],
     values: impl IntoIterator<Item = T>,
 ) -> ort::Result<Tensor<T>> {
     let mut tensor = Tensor::<T>::new(&Allocator::default(), shape)?;

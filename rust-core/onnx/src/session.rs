@@ -22,6 +22,8 @@ use ort::AsPointer;
 use spark_classify_core::platform::cpu;
 use spark_classify_core::GpuOptions;
 
+use crate::model_file::{self, ModelFile};
+
 /// Why ONNX Runtime refused something; the caller knows what to call it.
 pub(crate) type Reason = String;
 
@@ -44,8 +46,9 @@ pub(crate) struct Session {
 impl Session {
     /// A session on the CPU of the model file at `path`.
     pub(crate) fn open(environment: &Environment, path: &Path) -> Result<Self, Reason> {
+        let model = checked(path)?;
         let create = || builder(environment)?.commit_from_file(path);
-        let session = create().map_err(reason)?;
+        let session = create().map_err(|error| model_file::explain(environment, &model, &error))?;
         Ok(Self {
             session,
             provider: Provider::Cpu,
@@ -63,16 +66,18 @@ impl Session {
         provider: Provider,
         addition: impl FnOnce(&ort::session::Session) -> Result<(Model, T), Reason>,
     ) -> Result<(Self, T), NotOpened> {
-        let mut builder = builder(environment).map_err(model_refused)?;
+        let file = checked(path).map_err(NotOpened::Model)?;
+        let refused = |error| NotOpened::Model(model_file::explain(environment, &file, &error));
+        let mut builder = builder(environment).map_err(refused)?;
         if let Provider::Cuda(gpu, options) = provider {
             builder = builder
                 .with_execution_providers([cuda(gpu, options)])
                 .map_err(|error| NotOpened::Provider(error.message().trim().to_owned()))?;
         }
-        let mut edited = builder.edit_from_file(path).map_err(model_refused)?;
+        let mut edited = builder.edit_from_file(path).map_err(refused)?;
         let (model, made) = addition(&edited).map_err(NotOpened::Model)?;
-        edited.apply_model(&model).map_err(model_refused)?;
-        let session = edited.into_session().map_err(model_refused)?;
+        edited.apply_model(&model).map_err(refused)?;
+        let session = edited.into_session().map_err(refused)?;
         Ok((Self { session, provider }, made))
     }
 
@@ -104,19 +109,20 @@ impl Session {
         self.session.outputs()
     }
 
-    /// Runs the model on one tensor. `input` and `output` are the names of the two in the model.
-    pub(crate) fn run(&self, input: &CStr, tensor: &impl IsValue, output: &CStr) -> Result<DynValue, Reason> {
-        self.call_run(input, tensor, output).map_err(reason)
+    /// Runs the model on one tensor for some of its outputs, in the order of their names. `input` is the tensor's name.
+    pub(crate) fn run(&self, input: &CStr, tensor: &impl IsValue, outputs: &[&CStr]) -> Result<Vec<DynValue>, Reason> {
+        self.call_run(input, tensor, outputs).map_err(reason)
     }
 
-    /// `OrtApi::Run` with one input and one output.
-    fn call_run(&self, input: &CStr, tensor: &impl IsValue, output: &CStr) -> ort::Result<DynValue> {
-        let mut result = ptr::null_mut();
+    /// `OrtApi::Run` with one input.
+    fn call_run(&self, input: &CStr, tensor: &impl IsValue, outputs: &[&CStr]) -> ort::Result<Vec<DynValue>> {
+        let names: Vec<_> = outputs.iter().map(|name| name.as_ptr()).collect();
+        let mut results = vec![ptr::null_mut(); names.len()];
         // SAFETY: The session is alive as long as `self`, and `Run` is the one call of ONNX Runtime's API that uses it
-        // from several threads, which the providers allow (see the top of this file). Names and input are arrays of
-        // one element that outlive the call, the names null-terminated; null run options stand for the defaults. The
-        // input's memory is held by `tensor` and only read: ONNX Runtime never reuses the buffer of a graph's input.
-        // A null `result` asks ONNX Runtime to allocate the output.
+        // from several threads, which the providers allow (see the top of this file). The arrays have as
+        // many elements as is said and outlive the call, the names in them are null-terminated; null run options stand
+        // for the defaults. The input's memory is held by `tensor` and only read: ONNX Runtime never reuses the buffer
+        // of a graph's input. A null result asks ONNX Runtime to allocate that output.
         let status = unsafe {
             (ort::api().Run)(
                 self.session.ptr().cast_mut(),
@@ -124,17 +130,23 @@ impl Session {
                 [input.as_ptr()].as_ptr(),
                 [tensor.ptr()].as_ptr(),
                 1,
-                [output.as_ptr()].as_ptr(),
-                1,
-                &raw mut result,
+                names.as_ptr(),
+                names.len(),
+                results.as_mut_ptr(),
             )
         };
         // SAFETY: the status is that of the call above, and is used here only.
         unsafe { ort::Error::result_from_status(status) }?;
-        let result = NonNull::new(result).ok_or_else(|| ort::Error::new("the model gave no output"))?;
-        // SAFETY: after a success `result` is a new value that nobody else owns; its memory belongs to the session's
-        // allocator, of which it keeps a share.
-        Ok(unsafe { DynValue::from_ptr(result, Some(self.session.allocator())) })
+        let values = results.into_iter().map(|result| {
+            let result = NonNull::new(result)?;
+            // SAFETY: after a success each result is a new value that nobody else owns; its memory belongs to the
+            // session's allocator, of which it keeps a share.
+            Some(unsafe { DynValue::from_ptr(result, Some(self.session.allocator())) })
+        });
+        // All are taken over before one is found missing, so that none is lost.
+        let values: Vec<_> = values.collect();
+        let values: Option<Vec<_>> = values.into_iter().collect();
+        values.ok_or_else(|| ort::Error::new("the model gave no output"))
     }
 }
 
@@ -152,8 +164,12 @@ pub(crate) enum NotOpened {
     Model(Reason),
 }
 
-fn model_refused(error: ort::Error) -> NotOpened {
-    NotOpened::Model(reason(error))
+/// What the model file at `path` says of itself, if its weights may be read; nothing where only ONNX Runtime can read
+/// it, or cannot either.
+fn checked(path: &Path) -> Result<ModelFile, Reason> {
+    let model = ModelFile::read(path).unwrap_or_default();
+    model_file::check_external_data(path, &model)?;
+    Ok(model)
 }
 
 /// What all sessions have in common.

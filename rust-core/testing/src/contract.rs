@@ -6,7 +6,7 @@ use std::path::Path;
 use std::thread;
 
 use spark_classify_core::{
-    Classifier, Engine, Error, GpuOptions, LoadOptions, Model, ModelDirectory, Precision, Predictions,
+    Asked, Classifier, Engine, Error, GpuOptions, LoadOptions, Model, ModelDirectory, Precision, Predictions,
 };
 
 use crate::{dataset, dataset_image, golden, model_without_weights, repository, Random};
@@ -27,7 +27,7 @@ pub fn load_error(engine: &dyn Engine, dir: impl AsRef<Path>) -> Error {
 /// Runs a batch and returns its logits.
 pub fn run(model: &dyn Model, n: usize, nchw: &[f32]) -> Vec<f32> {
     let mut logits = vec![f32::NAN; n * model.classes()];
-    model.run(n, nchw, &mut logits).unwrap();
+    model.run(n, nchw, Asked::Classes, &mut logits).unwrap();
     logits
 }
 
@@ -52,7 +52,7 @@ fn project_model(engine: &dyn Engine) -> (Box<dyn Model>, usize) {
     let directory = ModelDirectory::open(&repository("model")).unwrap();
     let (height, width) = directory.input_size();
     let model = engine.load(&directory, &LoadOptions::default()).unwrap();
-    assert_eq!(model.classes(), directory.labels().len());
+    assert_eq!(model.classes(), directory.labels().unwrap().len());
     (model, 3 * height * width)
 }
 
@@ -113,14 +113,16 @@ pub fn threads_do_not_change_the_result(engine: &dyn Engine) {
 pub fn wrong_buffers_are_refused(engine: &dyn Engine) {
     let (model, image) = project_model(engine);
     let classes = model.classes();
-    let refused =
-        |n: usize, values: usize, logits: usize| match model.run(n, &vec![0.0; values], &mut vec![0.0; logits]) {
+    let refused = |n: usize, values: usize, logits: usize| {
+        let run = model.run(n, &vec![0.0; values], Asked::Classes, &mut vec![0.0; logits]);
+        match run {
             Err(Error::Argument { argument, .. }) => argument,
             other => panic!("expected Error::Argument, got {other:?}"),
-        };
+        }
+    };
     assert_eq!(refused(2, image, 2 * classes), "nchw");
     assert_eq!(refused(1, image + 1, classes), "nchw");
-    assert_eq!(refused(2, 2 * image, classes), "logits");
+    assert_eq!(refused(2, 2 * image, classes), "rows");
 }
 
 /// There is no silent fall-back to the CPU.

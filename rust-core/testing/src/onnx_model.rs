@@ -91,9 +91,9 @@ pub fn casting_model(input: Tensor<'_>, output: Tensor<'_>) -> Vec<u8> {
     model(&[input], &[output], &nodes.concat())
 }
 
-/// A `ModelProto` that averages each of three channels and gives that as the output called `right`. Of the other outputs
-/// those of three numbers are minus that, and all others the input. Each has the shape that it declares, save that its
-/// first dimension is that of the input.
+/// A `ModelProto` that averages each of three channels and gives that as the output called `right`. Of the other
+/// outputs those of three numbers are minus that, and all others the input. Each has the shape that it declares, save
+/// that its first dimension is that of the input.
 pub fn reshaping_model(input: Tensor<'_>, outputs: &[Tensor<'_>], right: &str) -> Vec<u8> {
     let mut nodes = pooling(input.name, "means");
     nodes.extend(node("Neg", "means", "wrong", &[]));

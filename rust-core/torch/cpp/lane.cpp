@@ -18,7 +18,7 @@
 
 using spark_classify::guarded;
 using spark_classify::last_error;
-using spark_classify::logits_of;
+using spark_classify::rows_of;
 
 // Opaque to Rust. Used by one thread at a time.
 struct SparkClassifyLane {
@@ -43,6 +43,28 @@ at::Tensor input_of(const SparkClassifyLane &lane, int64_t n) {
     const auto indices = pixels.to(at::kInt).add_(lane.offsets);
     const auto input = lane.table.index_select(0, indices.view({-1})).view(indices.sizes());
     return lane.channels_last ? input.permute({0, 2, 3, 1}).contiguous() : input;
+}
+
+// What the module returns for the first `n` images.
+c10::IValue run(const SparkClassifyLane &lane, int64_t n) {
+    TORCH_CHECK(n > 0 && n <= lane.pixels.size(0), n, " images are not what the lane has memory for");
+    const auto forward = lane.module->module.get_method("forward");
+    return forward({input_of(lane, n)});
+}
+
+// After a failure the copy of the pixels may still be under way, and they belong to the caller again. The first error
+// counts.
+void wait_after_failure(const SparkClassifyLane &lane) {
+    if (lane.stream) {
+        const auto reason = last_error;
+        const bool device = spark_classify::device_failed;
+        guarded([&] {
+            lane.stream->synchronize();
+            return true;
+        });
+        last_error = reason;
+        spark_classify::device_failed = device;
+    }
 }
 
 } // namespace
@@ -131,38 +153,43 @@ uint8_t *spark_classify_torch_lane_pixels(SparkClassifyLane *lane) noexcept {
     return lane->pixels.data_ptr<uint8_t>();
 }
 
-// Runs the module on the first `n` images of the lane's pixels, and writes `n` x `classes` logits, or with `classes` 0
-// nothing. Returns the width of a row of logits when all is done, and 0 for an error.
-int64_t spark_classify_torch_lane_run(SparkClassifyLane *lane, int64_t n, float *logits, int64_t classes) noexcept {
-    const auto classes_of_run = guarded([&]() -> int64_t {
+// Runs the module on the first image of the lane's pixels, and returns the names of its outputs, one a line; valid until
+// the next call of this thread.
+const char *spark_classify_torch_lane_names(SparkClassifyLane *lane) noexcept {
+    thread_local std::string names;
+    const char *found = guarded([&]() -> const char * {
         const c10::InferenceMode inference_mode;
         const c10::OptionalStreamGuard guard(lane->stream);
-        TORCH_CHECK(n > 0 && n <= lane->pixels.size(0), n, " images are not what the lane has memory for");
-        const auto forward = lane->module->module.get_method("forward");
-        const auto output = logits_of(forward({input_of(*lane, n)}));
-        TORCH_CHECK(output.dim() == 2 && output.size(0) == n && output.size(1) > 0, "the output has shape ",
-                    output.sizes(), ", expected [", n, ", classes]");
-        TORCH_CHECK(output.is_floating_point(), "the output is of type ", output.scalar_type(),
-                    ", expected float32, float16 or bfloat16");
-        // This waits for the stream.
-        const auto rows = output.to(at::kCPU, at::kFloat).contiguous();
-        TORCH_CHECK(classes == 0 || classes == rows.size(1), "the output has shape ", rows.sizes(), ", expected [", n,
-                    ", ", classes, "]");
-        std::memcpy(logits, rows.data_ptr<float>(), static_cast<size_t>(n * classes) * sizeof(float));
-        return rows.size(1);
-    });
-    if (classes_of_run == 0 && lane->stream) {
-        // The copy of the pixels may still be under way, and they belong to the caller again. The first error counts.
-        const auto reason = last_error;
-        const bool device = spark_classify::device_failed;
-        guarded([&] {
+        names = spark_classify::names_of(run(*lane, 1));
+        if (lane->stream) {
             lane->stream->synchronize();
-            return true;
-        });
-        last_error = reason;
-        spark_classify::device_failed = device;
+        }
+        return names.c_str();
+    });
+    if (!found) {
+        wait_after_failure(*lane);
     }
-    return classes_of_run;
+    return found;
+}
+
+// Runs the module on the first `n` images of the lane's pixels, and writes what is wanted: `n` rows of `width` values, or
+// with `width` 0 nothing. Returns the width of a row when all is done, and 0 for an error.
+int64_t spark_classify_torch_lane_run(SparkClassifyLane *lane, int64_t n, const SparkClassifyWanted *wanted,
+                                      float *rows, int64_t width) noexcept {
+    const auto width_of_run = guarded([&]() -> int64_t {
+        const c10::InferenceMode inference_mode;
+        const c10::OptionalStreamGuard guard(lane->stream);
+        // This waits for the stream.
+        const auto given = rows_of(run(*lane, n), *wanted, n).to(at::kCPU).contiguous();
+        TORCH_CHECK(width == 0 || width == given.size(1), "the output has ", given.size(1),
+                    " values for each image, expected ", width);
+        std::memcpy(rows, given.data_ptr<float>(), static_cast<size_t>(n * width) * sizeof(float));
+        return given.size(1);
+    });
+    if (width_of_run == 0) {
+        wait_after_failure(*lane);
+    }
+    return width_of_run;
 }
 
 } // extern "C"

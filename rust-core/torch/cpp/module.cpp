@@ -6,6 +6,7 @@
 #include "module.h"
 
 #include <algorithm>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -21,28 +22,103 @@ thread_local std::string last_error;
 thread_local bool device_failed = false;
 thread_local bool refused = false;
 
-at::Tensor logits_of(const c10::IValue &output) {
-    if (output.isTensor()) {
-        return output.toTensor();
-    }
+namespace {
+
+// The tensor called `name` in a dictionary or a named tuple.
+std::optional<at::Tensor> named(const c10::IValue &output, const std::string_view name) {
     if (output.isTuple()) {
         const auto tuple = output.toTuple();
         const auto &elements = tuple->elements();
         const auto names = tuple->type()->names().value_or(std::vector<std::string_view>());
-        const auto place = elements.size() == 1 ? 0 : std::find(names.begin(), names.end(), "logits") - names.begin();
-        if (static_cast<size_t>(place) < elements.size() && elements[place].isTensor()) {
+        const auto place = static_cast<size_t>(std::find(names.begin(), names.end(), name) - names.begin());
+        if (place < elements.size() && elements[place].isTensor()) {
             return elements[place].toTensor();
         }
     }
     if (output.isGenericDict()) {
         const auto dict = output.toGenericDict();
-        const auto entry = dict.find("logits");
+        const auto entry = dict.find(std::string(name));
         if (entry != dict.end() && entry->value().isTensor()) {
             return entry->value().toTensor();
         }
     }
+    return std::nullopt;
+}
+
+// The logits: a tensor, a tuple of one tensor, or the entry "logits" of a dictionary or a named tuple. Traced models of
+// the transformers library return tuples and dictionaries; scripted ones of torchvision with more heads for training
+// (GoogLeNet, Inception v3) return named tuples.
+at::Tensor logits_of(const c10::IValue &output) {
+    if (output.isTensor()) {
+        return output.toTensor();
+    }
+    if (output.isTuple() && output.toTupleRef().elements().size() == 1 &&
+        output.toTupleRef().elements()[0].isTensor()) {
+        return output.toTupleRef().elements()[0].toTensor();
+    }
+    if (const auto logits = named(output, "logits")) {
+        return *logits;
+    }
     TORCH_CHECK(false, "the model returns ", output.type()->repr_str(),
                 ", expected a tensor, a tuple of one tensor, or a dictionary or named tuple with a tensor `logits`");
+}
+
+void check_type(const at::Tensor &tensor) {
+    const auto type = tensor.scalar_type();
+    TORCH_CHECK(type == at::kFloat || type == at::kHalf || type == at::kBFloat16, "the output is of type ", type,
+                ", expected float32, float16 or bfloat16");
+}
+
+// A vector for each of `n` images. Convolutional networks leave the axes that they have averaged, with a length of 1.
+at::Tensor vectors_of(const at::Tensor &tensor, const int64_t n, const char *what) {
+    check_type(tensor);
+    const auto sizes = tensor.sizes();
+    const bool fits = sizes.size() >= 2 && sizes[0] == n && tensor.numel() > 0 &&
+                      std::count_if(sizes.begin() + 1, sizes.end(), [](int64_t size) { return size != 1; }) <= 1;
+    TORCH_CHECK(fits, "the output has shape ", sizes, ", expected [", n, ", ", what, "]");
+    return tensor.reshape({n, -1}).to(at::kFloat);
+}
+
+at::Tensor embedding_of(const c10::IValue &output, const SparkClassifyWanted &wanted, const int64_t n) {
+    const auto tensor = named(output, wanted.embedding);
+    TORCH_CHECK(tensor, "the model returns no tensor `", wanted.embedding, "`");
+    if (wanted.pooling == 0) {
+        return vectors_of(*tensor, n, "width");
+    }
+    check_type(*tensor);
+    TORCH_CHECK(tensor->dim() == 3 && tensor->size(0) == n && tensor->numel() > 0, "the output `", wanted.embedding,
+                "` has shape ", tensor->sizes(), ", expected [", n, ", tokens, width]");
+    return wanted.pooling == 1 ? tensor->select(1, 0).to(at::kFloat) : tensor->mean({1}, false, at::kFloat);
+}
+
+} // namespace
+
+std::string names_of(const c10::IValue &output) {
+    std::string names;
+    if (output.isTuple()) {
+        for (const auto &name : output.toTupleRef().type()->names().value_or(std::vector<std::string_view>())) {
+            names.append(name).append("\n");
+        }
+    }
+    if (output.isGenericDict()) {
+        for (const auto &entry : output.toGenericDict()) {
+            if (entry.key().isString()) {
+                names.append(entry.key().toStringRef()).append("\n");
+            }
+        }
+    }
+    return names;
+}
+
+at::Tensor rows_of(const c10::IValue &output, const SparkClassifyWanted &wanted, const int64_t n) {
+    std::vector<at::Tensor> parts;
+    if (wanted.classes) {
+        parts.push_back(vectors_of(logits_of(output), n, "classes"));
+    }
+    if (wanted.embedding) {
+        parts.push_back(embedding_of(output, wanted, n));
+    }
+    return parts.size() == 1 ? parts.front().contiguous() : at::cat(parts, 1);
 }
 
 } // namespace spark_classify
@@ -51,7 +127,7 @@ namespace {
 
 using spark_classify::guarded;
 using spark_classify::last_error;
-using spark_classify::logits_of;
+using spark_classify::rows_of;
 
 // Whether an operator of `block` changes a tensor in place.
 bool changes_tensors(const torch::jit::Block *block) {
@@ -137,6 +213,11 @@ int64_t tf32_convolutions(torch::jit::Block *block) {
     return count;
 }
 
+c10::IValue run(const SparkClassifyModule &module, const at::Tensor &input) {
+    const auto forward = module.module.get_method("forward");
+    return forward({module.writes_to_input ? input.clone() : input});
+}
+
 } // namespace
 
 extern "C" {
@@ -212,14 +293,24 @@ void spark_classify_torch_free(SparkClassifyModule *module) noexcept {
     delete module;
 }
 
-// Runs `module` on `input`, which stays as it is; the result is contiguous and may share the memory of `input`.
-// Safe to call from several threads at once: check_state has seen that nothing of the module changes.
-at::Tensor *spark_classify_torch_forward(const SparkClassifyModule *module, const at::Tensor *input) noexcept {
+// Runs `module` on `input`, which stays as it is, and returns what is wanted of the result: float32 of shape [n, width],
+// contiguous, and it may share the memory of `input`. Safe to call from several threads at once: check_state has seen
+// that nothing of the module changes.
+at::Tensor *spark_classify_torch_forward(const SparkClassifyModule *module, const at::Tensor *input,
+                                         const SparkClassifyWanted *wanted) noexcept {
     return guarded([&] {
         const c10::InferenceMode inference_mode;
-        const auto forward = module->module.get_method("forward");
-        const c10::IValue output = forward({module->writes_to_input ? input->clone() : *input});
-        return new at::Tensor(logits_of(output).contiguous());
+        return new at::Tensor(rows_of(run(*module, *input), *wanted, input->size(0)));
+    });
+}
+
+// Runs `module` on `input` and returns the names of its outputs, one a line; valid until the next call of this thread.
+const char *spark_classify_torch_names(const SparkClassifyModule *module, const at::Tensor *input) noexcept {
+    thread_local std::string names;
+    return guarded([&]() -> const char * {
+        const c10::InferenceMode inference_mode;
+        names = spark_classify::names_of(run(*module, *input));
+        return names.c_str();
     });
 }
 

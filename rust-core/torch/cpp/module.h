@@ -1,6 +1,7 @@
 // What the C++ files of this crate share.
 #pragma once
 
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <stdexcept>
@@ -24,6 +25,15 @@ struct SparkClassifyModule {
     std::shared_ptr<torch::jit::CompilationUnit> code;
     bool writes_to_input;
     at::Device device;
+};
+
+// What is wanted of a run: the logits, the embedding, or both, one after the other in each row.
+struct SparkClassifyWanted {
+    bool classes;
+    // The name of the output with the embedding; null where it is not wanted.
+    const char *embedding;
+    // How the vectors in that become one: 0 where there is one, 1 for the first, 2 for their mean.
+    int pooling;
 };
 
 namespace spark_classify {
@@ -66,10 +76,11 @@ template <typename F> auto guarded(F body) noexcept -> decltype(body()) {
     return {};
 }
 
-// The logits in what a model returns: a tensor, a tuple of one tensor, or the entry "logits" of a dictionary or a named
-// tuple. Traced models of the transformers library return tuples and dictionaries; scripted ones of torchvision with
-// more heads for training (GoogLeNet, Inception v3) return named tuples.
-at::Tensor logits_of(const c10::IValue &output);
+// The names of what a model returns, one a line: the keys of a dictionary or the fields of a named tuple.
+std::string names_of(const c10::IValue &output);
+
+// What is wanted of what a model returns for `n` images, as float32 of shape [n, width].
+at::Tensor rows_of(const c10::IValue &output, const SparkClassifyWanted &wanted, int64_t n);
 
 // Throws Refused for a TorchScript file whose code does more than compute. Runs nothing of it.
 void check_operators(const std::shared_ptr<caffe2::serialize::ReadAdapterInterface> &file);

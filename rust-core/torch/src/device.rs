@@ -1,15 +1,16 @@
 //! A model in libtorch on a GPU.
 
-use std::path::PathBuf;
+use std::path::Path;
 
-use spark_classify_core::engine::check_len;
+use spark_classify_core::engine::{check_len, Asked, Outputs};
 use spark_classify_core::error::{Error, Result};
-use spark_classify_core::model::{DataFormat, PreprocessorConfig};
+use spark_classify_core::model::{DataFormat, ModelDirectory};
 use spark_classify_core::{Device, DeviceModel, Lane, SampleTable};
 use tch::Kind;
 
 use crate::ffi::{self, Images, Module, Reason, Use};
 use crate::model::{not_loaded, KINDS};
+use crate::results::Results;
 use crate::ENGINE;
 
 /// The sizes of runs. Plans for convolutions are made for each, and kept by each thread.
@@ -34,17 +35,17 @@ pub(crate) struct TorchOnDevice {
     width: usize,
     channels_last: bool,
     kind: Kind,
-    classes: usize,
+    results: Results,
     samples: SampleTable,
 }
 
 impl TorchOnDevice {
     /// Loads the `TorchScript` file at `path` on a GPU, or on the CPU for tests, and runs it on an empty image of the
-    /// kind that `preprocessor` makes: that shows the number of classes and the kind of numbers it takes, and finds a
-    /// model that cannot run before a query does. With `bf16` the module is converted, and takes bfloat16.
+    /// kind that the directory's preprocessing makes: that shows what it gives and the kind of numbers it takes, and
+    /// finds a model that cannot run before a query does. With `bf16` the module is converted, and takes bfloat16.
     pub(crate) fn load(
-        path: PathBuf,
-        preprocessor: &PreprocessorConfig,
+        path: &Path,
+        directory: &ModelDirectory,
         samples: &SampleTable,
         gpu: Option<u32>,
         options: DeviceOptions,
@@ -54,60 +55,56 @@ impl TorchOnDevice {
             tf32,
             all_operators,
         } = options;
-        let module =
-            Module::load(&path, Use::Lanes { gpu, tf32 }, bf16, all_operators).map_err(|reason| match gpu {
-                Some(gpu) if ffi::device_failed() => Error::Device {
-                    device: Device::Cuda(gpu).to_string(),
-                    reason: format!("the model cannot be loaded: {reason}"),
-                },
-                _ => not_loaded(&path, reason),
-            })?;
+        let module = Module::load(path, Use::Lanes { gpu, tf32 }, bf16, all_operators).map_err(|reason| match gpu {
+            Some(gpu) if ffi::device_failed() => Error::Device {
+                device: Device::Cuda(gpu).to_string(),
+                reason: format!("the model cannot be loaded: {reason}"),
+            },
+            _ => not_loaded(path, reason),
+        })?;
+        let preprocessor = directory.preprocessor();
         let (height, width) = preprocessor.input_size();
-        let mut model = Self {
+        let images = |kind| Images {
+            count: 1,
+            height,
+            width,
+            channels_last: preprocessor.data_format == Some(DataFormat::ChannelsLast),
+            kind,
+            samples,
+        };
+        // libtorch's executor watches the first run and compiles at the second: no query should wait for either.
+        let probe = |kind| {
+            let mut lane = ffi::Lane::new(&module, images(kind))?;
+            lane.pixels().fill(0);
+            lane.names()?;
+            let names = lane.names()?;
+            Ok((kind, lane, names))
+        };
+        let kinds = if bf16 { &[Kind::BFloat16] } else { &KINDS[..] };
+        let first: Result<_, Reason> = probe(kinds[0]);
+        let (kind, mut lane, names) = first
+            .or_else(|reason| kinds[1..].iter().find_map(|&kind| probe(kind).ok()).ok_or(reason))
+            .map_err(|reason| Error::ModelFile {
+                path: path.to_owned(),
+                reason: format!("the model cannot run on an image: {reason}"),
+            })?;
+        let results = Results::find(directory, path, &names, |wanted| lane.run(1, wanted, &mut []))?;
+        drop(lane);
+        Ok(Self {
             module,
             height,
             width,
             channels_last: preprocessor.data_format == Some(DataFormat::ChannelsLast),
-            kind: Kind::Float,
-            classes: 0,
-            samples: samples.clone(),
-        };
-        let kinds = if bf16 { &[Kind::BFloat16] } else { &KINDS[..] };
-        let first = model.probe(kinds[0]);
-        let (kind, classes) = first
-            .or_else(|reason| kinds[1..].iter().find_map(|&kind| model.probe(kind).ok()).ok_or(reason))
-            .map_err(|reason| Error::ModelFile {
-                path,
-                reason: format!("the model cannot run on an image: {reason}"),
-            })?;
-        (model.kind, model.classes) = (kind, classes);
-        Ok(model)
-    }
-
-    /// Tries a kind of numbers, and returns it with the number of classes. libtorch's executor watches the first run
-    /// and compiles at the second: no query should wait for either.
-    fn probe(&self, kind: Kind) -> Result<(Kind, usize), Reason> {
-        let mut lane = ffi::Lane::new(&self.module, self.images(1, kind))?;
-        lane.pixels().fill(0);
-        lane.run(1, &mut [])?;
-        Ok((kind, lane.run(1, &mut [])?))
-    }
-
-    fn images(&self, count: usize, kind: Kind) -> Images<'_> {
-        Images {
-            count,
-            height: self.height,
-            width: self.width,
-            channels_last: self.channels_last,
             kind,
-            samples: &self.samples,
-        }
+            results,
+            samples: samples.clone(),
+        })
     }
 }
 
 impl DeviceModel for TorchOnDevice {
-    fn classes(&self) -> usize {
-        self.classes
+    fn outputs(&self) -> Outputs {
+        self.results.outputs.clone()
     }
 
     fn run_sizes(&self, largest: usize) -> Vec<usize> {
@@ -116,20 +113,28 @@ impl DeviceModel for TorchOnDevice {
     }
 
     fn lane(&self, images: usize) -> Result<Box<dyn Lane + '_>> {
-        let lane = ffi::Lane::new(&self.module, self.images(images, self.kind)).map_err(|reason| Error::Inference {
+        let pixels = Images {
+            count: images,
+            height: self.height,
+            width: self.width,
+            channels_last: self.channels_last,
+            kind: self.kind,
+            samples: &self.samples,
+        };
+        let lane = ffi::Lane::new(&self.module, pixels).map_err(|reason| Error::Inference {
             engine: ENGINE,
             reason: format!("no memory for batches of {images} images: {reason}"),
         })?;
         Ok(Box::new(TorchLane {
             lane,
-            classes: self.classes,
+            results: &self.results,
         }))
     }
 }
 
 struct TorchLane<'a> {
     lane: ffi::Lane<'a>,
-    classes: usize,
+    results: &'a Results,
 }
 
 impl Lane for TorchLane<'_> {
@@ -137,10 +142,10 @@ impl Lane for TorchLane<'_> {
         self.lane.pixels()
     }
 
-    fn run(&mut self, n: usize, logits: &mut [f32]) -> Result<()> {
-        check_len("logits", logits.len(), n * self.classes)?;
+    fn run(&mut self, n: usize, asked: Asked, rows: &mut [f32]) -> Result<()> {
+        check_len("rows", rows.len(), n * self.results.outputs.width(asked))?;
         self.lane
-            .run(n, logits)
+            .run(n, &self.results.wanted(asked), rows)
             .map(|_| ())
             .map_err(|reason| Error::Inference { engine: ENGINE, reason })
     }

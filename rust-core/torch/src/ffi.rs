@@ -4,11 +4,11 @@
 use std::ffi::{c_char, c_int, CStr, CString};
 use std::marker::PhantomData;
 use std::path::Path;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::slice;
 
+use spark_classify_core::model::Pooling;
 use spark_classify_core::SampleTable;
-
 use tch::Tensor;
 use torch_sys::C_tensor;
 
@@ -19,6 +19,42 @@ pub(crate) type Reason = String;
 #[repr(C)]
 struct CModule {
     _opaque: [u8; 0],
+}
+
+/// `SparkClassifyWanted`
+#[repr(C)]
+#[derive(Debug)]
+struct CWanted {
+    classes: bool,
+    embedding: *const c_char,
+    pooling: c_int,
+}
+
+/// What is wanted of a run: the logits, the embedding, or both, one after the other in each row.
+#[derive(Debug)]
+pub(crate) struct Wanted<'a> {
+    inner: CWanted,
+    name: PhantomData<&'a CStr>,
+}
+
+impl<'a> Wanted<'a> {
+    /// `embedding` is the name of the output with the embedding, and how the vectors in that become one.
+    pub(crate) fn of(classes: bool, embedding: Option<(&'a CStr, Option<Pooling>)>) -> Self {
+        let (embedding, pooling) = match embedding {
+            None => (ptr::null(), 0),
+            Some((name, None)) => (name.as_ptr(), 0),
+            Some((name, Some(Pooling::Cls))) => (name.as_ptr(), 1),
+            Some((name, Some(Pooling::Mean))) => (name.as_ptr(), 2),
+        };
+        Self {
+            inner: CWanted {
+                classes,
+                embedding,
+                pooling,
+            },
+            name: PhantomData,
+        }
+    }
 }
 
 /// `SparkClassifyLane`, known to C++ only.
@@ -44,7 +80,12 @@ extern "C" {
     #[cfg(test)]
     fn spark_classify_torch_tf32_convolutions(module: *const CModule) -> i64;
     fn spark_classify_torch_free(module: *mut CModule);
-    fn spark_classify_torch_forward(module: *const CModule, input: *const C_tensor) -> *mut C_tensor;
+    fn spark_classify_torch_forward(
+        module: *const CModule,
+        input: *const C_tensor,
+        wanted: *const CWanted,
+    ) -> *mut C_tensor;
+    fn spark_classify_torch_names(module: *const CModule, input: *const C_tensor) -> *const c_char;
     fn spark_classify_torch_gpus() -> c_int;
     fn spark_classify_torch_prepare_gpu(gpu: c_int, tf32: bool) -> bool;
     #[cfg(test)]
@@ -60,7 +101,14 @@ extern "C" {
     ) -> *mut CLane;
     fn spark_classify_torch_lane_free(lane: *mut CLane);
     fn spark_classify_torch_lane_pixels(lane: *mut CLane) -> *mut u8;
-    fn spark_classify_torch_lane_run(lane: *mut CLane, n: i64, logits: *mut f32, classes: i64) -> i64;
+    fn spark_classify_torch_lane_names(lane: *mut CLane) -> *const c_char;
+    fn spark_classify_torch_lane_run(
+        lane: *mut CLane,
+        n: i64,
+        wanted: *const CWanted,
+        rows: *mut f32,
+        width: i64,
+    ) -> i64;
 }
 
 /// The build settings of the libtorch in this process, as `key=value` among other text.
@@ -128,16 +176,24 @@ impl Module {
         unsafe { spark_classify_torch_tf32_convolutions(self.0.as_ptr()) }
     }
 
-    /// Runs the module on one tensor and returns its logits, contiguous in memory, which they may share with the input.
-    pub(crate) fn forward(&self, input: &Tensor) -> Result<Tensor, Reason> {
+    /// Runs the module on a batch and returns what is wanted of it: float32 of shape `[n, width]`, contiguous in memory,
+    /// which it may share with the input.
+    pub(crate) fn forward(&self, input: &Tensor, wanted: &Wanted<'_>) -> Result<Tensor, Reason> {
         // SAFETY: the module is alive as long as `self`, and `input` is a tensor that tch keeps alive during the call;
-        // the function changes neither, and catches every exception.
-        let output = unsafe { spark_classify_torch_forward(self.0.as_ptr(), input.as_ptr()) };
+        // the function changes neither, and catches every exception. The name in `wanted` is null-terminated and
+        // outlives it.
+        let output = unsafe { spark_classify_torch_forward(self.0.as_ptr(), input.as_ptr(), &raw const wanted.inner) };
         if output.is_null() {
             return Err(last_error());
         }
         // SAFETY: a non-null result is a new at::Tensor that nobody else owns, which is what tch holds and deletes.
         Ok(unsafe { Tensor::from_ptr(output) })
+    }
+
+    /// Runs the module on a batch and returns the names of its outputs; none where they have no names.
+    pub(crate) fn names(&self, input: &Tensor) -> Result<Vec<String>, Reason> {
+        // SAFETY: as for `forward`; the text lives until the next call of this thread, and is copied before that.
+        unsafe { lines(spark_classify_torch_names(self.0.as_ptr(), input.as_ptr())) }
     }
 }
 
@@ -256,14 +312,27 @@ impl<'a> Lane<'a> {
         unsafe { slice::from_raw_parts_mut(spark_classify_torch_lane_pixels(self.inner.as_ptr()), self.bytes) }
     }
 
-    /// Runs the module on the first `n` images. `logits` has a whole number of values for each, or is empty. Returns
-    /// the width of a row of logits.
-    pub(crate) fn run(&mut self, n: usize, logits: &mut [f32]) -> Result<usize, Reason> {
-        let classes = logits.len() / n.max(1);
-        // SAFETY: the lane is alive as long as `self`. The function checks `n`, writes n x classes values at most,
-        // which `logits` has, and catches every exception.
+    /// Runs the module on the first image and returns the names of its outputs; none where they have no names.
+    pub(crate) fn names(&mut self) -> Result<Vec<String>, Reason> {
+        // SAFETY: the lane is alive as long as `self`, and the function catches every exception; the text lives until
+        // the next call of this thread, and is copied before that.
+        unsafe { lines(spark_classify_torch_lane_names(self.inner.as_ptr())) }
+    }
+
+    /// Runs the module on the first `n` images for what is wanted. `rows` has a whole number of values for each, or is
+    /// empty. Returns the width of a row.
+    pub(crate) fn run(&mut self, n: usize, wanted: &Wanted<'_>, rows: &mut [f32]) -> Result<usize, Reason> {
+        let width = rows.len() / n.max(1);
+        // SAFETY: the lane is alive as long as `self`, and the name in `wanted`, which is null-terminated, outlives the
+        // call. The function checks `n`, writes n x width values at most, which `rows` has, and catches every exception.
         let width = unsafe {
-            spark_classify_torch_lane_run(self.inner.as_ptr(), n as i64, logits.as_mut_ptr(), classes as i64)
+            spark_classify_torch_lane_run(
+                self.inner.as_ptr(),
+                n as i64,
+                &raw const wanted.inner,
+                rows.as_mut_ptr(),
+                width as i64,
+            )
         };
         match usize::try_from(width) {
             Ok(width) if width > 0 => Ok(width),
@@ -277,6 +346,19 @@ impl Drop for Lane<'_> {
         // SAFETY: the pointer came from spark_classify_torch_lane and is freed here only.
         unsafe { spark_classify_torch_lane_free(self.inner.as_ptr()) }
     }
+}
+
+/// The lines of a text, or the reason why there is none.
+///
+/// # Safety
+/// `text` is null, or null-terminated and alive during the call.
+unsafe fn lines(text: *const c_char) -> Result<Vec<String>, Reason> {
+    if text.is_null() {
+        return Err(last_error());
+    }
+    // SAFETY: as the caller says.
+    let text = unsafe { CStr::from_ptr(text) };
+    Ok(text.to_string_lossy().lines().map(str::to_owned).collect())
 }
 
 fn last_error() -> Reason {

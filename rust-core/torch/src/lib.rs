@@ -14,6 +14,7 @@ mod device;
 mod ffi;
 mod model;
 mod precision;
+mod results;
 mod runtime;
 
 use std::sync::Arc;
@@ -29,9 +30,6 @@ use crate::model::TorchModel;
 
 /// The engine's name in SQL, configuration and errors.
 const ENGINE: &str = "pytorch";
-
-/// The model file in a model directory.
-const MODEL_FILE: &str = "model.pt";
 
 /// libtorch, on the CPU or on a GPU.
 #[derive(Debug, Clone, Copy, Default)]
@@ -67,8 +65,8 @@ impl Engine for TorchEngine {
         precision::check(options.precision, self.any_cpu || cpu::computes_bf16())?;
         runtime::version()?;
         let bf16 = options.precision == Precision::Bf16;
-        let file = model.file(MODEL_FILE)?;
-        let loaded = TorchModel::load(&file, model.preprocessor(), bf16, options.all_operators)?;
+        let file = model.model_file(ENGINE, options.precision)?;
+        let loaded = TorchModel::load(&file, model, bf16, options.all_operators)?;
         Ok(Box::new(loaded))
     }
 
@@ -93,13 +91,8 @@ impl Engine for TorchEngine {
             tf32: options.gpu.tf32,
             all_operators: options.all_operators,
         };
-        let loaded = TorchOnDevice::load(
-            model.file(MODEL_FILE)?,
-            model.preprocessor(),
-            samples,
-            Some(gpu),
-            device_options,
-        )?;
+        let file = model.model_file(ENGINE, options.precision)?;
+        let loaded = TorchOnDevice::load(&file, model, samples, Some(gpu), device_options)?;
         log::info!("libtorch uses GPU {gpu}, {name}");
         Ok(Arc::new(loaded))
     }

@@ -4,12 +4,13 @@
 
 use std::path::Path;
 
-use spark_classify_core::engine::{check_len, Model};
+use spark_classify_core::engine::{check_len, Asked, Model, Outputs};
 use spark_classify_core::error::{Error, Result};
-use spark_classify_core::model::{DataFormat, PreprocessorConfig};
+use spark_classify_core::model::{DataFormat, ModelDirectory};
 use tch::{Device, Kind, TchError, Tensor};
 
 use crate::ffi::{self, Module, Reason, Use};
+use crate::results::Results;
 use crate::{runtime, ENGINE};
 
 const CHANNELS: usize = 3;
@@ -19,7 +20,7 @@ const CHANNELS: usize = 3;
 pub(crate) struct TorchModel {
     module: Module,
     input: Input,
-    classes: usize,
+    results: Results,
 }
 
 /// What the module takes.
@@ -35,22 +36,17 @@ struct Input {
 pub(crate) const KINDS: [Kind; 3] = [Kind::Float, Kind::Half, Kind::BFloat16];
 
 impl TorchModel {
-    /// Loads the `TorchScript` file at `path` and runs it on an empty image of the kind that `preprocessor` makes: that
-    /// shows the number of classes and the kind of numbers it takes, which the file itself does not say, and finds a
-    /// model that cannot run before a query does.
+    /// Loads the `TorchScript` file at `path` and runs it on an empty image of the kind that the directory's
+    /// preprocessing makes: that shows what it gives and the kind of numbers it takes, which the file itself does not
+    /// say, and finds a model that cannot run before a query does.
     ///
     /// With `bf16` the module is converted, and takes bfloat16. With `all_operators` the file's code may do anything.
-    pub(crate) fn load(
-        path: &Path,
-        preprocessor: &PreprocessorConfig,
-        bf16: bool,
-        all_operators: bool,
-    ) -> Result<Self> {
+    pub(crate) fn load(path: &Path, directory: &ModelDirectory, bf16: bool, all_operators: bool) -> Result<Self> {
         runtime::stay_on_this_thread();
         let load = |optimized| {
             let module = Module::load(path, Use::Tensors { optimized }, bf16, all_operators)
                 .map_err(|reason| not_loaded(path, reason))?;
-            Self::try_out(module, path, preprocessor, bf16)
+            Self::try_out(module, path, directory, bf16)
         };
         load(true).or_else(|error| {
             if ffi::refused() {
@@ -64,7 +60,8 @@ impl TorchModel {
     }
 
     /// Runs a module on an empty image.
-    fn try_out(module: Module, path: &Path, preprocessor: &PreprocessorConfig, bf16: bool) -> Result<Self> {
+    fn try_out(module: Module, path: &Path, directory: &ModelDirectory, bf16: bool) -> Result<Self> {
+        let preprocessor = directory.preprocessor();
         let (height, width) = preprocessor.input_size();
         let input = |kind| Input {
             height,
@@ -72,56 +69,59 @@ impl TorchModel {
             format: preprocessor.data_format.unwrap_or(DataFormat::ChannelsFirst),
             kind,
         };
+        let cannot_run = |reason: Reason, kind| Error::ModelFile {
+            path: path.to_owned(),
+            reason: format!(
+                "the model{} cannot run on a tensor of shape {:?}: {reason}",
+                if bf16 { ", converted to bfloat16," } else { "" },
+                input(kind).shape(1)
+            ),
+        };
         let zeros = vec![0.0; CHANNELS * height * width];
-        let probe = |input| {
-            infer(&module, 1, input, &zeros, |output| match output.size()[..] {
-                [1, classes] if classes > 0 => usize::try_from(classes).map_err(|cause| cause.to_string()),
-                ref shape => Err(format!("the output has shape {shape:?}, expected [1, classes]")),
-            })
-        };
+        let names = |kind| with_input(1, input(kind), &zeros, |images| module.names(images));
         // libtorch's executor watches the first run and compiles at the second: no query should wait for either.
-        let probe_twice = |kind| {
-            probe(input(kind))
-                .and_then(|_| probe(input(kind)))
-                .map(|classes| (kind, classes))
-        };
+        let probe_twice = |kind| names(kind).and_then(|_| names(kind)).map(|names| (kind, names));
         let kinds = if bf16 { &[Kind::BFloat16] } else { &KINDS[..] };
         let first = probe_twice(kinds[0]);
-        let (kind, classes) = first
+        let (kind, names) = first
             .or_else(|reason| kinds[1..].iter().find_map(|&kind| probe_twice(kind).ok()).ok_or(reason))
-            .map_err(|reason| Error::ModelFile {
-                path: path.to_owned(),
-                reason: format!(
-                    "the model{} cannot run on a tensor of shape {:?}: {reason}",
-                    if bf16 { ", converted to bfloat16," } else { "" },
-                    input(kinds[0]).shape(1)
-                ),
-            })?;
+            .map_err(|reason| cannot_run(reason, kinds[0]))?;
         let input = input(kind);
-        Ok(Self { module, input, classes })
+        let results = Results::find(directory, path, &names, |wanted| {
+            with_input(1, input, &zeros, |images| {
+                let (_, width) = module
+                    .forward(images, wanted)?
+                    .size2()
+                    .map_err(|error| error.to_string())?;
+                usize::try_from(width).map_err(|cause| cause.to_string())
+            })
+        })?;
+        Ok(Self { module, input, results })
     }
 }
 
 impl Model for TorchModel {
-    fn classes(&self) -> usize {
-        self.classes
+    fn outputs(&self) -> Outputs {
+        self.results.outputs.clone()
     }
 
-    fn run(&self, n: usize, nchw: &[f32], logits: &mut [f32]) -> Result<()> {
+    fn run(&self, n: usize, nchw: &[f32], asked: Asked, rows: &mut [f32]) -> Result<()> {
         let Input { height, width, .. } = self.input;
+        let columns = self.results.outputs.width(asked);
         check_len("nchw", nchw.len(), n * CHANNELS * height * width)?;
-        check_len("logits", logits.len(), n * self.classes)?;
+        check_len("rows", rows.len(), n * columns)?;
         runtime::stay_on_this_thread();
-        infer(&self.module, n, self.input, nchw, |output| {
-            if output.size() != sizes([n, self.classes]) {
+        let wanted = self.results.wanted(asked);
+        with_input(n, self.input, nchw, |images| {
+            let given = self.module.forward(images, &wanted)?;
+            if given.size() != sizes([n, columns]) {
                 return Err(format!(
-                    "the output has shape {:?}, expected [{n}, {}]",
-                    output.size(),
-                    self.classes
+                    "the output has shape {:?}, expected [{n}, {columns}]",
+                    given.size()
                 ));
             }
-            let len = logits.len();
-            output.f_copy_data(logits, len).map_err(|error| error.to_string())
+            let len = rows.len();
+            given.f_copy_data(rows, len).map_err(|error| error.to_string())
         })
         .map_err(|reason| Error::Inference { engine: ENGINE, reason })
     }
@@ -143,15 +143,13 @@ fn sizes<const N: usize>(sizes: [usize; N]) -> [i64; N] {
     sizes.map(|size| i64::try_from(size).unwrap_or(i64::MAX))
 }
 
-/// Runs `module` on the images in `nchw`, without copying them where it takes them as they are, and hands the output to
-/// `read`.
+/// Hands `run` the images in `nchw` as the module takes them, without copying them where it takes them as they are.
 #[allow(unsafe_code)]
-fn infer<T>(
-    module: &Module,
+fn with_input<T>(
     n: usize,
     input: Input,
     nchw: &[f32],
-    read: impl FnOnce(&Tensor) -> Result<T, Reason>,
+    run: impl FnOnce(&Tensor) -> Result<T, Reason>,
 ) -> Result<T, Reason> {
     let shape = sizes([n, CHANNELS, input.height, input.width]);
     let strides = [shape[1] * shape[2] * shape[3], shape[2] * shape[3], shape[3], 1];
@@ -168,14 +166,7 @@ fn infer<T>(
         }
         Ok(images)
     };
-    let output = module.forward(&prepared().map_err(|error: TchError| error.to_string())?)?;
-    match output.f_kind().map_err(|error| error.to_string())? {
-        Kind::Float => read(&output),
-        Kind::Half | Kind::BFloat16 => read(&output.f_to_kind(Kind::Float).map_err(|error| error.to_string())?),
-        kind => Err(format!(
-            "the output is of type {kind:?}, expected float32, float16 or bfloat16"
-        )),
-    }
+    run(&prepared().map_err(|error: TchError| error.to_string())?)
 }
 
 /// The error for a file that [`Module::load`] has just refused on this thread.

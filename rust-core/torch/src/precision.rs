@@ -16,8 +16,9 @@ pub(crate) fn check(precision: Precision, has_bf16: bool) -> Result<()> {
             cpu::instruction_set()
         ))),
         Precision::Fp32 | Precision::Bf16 => Ok(()),
-        Precision::Int8 => Err(precision.refused(
-            "the pytorch model runs no quantized models; use `bf16`, `fp32`, or the onnx model".to_owned(),
+        Precision::Int8 | Precision::Fp16 => Err(precision.refused(
+            "the pytorch model runs no quantized models, and none of float16; use `bf16`, `fp32`, or the onnx model"
+                .to_owned(),
         )),
     }
 }
@@ -32,11 +33,11 @@ mod tests {
     fn what_the_cpu_or_the_engine_lacks_is_refused() {
         for has_bf16 in [false, true] {
             check(Precision::Fp32, has_bf16).unwrap();
-            let int8 = check(Precision::Int8, has_bf16).unwrap_err().to_string();
-            assert!(
-                int8.contains("option `precision` = `int8`") && int8.contains("onnx model"),
-                "{int8}"
-            );
+            for precision in [Precision::Int8, Precision::Fp16] {
+                let message = check(precision, has_bf16).unwrap_err().to_string();
+                let start = format!("option `precision` = `{precision}`");
+                assert!(message.contains(&start) && message.contains("onnx model"), "{message}");
+            }
         }
         check(Precision::Bf16, true).unwrap();
         let bf16 = check(Precision::Bf16, false).unwrap_err().to_string();

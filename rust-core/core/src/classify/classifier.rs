@@ -1,4 +1,4 @@
-//! One call a batch: preprocess, run the model, softmax.
+//! One call a batch: preprocess, run the model, softmax or normalise.
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -6,13 +6,13 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use crate::engine::{Engine, LoadOptions, Model};
 use spark_classify_imaging::{DecodeOptions, ImageLimits, ImageSource, Scratch};
 
+use super::embeddings::Embeddings;
 use super::predictions::Predictions;
 use super::probe::{check_batch, check_output, Batches, OneByOne, Sample};
-use crate::engine::Device;
-use crate::error::{Error, Result};
+use crate::engine::{Asked, Device, Engine, LoadOptions, Model, Outputs};
+use crate::error::{Error, PredictionError, Result};
 use crate::gpu::batcher::Batcher;
 use crate::model::{Labels, ModelDirectory, OutputKind};
 use crate::platform::threads::{lock, on_threads};
@@ -33,8 +33,10 @@ const MAX_KEPT_VALUES: usize = (64 << 20) / size_of::<f32>();
 pub struct Classifier {
     model: ModelDirectory,
     preprocessor: Preprocessor,
-    /// What the model's numbers mean.
+    /// What the model's numbers for classes mean.
     output_kind: OutputKind,
+    /// What the model gives, where the directory's configuration says what it means.
+    outputs: Outputs,
     engine: &'static str,
     runner: Runner,
     load_time: Duration,
@@ -52,10 +54,17 @@ enum Runner {
 }
 
 impl Runner {
-    fn classes(&self) -> usize {
+    fn outputs(&self) -> Outputs {
         match self {
-            Self::Threads(model) => model.classes(),
-            Self::Device(batcher) => batcher.classes(),
+            Self::Threads(model) => model.outputs(),
+            Self::Device(batcher) => batcher.outputs().clone(),
+        }
+    }
+
+    fn channels(&self) -> usize {
+        match self {
+            Self::Threads(model) => model.channels(),
+            Self::Device(batcher) => batcher.channels(),
         }
     }
 
@@ -66,17 +75,17 @@ impl Runner {
         }
     }
 
-    /// The model's outputs for some images of `length` values, in one run.
-    fn try_on(&self, samples: &[Sample], length: usize) -> Result<Vec<f32>> {
+    /// What the model gives for some images of `length` values, in one run.
+    fn try_on(&self, samples: &[Sample], length: usize, asked: Asked) -> Result<Vec<f32>> {
         match self {
             Self::Threads(model) => {
-                let mut output = vec![0.0; samples.len() * model.classes()];
+                let mut output = vec![0.0; samples.len() * model.outputs().width(asked)];
                 let tensor: Vec<f32> = samples.iter().flat_map(|sample| sample.tensor(length)).collect();
-                model.run(samples.len(), &tensor, &mut output)?;
+                model.run(samples.len(), &tensor, asked, &mut output)?;
                 Ok(output)
             }
             Self::Device(batcher) => {
-                let call = batcher.call(samples.len());
+                let call = batcher.call(samples.len(), asked);
                 for (place, sample) in samples.iter().enumerate() {
                     call.submit(place, sample.pixels(length));
                 }
@@ -93,7 +102,7 @@ pub struct BatchTimes {
     pub decode: Duration,
     /// Resizing, cropping and normalising, summed like `decode`.
     pub resize: Duration,
-    /// The model's runs and softmax, summed like `decode`. Of a run on a device, the share of the batch's images.
+    /// The model's runs, softmax and normalising, summed like `decode`. Of a run on a device, the share of the batch's images.
     pub inference: Duration,
 }
 
@@ -101,8 +110,9 @@ impl Classifier {
     /// Opens the model directory `dir` with an engine.
     ///
     /// # Errors
-    /// Whatever [`ModelDirectory::open`] and [`Engine::load`] return; [`Error::ModelField`] when the model has not
-    /// as many classes as `config.json` names, or gives other numbers than `config.json` says.
+    /// Whatever [`ModelDirectory::open`] and [`Engine::load`] return; and when it gives neither classes that
+    /// `config.json` has names for nor embeddings, the reason, mostly an [`Error::ModelField`] about the classes. A model
+    /// that gives one of both is loaded, and whoever asks it for the other gets the reason then.
     pub fn load(engine: &dyn Engine, dir: &Path, options: &LoadOptions) -> Result<Self> {
         let start = Instant::now();
         let model = ModelDirectory::open(dir)?;
@@ -118,24 +128,16 @@ impl Classifier {
             // An engine knows its own devices, and refuses the others.
             _ => Runner::Threads(engine.load(&model, options)?),
         };
-        let (named, given) = (model.labels().len(), runner.classes());
-        if named != given {
-            return Err(model.config_error(
-                model.labels().field(),
-                format!(
-                    "{}, but the {} model gives {given}; both must come from the same training",
-                    model.labels().announcement(),
-                    engine.name()
-                ),
-            ));
-        }
-        let (height, width) = model.input_size();
-        let length = 3 * height * width;
-        let (singles, output_kind) = check_output(&model, given, runner.calls_probabilities(), |sample| {
-            runner.try_on(&[sample], length)
-        })?;
-        let both = || runner.try_on(&[Sample::Empty, Sample::Noise], length);
-        let batches = check_batch(&model, &singles, both, |sample| runner.try_on(&[sample], length))?;
+        let mut outputs = runner.outputs();
+        outputs.classes = check_classes(&model, &outputs, engine.name());
+        outputs.all()?;
+        let preprocessor = Preprocessor::new(model.preprocessor(), DecodeOptions::default());
+        let preprocessor = if runner.channels() == 1 {
+            preprocessor.grey()
+        } else {
+            preprocessor
+        };
+        let (output_kind, batches) = try_out(&model, &runner, &outputs, preprocessor.tensor_len())?;
         if batches == Batches::OneImage {
             runner = match runner {
                 Runner::Threads(model) => Runner::Threads(Box::new(OneByOne(model))),
@@ -145,19 +147,21 @@ impl Classifier {
         }
         let load_time = start.elapsed();
         log::info!(
-            "loaded {} with {} on {}: {named} classes, {} ms",
+            "loaded {} with {} on {}: {}, {} ms",
             dir.display(),
             engine.name(),
             options.device,
+            listed(&outputs),
             load_time.as_millis()
         );
         for note in model.notes() {
             log::info!("{}: {note}", dir.display());
         }
         Ok(Self {
-            preprocessor: Preprocessor::new(model.preprocessor(), DecodeOptions::default()),
+            preprocessor,
             model,
             output_kind,
+            outputs,
             engine: engine.name(),
             runner,
             load_time,
@@ -175,7 +179,7 @@ impl Classifier {
     /// Replaces the options for decoding, which are [`DecodeOptions::default`] at first.
     #[must_use]
     pub fn with_decode_options(mut self, options: DecodeOptions) -> Self {
-        self.preprocessor = Preprocessor::new(self.model.preprocessor(), options);
+        self.preprocessor = self.preprocessor.with_options(options);
         self
     }
 
@@ -186,9 +190,18 @@ impl Classifier {
     }
 
     /// The class names.
-    #[must_use]
-    pub fn labels(&self) -> &Labels {
+    ///
+    /// # Errors
+    /// Why the model gives no classes.
+    pub fn labels(&self) -> Result<&Labels> {
+        self.outputs.check(Asked::Classes)?;
         self.model.labels()
+    }
+
+    /// What the model gives for an image, or why it does not.
+    #[must_use]
+    pub fn outputs(&self) -> &Outputs {
+        &self.outputs
     }
 
     /// Height and width of the model's input, in pixels.
@@ -233,35 +246,86 @@ impl Classifier {
     /// does not run.
     ///
     /// # Errors
-    /// [`Error::Inference`] when the engine fails; [`Error::Internal`] when one of the threads panicked. `predictions`
-    /// is of no use then.
+    /// [`Error::Inference`] when the engine fails; [`Error::Internal`] when one of the threads panicked; and why the
+    /// model gives no classes, where it gives embeddings alone. `predictions` is of no use then.
     pub fn classify_sources(
         &self,
         images: &[ImageSource<'_>],
         threads: NonZeroUsize,
         predictions: &mut Predictions,
     ) -> Result<BatchTimes> {
-        predictions.reset(images.len(), self.runner.classes());
-        let mut times = match &self.runner {
-            Runner::Threads(model) => self.run_on_threads(&**model, images, threads, predictions)?,
-            Runner::Device(batcher) => self.run_on_device(batcher, images, threads, predictions)?,
+        self.run_sources(images, threads, Some(predictions), None)
+    }
+
+    /// As [`classify_sources`](Self::classify_sources), for the embeddings of images.
+    ///
+    /// # Errors
+    /// As [`classify_sources`](Self::classify_sources).
+    pub fn embed_sources(
+        &self,
+        images: &[ImageSource<'_>],
+        threads: NonZeroUsize,
+        embeddings: &mut Embeddings,
+    ) -> Result<BatchTimes> {
+        self.run_sources(images, threads, None, Some(embeddings))
+    }
+
+    /// As [`classify_sources`](Self::classify_sources), for whichever results there is a place for: each image is
+    /// decoded and the model run on it once for all of them.
+    ///
+    /// # Errors
+    /// As [`classify_sources`](Self::classify_sources).
+    pub fn run_sources(
+        &self,
+        images: &[ImageSource<'_>],
+        threads: NonZeroUsize,
+        predictions: Option<&mut Predictions>,
+        embeddings: Option<&mut Embeddings>,
+    ) -> Result<BatchTimes> {
+        let asked = match (&predictions, &embeddings) {
+            (Some(_), Some(_)) => Asked::Both,
+            (Some(_), None) => Asked::Classes,
+            (None, Some(_)) => Asked::Embedding,
+            (None, None) => return Ok(BatchTimes::default()),
         };
-        if predictions.outcomes.iter().any(Result::is_ok) {
-            let start = Instant::now();
-            predictions.finish(self.output_kind);
+        self.outputs.check(asked)?;
+        let mut outcomes = vec![Ok(()); images.len()];
+        let (rows, mut times) = match &self.runner {
+            Runner::Threads(model) => self.run_on_threads(&**model, images, threads, asked, &mut outcomes)?,
+            Runner::Device(batcher) => self.run_on_device(batcher, images, threads, asked, &mut outcomes)?,
+        };
+        let start = Instant::now();
+        let part = |part| {
+            let columns = self.outputs.columns(part, asked);
+            let width = columns.len();
+            let rows = rows.chunks_exact(self.outputs.width(asked));
+            (width, rows.map(move |row| &row[columns.clone()]))
+        };
+        if let Some(predictions) = predictions {
+            let (classes, rows) = part(Asked::Classes);
+            predictions.fill(classes, rows, &outcomes, self.output_kind);
+        }
+        if let Some(embeddings) = embeddings {
+            let (width, rows) = part(Asked::Embedding);
+            let normalize = self.model.embedding()?.normalize;
+            embeddings.fill(width, rows, &outcomes, normalize);
+        }
+        if outcomes.iter().any(Result::is_ok) {
             times.inference += start.elapsed();
         }
         Ok(times)
     }
 
-    /// Preprocesses the whole batch, then runs the model on its parts.
+    /// Preprocesses the whole batch, then runs the model on its parts. Returns the rows of all images; those of bad ones
+    /// are garbage.
     fn run_on_threads(
         &self,
         model: &dyn Model,
         images: &[ImageSource<'_>],
         threads: NonZeroUsize,
-        predictions: &mut Predictions,
-    ) -> Result<BatchTimes> {
+        asked: Asked,
+        outcomes: &mut [Outcome],
+    ) -> Result<(Vec<f32>, BatchTimes)> {
         let mut tensor = self.tensors.take();
         // Every slot is written by preprocessing, so that what an earlier batch left need not be cleared.
         let image_len = self.preprocessor.tensor_len();
@@ -275,18 +339,19 @@ impl Classifier {
         tensor.resize(length, 0.0);
 
         let slots = tensor.chunks_exact_mut(image_len);
-        let work = images.iter().zip(slots).zip(&mut predictions.outcomes);
+        let work = images.iter().zip(slots).zip(&mut *outcomes);
         let mut times = self.on_images(threads, images.len(), work, |((image, slot), outcome), scratch| {
             let stages = self.preprocessor.preprocess(*image, slot, scratch);
             stages.map_err(|error| *outcome = Err(error.into())).ok()
         })?;
-        if predictions.outcomes.iter().any(Result::is_ok) {
-            times.inference = infer(model, &tensor, image_len, threads, &mut predictions.values)?;
+        let mut rows = vec![0.0; images.len() * self.outputs.width(asked)];
+        if outcomes.iter().any(Result::is_ok) {
+            times.inference = infer(model, &tensor, images.len(), threads, asked, &mut rows)?;
         }
         if tensor.capacity() <= MAX_KEPT_VALUES {
             self.tensors.put(tensor);
         }
-        Ok(times)
+        Ok((rows, times))
     }
 
     /// Hands each image over as soon as it is preprocessed, so that the device works on the first ones of the batch
@@ -296,10 +361,11 @@ impl Classifier {
         batcher: &Batcher,
         images: &[ImageSource<'_>],
         threads: NonZeroUsize,
-        predictions: &mut Predictions,
-    ) -> Result<BatchTimes> {
-        let call = batcher.call(images.len());
-        let work = images.iter().zip(&mut predictions.outcomes).enumerate();
+        asked: Asked,
+        outcomes: &mut [Outcome],
+    ) -> Result<(Vec<f32>, BatchTimes)> {
+        let call = batcher.call(images.len(), asked);
+        let work = images.iter().zip(outcomes).enumerate();
         let mut times = self.on_images(threads, images.len(), work, |(place, (image, outcome)), scratch| {
             let mut pixels = batcher.buffer(self.preprocessor.tensor_len());
             match self.preprocessor.pixels(*image, &mut pixels, scratch) {
@@ -314,8 +380,9 @@ impl Classifier {
                 }
             }
         })?;
-        (predictions.values, times.inference) = call.finish()?;
-        Ok(times)
+        let (rows, inference) = call.finish()?;
+        times.inference = inference;
+        Ok((rows, times))
     }
 
     /// Has `threads` threads take one piece of `work` after the other, which balances the load whatever the images'
@@ -350,27 +417,75 @@ impl Classifier {
     }
 }
 
-/// Makes logits of the batch's tensor, and returns the time that took, summed over the threads.
+/// Whether an image has a row.
+type Outcome = Result<(), PredictionError>;
+
+/// The number of classes that the model gives, which must be those of `config.json`.
+fn check_classes(model: &ModelDirectory, outputs: &Outputs, engine: &str) -> Result<usize> {
+    let given = outputs.classes.clone()?;
+    let labels = model.labels()?;
+    if labels.len() != given {
+        return Err(model.config_error(
+            labels.field(),
+            format!(
+                "{}, but the {engine} model gives {given}; both must come from the same training",
+                labels.announcement()
+            ),
+        ));
+    }
+    Ok(given)
+}
+
+/// Runs a model before it is used, to see what its numbers for classes mean and which batches it takes.
+/// An image has `length` values.
+fn try_out(model: &ModelDirectory, runner: &Runner, outputs: &Outputs, length: usize) -> Result<(OutputKind, Batches)> {
+    let run = |samples: &[Sample], asked| runner.try_on(samples, length, asked);
+    // A model without classes has no numbers that mean either.
+    let (mut output_kind, mut batches) = (OutputKind::Logits, Batches::Any);
+    for asked in [Asked::Classes, Asked::Embedding] {
+        if outputs.check(asked).is_err() {
+            continue;
+        }
+        let singles = [run(&[Sample::Empty], asked)?, run(&[Sample::Noise], asked)?];
+        if asked == Asked::Classes {
+            output_kind = check_output(model, &singles, runner.calls_probabilities())?;
+        }
+        if batches == Batches::Any {
+            let both = || run(&[Sample::Empty, Sample::Noise], asked);
+            batches = check_batch(model, &singles, both, |sample| run(&[sample], asked))?;
+        }
+    }
+    Ok((output_kind, batches))
+}
+
+/// What a model gives, for the log.
+fn listed(outputs: &Outputs) -> String {
+    let classes = outputs.classes.iter().map(|classes| format!("{classes} classes"));
+    let embedding = outputs.embedding.iter().map(|width| format!("embeddings of {width}"));
+    classes.chain(embedding).collect::<Vec<_>>().join(", ")
+}
+
+/// Makes the rows of the batch's tensor, and returns the time that took, summed over the threads.
 fn infer(
     model: &dyn Model,
     tensor: &[f32],
-    image_len: usize,
+    images: usize,
     threads: NonZeroUsize,
-    logits: &mut [f32],
+    asked: Asked,
+    rows: &mut [f32],
 ) -> Result<Duration> {
-    let classes = model.classes();
-    let images = logits.len() / classes;
+    let (image_len, width) = (tensor.len() / images, rows.len() / images);
     let part = images_a_run(images, threads.get(), model.batch_multiple());
     let inputs = tensor.chunks(part * image_len);
-    let work = Mutex::new(inputs.zip(logits.chunks_mut(part * classes)));
+    let work = Mutex::new(inputs.zip(rows.chunks_mut(part * width)));
     on_threads(threads.get().min(images.div_ceil(part)), || {
         let start = Instant::now();
         loop {
             let next = lock(&work).next();
-            let Some((nchw, logits)) = next else {
+            let Some((nchw, rows)) = next else {
                 return Ok(start.elapsed());
             };
-            model.run(logits.len() / classes, nchw, logits)?;
+            model.run(rows.len() / width, nchw, asked, rows)?;
         }
     })?
     .into_iter()

@@ -12,8 +12,8 @@ pub struct Predictions {
     classes: usize,
     /// Row-major, images x classes: what the model gives, then probabilities in its place. Rows of bad images are
     /// garbage.
-    pub(crate) values: Vec<f32>,
-    pub(crate) outcomes: Vec<Result<(), PredictionError>>,
+    values: Vec<f32>,
+    outcomes: Vec<Result<(), PredictionError>>,
 }
 
 /// What the model says about one image.
@@ -77,22 +77,22 @@ impl Predictions {
         (0..self.len()).map(|index| self.get(index))
     }
 
-    /// Makes room for a batch.
-    pub(crate) fn reset(&mut self, images: usize, classes: usize) {
+    /// Takes what a model gave, a row of `classes` values for each image, and which images have one, and makes
+    /// probabilities of it. An image whose logits have none (NaN, or for the softmax plus infinity), or whose probabilities are none,
+    /// becomes a bad one; that concerns no other.
+    pub(crate) fn fill<'a>(
+        &mut self,
+        classes: usize,
+        rows: impl Iterator<Item = &'a [f32]>,
+        outcomes: &[Result<(), PredictionError>],
+        kind: OutputKind,
+    ) {
         self.classes = classes;
         self.values.clear();
-        self.values.resize(images * classes, 0.0);
+        rows.for_each(|row| self.values.extend_from_slice(row));
         self.outcomes.clear();
-        self.outcomes.resize(images, Ok(()));
-    }
-
-    /// Makes probabilities of what the model gave for all good images. One whose logits have none (NaN, or for the
-    /// softmax plus infinity), or whose probabilities are none, becomes a bad image; that concerns no other.
-    pub(crate) fn finish(&mut self, kind: OutputKind) {
-        if self.classes == 0 {
-            return;
-        }
-        let rows = self.values.chunks_exact_mut(self.classes);
+        self.outcomes.extend_from_slice(outcomes);
+        let rows = self.values.chunks_exact_mut(classes.max(1));
         for (row, outcome) in rows.zip(&mut self.outcomes) {
             let (usable, reason) = match kind {
                 _ if outcome.is_err() => continue,
@@ -149,19 +149,22 @@ mod tests {
 
     use super::*;
 
-    fn predictions(logits: &[f32]) -> Predictions {
+    fn filled(rows: &[&[f32]], kind: OutputKind) -> Predictions {
         let mut predictions = Predictions::new();
-        predictions.reset(1, logits.len());
-        predictions.values.copy_from_slice(logits);
+        let outcomes = vec![Ok(()); rows.len()];
+        predictions.fill(rows[0].len(), rows.iter().copied(), &outcomes, kind);
         predictions
+    }
+
+    fn of_logits(logits: &[f32]) -> Predictions {
+        filled(&[logits], OutputKind::Logits)
     }
 
     #[test]
     fn softmax_agrees_with_torch() {
         // torch.softmax(torch.tensor(logits), 0)
         let expected = [0.011_230_854, 0.225_577_68, 0.000_068_867_4, 0.763_122_56];
-        let mut predictions = predictions(&[-1.5, 1.5, -6.594_237, 2.718_754]);
-        predictions.finish(OutputKind::Logits);
+        let predictions = of_logits(&[-1.5, 1.5, -6.594_237, 2.718_754]);
         let prediction = predictions.get(0).unwrap();
         for (actual, expected) in prediction.probabilities.iter().zip(expected) {
             assert!((actual - expected).abs() < 1e-6, "{actual} is not {expected}");
@@ -172,23 +175,20 @@ mod tests {
 
     #[test]
     fn large_logits_do_not_overflow_and_masked_classes_get_zero() {
-        let mut predictions = predictions(&[1000.0, 1000.0, f32::NEG_INFINITY]);
-        predictions.finish(OutputKind::Logits);
+        let predictions = of_logits(&[1000.0, 1000.0, f32::NEG_INFINITY]);
         assert_eq!(predictions.get(0).unwrap().probabilities, [0.5, 0.5, 0.0]);
     }
 
     #[test]
     fn the_first_of_equals_wins() {
-        let mut predictions = predictions(&[0.0, 3.0, 3.0]);
-        predictions.finish(OutputKind::Logits);
+        let predictions = of_logits(&[0.0, 3.0, 3.0]);
         assert_eq!(predictions.get(0).unwrap().class_id, 1);
     }
 
     #[test]
     fn a_thousand_classes_sum_to_one() {
         let logits: Vec<f32> = (0_u16..1000).map(|class| f32::from(class % 37) * 0.3 - 5.0).collect();
-        let mut predictions = predictions(&logits);
-        predictions.finish(OutputKind::Logits);
+        let predictions = of_logits(&logits);
         let sum: f64 = predictions
             .get(0)
             .unwrap()
@@ -201,9 +201,7 @@ mod tests {
 
     /// The error of an image for which the model gives `values`.
     fn refusal(values: &[f32], kind: OutputKind) -> String {
-        let mut predictions = predictions(values);
-        predictions.finish(kind);
-        predictions.get(0).unwrap_err().to_string()
+        filled(&[values], kind).get(0).unwrap_err().to_string()
     }
 
     #[test]
@@ -214,10 +212,7 @@ mod tests {
         }
         assert_eq!(refusal(&[f32::NEG_INFINITY; 2], OutputKind::Logits), expected);
 
-        let mut batch = Predictions::new();
-        batch.reset(3, 2);
-        batch.values.copy_from_slice(&[0.0, 0.0, f32::NAN, 0.0, 1.0, 1.0]);
-        batch.finish(OutputKind::Logits);
+        let batch = filled(&[&[0.0, 0.0], &[f32::NAN, 0.0], &[1.0, 1.0]], OutputKind::Logits);
         let rows: Vec<_> = batch.iter().map(|row| row.map(|row| row.confidence).ok()).collect();
         assert_eq!(rows, [Some(0.5), None, Some(0.5)]);
         assert_eq!(batch.bad_images(), 1);
@@ -227,8 +222,10 @@ mod tests {
     fn sigmoids_agree_with_transformers_and_need_no_sum() {
         // transformers.pipelines.image_classification.sigmoid(logits)
         let expected = [0.182_425_52, 0.817_574_44, 0.0, 1.0, 0.5];
-        let mut predictions = predictions(&[-1.5, 1.5, -200.0, f32::INFINITY, 0.0]);
-        predictions.finish(OutputKind::IndependentLogits);
+        let predictions = filled(
+            &[&[-1.5, 1.5, -200.0, f32::INFINITY, 0.0]],
+            OutputKind::IndependentLogits,
+        );
         let prediction = predictions.get(0).unwrap();
         for (actual, expected) in prediction.probabilities.iter().zip(expected) {
             assert!((actual - expected).abs() < 1e-6, "{actual} is not {expected}");
@@ -239,8 +236,7 @@ mod tests {
 
     #[test]
     fn independent_probabilities_stay_as_they_are_and_are_checked() {
-        let mut given = predictions(&[0.25, 1.0, 0.75]);
-        given.finish(OutputKind::IndependentProbabilities);
+        let given = filled(&[&[0.25, 1.0, 0.75]], OutputKind::IndependentProbabilities);
         let prediction = given.get(0).unwrap();
         assert_eq!(
             (prediction.class_id, prediction.probabilities),
@@ -254,8 +250,7 @@ mod tests {
 
     #[test]
     fn probabilities_stay_as_they_are_and_are_checked() {
-        let mut given = predictions(&[0.25, 0.75]);
-        given.finish(OutputKind::Probabilities);
+        let given = filled(&[&[0.25, 0.75]], OutputKind::Probabilities);
         assert_eq!(given.get(0).unwrap().probabilities, [0.25, 0.75]);
         for broken in [[0.25, 0.25], [1.5, -0.5], [f32::NAN, 1.0]] {
             let message = refusal(&broken, OutputKind::Probabilities);

@@ -1,6 +1,6 @@
 //! Whether a model gives what its directory says.
 
-use crate::engine::Model;
+use crate::engine::{Asked, Model, Outputs};
 use crate::error::{Error, Result};
 use crate::model::{ModelDirectory, OutputKind, OUTPUT_KIND_FIELD};
 
@@ -48,20 +48,18 @@ impl Sample {
     }
 }
 
-/// Runs the model on two images, compares the results with `function_to_apply`, and returns them with what they mean.
-/// `run` gives its outputs for one of them, of which there are `classes`; `calls_probabilities` says whether the model
-/// file calls them probabilities, which counts where `function_to_apply` is not written.
+/// Compares what a model gave for the classes of the two images with `function_to_apply`, and returns what these
+/// numbers mean. `calls_probabilities` says whether the model file calls them probabilities, which counts where
+/// `function_to_apply` is not written.
 ///
 /// # Errors
-/// `Error::ModelField` when probabilities are announced and the model gives other numbers, and what `run` returns. The
-/// opposite, logits that look like probabilities, is a warning: logits may be anything.
+/// `Error::ModelField` when probabilities are announced and the model gives other numbers. The opposite, logits that
+/// look like probabilities, is a warning: logits may be anything.
 pub(crate) fn check_output(
     model: &ModelDirectory,
-    classes: usize,
+    outputs: &[Vec<f32>; 2],
     calls_probabilities: bool,
-    run: impl Fn(Sample) -> Result<Vec<f32>>,
-) -> Result<([Vec<f32>; 2], OutputKind)> {
-    let outputs = [run(Sample::Empty)?, run(Sample::Noise)?];
+) -> Result<OutputKind> {
     // NaN says nothing of what the numbers for other images mean.
     let finite = || {
         outputs
@@ -69,9 +67,9 @@ pub(crate) fn check_output(
             .filter(|output| output.iter().all(|value| value.is_finite()))
     };
     let (tried, last) = (finite().count(), finite().next_back().map_or(&[][..], Vec::as_slice));
-    let kind = model.output_kind(classes, calls_probabilities)?;
+    let kind = model.output_kind(outputs[0].len(), calls_probabilities)?;
     let fitting = |fits: fn(&[f32]) -> bool| finite().filter(|output| fits(output)).count();
-    let refused = |what: &str, way_out: &str| {
+    let refused = |way_out: &str| {
         let announced = if model.says_output_kind() {
             "is `none`"
         } else {
@@ -81,7 +79,10 @@ pub(crate) fn check_output(
         let sum = last.iter().sum::<f32>();
         Err(model.config_error(
             OUTPUT_KIND_FIELD,
-            format!("{announced}, but the model gives no {what}: those of one image are {low} to {high} and their sum is {sum}; {way_out}"),
+            format!(
+                "{announced}, but the model gives no probabilities: those of one image are {low} to {high} and their \
+                 sum is {sum}; {way_out}"
+            ),
         ))
     };
     let applied_twice = |function: &str| {
@@ -93,16 +94,16 @@ pub(crate) fn check_output(
     };
     match kind {
         OutputKind::Probabilities if fitting(are_probabilities) < tried => {
-            return refused("probabilities", "write `softmax` if they are logits");
+            return refused("write `softmax` if they are logits");
         }
         OutputKind::IndependentProbabilities if fitting(are_within_one) < tried => {
-            return refused("probabilities", "write `sigmoid` if they are logits");
+            return refused("write `sigmoid` if they are logits");
         }
         OutputKind::Logits if fitting(are_probabilities) == outputs.len() => applied_twice("softmax"),
         OutputKind::IndependentLogits if fitting(are_within_one) == outputs.len() => applied_twice("the sigmoid"),
         _ => (),
     }
-    Ok((outputs, kind))
+    Ok(kind)
 }
 
 /// The smallest and the largest value.
@@ -197,14 +198,18 @@ fn largest_difference(left: &[f32], right: &[f32]) -> f32 {
 pub(crate) struct OneByOne(pub(crate) Box<dyn Model>);
 
 impl Model for OneByOne {
-    fn classes(&self) -> usize {
-        self.0.classes()
+    fn outputs(&self) -> Outputs {
+        self.0.outputs()
     }
 
-    fn run(&self, n: usize, nchw: &[f32], logits: &mut [f32]) -> Result<()> {
+    fn channels(&self) -> usize {
+        self.0.channels()
+    }
+
+    fn run(&self, n: usize, nchw: &[f32], asked: Asked, rows: &mut [f32]) -> Result<()> {
         let images = nchw.chunks(nchw.len() / n.max(1));
-        for (image, logits) in images.zip(logits.chunks_mut(self.classes())) {
-            self.0.run(1, image, logits)?;
+        for (image, row) in images.zip(rows.chunks_mut(rows.len() / n.max(1))) {
+            self.0.run(1, image, asked, row)?;
         }
         Ok(())
     }

@@ -1,18 +1,22 @@
 //! What an inference engine has to offer; everything else in this crate is independent of it.
 
 mod device;
+mod embedding_output;
 mod loaded_model;
 mod options;
-mod precision;
+mod outputs;
 
+use std::path::Path;
 use std::sync::Arc;
 
 pub use self::device::Device;
+pub use self::embedding_output::EmbeddingOutput;
 pub use self::loaded_model::{check_len, DeviceModel, Lane, Model};
 pub use self::options::{GpuOptions, LoadOptions};
-pub use self::precision::Precision;
+pub use self::outputs::{Asked, Outputs};
 use crate::error::Error;
-use crate::model::ModelDirectory;
+pub use crate::model::Precision;
+use crate::model::{needed_files, ModelDirectory};
 use crate::preprocess::SampleTable;
 
 /// An inference engine: opens model directories as [`Model`]s.
@@ -29,6 +33,18 @@ pub trait Engine: Send + Sync {
     /// The devices that a model can be loaded on in this process, as [`LoadOptions::device`] names them.
     fn devices(&self) -> Vec<String> {
         vec!["cpu".to_owned()]
+    }
+
+    /// The files that [`load`](Self::load) needs of a model directory which is to be copied: `listing` has all its
+    /// files, by their paths in it. `copy` is the directory that they are copied to. What a model file says of further
+    /// files is known when that file is there, so the caller asks until it has all.
+    ///
+    /// # Errors
+    /// [`Error::ModelFile`] when the model file is missing.
+    fn needed_files(&self, copy: &Path, listing: &[String], precision: Precision) -> Result<Vec<String>, Error> {
+        let _ = copy;
+        let needed = needed_files(listing, self.name(), precision)?;
+        Ok(needed.into_iter().map(str::to_owned).collect())
     }
 
     /// Loads the engine's model file from `model`.

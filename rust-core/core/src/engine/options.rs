@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use super::device::Device;
-use super::precision::Precision;
 use crate::error::Error;
+use crate::model::Precision;
 
 /// How a model is to be loaded.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::directory::{find, CONFIG};
+use super::directory::CONFIG;
 use super::json::Object;
 use super::labels::Labels;
 use super::output_kind::OutputRule;
@@ -36,7 +36,14 @@ pub(super) struct Configuration {
 impl Configuration {
     /// Reads the files.
     pub(super) fn read(dir: &Path) -> Result<Self> {
-        let mut config = Object::read(&find(dir, CONFIG)?)?;
+        let Some(config) = present(dir, CONFIG) else {
+            return Err(Error::ModelFile {
+                path: dir.join(CONFIG),
+                reason: "is missing; `save_pretrained` of a model of transformers writes it, and timm's `save_for_hf`"
+                    .to_owned(),
+            });
+        };
+        let mut config = Object::read(&config)?;
         let mut notes = Vec::new();
         // timm's oldest files have the fields of `pretrained_cfg` at their top.
         let pretrained = match config.take_object(PRETRAINED_CFG)? {

@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::configuration::Configuration;
+use super::embedding_config::EmbeddingConfig;
+use super::files;
 use super::labels::Labels;
 use super::output_kind::{OutputKind, OutputRule, FIELD as OUTPUT_KIND_FIELD};
+use super::precision::Precision;
 use super::preprocessor_config::PreprocessorConfig;
 use crate::error::{Error, Result};
 
@@ -17,13 +20,14 @@ pub const OUTPUT_NAME_FIELD: &str = "output_name";
 ///
 /// | file | holds |
 /// |---|---|
-/// | `config.json` | `id2label`, `function_to_apply`, `output_name` |
+/// | `config.json` | `id2label`, `function_to_apply`, `output_name`; for embeddings `pooling`, `normalize` |
 /// | `processor_config.json`, `preprocessor_config.json`, or timm's `config.json` | resize, crop, rescale, normalise |
-/// | `model.onnx`, `model.pt`, `model.int8.onnx` | the model; each engine asks for its own |
+/// | `model.onnx`, `model.pt` and the like | the model; each engine asks for its own |
 #[derive(Debug, Clone)]
 pub struct ModelDirectory {
     path: PathBuf,
-    labels: Labels,
+    labels: Result<Labels>,
+    embedding: Result<EmbeddingConfig>,
     output_rule: OutputRule,
     output_name: Option<String>,
     preprocessor: PreprocessorConfig,
@@ -35,7 +39,8 @@ impl ModelDirectory {
     ///
     /// # Errors
     /// [`Error::ModelFile`] for a missing directory or file and for broken JSON, [`Error::ModelField`] for a field
-    /// that is missing, wrong or not supported.
+    /// that is missing, wrong or not supported. What concerns classes or embeddings alone is an error only where
+    /// [`labels`](Self::labels) or [`embedding`](Self::embedding) are asked for.
     pub fn open(dir: &Path) -> Result<Self> {
         if !dir.is_dir() {
             return Err(Error::ModelFile {
@@ -48,7 +53,8 @@ impl ModelDirectory {
         let mut files = Configuration::read(dir)?;
         Ok(Self {
             path: dir.to_owned(),
-            labels: files.labels?,
+            labels: files.labels,
+            embedding: EmbeddingConfig::take(&mut files.config),
             output_rule: files.output_rule,
             output_name: files.config.take(OUTPUT_NAME_FIELD)?,
             preprocessor: files.preprocessor,
@@ -62,18 +68,28 @@ impl ModelDirectory {
         &self.path
     }
 
-    /// The path of a file in the directory, `model.onnx` for example.
+    /// The path of the file that the engine called `backend` runs in `precision`.
     ///
     /// # Errors
-    /// [`Error::ModelFile`] when it is not there; the message says what writes such a file.
-    pub fn file(&self, name: &str) -> Result<PathBuf> {
-        find(&self.path, name)
+    /// [`Error::ModelFile`] when it is not there; the message says which other files could serve, and what makes it.
+    pub fn model_file(&self, backend: &str, precision: Precision) -> Result<PathBuf> {
+        files::find(&self.path, backend, precision)
     }
 
     /// The class names.
-    #[must_use]
-    pub fn labels(&self) -> &Labels {
-        &self.labels
+    ///
+    /// # Errors
+    /// [`Error::ModelField`] when `config.json` has none, or not as they must be.
+    pub fn labels(&self) -> Result<&Labels> {
+        self.labels.as_ref().map_err(Clone::clone)
+    }
+
+    /// What is made of the embeddings that the model gives.
+    ///
+    /// # Errors
+    /// [`Error::ModelField`] when `config.json` says something else than is known here.
+    pub fn embedding(&self) -> Result<&EmbeddingConfig> {
+        self.embedding.as_ref().map_err(Clone::clone)
     }
 
     /// What the numbers of this many classes mean; `calls_probabilities` says whether the model file calls them
@@ -126,22 +142,4 @@ impl ModelDirectory {
             reason,
         }
     }
-}
-
-pub(super) fn find(dir: &Path, name: &str) -> Result<PathBuf> {
-    let path = dir.join(name);
-    if path.is_file() {
-        return Ok(path);
-    }
-    let way_out = match name {
-        CONFIG => "Hugging Face's `model.save_pretrained` and timm's `save_for_hf` write it",
-        "model.onnx" => "`optimum-cli export onnx` or `torch.onnx.export` writes it; or choose another model",
-        "model.int8.onnx" => "`scripts/quantize_model.py` makes it of model.onnx; or choose the precision `fp32`",
-        "model.pt" => "`torch.jit.trace(model, example).save(...)` writes it; or choose another model",
-        _ => "put it into the model directory",
-    };
-    Err(Error::ModelFile {
-        path,
-        reason: format!("is missing; {way_out}"),
-    })
 }

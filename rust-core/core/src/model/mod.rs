@@ -4,9 +4,12 @@
 
 mod configuration;
 mod directory;
+mod embedding_config;
+mod files;
 mod json;
 mod labels;
 mod output_kind;
+mod precision;
 mod preprocessor_config;
 mod preprocessor_fields;
 mod processor_backend;
@@ -15,10 +18,14 @@ mod timm;
 mod values;
 
 pub use directory::{ModelDirectory, OUTPUT_NAME_FIELD};
+pub use embedding_config::{EmbeddingConfig, Pooling};
+pub use files::needed as needed_files;
 pub use labels::Labels;
 pub use output_kind::OutputKind;
+pub use precision::Precision;
 pub use preprocessor_config::{
     Crop, CropConvention, DataFormat, Normalize, PreprocessorConfig, Rescale, RescaleArithmetic, Resize, Size,
 };
 
+pub(crate) use embedding_config::POOLING_FIELD;
 pub(crate) use output_kind::FIELD as OUTPUT_KIND_FIELD;

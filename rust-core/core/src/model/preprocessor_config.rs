@@ -4,7 +4,8 @@ use std::fmt;
 
 use spark_classify_imaging::Resampling;
 
-/// The preprocessing steps of a model, in the order in which they are done. Images are always made RGB first.
+/// The preprocessing steps of a model, in the order in which they are done. Images are always made RGB first, and
+/// grey of that for a model of one channel.
 ///
 /// A field of the file that would change the result and is not known here is an error, never a guess. So is a field
 /// that is missing where releases of Hugging Face's processors have different defaults for it.
@@ -164,5 +165,18 @@ impl PreprocessorConfig {
     #[must_use]
     pub fn input_size(&self) -> (usize, usize) {
         self.input_size
+    }
+
+    /// Whether the tensor's values are the samples themselves, from 0 to 255: neither rescaled nor normalised.
+    #[must_use]
+    pub fn keeps_samples(&self) -> bool {
+        self.rescale.is_none() && self.normalize.is_empty()
+    }
+
+    /// Whether samples become the same values in all channels.
+    #[must_use]
+    pub fn treats_colours_alike(&self) -> bool {
+        let alike = |values: [f64; 3]| values.iter().all(|value| value.to_bits() == values[0].to_bits());
+        self.normalize.iter().all(|step| alike(step.mean) && alike(step.std))
     }
 }

@@ -32,6 +32,8 @@ pub struct Preprocessor {
     config: PreprocessorConfig,
     options: DecodeOptions,
     normalizer: Normalizer,
+    /// Of the tensor: three for red, green and blue, one for grey.
+    channels: usize,
 }
 
 impl Preprocessor {
@@ -42,18 +44,32 @@ impl Preprocessor {
             config: config.clone(),
             options: options.into(),
             normalizer: Normalizer::new(config),
+            channels: 3,
         }
     }
 
-    /// The number of values of one image's tensor: 3 x height x width.
+    /// The same for a model of grey images: an image's tensor has one channel, of what Pillow's `convert("L")` makes of
+    /// its RGB pixels, before it is resized.
+    #[must_use]
+    pub fn grey(self) -> Self {
+        Self { channels: 1, ..self }
+    }
+
+    /// The same with other options for decoding.
+    #[must_use]
+    pub fn with_options(self, options: DecodeOptions) -> Self {
+        Self { options, ..self }
+    }
+
+    /// The number of values of one image's tensor: channels x height x width.
     #[must_use]
     pub fn tensor_len(&self) -> usize {
         let (height, width) = self.config.input_size();
-        3 * height * width
+        self.channels * height * width
     }
 
     /// Writes the tensor of an image, for which a file's bytes will do, into `chw`, its slot in the batch: channels
-    /// (RGB), rows, columns. On an error the slot is filled with zeros.
+    /// (RGB, or grey), rows, columns. On an error the slot is filled with zeros.
     ///
     /// # Errors
     /// [`ImageError`] says why the image cannot be decoded, or which limit it exceeds.
@@ -118,6 +134,9 @@ impl Preprocessor {
             ImageSource::File(bytes) => self.decode(bytes, scratch)?,
             ImageSource::Pixels(pixels) => scratch.load(pixels, self.options.limits)?,
         };
+        if self.channels == 1 {
+            scratch.make_grey();
+        }
         let decoded = Instant::now();
         let (mut y, mut x) = geometry::sides(&self.config, height, width);
         // A JPEG that came out smaller is still resized to what its full size asks for.

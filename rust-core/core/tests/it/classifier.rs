@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use spark_classify_core::{
-    Classifier, Engine, Error, LoadOptions, Model, ModelDirectory, PredictionError, Predictions, Result,
+    Asked, Classifier, Engine, Error, LoadOptions, Model, ModelDirectory, Outputs, PredictionError, Predictions, Result,
 };
 use spark_classify_imaging::{ImageError, ImageSource, RawPixels};
 use spark_classify_testing::{dataset, model_directory, odd_image, plain_png};
@@ -68,15 +68,15 @@ impl Engine for MeanEngine {
 }
 
 impl Model for MeanModel {
-    fn classes(&self) -> usize {
-        self.classes
+    fn outputs(&self) -> Outputs {
+        Outputs::of_classes(self.classes)
     }
 
     fn batch_multiple(&self) -> usize {
         self.batch
     }
 
-    fn run(&self, n: usize, nchw: &[f32], logits: &mut [f32]) -> Result<()> {
+    fn run(&self, n: usize, nchw: &[f32], _: Asked, logits: &mut [f32]) -> Result<()> {
         let loading = self.calls.fetch_add(1, Ordering::Relaxed) < RUNS_OF_LOADING;
         if !loading {
             self.runs.lock().unwrap().push(n);

@@ -6,8 +6,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 use spark_classify_core::{
-    Classifier, DeviceModel, Engine, Error, GpuOptions, Lane, LoadOptions, Model, ModelDirectory, Predictions, Result,
-    SampleTable,
+    Asked, Classifier, DeviceModel, Engine, Error, GpuOptions, Lane, LoadOptions, Model, ModelDirectory, Outputs,
+    Predictions, Result, SampleTable,
 };
 use spark_classify_testing::{dataset, dataset_image, model_directory, odd_image};
 
@@ -71,11 +71,11 @@ impl Engine for SumEngine {
 }
 
 impl Model for SumModel {
-    fn classes(&self) -> usize {
-        CLASSES
+    fn outputs(&self) -> Outputs {
+        Outputs::of_classes(CLASSES)
     }
 
-    fn run(&self, n: usize, nchw: &[f32], results: &mut [f32]) -> Result<()> {
+    fn run(&self, n: usize, nchw: &[f32], _: Asked, results: &mut [f32]) -> Result<()> {
         for (image, row) in nchw.chunks_exact(nchw.len() / n).zip(results.chunks_exact_mut(CLASSES)) {
             logits(image, row);
         }
@@ -84,8 +84,8 @@ impl Model for SumModel {
 }
 
 impl DeviceModel for SumOnDevice {
-    fn classes(&self) -> usize {
-        CLASSES
+    fn outputs(&self) -> Outputs {
+        Outputs::of_classes(CLASSES)
     }
 
     fn lane(&self, images: usize) -> Result<Box<dyn Lane + '_>> {
@@ -101,7 +101,7 @@ impl Lane for SumLane<'_> {
         &mut self.pixels
     }
 
-    fn run(&mut self, n: usize, results: &mut [f32]) -> Result<()> {
+    fn run(&mut self, n: usize, _: Asked, results: &mut [f32]) -> Result<()> {
         let SumOnDevice { samples, image } = self.model;
         let images = self.pixels.chunks_exact(*image).take(n);
         for (pixels, row) in images.zip(results.chunks_exact_mut(CLASSES)) {

@@ -4,6 +4,7 @@
 mod classifier;
 mod crop;
 mod device;
+mod embeddings;
 mod fast;
 mod model_directory;
 mod preprocessing;

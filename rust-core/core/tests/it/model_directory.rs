@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use spark_classify_core::{Error, ModelDirectory};
+use spark_classify_core::{Error, ModelDirectory, Precision};
 use spark_classify_testing::{directory_of, model_directory, repository, Random};
 
 const PREPROCESSOR: &str = r#"{"size": {"height": 4, "width": 6}, "resample": 2, "do_normalize": false}"#;
@@ -19,7 +19,7 @@ fn the_committed_model_opens() {
     let model = ModelDirectory::open(&repository("model")).unwrap();
     assert_eq!(model.input_size(), (128, 128));
     assert_eq!(
-        model.labels().iter().collect::<Vec<_>>(),
+        model.labels().unwrap().iter().collect::<Vec<_>>(),
         ["crop_and_replace", "font_issue", "valid_id"]
     );
 }
@@ -36,10 +36,9 @@ fn a_missing_directory_or_file_is_named_with_the_way_out() {
 
     let model = ModelDirectory::open(directory.path()).unwrap();
     assert_eq!(model.path(), directory.path());
-    assert_eq!(model.file("config.json").unwrap(), directory.path().join("config.json"));
-    let message = model.file("model.onnx").unwrap_err().to_string();
+    let message = model.model_file("onnx", Precision::Fp32).unwrap_err().to_string();
     assert!(
-        message.contains("model.onnx: is missing; `optimum-cli export onnx`"),
+        message.contains("model.onnx: is missing; `spark-classify export`"),
         "{message}"
     );
 
@@ -80,7 +79,7 @@ fn configuration_is_read_as_python_reads_it() {
     let open = |name: &str| ModelDirectory::open(&repository("tests/cases/models").join(name));
     let plain = open("plain").unwrap();
     let bom = open("bom").unwrap();
-    assert_eq!(bom.labels(), plain.labels());
+    assert_eq!(bom.labels().unwrap(), plain.labels().unwrap());
     assert_eq!(bom.preprocessor(), plain.preprocessor());
 
     let message = open("utf16").unwrap_err().to_string();
@@ -97,7 +96,10 @@ fn configuration_is_read_as_python_reads_it() {
     let directory = model_directory(PREPROCESSOR);
     let config = directory.path().join("config.json");
     fs::write(&config, r#"{"id2label": {"0": "a"}, "attention_window": Infinity}"#).unwrap();
-    assert_eq!(ModelDirectory::open(directory.path()).unwrap().labels().len(), 1);
+    assert_eq!(
+        ModelDirectory::open(directory.path()).unwrap().labels().unwrap().len(),
+        1
+    );
     fs::write(&config, b"{\"id2label\": {\"0\": \"caf\xe9\"}}").unwrap();
     let (_, message) = refusal(directory.path());
     assert!(
@@ -158,13 +160,13 @@ fn the_nested_processor_is_read_first() {
 fn timms_configuration_is_read_where_it_is() {
     let cfg = r#"{"input_size": [3, 30, 40], "num_classes": 2}"#;
     let whole = format!(r#"{{"architecture": "resnet18", "num_classes": 2, "pretrained_cfg": {cfg}}}"#);
-    let wrapper = format!(r#"{{"image_processor_type": "TimmWrapperImageProcessor", "pretrained_cfg": {cfg}}}"#);
+    let text = format!(r#"{{"image_processor_type": "TimmWrapperImageProcessor", "pretrained_cfg": {cfg}}}"#);
     let alone = opened(&[("config.json", &whole)]).unwrap();
     assert_eq!(alone.input_size(), (30, 40));
-    assert_eq!(alone.labels().iter().collect::<Vec<_>>(), ["0", "1"]);
+    assert_eq!(alone.labels().unwrap().iter().collect::<Vec<_>>(), ["0", "1"]);
     assert!(alone.notes()[0].contains("names no classes"), "{:?}", alone.notes());
     let old = r#"{"architecture": "resnet18", "num_classes": 2, "input_size": [3, 30, 40]}"#;
-    let wrapped = ("preprocessor_config.json", wrapper.as_str());
+    let wrapped = ("preprocessor_config.json", text.as_str());
     for files in [
         &[("config.json", old)][..],
         &[LABELS, wrapped],
@@ -172,7 +174,7 @@ fn timms_configuration_is_read_where_it_is() {
     ] {
         let model = opened(files).unwrap();
         assert_eq!(model.preprocessor(), alone.preprocessor(), "{files:?}");
-        assert_eq!(model.labels().len(), 2);
+        assert_eq!(model.labels().unwrap().len(), 2);
     }
 
     // What would be prepared in two ways is not prepared in either.
@@ -182,7 +184,8 @@ fn timms_configuration_is_read_where_it_is() {
         "{message}"
     );
     let features = r#"{"architecture": "resnet18", "num_classes": 0, "pretrained_cfg": {}}"#;
-    let message = opened(&[("config.json", features)]).unwrap_err();
+    let model = opened(&[("config.json", features)]).unwrap();
+    let message = model.labels().unwrap_err().to_string();
     assert!(
         message.contains("field `num_classes`: is 0: the model has no classes"),
         "{message}"
@@ -199,9 +202,9 @@ fn timms_configuration_is_read_where_it_is() {
 fn an_error_names_what_writes_a_good_file() {
     for (files, expected) in [
         (
-            [("config.json", r#"{"id2label": []}"#), ALONE],
-            "config.json: field `id2label`: is []; write class ids and names as {\"0\": \"first\", \"1\": \"second\", \
-             ...}. `model.config.save_pretrained(DIRECTORY)` of transformers writes a good file",
+            [("config.json", r#"{"function_to_apply": "relu"}"#), ALONE],
+            "config.json: field `function_to_apply`: `relu` is not supported; write `softmax` or `sigmoid` for a model \
+             that gives logits, `none` for one that gives probabilities. `model.config.save_pretrained(DIRECTORY)` of transformers writes a good file",
         ),
         (
             [

@@ -5,8 +5,11 @@
 use std::fs;
 use std::path::Path;
 
-use spark_classify_core::{Model, ModelDirectory};
-use spark_classify_testing::onnx_model::{self, channels_last_model, pooling_model, FLOAT, FLOAT16};
+use spark_classify_core::{Model, ModelDirectory, Precision};
+use spark_classify_testing::onnx_model::{
+    self, casting_model, channels_last_model, pooling_model, reshaping_model, zipmap_model, BFLOAT16, FLOAT, FLOAT16,
+    FLOAT64, UINT8,
+};
 use spark_classify_testing::{model_without_weights, onnxruntime, repository, Random};
 use tempfile::TempDir;
 
@@ -19,7 +22,7 @@ fn both(directory: &Path) -> (OnnxModel, OnnxOnDevice, SampleTable) {
     let environment = library::environment(&onnxruntime()).unwrap();
     let model = ModelDirectory::open(directory).unwrap();
     let samples = SampleTable::new(model.preprocessor());
-    let file = || model.file("model.onnx").unwrap();
+    let file = || model.model_file("onnx", Precision::Fp32).unwrap();
     let of_tensors = OnnxModel::load(environment, file(), &model).unwrap();
     let of_pixels = OnnxOnDevice::load(environment, file(), &model, &samples, Provider::Cpu).unwrap();
     (of_tensors, of_pixels, samples)
@@ -46,13 +49,17 @@ fn agrees(directory: &Path, counts: &[usize]) {
     for &n in counts {
         let pixels: Vec<u8> = (0..n * image).map(|_| random.byte()).collect();
         lane.pixels()[..pixels.len()].copy_from_slice(&pixels);
-        let planes = pixels.chunks_exact(image / 3).zip(samples.0.iter().cycle());
+        let channels = of_pixels.channels();
+        assert_eq!(of_tensors.channels(), channels);
+        let planes = pixels
+            .chunks_exact(image / channels)
+            .zip(samples.0[..channels].iter().cycle());
         let tensor: Vec<f32> = planes
             .flat_map(|(plane, values)| plane.iter().map(|sample| values[usize::from(*sample)]))
             .collect();
         let (mut expected, mut actual) = (vec![0.0; n * classes], vec![0.0; n * classes]);
-        of_tensors.run(n, &tensor, &mut expected).unwrap();
-        lane.run(n, &mut actual).unwrap();
+        of_tensors.run(n, &tensor, Asked::Classes, &mut expected).unwrap();
+        lane.run(n, Asked::Classes, &mut actual).unwrap();
         let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&actual), bits(&expected), "{n} images");
         assert!(
@@ -89,6 +96,50 @@ fn a_model_with_its_channels_last_takes_pixels() {
 }
 
 #[test]
+fn models_of_other_types_take_pixels() {
+    let scores = onnx_model::Tensor::new("scores", FLOAT, &[-1, 3]);
+    for element in [FLOAT64, BFLOAT16] {
+        let input = onnx_model::Tensor::new("image", element, &[-1, 3, 128, 128]);
+        agrees(directory(&casting_model(input, scores)).path(), &[2, 3]);
+    }
+    let samples = |element, shape| {
+        let input = onnx_model::Tensor::new("image", element, shape);
+        let directory = directory(&casting_model(input, scores));
+        fs::write(
+            directory.path().join("preprocessor_config.json"),
+            r#"{"size": {"height": 128, "width": 128}, "resample": 2, "do_rescale": false, "do_normalize": false}"#,
+        )
+        .unwrap();
+        directory
+    };
+    agrees(samples(UINT8, &[-1, 3, 128, 128]).path(), &[2, 3]);
+}
+
+#[test]
+fn a_model_of_grey_images_takes_pixels() {
+    let input = onnx_model::Tensor::new("image", FLOAT, &[-1, 1, 2, 3]);
+    let scores = onnx_model::Tensor::new("scores", FLOAT, &[-1, 6]);
+    let directory = directory(&reshaping_model(input, &[scores], ""));
+    fs::write(
+        directory.path().join("preprocessor_config.json"),
+        r#"{"size": {"height": 2, "width": 3}, "resample": 2, "image_mean": 0.5, "image_std": 0.25}"#,
+    )
+    .unwrap();
+    fs::write(
+        directory.path().join("config.json"),
+        r#"{"id2label": {"0": "a", "1": "b", "2": "c", "3": "d", "4": "e", "5": "f"}}"#,
+    )
+    .unwrap();
+    agrees(directory.path(), &[2, 3]);
+}
+
+#[test]
+fn maps_of_classes_are_read_for_pixels() {
+    let input = onnx_model::Tensor::new("image", FLOAT, &[-1, 3, 128, 128]);
+    agrees(directory(&zipmap_model(input, "probabilities", &[])).path(), &[1, 4]);
+}
+
+#[test]
 fn of_several_outputs_the_logits_are_taken() {
     let input = onnx_model::Tensor::new("image", FLOAT, &[-1, 3, 128, 128]);
     let outputs = [
@@ -102,7 +153,7 @@ fn of_several_outputs_the_logits_are_taken() {
 fn more_images_than_a_lane_has_room_for_are_refused() {
     let (_, model, _) = both(&repository("model"));
     let mut lane = model.lane(2).unwrap();
-    let error = lane.run(3, &mut [0.0; 9]).unwrap_err().to_string();
+    let error = lane.run(3, Asked::Classes, &mut [0.0; 9]).unwrap_err().to_string();
     assert!(
         error.contains("3 images are more than the lane has memory for"),
         "{error}"
@@ -116,7 +167,7 @@ fn a_runtime_without_cuda_is_an_error_of_the_device() {
     let model = ModelDirectory::open(&repository("model")).unwrap();
     let error = OnnxOnDevice::load(
         environment,
-        model.file("model.onnx").unwrap(),
+        model.model_file("onnx", Precision::Fp32).unwrap(),
         &model,
         &SampleTable::new(model.preprocessor()),
         Provider::Cuda(0, spark_classify_core::GpuOptions::default()),
@@ -129,4 +180,33 @@ fn a_runtime_without_cuda_is_an_error_of_the_device() {
         "{message}"
     );
     assert!(message.contains("CUDA"), "{message}");
+}
+
+#[test]
+fn embeddings_are_those_of_tensors() {
+    let input = onnx_model::Tensor::new("image", FLOAT, &[-1, 3, 128, 128]);
+    let outputs = [
+        onnx_model::Tensor::new("last_hidden_state", FLOAT, &[-1, 384, 128]),
+        onnx_model::Tensor::new("logits", FLOAT, &[-1, 3]),
+    ];
+    let directory = directory(&reshaping_model(input, &outputs, "logits"));
+    let config = directory.path().join("config.json");
+    let labels = fs::read_to_string(&config).unwrap();
+    fs::write(config, labels.replacen('{', r#"{"pooling": "mean", "#, 1)).unwrap();
+    let (of_tensors, of_pixels, samples) = both(directory.path());
+    let image = of_pixels.signature.image_len();
+    let mut lane = of_pixels.lane(2).unwrap();
+    let mut random = Random::new(9);
+    lane.pixels().iter_mut().for_each(|sample| *sample = random.byte());
+    let planes = lane.pixels().chunks_exact(image / 3).zip(samples.0.iter().cycle());
+    let tensor: Vec<f32> = planes
+        .flat_map(|(plane, values)| plane.iter().map(|sample| values[usize::from(*sample)]))
+        .collect();
+    for (asked, width) in [(Asked::Both, 131), (Asked::Embedding, 128), (Asked::Classes, 3)] {
+        let (mut expected, mut actual) = (vec![0.0; 2 * width], vec![0.0; 2 * width]);
+        of_tensors.run(2, &tensor, asked, &mut expected).unwrap();
+        lane.run(2, asked, &mut actual).unwrap();
+        assert_eq!(actual, expected, "{asked:?}");
+        assert!(actual.iter().any(|value| value.abs() > 1e-6));
+    }
 }

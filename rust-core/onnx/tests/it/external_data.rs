@@ -122,6 +122,73 @@ fn a_symbolic_link_that_leaves_the_models_directory_is_refused() {
     // have read or copied the file (see also fs.protected_hardlinks).
 }
 
+/// Moves the files of a model directory to `store` in a flat row, and puts links to them in their places. `up` leads
+/// from the directory to the folder that `store` is in.
+fn replace_by_links(dir: &Path, files: &[&str], store: &Path, up: &str) {
+    fs::create_dir_all(store).unwrap();
+    for (number, file) in files.iter().enumerate() {
+        let blob = number.to_string();
+        fs::rename(dir.join(file), store.join(&blob)).unwrap();
+        let folders = "../".repeat(file.matches('/').count());
+        let folder = store.file_name().unwrap().to_str().unwrap();
+        symlink(format!("{folders}{up}{folder}/{blob}"), dir.join(file)).unwrap();
+    }
+}
+
+const CONFIGURATION: [&str; 2] = ["config.json", "preprocessor_config.json"];
+
+#[test]
+fn the_links_of_a_hub_cache_are_followed() {
+    for location in ["model.onnx_data", "weights/deep/0.bin"] {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("models--someone--vit/snapshots/0123abcd");
+        fs::create_dir_all(dir.join(location).parent().unwrap()).unwrap();
+        copy_configuration(&dir);
+        fs::write(dir.join(location), SECRET).unwrap();
+        write_model(&dir, Weights::Initializer, &[("location", location)]);
+        let files = [&CONFIGURATION[..], &["model.onnx", location]].concat();
+        replace_by_links(&dir, &files, &root.path().join("models--someone--vit/blobs"), "../../");
+        assert_eq!(added(&dir).unwrap(), SECRET, "{location}");
+    }
+}
+
+#[test]
+fn the_links_of_a_kubernetes_volume_are_followed() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("model");
+    let version = dir.join("..2026_11_27_12_00_00.123456789");
+    fs::create_dir_all(version.join("weights")).unwrap();
+    copy_configuration(&version);
+    fs::write(version.join("weights/0.bin"), SECRET).unwrap();
+    write_model(&version, Weights::Initializer, &[("location", "weights/0.bin")]);
+    symlink("..2026_11_27_12_00_00.123456789", dir.join("..data")).unwrap();
+    for file in ["config.json", "preprocessor_config.json", "model.onnx", "weights"] {
+        symlink(format!("..data/{file}"), dir.join(file)).unwrap();
+    }
+    assert_eq!(added(&dir).unwrap(), SECRET);
+}
+
+#[test]
+fn a_link_elsewhere_is_named_with_the_way_out() {
+    let (_root, dir, outside) = folder();
+    symlink(outside.join("secret"), dir.join("weights.bin")).unwrap();
+    write_model(&dir, Weights::Initializer, &[("location", "weights.bin")]);
+    let message = added(&dir).unwrap_err().to_string();
+    for part in [
+        "model.onnx: model.onnx has its weights in `weights.bin`, a link to ",
+        "outside/secret, outside of the model directory",
+        "copy that file to the place of the link, or name the directory where the files really are",
+    ] {
+        assert!(message.contains(part), "{message}");
+    }
+    write_model(&dir, Weights::Constant, &[("location", "missing.bin")]);
+    let message = added(&dir).unwrap_err().to_string();
+    assert!(
+        message.contains("`missing.bin`, which cannot be read: No such file or directory (os error 2); copy it to"),
+        "{message}"
+    );
+}
+
 #[test]
 fn what_is_no_file_is_refused() {
     let (_root, dir, _) = folder();

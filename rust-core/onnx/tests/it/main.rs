@@ -2,8 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cases;
+mod embeddings;
 mod engine;
 mod external_data;
+mod files;
+mod inputs;
 mod outputs;
 
 use spark_classify_onnx::OnnxEngine;

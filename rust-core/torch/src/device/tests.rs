@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use spark_classify_core::{Model, ModelDirectory};
+use spark_classify_core::{Model, ModelDirectory, Precision};
 use spark_classify_testing::{model_without_weights, repository, Random};
 use tch::{CModule, Tensor};
 use tempfile::TempDir;
@@ -36,12 +36,15 @@ fn traced(fields: &str, kind: Kind, forward: impl Fn(&Tensor) -> Tensor) -> Temp
 /// The largest difference between the logits of both.
 fn difference(directory: &Path, bf16: bool) -> f32 {
     let model = ModelDirectory::open(directory).unwrap();
-    let (file, preprocessor) = (model.file("model.pt").unwrap(), model.preprocessor());
+    let (file, preprocessor) = (
+        model.model_file("pytorch", Precision::Fp32).unwrap(),
+        model.preprocessor(),
+    );
     let samples = SampleTable::new(preprocessor);
-    let of_tensors = TorchModel::load(&file, preprocessor, bf16, false).unwrap();
+    let of_tensors = TorchModel::load(&file, &model, bf16, false).unwrap();
     let of_pixels = TorchOnDevice::load(
-        file,
-        preprocessor,
+        &file,
+        &model,
         &samples,
         None,
         DeviceOptions {
@@ -68,8 +71,8 @@ fn difference(directory: &Path, bf16: bool) -> f32 {
             .flat_map(|(plane, values)| plane.iter().map(|sample| values[usize::from(*sample)]))
             .collect();
         let (mut expected, mut actual) = (vec![0.0; n * classes], vec![0.0; n * classes]);
-        of_tensors.run(n, &tensor, &mut expected).unwrap();
-        lane.run(n, &mut actual).unwrap();
+        of_tensors.run(n, &tensor, Asked::Classes, &mut expected).unwrap();
+        lane.run(n, Asked::Classes, &mut actual).unwrap();
         assert!(
             (expected[0] - expected[1]).abs() > 1e-6,
             "the classes get different logits, not {expected:?} and {actual:?}"
@@ -101,7 +104,13 @@ fn tf32_is_not_what_the_trace_says() {
     let model = ModelDirectory::open(&repository("model")).unwrap();
     let convolutions = |tf32| {
         let use_ = Use::Lanes { gpu: None, tf32 };
-        let module = Module::load(&model.file("model.pt").unwrap(), use_, false, false).unwrap();
+        let module = Module::load(
+            &model.model_file("pytorch", Precision::Fp32).unwrap(),
+            use_,
+            false,
+            false,
+        )
+        .unwrap();
         module.tf32_convolutions()
     };
     assert_eq!((convolutions(false), convolutions(true)), (0, 4));
@@ -111,8 +120,8 @@ fn tf32_is_not_what_the_trace_says() {
 fn runs_have_few_sizes() {
     let model = ModelDirectory::open(&repository("model")).unwrap();
     let samples = SampleTable::new(model.preprocessor());
-    let file = model.file("model.pt").unwrap();
-    let loaded = TorchOnDevice::load(file, model.preprocessor(), &samples, None, DeviceOptions::default()).unwrap();
+    let file = model.model_file("pytorch", Precision::Fp32).unwrap();
+    let loaded = TorchOnDevice::load(&file, &model, &samples, None, DeviceOptions::default()).unwrap();
     assert_eq!(loaded.run_sizes(1), [1]);
     assert_eq!(loaded.run_sizes(10), [1, 4, 8, 10]);
     assert_eq!(loaded.run_sizes(256).last(), Some(&256));
@@ -144,10 +153,10 @@ fn a_converted_model_takes_pixels() {
 fn more_images_than_a_lane_has_room_for_are_refused() {
     let model = ModelDirectory::open(&repository("model")).unwrap();
     let samples = SampleTable::new(model.preprocessor());
-    let file = model.file("model.pt").unwrap();
-    let on_device = TorchOnDevice::load(file, model.preprocessor(), &samples, None, DeviceOptions::default()).unwrap();
+    let file = model.model_file("pytorch", Precision::Fp32).unwrap();
+    let on_device = TorchOnDevice::load(&file, &model, &samples, None, DeviceOptions::default()).unwrap();
     let mut lane = on_device.lane(2).unwrap();
-    let error = lane.run(3, &mut [0.0; 9]).unwrap_err().to_string();
+    let error = lane.run(3, Asked::Classes, &mut [0.0; 9]).unwrap_err().to_string();
     assert!(
         error.contains("3 images are not what the lane has memory for"),
         "{error}"

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use spark_classify_core::{Engine, Error, LoadOptions, ModelDirectory, Precision};
+use spark_classify_core::{Asked, Engine, Error, LoadOptions, ModelDirectory, Precision};
 use spark_classify_testing::contract::{self, load, load_error, pixels, run};
 use spark_classify_testing::{model_without_weights, repository};
 use spark_classify_torch::TorchEngine;
@@ -186,7 +186,7 @@ fn a_model_that_fails_later_is_an_inference_error() {
     let dir = traced(|input| channel_means(&input.view([1, 3, 128, 128])));
     let model = load(&ENGINE, &dir).unwrap();
     run(&*model, 1, &pixels(IMAGE));
-    match model.run(2, &pixels(2 * IMAGE), &mut [0.0; 6]) {
+    match model.run(2, &pixels(2 * IMAGE), Asked::Classes, &mut [0.0; 6]) {
         Err(Error::Inference {
             engine: "pytorch",
             reason,

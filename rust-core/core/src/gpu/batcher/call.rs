@@ -4,6 +4,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::queue::{Caller, Queue};
+use crate::engine::Asked;
 use crate::error::{Error, Result};
 use crate::platform::threads::lock;
 
@@ -22,6 +23,8 @@ pub(super) struct Request {
     pub(super) pixels: Vec<u8>,
     /// Which of its caller's images it is.
     place: usize,
+    /// What its caller asks for.
+    pub(super) asked: Asked,
     answers: Arc<Answers>,
     answered: bool,
 }
@@ -31,14 +34,16 @@ struct Answers {
     state: Mutex<State>,
     /// Nothing is outstanding any more.
     complete: Condvar,
-    classes: usize,
+    asked: Asked,
+    /// Of a row.
+    width: usize,
 }
 
 #[derive(Debug)]
 struct State {
     outstanding: usize,
-    /// Images x classes, row-major.
-    logits: Vec<f32>,
+    /// Images x width, row-major.
+    rows: Vec<f32>,
     /// The first one; the others are about the same.
     error: Option<Error>,
     /// The share of these images in the time of the runs they were part of.
@@ -46,30 +51,32 @@ struct State {
 }
 
 impl<'a> Call<'a> {
-    /// A call for `images` images.
-    pub(super) fn new(queue: &'a Queue<Request>, images: usize, classes: usize) -> Self {
+    /// A call for `images` images, of which `asked` is wanted: `width` values for each.
+    pub(super) fn new(queue: &'a Queue<Request>, images: usize, asked: Asked, width: usize) -> Self {
         Self {
             queue,
             caller: queue.caller(),
             answers: Arc::new(Answers {
                 state: Mutex::new(State {
                     outstanding: 0,
-                    logits: vec![0.0; images * classes],
+                    rows: vec![0.0; images * width],
                     error: None,
                     inference: Duration::ZERO,
                 }),
                 complete: Condvar::new(),
-                classes,
+                asked,
+                width,
             }),
         }
     }
 
-    /// Asks for the logits of the image whose place is `place`. Waits while too many of this call wait already.
+    /// Asks for the row of the image whose place is `place`. Waits while too many of this call wait already.
     pub(crate) fn submit(&self, place: usize, pixels: Vec<u8>) {
         lock(&self.answers.state).outstanding += 1;
         let request = Request {
             pixels,
             place,
+            asked: self.answers.asked,
             answers: Arc::clone(&self.answers),
             answered: false,
         };
@@ -78,7 +85,7 @@ impl<'a> Call<'a> {
         drop(self.queue.put(self.caller, request));
     }
 
-    /// Waits for all answers. Returns the logits, images x classes, zero for images that were not submitted, and the
+    /// Waits for all answers. Returns the rows, one after the other, zero for images that were not submitted, and the
     /// share of the images in the time of the model's runs.
     ///
     /// # Errors
@@ -92,7 +99,7 @@ impl<'a> Call<'a> {
             .unwrap_or_else(PoisonError::into_inner);
         match state.error.take() {
             Some(error) => Err(error),
-            None => Ok((std::mem::take(&mut state.logits), state.inference)),
+            None => Ok((std::mem::take(&mut state.rows), state.inference)),
         }
     }
 }
@@ -104,7 +111,7 @@ impl Drop for Call<'_> {
 }
 
 impl Request {
-    /// Gives the image its logits, or the reason why there are none, and returns its buffer. `inference` is its share
+    /// Gives the image its row, or the reason why there are none, and returns its buffer. `inference` is its share
     /// in the time of the run.
     pub(super) fn answer(mut self, result: Result<&[f32], Error>, inference: Duration) -> Vec<u8> {
         self.settle(result, inference);
@@ -116,8 +123,8 @@ impl Request {
         let mut state = lock(&self.answers.state);
         match result {
             Ok(row) => {
-                let classes = self.answers.classes;
-                state.logits[self.place * classes..][..classes].copy_from_slice(row);
+                let width = self.answers.width;
+                state.rows[self.place * width..][..width].copy_from_slice(row);
             }
             Err(error) => {
                 state.error.get_or_insert(error);

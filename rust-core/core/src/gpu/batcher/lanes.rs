@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::call::Request;
 use super::shared::Shared;
-use crate::engine::Lane;
+use crate::engine::{Asked, Lane};
 use crate::error::{Error, Result};
 use crate::platform::panics;
 
@@ -14,10 +14,10 @@ use crate::platform::panics;
 pub(super) fn work(shared: &Shared, capacity: usize, started: &Sender<Result<()>>) {
     // However this thread ends: nobody waits for a lane that is no more.
     let _last = shared.lane_begins();
-    let mut logits = vec![0.0; capacity * shared.model.classes()];
+    let mut rows = vec![0.0; capacity * shared.outputs.width(shared.all)];
     let made = guarded(|| {
         let mut lane = shared.model.lane(capacity)?;
-        warm_up(shared, &mut *lane, capacity, &mut logits)?;
+        warm_up(shared, &mut *lane, capacity, &mut rows)?;
         Ok(lane)
     });
     // Whoever starts the lane waits for this.
@@ -41,18 +41,18 @@ pub(super) fn work(shared: &Shared, capacity: usize, started: &Sender<Result<()>
             largest,
             level: log::Level::Warn,
         };
-        answer(shared, &mut *lane, batch, &mut logits);
+        answer(shared, &mut *lane, batch, &mut rows);
     }
 }
 
-/// Runs the model once in each of the sizes that it will be run in, the largest first: engines make their plans for a
+/// Runs the model for all that it gives once in each of the sizes that it will be run in, the largest first: engines make their plans for a
 /// size, on each thread, at its first run, and take the most memory then.
-fn warm_up(shared: &Shared, lane: &mut dyn Lane, capacity: usize, logits: &mut [f32]) -> Result<()> {
+fn warm_up(shared: &Shared, lane: &mut dyn Lane, capacity: usize, rows: &mut [f32]) -> Result<()> {
     lane.pixels().fill(0);
-    let classes = shared.model.classes();
+    let width = shared.outputs.width(shared.all);
     for size in shared.model.run_sizes(capacity).into_iter().rev() {
         let mut size = size;
-        while let Err(error) = guarded(|| lane.run(size, &mut logits[..size * classes])) {
+        while let Err(error) = guarded(|| lane.run(size, shared.all, &mut rows[..size * width])) {
             if size == 1 {
                 return Err(error);
             }
@@ -74,7 +74,7 @@ struct Batch {
 }
 
 /// Answers all requests, and returns whether the model ran for all of them.
-fn answer(shared: &Shared, lane: &mut dyn Lane, batch: Batch, logits: &mut [f32]) -> bool {
+fn answer(shared: &Shared, lane: &mut dyn Lane, batch: Batch, rows: &mut [f32]) -> bool {
     let Batch {
         mut requests,
         largest,
@@ -82,13 +82,17 @@ fn answer(shared: &Shared, lane: &mut dyn Lane, batch: Batch, logits: &mut [f32]
     } = batch;
     let count = requests.len();
     let size = shared.run_size(count, largest);
+    // Tasks may ask for different things; one run gives all of it.
+    let asked = requests.iter().map(|request| request.asked).reduce(Asked::or);
+    let asked = asked.unwrap_or(shared.all);
+    let width = shared.outputs.width(asked);
     let start = Instant::now();
-    match guarded(|| run(lane, &requests, size, shared.model.classes(), logits)) {
+    match guarded(|| run(lane, &requests, size, asked, &mut rows[..size * width])) {
         Ok(()) => {
             let share = start.elapsed() / count as u32;
-            let rows = logits.chunks_exact(shared.model.classes());
-            for (request, row) in requests.into_iter().zip(rows) {
-                shared.recycle(request.answer(Ok(row), share));
+            for (request, row) in requests.into_iter().zip(rows.chunks_exact(width)) {
+                let columns = shared.outputs.columns(request.asked, asked);
+                shared.recycle(request.answer(Ok(&row[columns]), share));
             }
             true
         }
@@ -106,7 +110,7 @@ fn answer(shared: &Shared, lane: &mut dyn Lane, batch: Batch, logits: &mut [f32]
                         largest: half,
                         level: log::Level::Debug,
                     };
-                    answer(shared, lane, batch, logits)
+                    answer(shared, lane, batch, rows)
                 })
                 .fold(true, |fine, ran| fine & ran);
             if fine {
@@ -124,14 +128,14 @@ fn answer(shared: &Shared, lane: &mut dyn Lane, batch: Batch, logits: &mut [f32]
 }
 
 /// Runs the model on the images of `requests`, and on what is left of others up to `size`.
-fn run(lane: &mut dyn Lane, requests: &[Request], size: usize, classes: usize, logits: &mut [f32]) -> Result<()> {
+fn run(lane: &mut dyn Lane, requests: &[Request], size: usize, asked: Asked, rows: &mut [f32]) -> Result<()> {
     let mut slots = lane.pixels();
     for Request { pixels, .. } in requests {
         let (slot, rest) = slots.split_at_mut(pixels.len());
         slot.copy_from_slice(pixels);
         slots = rest;
     }
-    lane.run(size, &mut logits[..size * classes])
+    lane.run(size, asked, rows)
 }
 
 /// The result of `body`, or its panic as an error.

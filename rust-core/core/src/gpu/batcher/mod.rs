@@ -24,7 +24,7 @@ use std::thread::{self, JoinHandle};
 pub(crate) use self::call::Call;
 use self::queue::Queue;
 use self::shared::Shared;
-use crate::engine::DeviceModel;
+use crate::engine::{Asked, DeviceModel, Outputs};
 use crate::error::{Error, Result};
 use crate::platform::threads::lock;
 
@@ -42,11 +42,15 @@ impl Batcher {
     /// Starts the lanes of a model, for batches of up to `batch_size` images.
     ///
     /// # Errors
-    /// What [`DeviceModel::lane`] returns; [`Error::Internal`] where the system has no thread to give.
+    /// What [`DeviceModel::lane`] returns; the reason why the model gives nothing; [`Error::Internal`] where the system has no thread to give.
     pub(crate) fn start(model: Arc<dyn DeviceModel>, batch_size: NonZeroUsize) -> Result<Self> {
+        let outputs = model.outputs();
+        let all = outputs.all()?;
         let capacity = batch_size.get().next_multiple_of(model.batch_multiple());
         let mut batcher = Self {
             shared: Arc::new(Shared {
+                outputs,
+                all,
                 model,
                 // Of each caller one batch waits while another one runs.
                 queue: Queue::new(capacity),
@@ -76,9 +80,9 @@ impl Batcher {
             .unwrap_or_else(|_| Err(Error::Internal("panic in making a lane".to_owned())))
     }
 
-    /// Begins a call for `images` images.
-    pub(crate) fn call(&self, images: usize) -> Call<'_> {
-        Call::new(&self.shared.queue, images, self.classes())
+    /// Begins a call for `images` images. The model gives what is asked for.
+    pub(crate) fn call(&self, images: usize, asked: Asked) -> Call<'_> {
+        Call::new(&self.shared.queue, images, asked, self.outputs().width(asked))
     }
 
     /// A buffer for an image, with whatever an earlier one left in it.
@@ -93,14 +97,19 @@ impl Batcher {
         self.shared.recycle(buffer);
     }
 
+    /// The channels of the images that the model takes.
+    pub(crate) fn channels(&self) -> usize {
+        self.shared.model.channels()
+    }
+
     /// Whether the model file itself calls its result probabilities.
     pub(crate) fn calls_probabilities(&self) -> bool {
         self.shared.model.calls_probabilities()
     }
 
-    /// The width of one row of logits.
-    pub(crate) fn classes(&self) -> usize {
-        self.shared.model.classes()
+    /// What the model gives.
+    pub(crate) fn outputs(&self) -> &Outputs {
+        &self.shared.outputs
     }
 }
 

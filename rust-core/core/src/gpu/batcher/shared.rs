@@ -5,12 +5,16 @@ use std::sync::{Arc, Mutex};
 
 use super::call::Request;
 use super::queue::Queue;
-use crate::engine::DeviceModel;
+use crate::engine::{Asked, DeviceModel, Outputs};
 use crate::platform::threads::lock;
 
 /// What the lanes have in common with those who give them work.
 pub(super) struct Shared {
     pub(super) model: Arc<dyn DeviceModel>,
+    /// What the model gives.
+    pub(super) outputs: Outputs,
+    /// All of that.
+    pub(super) all: Asked,
     pub(super) queue: Queue<Request>,
     /// Images of a batch; less than at first where the device had no memory for so many.
     pub(super) largest_batch: AtomicUsize,

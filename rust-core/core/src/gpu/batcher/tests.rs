@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::engine::Lane;
+use crate::engine::{Asked, Lane};
 
 const IMAGE: usize = 4;
 const CLASSES: usize = 3;
@@ -38,8 +38,12 @@ struct TestLane<'a> {
 }
 
 impl DeviceModel for Device {
-    fn classes(&self) -> usize {
-        CLASSES
+    fn outputs(&self) -> Outputs {
+        Outputs {
+            classes: Ok(CLASSES),
+            embedding: Ok(IMAGE),
+            embeddings_only: false,
+        }
     }
 
     fn batch_multiple(&self) -> usize {
@@ -66,8 +70,9 @@ impl Lane for TestLane<'_> {
         &mut self.pixels
     }
 
-    fn run(&mut self, n: usize, logits: &mut [f32]) -> Result<()> {
-        assert_eq!(logits.len(), n * CLASSES);
+    fn run(&mut self, n: usize, asked: Asked, rows: &mut [f32]) -> Result<()> {
+        let width = self.device.outputs().width(asked);
+        assert_eq!(rows.len(), n * width);
         std::thread::sleep(self.device.run_time);
         self.device.runs.lock().unwrap().push(n);
         let (images, _) = self.pixels[..n * IMAGE].as_chunks::<IMAGE>();
@@ -80,8 +85,8 @@ impl Lane for TestLane<'_> {
         }
         let mut answered = self.device.answered.lock().unwrap();
         // What fills a run up is of no interest: images that were there before, or none.
-        for (image, logits) in images.iter().zip(logits.chunks_exact_mut(CLASSES)) {
-            logits.copy_from_slice(&expected(*image));
+        for (image, row) in images.iter().zip(rows.chunks_exact_mut(width)) {
+            row.copy_from_slice(&row_of(*image, asked));
             *answered.entry(*image).or_default() += 1;
         }
         Ok(())
@@ -98,6 +103,13 @@ fn failure(reason: &str) -> Error {
 fn expected(image: [u8; IMAGE]) -> [f32; CLASSES] {
     let [a, b, c, d] = image.map(f32::from);
     [a + 2.0 * b, c, d]
+}
+
+/// The embedding of an image is its samples.
+fn row_of(image: [u8; IMAGE], asked: Asked) -> Vec<f32> {
+    let (logits, samples) = (expected(image), image.map(f32::from));
+    let part = |asked, values| if asked { values } else { &[][..] };
+    [part(asked.classes(), &logits), part(asked.embedding(), &samples)].concat()
 }
 
 fn device(memory: usize) -> Device {
@@ -123,7 +135,7 @@ fn submit(batcher: &Batcher, call: &Call<'_>, images: &[[u8; IMAGE]]) {
 }
 
 fn classify(batcher: &Batcher, images: &[[u8; IMAGE]]) -> Result<Vec<f32>> {
-    let call = batcher.call(images.len());
+    let call = batcher.call(images.len(), Asked::Classes);
     submit(batcher, &call, images);
     call.finish().map(|(logits, _)| logits)
 }
@@ -138,6 +150,31 @@ fn logits_of(images: &[[u8; IMAGE]]) -> Vec<f32> {
 }
 
 #[test]
+fn callers_get_what_they_ask_for_of_one_run() {
+    let slow = Device {
+        run_time: Duration::from_millis(5),
+        ..device(64)
+    };
+    let (device, batcher) = start(slow, 64);
+    let asked = [Asked::Classes, Asked::Embedding, Asked::Both];
+    std::thread::scope(|scope| {
+        for caller in 0..6 {
+            let batcher = &batcher;
+            scope.spawn(move || {
+                let asked = asked[usize::from(caller) % 3];
+                let images = images(caller, 40);
+                let call = batcher.call(images.len(), asked);
+                submit(batcher, &call, &images);
+                let expected: Vec<f32> = images.iter().flat_map(|image| row_of(*image, asked)).collect();
+                assert_eq!(call.finish().unwrap().0, expected, "{asked:?}");
+            });
+        }
+    });
+    let shared = device.runs.lock().unwrap().iter().any(|run| *run > 40);
+    assert!(shared, "no run has had images of several callers");
+}
+
+#[test]
 fn answers_come_in_their_places() {
     let (_, batcher) = start(device(8), 8);
     let images = images(1, 100);
@@ -145,7 +182,7 @@ fn answers_come_in_their_places() {
     assert_eq!(classify(&batcher, &[]).unwrap(), Vec::<f32>::new());
 
     // What is not submitted, as a bad image, has zeros.
-    let call = batcher.call(2);
+    let call = batcher.call(2, Asked::Classes);
     call.submit(1, images[5].to_vec());
     let (logits, _) = call.finish().unwrap();
     assert_eq!(logits, [&[0.0; 3][..], &expected(images[5])].concat());
@@ -209,7 +246,7 @@ fn a_failing_image_fails_its_caller_alone() {
 /// Has the device hold its runs until all of `images` wait for it, so that they come in at most three batches: one for
 /// each lane, and the rest.
 fn classify_at_once(device: &Device, batcher: &Batcher, images: &[[u8; IMAGE]]) -> Vec<f32> {
-    let call = batcher.call(images.len());
+    let call = batcher.call(images.len(), Asked::Classes);
     let held = device.runs.lock().unwrap();
     submit(batcher, &call, images);
     drop(held);
@@ -351,7 +388,7 @@ proptest! {
                     for place in &plan.poisoned {
                         images[usize::from(*place)][0] = POISON;
                     }
-                    let call = batcher.call(images.len());
+                    let call = batcher.call(images.len(), Asked::Classes);
                     if let Some(count) = plan.leaves_after {
                         submit(batcher, &call, &images[..images.len().min(count.into())]);
                         return;

@@ -15,7 +15,7 @@ import org.apache.spark.sql.catalyst.expressions.ExpressionInfo
  *
  * A call goes through Spark like this:
  *
- *   1. analysis makes it a view over an [[expressions.ImageInference]];
+ *   1. analysis makes it a view over an [[inference.ImageInference]];
  *   1. [[plans.PinInferences]] keeps the optimizer from making more inferences of it;
  *   1. after filters have been pushed down, [[plans.ExtractInferences]] moves the inference into
  *      [[plans.ClassifyImages]];
@@ -48,7 +48,9 @@ private object ClassifyExtensions {
   private val functions: Seq[(FunctionIdentifier, ExpressionInfo, FunctionRegistry.FunctionBuilder)] = Seq(
     (FunctionIdentifier(Functions.Classify), FunctionDocs.classify, Functions.classify),
     (FunctionIdentifier(Functions.TryClassify), FunctionDocs.tryClassify, Functions.tryClassify),
-    (FunctionIdentifier(Functions.ClassifyTopK), FunctionDocs.classifyTopK, Functions.classifyTopK)
+    (FunctionIdentifier(Functions.ClassifyTopK), FunctionDocs.classifyTopK, Functions.classifyTopK),
+    (FunctionIdentifier(Functions.EmbedImage), FunctionDocs.embedImage, Functions.embedImage),
+    (FunctionIdentifier(Functions.TryEmbedImage), FunctionDocs.tryEmbedImage, Functions.tryEmbedImage)
   )
 
   private val info: (FunctionIdentifier, ExpressionInfo, TableFunctionRegistry.TableFunctionBuilder) =

@@ -4,7 +4,7 @@ import java.util.Locale
 
 import io.sparkclassify.conf.{ClassifyConf, ClassifySpec}
 import io.sparkclassify.job.{ClassNames, ConfusionMatrix, JobArguments, Predictions, Stopwatch}
-import io.sparkclassify.model.ClassifyEngine
+import io.sparkclassify.model.{ClassifyEngine, ModelOutputs}
 import org.apache.hadoop.fs.Path
 import org.apache.spark.SparkConf
 import org.apache.spark.sql.{Column, DataFrame, SparkSession}
@@ -113,7 +113,7 @@ private[sparkclassify] final class ClassifyJob(spark: SparkSession, arguments: J
     val loaded = spark.sparkContext
       .parallelize(0 until tasks, tasks)
       .map { _ =>
-        val lease = ClassifyEngine.acquire(spec)
+        val lease = ClassifyEngine.acquire(spec, ModelOutputs.Classes)
         try LoadedModel(lease.model.labels.map(_.toString).toSeq, lease.model.loadMillis)
         finally lease.close()
       }

@@ -33,9 +33,21 @@ public interface NativeEngine {
 
   /**
    * The open models, oldest first: {@code [{"directory": "/models/id-card", "device": "cpu",
-   * "precision": "fp32", "backend": "onnx", "classes": 3}]}.
+   * "precision": "fp32", "backend": "onnx", "classes": 3, "embedding": null}]}: how many classes it
+   * gives and how many values of an embedding.
    */
   String models();
+
+  /**
+   * The files that the model of a directory needs, for whoever copies them: {@code ["config.json",
+   * "model.onnx"]}. What a model file says of further files is known when that file is in the copy,
+   * so this is to be asked until nothing is missing.
+   *
+   * @param request {@code {"copy": "/tmp/copy", "listing": ["config.json", "model.onnx",
+   *     "model.safetensors"], "precision": "fp32"}}: the directory that the files are copied to, and
+   *     all files of the model directory, by their paths in it
+   */
+  String neededFiles(String request);
 
   /**
    * Opens a model. Equal requests share one model; callers that come while it is being loaded wait
@@ -54,25 +66,31 @@ public interface NativeEngine {
 
   /**
    * What is known about an open model: {@code {"backend": "onnx", "labels": ["cat", "dog"],
-   * "input": [height, width], "load_millis": 20, "notes": ["..."]}}. The notes are sentences about
-   * the way its files are read.
+   * "no_classes": null, "embedding": 0, "no_embedding": "model file …: the model gives no …",
+   * "input": [height, width], "load_millis": 20, "notes": ["…"]}}. It gives classes, embeddings or
+   * both; what it does not give has a reason. The notes are sentences about the way its files are
+   * read.
    */
   String describeModel(long model);
 
   /**
-   * Classifies a batch of images. All buffers are direct; each is meant whole: position and limit
-   * play no role. The output is in native byte order, not read-only, and shares no memory with an
-   * image. Nobody may touch them before the method returns.
+   * Runs a model over a batch of images. All buffers are direct; each is meant whole: position and
+   * limit play no role. The output is in native byte order, not read-only, and shares no memory
+   * with an image. Nobody may touch them before the method returns.
    *
-   * <p>{@code output}, for a model with C classes: three longs, which are the nanoseconds of
-   * decoding, of resizing with normalising, and of inference, each summed over the images; then a
-   * row for each image of {@code 8 + 4 * C} bytes; then the messages of the bad images, which the
-   * rows point to. A row is int 0, int class id, float[C] probabilities in class-id order; that of
-   * a bad image is int 1, 2 for one with more than {@code max_pixels}, or 3 for one that would take
-   * more than {@code max_memory}; int position of its message in the buffer; and zeros. A message
-   * is int length in bytes, at most 512, and UTF-8 of that length. The buffer has room for {@code
-   * 24 + images * (8 + 4 * C + 4 + 512)} bytes.
+   * <p>{@code output}: three longs, which are the nanoseconds of decoding, of resizing with
+   * normalising, and of inference, each summed over the images; then a block of rows for the
+   * classes, if these are asked for; then one for the embeddings, if these are; then the messages
+   * of the bad images, which the rows point to. A block has a row for each image, of {@code 8 + 4 *
+   * W} bytes, where W is the number of classes or of the values of an embedding. A row is int 0,
+   * int class id or 0, float[W] probabilities in class-id order or the embedding; that of a bad
+   * image is int 1, 2 for one with more than {@code max_pixels}, or 3 for one that would take more
+   * than {@code max_memory}; int position of its message in the buffer; and zeros. A message is int
+   * length in bytes, at most 512, and UTF-8 of that length. The buffer has room for {@code 24}
+   * bytes and for each block {@code images * (8 + 4 * W + 4 + 512)}.
    *
+   * @param outputs what is asked for: 1 for classes, 2 for embeddings, 3 for both, of one run. A
+   *     model that does not give that is refused
    * @param images the bytes of an image in each: a file's, or pixels. These are rows from the top,
    *     without padding, of a byte a channel: grey, or blue, green and red, or these and alpha,
    *     which is left out
@@ -82,7 +100,8 @@ public interface NativeEngine {
    *     end with the call
    * @return the number of bytes written to {@code output}
    */
-  long classify(long model, ByteBuffer[] images, int[] sizes, int threads, ByteBuffer output);
+  long classify(
+      long model, int outputs, ByteBuffer[] images, int[] sizes, int threads, ByteBuffer output);
 
   /** Closes a handle, which is refused from now on. Calls that are using it finish undisturbed. */
   void closeModel(long model);

@@ -17,6 +17,9 @@ final class OnnxNative implements NativeEngine {
   public native String models();
 
   @Override
+  public native String neededFiles(String request);
+
+  @Override
   public native long openModel(String request);
 
   @Override
@@ -24,7 +27,7 @@ final class OnnxNative implements NativeEngine {
 
   @Override
   public native long classify(
-      long model, ByteBuffer[] images, int[] sizes, int threads, ByteBuffer output);
+      long model, int outputs, ByteBuffer[] images, int[] sizes, int threads, ByteBuffer output);
 
   @Override
   public native void closeModel(long model);

@@ -123,9 +123,10 @@ object ClassifyConf {
     .buildConf("spark.classify.precision")
     .doc(
       "The numbers that the model computes with. `fp32`: what the model file says. `bf16`: bfloat16, for the backend " +
-        "`pytorch` on CPUs with AVX512_BF16 or AMX. `int8`: 8-bit integers, for the backend `onnx` and a model directory " +
-        "with model.int8.onnx, which scripts/quantize_model.py makes. The last two change probabilities, and labels near " +
-        "a boundary: docs/tuning.md tells the price. Any other backend or CPU is an error."
+        "`pytorch` on CPUs with AVX512_BF16 or AMX. `fp16`: float16, and `int8`: 8-bit integers, for the backend `onnx` and " +
+        "a model directory with a file for it: docs/model-directory.md names them, scripts/quantize_model.py makes " +
+        "model.int8.onnx. All but the first change probabilities, and labels near a boundary: docs/tuning.md tells the " +
+        "price. Any other backend or CPU is an error."
     )
     .version("0.1.0")
     .stringConf

@@ -117,9 +117,9 @@ private[sparkclassify] object ClassifyErrors {
       s"${ClassifyConf.ReadMemory.key}, to leave more to others"
   )
 
-  /** The failure of a query by a bad image. */
-  def failedImage(condition: String, reason: String): ClassifyException =
-    new ClassifyException(condition, s"$reason. To keep such rows with their error, use try_classify.")
+  /** The failure of a query by a bad image. `keeps` is the function that would keep its row. */
+  def failedImage(condition: String, reason: String, keeps: String): ClassifyException =
+    new ClassifyException(condition, s"$reason. To keep such rows with their error, use $keeps.")
 
   /** A model directory that cannot be used. */
   def badModel(uri: String, reason: String, cause: Throwable): ClassifyException =
@@ -127,6 +127,13 @@ private[sparkclassify] object ClassifyErrors {
       "CLASSIFY_BAD_MODEL",
       s"cannot load the model $uri (from ${ClassifyConf.Model.key} or ${ClassifyConf.NamedModel.name}): $reason",
       cause
+    )
+
+  /** A model that does not give what is asked of it. */
+  def missingOutput(uri: String, reason: String): ClassifyException =
+    new ClassifyException(
+      "CLASSIFY_BAD_MODEL",
+      s"cannot use the model $uri (from ${ClassifyConf.Model.key} or ${ClassifyConf.NamedModel.name}): $reason"
     )
 
   /** A precision that an executor's CPU or libraries do not have. */

@@ -10,13 +10,14 @@ import scala.collection.mutable.ArrayBuffer
 
 import org.apache.spark.TaskContext
 import org.apache.spark.sql.catalyst.InternalRow
-import org.apache.spark.sql.catalyst.expressions.JoinedRow
+import org.apache.spark.sql.catalyst.expressions.{JoinedRow, UnsafeRow}
 
 /**
  * The rows of a partition, each joined with the results of the inferences over its image.
  *
  * Rows wait in a queue while their images are read. The task takes a batch from its head, and before it classifies that
- * it asks for the images of the next ones.
+ * it asks for the images of the next ones. A batch is full of images: rows without one, of which there may be many where
+ * few need the inference, are between them.
  *
  * One thread takes the rows, but it need not be the task's own: what feeds the input of a script (`TRANSFORM`,
  * `RDD.pipe`) is a thread of Spark's, which may be amid a batch when the task ends. Then that thread gives back what
@@ -50,8 +51,10 @@ final class ClassifyIterator(
     new ModelCall(calls.head._1.spec, columns, metrics)
   }
 
-  /** Rows whose images have been asked for. */
+  /** Rows whose images have been asked for, how many images these are, and the bytes of the rows. */
   private val waiting = new ArrayDeque[WaitingRow]
+  private var waitingImages = 0
+  private var waitingBytes = 0L
   private val positions = new InputPositions
   private var classified: Iterator[InternalRow] = Iterator.empty
 
@@ -80,27 +83,38 @@ final class ClassifyIterator(
 
   /** While one batch is classified, the images of the next one arrive. */
   private def askAhead(): Unit = positions.takeAhead {
-    while (waiting.size < 2 * batches.size && (waiting.isEmpty || !images.full) && rows.hasNext) {
+    while (!enoughWait && rows.hasNext) {
       val row = rows.next().copy()
       // Not compiled: generating that code again for each task takes longer than evaluating it for thousands of rows.
       val value = Option(input.eval(row))
-      waiting.add(new WaitingRow(row, positions.ofTaken(), value.map(image => images.ask(inputKind.image(image)))))
+      val image = value.map(image => images.ask(inputKind.image(image)))
+      waiting.add(new WaitingRow(row, positions.ofTaken(), image))
+      waitingImages += image.size
+      waitingBytes += bytesOf(row)
     }
   }
+
+  private def enoughWait: Boolean = waitingImages >= 2 * batches.size ||
+    waiting.size >= 2 * batches.size && waitingBytes >= MaxRowBytes ||
+    !waiting.isEmpty && images.full
 
   private def takeBatch(): ArrayBuffer[BatchRow] = {
     val start = System.nanoTime()
     val batch = new ArrayBuffer[BatchRow](batches.size)
+    var taken = 0
     var bytes = 0L
     var scarce = false
-    while (!scarce && !waiting.isEmpty && batch.size < batches.size && bytes < batches.maxBytes) {
+    while (!scarce && !waiting.isEmpty && taken < batches.size && bytes < batches.maxBytes) {
       TaskKill.check(context)
       val next = waiting.peek()
       // A batch that waited for memory would keep its own from those who wait, too.
-      val image = next.image.map(image => if (batch.isEmpty) Some(image.take()) else image.takeBesideOthers())
+      val image = next.image.map(image => if (taken == 0) Some(image.take()) else image.takeBesideOthers())
       scarce = image.contains(None)
       if (!scarce) {
         waiting.poll()
+        taken += next.image.size
+        waitingImages -= next.image.size
+        waitingBytes -= bytesOf(next.row)
         val row = new BatchRow(next.row, next.position, image.flatten, inferences.length)
         bytes += row.image.map(_.length.toLong).getOrElse(0L)
         batch += row
@@ -167,6 +181,14 @@ final class ClassifyIterator(
 }
 
 private object ClassifyIterator {
+
+  /** More rows than those of two batches wait for images only up to so many bytes. */
+  val MaxRowBytes: Long = 4L << 20
+
+  private def bytesOf(row: InternalRow): Long = row match {
+    case unsafe: UnsafeRow => unsafe.getSizeInBytes
+    case _                 => MaxRowBytes
+  }
 
   /** @param image None for NULL */
   final class WaitingRow(val row: InternalRow, val position: InputPosition, val image: Option[ReadAhead#Image])

@@ -30,7 +30,7 @@ case class ImageInference(child: Expression, marker: Expression, spec: ClassifyS
   override def left: Expression = child
   override def right: Expression = marker
 
-  override def prettyName: String = "classify"
+  override def prettyName: String = if (shape.outputs.embedding) "embed_image" else "classify"
   override def sql: String = s"$prettyName(${child.sql})"
 
   /** How plans show it: with the options that count, wherever they came from. */

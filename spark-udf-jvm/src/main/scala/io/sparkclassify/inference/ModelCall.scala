@@ -15,10 +15,11 @@ private[sparkclassify] final case class ResultColumn(index: Int, shape: ResultSh
 private[sparkclassify] final class ModelCall(spec: ClassifySpec, columns: Seq[ResultColumn], metrics: ClassifyMetrics)
     extends AutoCloseable {
 
+  private val outputs = columns.map(_.shape.outputs).reduce(_ ++ _)
   private var lease: ModelLease = _
 
   /**
-   * Classifies a batch and fills in its results.
+   * Runs the model over a batch and fills in its results.
    *
    * @param rows
    *   all with an image
@@ -26,12 +27,12 @@ private[sparkclassify] final class ModelCall(spec: ClassifySpec, columns: Seq[Re
   def classify(rows: collection.IndexedSeq[BatchRow]): Unit = {
     if (lease == null) {
       val start = System.nanoTime()
-      lease = ClassifyEngine.acquire(spec)
+      lease = ClassifyEngine.acquire(spec, outputs)
       metrics.modelLoadTime += System.nanoTime() - start
     }
     val images = rows.map(_.image.get)
     val called = System.nanoTime()
-    val results = lease.model.classify(images)
+    val results = lease.model.classify(images, outputs)
     val returned = System.nanoTime()
     try fill(rows, results)
     finally results.release()
@@ -42,11 +43,11 @@ private[sparkclassify] final class ModelCall(spec: ClassifySpec, columns: Seq[Re
   private def fill(rows: collection.IndexedSeq[BatchRow], results: BatchResults): Unit = {
     rows.indices.foreach { at =>
       val row = rows(at)
-      results.error(at) match {
-        case None => columns.foreach(column => row.succeed(column.index, column.shape.value(results, at)))
-        case Some(reason) =>
-          val bad = BadImage.undecodable(row.image.get.name, reason)
-          columns.foreach(column => row.fail(column.index, bad))
+      columns.foreach { column =>
+        column.shape.value(results, at) match {
+          case Right(value) => row.succeed(column.index, value)
+          case Left(reason) => row.fail(column.index, BadImage.undecodable(row.image.get.name, reason))
+        }
       }
     }
     metrics.batches += 1

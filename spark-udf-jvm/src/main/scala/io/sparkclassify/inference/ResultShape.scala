@@ -2,26 +2,32 @@ package io.sparkclassify.inference
 
 import java.util.Comparator
 
-import io.sparkclassify.model.BatchResults
+import io.sparkclassify.model.{BatchResults, ModelOutputs}
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.UnsafeArrayData
 import org.apache.spark.sql.catalyst.util.GenericArrayData
 import org.apache.spark.sql.types._
 import org.apache.spark.unsafe.types.UTF8String
 
-/** What a call shows of the probabilities that a model gave to an image. */
+/** What a call shows of what a model gave for an image. */
 sealed trait ResultShape extends Serializable {
 
   /** The type of the value of a good image. */
   def dataType: DataType
 
-  /** The value of the good image at this place in a batch. It holds nothing of the batch's buffers. */
-  def value(results: BatchResults, image: Int): Any
+  /** What it needs of the model. */
+  def outputs: ModelOutputs
+
+  /** What it is called as a field of a struct, where it is none itself. */
+  def name: String = "value"
+
+  /** The value of the image at this place in a batch, which holds nothing of the batch's buffers, or its error. */
+  def value(results: BatchResults, image: Int): Either[String, Any]
 
   /** The type of an inference's result: the value of a good image, or the error of a bad one. */
   final lazy val resultType: StructType = StructType(
     Seq(
-      StructField("value", dataType),
+      StructField(name, dataType),
       StructField("condition", StringType),
       StructField("error", StringType)
     )
@@ -35,38 +41,54 @@ object ResultShape {
     StructField("confidence", FloatType, nullable = false)
   )
 
+  /** A view of probabilities. */
+  sealed trait OfClasses extends ResultShape {
+    override def outputs: ModelOutputs = ModelOutputs.Classes
+
+    override def value(results: BatchResults, image: Int): Either[String, Any] =
+      results.classes.error(image).toLeft(results.classes.values(image)).map { probabilities =>
+        ofClasses(results.labels, results.classes.classId(image), probabilities)
+      }
+
+    protected def ofClasses(labels: Array[UTF8String], best: Int, probabilities: Array[Float]): Any
+  }
+
   /** The most probable class, and all probabilities in class-id order. */
-  case object Prediction extends ResultShape {
+  case object Prediction extends OfClasses {
 
     override val dataType: StructType =
       StructType(top :+ StructField("probabilities", ArrayType(FloatType, containsNull = false), nullable = false))
 
-    override def value(results: BatchResults, image: Int): Any = {
-      val classId = results.classId(image)
-      val probabilities = results.probabilities(image)
-      InternalRow(
-        results.labels(classId),
-        classId,
-        probabilities(classId),
-        UnsafeArrayData.fromPrimitiveArray(probabilities)
-      )
-    }
+    override protected def ofClasses(labels: Array[UTF8String], best: Int, probabilities: Array[Float]): Any =
+      InternalRow(labels(best), best, probabilities(best), UnsafeArrayData.fromPrimitiveArray(probabilities))
   }
 
   /** The `k` most probable classes, the most probable first; of equal ones that with the lower class id first. */
-  final case class TopK(k: Int) extends ResultShape {
+  final case class TopK(k: Int) extends OfClasses {
 
     override val dataType: ArrayType = ArrayType(StructType(top), containsNull = false)
 
-    override def value(results: BatchResults, image: Int): Any = {
-      val probabilities = results.probabilities(image)
+    override protected def ofClasses(labels: Array[UTF8String], best: Int, probabilities: Array[Float]): Any = {
       val classIds = Array.tabulate(probabilities.length)(Integer.valueOf)
       // Sorting objects is stable, so equal probabilities keep the order of their ids.
       java.util.Arrays.sort(classIds, Comparator.comparingDouble[Integer](classId => -probabilities(classId).toDouble))
       new GenericArrayData(classIds.take(k).map[Any] { classId =>
-        InternalRow(results.labels(classId), classId, probabilities(classId))
+        InternalRow(labels(classId), classId, probabilities(classId))
       })
     }
+  }
+
+  /** The vector that the model makes of the image. */
+  case object Embedding extends ResultShape {
+    override val name: String = "embedding"
+    override val dataType: ArrayType = ArrayType(FloatType, containsNull = false)
+    override def outputs: ModelOutputs = ModelOutputs.Embedding
+
+    override def value(results: BatchResults, image: Int): Either[String, Any] =
+      results.embeddings
+        .error(image)
+        .toLeft(results.embeddings.values(image))
+        .map(UnsafeArrayData.fromPrimitiveArray(_))
   }
 
   /** The result of a good image. */

@@ -54,21 +54,21 @@ final class RowInference(spec: ClassifySpec, input: ImageInput, shape: ResultSha
   }
 
   private def classify(model: LoadedModel, image: ImageBytes): Either[BadImage, Any] = {
-    val results = model.classify(Seq(image))
-    try results.error(0).map(BadImage.undecodable(image.name, _)).toLeft(shape.value(results, 0))
+    val results = model.classify(Seq(image), shape.outputs)
+    try shape.value(results, 0).left.map(BadImage.undecodable(image.name, _))
     finally results.release()
   }
 
   private def withModel[T](use: LoadedModel => T): T = Option(TaskContext.get()) match {
     case Some(task) =>
       if (lease == null) {
-        lease = ClassifyEngine.acquire(spec)
+        lease = ClassifyEngine.acquire(spec, shape.outputs)
         task.addTaskCompletionListener[Unit](_ => lease.close())
       }
       use(lease.model)
     case None =>
       // The driver, now and then.
-      val once = ClassifyEngine.acquire(spec)
+      val once = ClassifyEngine.acquire(spec, shape.outputs)
       try use(once.model)
       finally once.close()
   }

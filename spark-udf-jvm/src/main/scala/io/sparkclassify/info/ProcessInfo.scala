@@ -84,7 +84,8 @@ private[sparkclassify] object ProcessInfo {
   def ofThisJvm(natives: NativeSpec): ProcessInfo = {
     val loaded = ClassifyEngine.notesNow
     val backends = Engine.all.map { engine =>
-      val models = loaded.filter(_._1.engine == engine).map { case (spec, notes) => spec.toString -> notes }.sortBy(_._1)
+      val models =
+        loaded.filter(_._1.engine == engine).map { case (spec, notes) => spec.toString -> notes }.sortBy(_._1)
       val notes = models.flatMap { case (model, notes) => notes.map(note => s"$model: $note") }
       BackendInfo(engine.name, models.map(_._1), notes, ask(engine, natives))
     }

@@ -2,8 +2,9 @@ package io.sparkclassify.model
 
 import io.sparkclassify.{ClassifyException, Printable}
 import io.sparkclassify.conf.{ClassifyErrors, ClassifySpec, ModelSpec}
-import io.sparkclassify.natives.NativeLoader
+import io.sparkclassify.natives.{NativeEngine, NativeLoader}
 import io.sparkclassify.threads.TaskKill
+import java.nio.file.Path
 import java.util.concurrent.atomic.LongAdder
 
 import scala.jdk.CollectionConverters._
@@ -32,19 +33,28 @@ object ClassifyEngine {
   /**
    * The model of `spec`, which is loaded when this JVM does not have it.
    *
+   * @param outputs
+   *   what the caller will ask of it; a model that does not give that is refused
    * @return
    *   a lease, to be closed when the model is no longer needed
    */
-  def acquire(spec: ClassifySpec): ModelLease = {
+  def acquire(spec: ClassifySpec, outputs: ModelOutputs): ModelLease = {
     // Natively, one directory with one precision and one way to decode is one model, so it must be one here too, by
     // whatever name it is called.
     val located = spec.model.copy(uri = ModelFiles.locate(spec.model.uri), device = Devices.resolve(spec.model.device))
-    new ModelLease(models.acquire(located, spec.maxLoadedModels)(load(located, spec)))
+    val lease = new ModelLease(models.acquire(located, spec.maxLoadedModels)(load(located, spec)))
+    lease.model.missing(outputs).foreach { reason =>
+      lease.close()
+      throw ClassifyErrors.missingOutput(spec.model.uri, reason)
+    }
+    lease
   }
 
   private def load(located: ModelSpec, spec: ClassifySpec): LoadedModel = {
     val natives = NativeLoader.load(located.engine.name, spec.natives.options)
-    val files = new ModelFiles(spec.modelHadoop.configuration, spec.images.schemes, spec.images.timeoutMillis)
+    val images = spec.images
+    val files =
+      new ModelFiles(spec.modelHadoop.configuration, images.schemes, images.timeoutMillis, needed(_, _)(natives, spec))
     files.withLocal(located.uri) { directory =>
       val request = json.createObjectNode()
       request.put("directory", directory.toString)
@@ -65,17 +75,7 @@ object ClassifyEngine {
       decode.put("max_memory", located.decode.maxMemory)
       decode.put("exif_transpose", located.decode.exifTranspose)
       decode.put("fast", located.decode.fast)
-      val handle =
-        try natives.openModel(request.toString)
-        catch {
-          case e: ClassifyException if e.getCondition == "CLASSIFY_BAD_MODEL" =>
-            throw ClassifyErrors.badModel(spec.model.uri, e.getReason, e)
-          case e: ClassifyException if e.getCondition == "CLASSIFY_DEVICE_UNAVAILABLE" =>
-            throw ClassifyErrors.deviceUnavailable(spec.model.uri, e.getReason, e)
-          // Of the options in the request, the device always has a good name.
-          case e: ClassifyException if e.getCondition == "CLASSIFY_BAD_CONFIGURATION" =>
-            throw ClassifyErrors.precisionUnavailable(spec.model.uri, e.getReason, e)
-        }
+      val handle = ofModel(spec)(natives.openModel(request.toString))
       val description = json.readTree(natives.describeModel(handle))
       val labels = Array.tabulate(description.get("labels").size) { id =>
         UTF8String.fromString(description.get("labels").get(id).asText)
@@ -87,16 +87,42 @@ object ClassifyEngine {
         located.device.name,
         spec.model.device.name
       )
+      def text(field: String) = Option(description.get(field)).filterNot(_.isNull).map(_.asText)
       new LoadedModel(
         natives,
         handle,
         labels,
+        text("no_classes"),
+        description.get("embedding").asInt,
+        text("no_embedding"),
         description.get("load_millis").asLong,
         onGpu = !located.device.isCpu,
-        description.get("notes").elements.asScala.map(_.asText).toSeq
+          description.get("notes").elements.asScala.map(_.asText).toSeq
       )
     }
   }
+
+  /** What the engine needs of the model directory. */
+  private def needed(copy: Path, listing: Seq[String])(natives: NativeEngine, spec: ClassifySpec): Seq[String] = {
+    val request = json.createObjectNode().put("copy", copy.toString).put("precision", spec.model.precision.name)
+    val names = request.putArray("listing")
+    listing.foreach(names.add)
+    val needed = json.readTree(ofModel(spec)(natives.neededFiles(request.toString)))
+    needed.elements.asScala.map(_.asText).toSeq
+  }
+
+  /** Names the model in the errors of native calls. */
+  private def ofModel[T](spec: ClassifySpec)(call: => T): T =
+    try call
+    catch {
+      case e: ClassifyException if e.getCondition == "CLASSIFY_BAD_MODEL" =>
+        throw ClassifyErrors.badModel(spec.model.uri, e.getReason, e)
+      case e: ClassifyException if e.getCondition == "CLASSIFY_DEVICE_UNAVAILABLE" =>
+        throw ClassifyErrors.deviceUnavailable(spec.model.uri, e.getReason, e)
+      // Of the options in the request, the device always has a good name.
+      case e: ClassifyException if e.getCondition == "CLASSIFY_BAD_CONFIGURATION" =>
+        throw ClassifyErrors.precisionUnavailable(spec.model.uri, e.getReason, e)
+    }
 }
 
 /** The right to use a model. While there is one, the model is not evicted. Closing it twice does no harm. */

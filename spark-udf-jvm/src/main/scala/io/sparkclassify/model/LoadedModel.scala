@@ -14,7 +14,13 @@ import org.slf4j.LoggerFactory
  * A model that this JVM has loaded.
  *
  * @param labels
- *   the names of the classes, in class-id order
+ *   the names of the classes, in class-id order; none where it gives no classes
+ * @param noClasses
+ *   why it gives none
+ * @param embeddingWidth
+ *   the number of values of an embedding; 0 where it gives none
+ * @param noEmbedding
+ *   why it gives none
  * @param loadMillis
  *   how long the engine took to load it
  * @param onGpu
@@ -26,19 +32,28 @@ final class LoadedModel(
     natives: NativeEngine,
     handle: Long,
     val labels: Array[UTF8String],
+    noClasses: Option[String],
+    embeddingWidth: Int,
+    noEmbedding: Option[String],
     val loadMillis: Long,
     val onGpu: Boolean,
     val notes: Seq[String]
 ) {
 
+  /** Why it does not give what is asked for; None where it does. */
+  def missing(outputs: ModelOutputs): Option[String] =
+    noClasses.filter(_ => outputs.classes).orElse(noEmbedding.filter(_ => outputs.embedding))
+
   /**
-   * Classifies a batch in one native call, on the cores of the task that runs on this thread.
+   * Runs the model over a batch in one native call, on the cores of the task that runs on this thread.
    *
+   * @param outputs
+   *   what it is asked for, which it must give
    * @return
    *   the results, which have to be released
    */
-  def classify(images: collection.Seq[ImageBytes]): BatchResults = {
-    val size = BatchResults.capacity(images.length, labels.length)
+  def classify(images: collection.Seq[ImageBytes], outputs: ModelOutputs): BatchResults = {
+    val size = BatchResults.capacity(images.length, outputs, labels.length, embeddingWidth)
     if (size > Int.MaxValue)
       throw new IllegalArgumentException(
         s"the results of ${images.length} images have $size bytes; at most ${Int.MaxValue}"
@@ -48,8 +63,8 @@ final class LoadedModel(
       // A task owns `spark.task.cpus` cores. Where no task runs, the driver evaluates single rows.
       val threads = Option(TaskContext.get()).fold(1)(_.cpus())
       val sizes = images.flatMap(_.size.fold(LoadedModel.File)(size => Seq(size.width, size.height, size.channels)))
-      natives.classify(handle, images.map(_.content).toArray, sizes.toArray, threads, output)
-      new BatchResults(output, labels)
+      natives.classify(handle, outputs.code, images.map(_.content).toArray, sizes.toArray, threads, output)
+      new BatchResults(output, images.length, outputs, labels, embeddingWidth)
     } catch {
       case e: Throwable =>
         DirectBuffers.release(output)

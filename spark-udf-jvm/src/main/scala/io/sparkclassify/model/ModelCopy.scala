@@ -9,6 +9,8 @@ import java.nio.file.{Files, Path => LocalPath}
 import java.util.concurrent.{CompletableFuture, ExecutionException, TimeUnit, TimeoutException}
 import java.util.concurrent.atomic.AtomicLong
 
+import scala.annotation.tailrec
+
 import org.apache.commons.io.FileUtils
 import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs.{FileStatus, FileSystem, Path}
@@ -18,6 +20,8 @@ import org.slf4j.LoggerFactory
  * The making of a local copy of a model directory, on one of the [[ReadThreads]]: a file system that never answers
  * holds no task, see [[make]].
  *
+ * @param needed
+ *   which files are copied
  * @param copy
  *   a new folder. When nobody wants the copy any more, it goes as soon as the file system answers.
  */
@@ -25,6 +29,7 @@ private[sparkclassify] final class ModelCopy(
     directory: Path,
     configuration: Configuration,
     schemes: Schemes,
+    needed: NeededFiles,
     copy: LocalPath
 ) extends Runnable {
   import ModelCopy._
@@ -101,15 +106,45 @@ private[sparkclassify] final class ModelCopy(
 
   private def fetch(fileSystem: FileSystem): Unit = {
     val before = list(fileSystem)
-    val copied = before.map { case (name, version) =>
-      val target = inside(name)
-      Files.createDirectories(target.getParent)
-      name -> version.copy(length = fetch(fileSystem, name, target))
+    before.keys.foreach(check)
+    val lengths = fetchNeeded(fileSystem, before.keys.toSeq.sorted, Map.empty)
+    // What was read must be as long as it was before and is afterwards.
+    val seen = before.map { case (name, version) =>
+      name -> lengths.get(name).fold(version)(length => version.copy(length = length))
     }
     val after = list(fileSystem)
-    val changed = (copied.toSet ++ after).diff(copied.toSet.intersect(after.toSet)).map(_._1)
+    val changed = (seen.toSet ++ after).diff(seen.toSet.intersect(after.toSet)).map(_._1)
     if (changed.nonEmpty) bad(s"while it was copied, a file changed: ${changed.toSeq.sorted.mkString(", ")}")
-    log.info("Copied the model {} with {} bytes", Printable.escape(directory.toString), copied.values.map(_.length).sum)
+    log.info(
+      s"Copied ${lengths.size} of ${before.size} files of the model ${Printable.escape(directory.toString)}, with " +
+        s"${lengths.values.sum} bytes: ${Printable.escape(lengths.keys.toSeq.sorted.mkString(", "))}"
+    )
+  }
+
+  /**
+   * Copies what is needed, and then what that turns out to need, and so on.
+   *
+   * @param lengths
+   *   the files that have been copied, and how long each is
+   * @return
+   *   the same for all
+   */
+  @tailrec
+  private def fetchNeeded(
+      fileSystem: FileSystem,
+      listing: Seq[String],
+      lengths: Map[String, Long]
+  ): Map[String, Long] = {
+    val missing = needed(copy, listing).filterNot(lengths.contains)
+    if (missing.isEmpty) lengths
+    else {
+      val more = missing.map { name =>
+        val target = inside(name)
+        Files.createDirectories(target.getParent)
+        name -> fetch(fileSystem, name, target)
+      }
+      fetchNeeded(fileSystem, listing, lengths ++ more)
+    }
   }
 
   // File systems that keep checksums verify them while we read; theirs are not of the form that a local file has.
@@ -127,12 +162,18 @@ private[sparkclassify] final class ModelCopy(
     } finally source.close()
   }
 
-  /**
-   * The place of a file in the copy. Archives and object stores list names that no local file system would: absolute
-   * ones, and such that lead out of the directory.
-   */
+  /** The place of a file in the copy. */
   private def inside(name: String): LocalPath = {
     FileNames.unnameable(name).ifPresent(reason => bad(s"$name: $reason"))
+    check(name)
+    copy.resolve(name)
+  }
+
+  /**
+   * Archives and object stores list names that no local file system would: absolute ones, and such that lead out of the
+   * directory.
+   */
+  private def check(name: String): Unit = {
     val parts = name.split("/", -1)
     if (
       parts.exists(part =>
@@ -140,7 +181,6 @@ private[sparkclassify] final class ModelCopy(
       )
     )
       bad(s"it lists '$name', which is no name of a file in it")
-    copy.resolve(name)
   }
 
   /** The files in and below the directory, by their paths relative to it. */

@@ -15,14 +15,21 @@ import org.apache.spark.SparkFiles
  *
  * @param timeoutMillis
  *   how long a file system may take for one answer
+ * @param needed
+ *   which files are to be copied
  */
-private[sparkclassify] final class ModelFiles(configuration: Configuration, schemes: Schemes, timeoutMillis: Long) {
+private[sparkclassify] final class ModelFiles(
+    configuration: Configuration,
+    schemes: Schemes,
+    timeoutMillis: Long,
+    needed: NeededFiles
+) {
 
   /**
    * Runs `load` with a local copy of the directory, which is gone afterwards; a local directory is used as it is.
    *
-   * The copy is complete and of one state of the directory when `load` sees it. It is private to this call, so loads in
-   * this and other JVMs of the host do not meet.
+   * The copy has all files that are needed, of one state of the directory when `load` sees it. It is private to this
+   * call, so loads in this and other JVMs of the host do not meet.
    *
    * @param uri
    *   as [[ModelFiles.locate]] gives it
@@ -38,7 +45,7 @@ private[sparkclassify] final class ModelFiles(configuration: Configuration, sche
         SharedFolders.requireSafe(temporary)
         Scratch.in(temporary).directory("model")
       }
-      val copy = new ModelCopy(directory, configuration, schemes, folder)
+      val copy = new ModelCopy(directory, configuration, schemes, needed, folder)
       try {
         guarded(uri, "it cannot be copied")(copy.make(timeoutMillis))
         load(folder)

@@ -2,7 +2,8 @@ package io.sparkclassify.plans
 
 import scala.annotation.tailrec
 
-import io.sparkclassify.inference.ImageInference
+import io.sparkclassify.conf.ClassifySpec
+import io.sparkclassify.inference.{ImageInference, NeededImage}
 import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.plans._
 import org.apache.spark.sql.catalyst.plans.logical._
@@ -23,13 +24,22 @@ import org.apache.spark.sql.catalyst.rules.Rule
  *                                                                 +- Relation [path]
  * }}}
  *
+ * A call of which only a branch of an expression makes use gets the condition of that branch with its input, see
+ * [[Needs]]. Of several calls of one model over one input, any may need a row.
+ *
  * What stays where it is, to be evaluated row by row: a call over columns of both sides of a join, over the variable of
  * a lambda function or a column of an outer query, or over something random.
  */
 object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with AliasHelper {
 
+  /** A run of a model: its input, canonicalized, and how it is made. */
+  private type Run = (Expression, ClassifySpec)
+
   /** Inferences, canonicalized, with the attributes that hold their results. */
   private type Results = Map[Expression, Attribute]
+
+  /** Inferences, canonicalized, with the condition under which a row needs them, see [[Needs]]. */
+  private type Wanted = Map[Expression, Expression]
 
   /** A plan whose output is that of the original one, then `results`. */
   private final case class Extracted(plan: LogicalPlan, results: Results)
@@ -37,7 +47,7 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with Ali
   override def apply(pinned: LogicalPlan): LogicalPlan = {
     val plan = PinInferences.undo(pinned)
     if (plan.exists(calls(_).nonEmpty)) {
-      val extracted = extract(serveSubqueries(PullOverAggregates(plan)), wanted = Set.empty).plan
+      val extracted = extract(serveSubqueries(PullOverAggregates(plan)), wanted = Map.empty).plan
       ShuffleBeforeRerun(PushLimits(extracted))
     } else plan
   }
@@ -45,8 +55,14 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with Ali
   /** The inferences in the expressions of this node that an operator below it could run. */
   private def calls(plan: LogicalPlan): Seq[ImageInference] = plan match {
     case _: ClassifyImages => Nil
-    case _                 => plan.expressions.flatMap(_.collect { case call: ImageInference if movable(call) => call })
+    case _                 => plan.expressions.flatMap(calls)
   }
+
+  private def calls(expression: Expression): Seq[ImageInference] =
+    expression.collect { case call: ImageInference if movable(call) => call }
+
+  /** What calls with the same one differ in is only what they show of one run of a model over one input. */
+  private def runOf(call: ImageInference): Run = (call.child.canonicalized, call.spec)
 
   private def movable(call: ImageInference): Boolean = call.deterministic && !call.exists {
     case _: NamedLambdaVariable | _: OuterReference => true
@@ -60,26 +76,33 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with Ali
 
   /**
    * @param wanted
-   *   the inferences (canonicalized) that operators above use, whose results are let through where that is possible
+   *   the inferences that operators above use, whose results are let through where that is possible
    */
-  private def extract(plan: LogicalPlan, wanted: Set[Expression]): Extracted = plan match {
+  private def extract(plan: LogicalPlan, wanted: Wanted): Extracted = plan match {
     case _ if !plan.exists(node => calls(node).nonEmpty || wanted.nonEmpty && node.isInstanceOf[ClassifyImages]) =>
       Extracted(plan, Map.empty)
-    case Filter(condition, child) =>
-      split(condition) match {
-        case (Some(first), Some(rest)) => extractFrom(Filter(rest, Filter(first, child)), wanted)
-        case _                         => extractFrom(plan, wanted)
-      }
+    case Filter(condition, child) if contains(condition) =>
+      extractFrom(stages(condition).foldLeft(child)((filtered, stage) => Filter(stage, filtered)), wanted)
     case _ => extractFrom(plan, wanted)
   }
 
-  /** Splits a condition into what needs no inference and may run first, and the rest. */
-  private def split(condition: Expression): (Option[Expression], Option[Expression]) = {
+  /**
+   * Splits a condition into filters, of which each spares the inferences of the next one rows: first what needs no
+   * inference, then a filter for each conjunct with others than those before it.
+   */
+  private def stages(condition: Expression): Seq[Expression] = {
     // What follows a random conjunct must see the rows that it sees now.
     val (candidates, fixed) = splitConjunctivePredicates(condition).span(isOfRow)
     val (inferring, cheap) = candidates.partition(contains)
-    if (inferring.isEmpty && !fixed.exists(contains)) (None, Some(condition))
-    else (cheap.reduceLeftOption(And), (inferring ++ fixed).reduceLeftOption(And))
+    val inOrder = inferring.foldLeft(Seq.empty[(Set[Run], Expression)]) { case (filters, conjunct) =>
+      val runs = calls(conjunct).map(runOf).toSet
+      val known = filters.scanLeft(Set.empty[Run])(_ ++ _._1).tail
+      known.indexWhere(runs.subsetOf) match {
+        case -1 => filters :+ (runs -> conjunct)
+        case at => filters.updated(at, filters(at)._1 -> And(filters(at)._2, conjunct))
+      }
+    }
+    (cheap.reduceLeftOption(And) ++ inOrder.map(_._2) ++ fixed.reduceLeftOption(And)).toSeq
   }
 
   /** Whether its value depends on the row alone. The file that the row came from does. */
@@ -87,26 +110,36 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with Ali
     case file @ (_: InputFileName | _: InputFileBlockStart | _: InputFileBlockLength) => Literal.default(file.dataType)
   }.deterministic
 
-  private def extractFrom(plan: LogicalPlan, wanted: Set[Expression]): Extracted = {
+  private def extractFrom(plan: LogicalPlan, wanted: Wanted): Extracted = {
     val (complete, all) = served(plan, wanted)
-    handOn(complete, plan.output, wanted.flatMap(call => all.get(below(plan, call)).map(call -> _)).toMap)
+    handOn(
+      complete,
+      plan.output,
+      wanted.keys.flatMap(call => all.get(below(plan, call).canonicalized).map(call -> _)).toMap
+    )
   }
 
   /**
    * The plan above what runs its inferences, and all results that it has below it. Its output may have more columns.
    */
-  private def served(plan: LogicalPlan, wanted: Set[Expression]): (LogicalPlan, Results) = {
-    val own = calls(plan).map(_.canonicalized).toSet[Expression]
-    val children =
-      plan.children.map(child => extract(child, if (lets(plan, child)) wanted.map(below(plan, _)) ++ own else own))
+  private def served(plan: LogicalPlan, wanted: Wanted): (LogicalPlan, Results) = {
+    val own = calls(plan).groupBy(runOf).flatMap { case (run, same) =>
+      val need = needOf(plan, run, condition => !infers(condition))
+      same.map(call => (call.canonicalized: Expression) -> need)
+    }
+    val above = wanted.map { case (call, need) => below(plan, call).canonicalized -> below(plan, need) }
+    val children = plan.children.map(child => extract(child, if (lets(plan, child)) either(own, above) else own))
     val there = plan match {
       // Of a subquery, which has been through this rule before.
       case ClassifyImages(inferences, results, _) => inferences.map(_.canonicalized).zip(results)
       case _                                      => Nil
     }
     val results = children.flatMap(_.results).toMap ++ there
-    addOperators(useResults(plan.withNewChildren(children.map(_.plan)), results), results)
+    addOperators(useResults(plan.withNewChildren(children.map(_.plan)), results), results, above)
   }
+
+  private def either(own: Wanted, above: Wanted): Wanted =
+    above ++ own.map { case (call, need) => call -> above.get(call).fold(need)(Needs.either(need, _)) }
 
   /**
    * Moves inferences over what a subquery puts out into its plan. Spark makes joins of `EXISTS` and `IN` only later;
@@ -128,15 +161,15 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with Ali
 
   /** The conditions over the results of inferences, and the plan with these results after its output. */
   private def serve(conditions: Seq[Expression], plan: LogicalPlan): (Seq[Expression], LogicalPlan) =
-    served(Filter(conditions.reduce(And), plan), wanted = Set.empty)._1 match {
+    served(Filter(conditions.reduce(And), plan), wanted = Map.empty)._1 match {
       case Filter(condition, inner) => (splitConjunctivePredicates(condition), inner)
       case _                        => (conditions, plan)
     }
 
-  /** A wanted inference in terms of what is below `plan`, where a projection gives columns new names. */
-  private def below(plan: LogicalPlan, call: Expression): Expression = plan match {
-    case project: Project => replaceAlias(call, getAliasMap(project)).canonicalized
-    case _                => call
+  /** An expression in terms of what is below `plan`, where a projection gives columns new names. */
+  private def below(plan: LogicalPlan, expression: Expression): Expression = plan match {
+    case project: Project => replaceAlias(expression, getAliasMap(project))
+    case _                => expression
   }
 
   private def useResults(plan: LogicalPlan, results: Results): LogicalPlan = plan match {
@@ -147,39 +180,106 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with Ali
 
   /**
    * Puts [[ClassifyImages]] between the plan and its children, until no expression has a call that a child could serve.
-   * That takes several rounds where the result of one inference is the input of another.
+   * That takes several rounds where the result of one inference is the input of another, or decides whether it is
+   * needed.
    */
   @tailrec
-  private def addOperators(plan: LogicalPlan, known: Results): (LogicalPlan, Results) = {
-    val ready = calls(plan).filterNot(_.child.exists(_.isInstanceOf[ImageInference])).distinctBy(_.canonicalized)
+  private def addOperators(plan: LogicalPlan, known: Results, wanted: Wanted): (LogicalPlan, Results) = {
+    val runs = inOrder(calls(plan).filterNot(call => infers(call.child)).distinctBy(_.canonicalized))(runOf)
     val extended = plan.children.map { child =>
-      val servable = ready.filter(call => call.references.subsetOf(child.outputSet))
+      val servable = runs.filter(_.head.references.subsetOf(child.outputSet))
+      val calls = ready(plan, child, servable, wanted)
       // One operator for each input: calls with the same one share its reading.
-      val groups = servable.groupBy(call => (call.child.canonicalized, call.spec.images, call.spec.hadoop)).values.toSeq
-      groups.sortBy(group => ready.indexOf(group.head)).foldLeft(Extracted(child, Map.empty)) { (below, group) =>
-        val results = group.map(call => AttributeReference("inference", call.dataType, call.nullable)())
+      val groups = inOrder(calls) { case (_, needed) =>
+        (needed.child.canonicalized, needed.spec.images, needed.spec.hadoop)
+      }
+      groups.foldLeft(Extracted(child, Map.empty)) { (below, group) =>
+        val results = group.map { case (_, needed) =>
+          AttributeReference("inference", needed.dataType, needed.nullable)()
+        }
         Extracted(
-          put(group, results, below.plan),
-          below.results ++ group.map(_.canonicalized).zip(results)
+          put(group.map(_._2), results, below.plan),
+          below.results ++ group.map(_._1.canonicalized).zip(results)
         )
       }
     }
     val added = extended.flatMap(_.results).toMap
     if (added.isEmpty) (plan, known)
-    else addOperators(useResults(plan.withNewChildren(extended.map(_.plan)), added), known ++ added)
+    else addOperators(useResults(plan.withNewChildren(extended.map(_.plan)), added), known ++ added, wanted)
   }
 
-  /** Puts [[ClassifyImages]] over the plan, or below it where it makes several rows of the one with the image. */
-  private def put(calls: Seq[ImageInference], results: Seq[Attribute], plan: LogicalPlan): LogicalPlan = {
-    def fits(child: LogicalPlan) = calls.forall(_.references.subsetOf(child.outputSet))
-    def sink(child: LogicalPlan) = put(calls, results, child)
+  /** Groups, and the elements of each, in the order of the elements. */
+  private def inOrder[A, K](elements: Seq[A])(key: A => K): Seq[Seq[A]] =
+    elements.map(key).distinct.map(same => elements.filter(key(_) == same))
+
+  /**
+   * Those of the calls that can be made next, each with the one to be made: over the images of the rows that need it.
+   * It is another's turn first where its result decides that; where two wait for each other, one has not to.
+   */
+  private def ready(
+      plan: LogicalPlan,
+      child: LogicalPlan,
+      runs: Seq[Seq[ImageInference]],
+      wanted: Wanted
+  ): Seq[(ImageInference, ImageInference)] = {
+    def need(calls: Seq[ImageInference], mayInfer: Boolean): Expression = {
+      val available = place(calls.head.references, child).outputSet
+      def usable(condition: Expression) =
+        condition.references.subsetOf(available) && (mayInfer || !infers(condition))
+      val own = needOf(plan, runOf(calls.head), usable)
+      val others = calls.flatMap(call => wanted.get(call.canonicalized)).map { need =>
+        if (Needs.isCheap(need) && need.references.subsetOf(available) && !infers(need)) need else Needs.Always
+      }
+      others.foldLeft(own)(Needs.either)
+    }
+    val needs = runs.map(calls => calls -> need(calls, mayInfer = true))
+    val (waiting, decided) = needs.partition { case (_, need) => infers(need) }
+    val next = if (decided.nonEmpty) decided
+    else waiting.take(1).map { case (calls, _) => calls -> need(calls, mayInfer = false) }
+    next.flatMap { case (calls, need) =>
+      calls.map(call => call -> (if (need == Needs.Always) call else call.copy(child = NeededImage(call.child, need))))
+    }
+  }
+
+  private def infers(expression: Expression): Boolean = expression.exists(_.isInstanceOf[ImageInference])
+
+  private def needOf(plan: LogicalPlan, run: Run, usable: Expression => Boolean): Expression = {
+    def isCall(call: ImageInference) = movable(call) && runOf(call) == run
+    def mayDecide(call: ImageInference) = movable(call) && !isCall(call)
+    new Needs(
+      isCall,
+      condition =>
+        Needs.isCheap(condition) && usable(condition) && condition.collect { case call: ImageInference => call }.forall(
+          mayDecide
+        )
+    ).of(plan)
+  }
+
+  /** What an inference over these columns goes over, below all that makes several rows of the one with the image. */
+  @tailrec
+  private def place(columns: AttributeSet, plan: LogicalPlan): LogicalPlan = below(columns, plan) match {
+    case Some((child, _)) => place(columns, child)
+    case None             => plan
+  }
+
+  private def put(calls: Seq[ImageInference], results: Seq[Attribute], plan: LogicalPlan): LogicalPlan =
+    below(AttributeSet(calls.flatMap(_.references)), plan) match {
+      case Some((child, withChild)) => withChild(put(calls, results, child))
+      case None                     => ClassifyImages(calls, results, plan)
+    }
+
+  /** The child of an operator that multiplies its rows, where it has these columns, and the way to put another there. */
+  private def below(columns: AttributeSet, plan: LogicalPlan): Option[(LogicalPlan, LogicalPlan => LogicalPlan)] = {
+    def fits(child: LogicalPlan) = columns.subsetOf(child.outputSet)
     plan match {
-      case generate: Generate if fits(generate.child) => generate.copy(child = sink(generate.child))
+      case generate: Generate if fits(generate.child) => Some((generate.child, child => generate.copy(child = child)))
       // What a correlated subquery is joined with, until Spark makes it a join.
-      case domain @ DomainJoin(_, child, Inner, None) if fits(child) => domain.copy(child = sink(child))
+      case domain @ DomainJoin(_, child, Inner, None) if fits(child) =>
+        Some((child, inner => domain.copy(child = inner)))
       case join @ Join(left, right, _: InnerLike, None, _) if fits(left) != fits(right) =>
-        if (fits(left)) join.copy(left = sink(left)) else join.copy(right = sink(right))
-      case _ => ClassifyImages(calls, results, plan)
+        if (fits(left)) Some((left, child => join.copy(left = child)))
+        else Some((right, child => join.copy(right = child)))
+      case _ => None
     }
   }
 

@@ -32,8 +32,8 @@ object FunctionDocs {
     """,
     """
     The result is a STRUCT<class: STRING, class_id: INT, confidence: FLOAT, probabilities: ARRAY<FLOAT>>, whose
-    probabilities stand in class-id order. An image that cannot be read or decoded fails the query; try_classify
-    keeps its row.
+    probabilities stand in class-id order; their sum is 1, but for a model of several labels an image. An image that
+    cannot be read or decoded fails the query; try_classify keeps its row.
     """
   )
 
@@ -65,6 +65,39 @@ object FunctionDocs {
     """
     The result is an ARRAY<STRUCT<class: STRING, class_id: INT, confidence: FLOAT>>. An image that cannot be read or
     decoded fails the query.
+    """
+  )
+
+  val embedImage: ExpressionInfo = info(
+    Functions.EmbedImage,
+    "input[, backend[, model]]",
+    "The vector (embedding) that a neural network makes of the image `input`: those of like images are close.",
+    input + options,
+    """
+      > SET spark.classify.models.clip=/models/clip-vit-base-patch32;
+      > SELECT _FUNC_('/images/card.jpg', model => 'clip');
+       [0.013,-0.041,...]
+    """,
+    """
+    The result is an ARRAY<FLOAT> of length 1 (L2), unless config.json of the model has "normalize": false. The dot
+    product of two such vectors is the cosine of the angle between them: 1 for equal images. An image that cannot be
+    read or decoded fails the query; try_embed_image keeps its row. The model is one with an output for embeddings,
+    as `spark-classify export --embeddings` makes it. With classify of the same image and model it shares the run.
+    """
+  )
+
+  val tryEmbedImage: ExpressionInfo = info(
+    Functions.TryEmbedImage,
+    "input[, backend[, model]]",
+    "The embedding of the image `input`, like embed_image, but keeps the rows of bad images and says what is wrong.",
+    input + options,
+    """
+      > SELECT path, e.error FROM (SELECT path, _FUNC_(path, model => 'clip') AS e FROM images) WHERE e.error IS NOT NULL;
+       /images/none.jpg	[CLASSIFY_UNREADABLE_IMAGE] cannot classify /images/none.jpg: the file does not exist
+    """,
+    """
+    The result is a STRUCT<embedding: ARRAY<FLOAT>, error: STRING>. The error of a good image is NULL; of a bad one, the
+    embedding is NULL. A model or configuration that cannot be used fails the query all the same.
     """
   )
 

@@ -10,6 +10,8 @@ object Functions {
   val Classify = "classify"
   val TryClassify = "try_classify"
   val ClassifyTopK = "classify_topk"
+  val EmbedImage = "embed_image"
+  val TryEmbedImage = "try_embed_image"
 
   private val options = Seq("backend", "model")
 
@@ -31,6 +33,18 @@ object Functions {
     val k = call.constant("k", IntegerType, ShortType, ByteType).map(_.asInstanceOf[Number].intValue).getOrElse(0)
     if (k < 1) throw ClassifyErrors.configuration(s"the argument k of $ClassifyTopK is $k; it must be 1 or more")
     ResultOrFail(inference(call, ResultShape.TopK(k)))(call.text)
+  }
+
+  /** `embed_image(input [, backend [, model]])` */
+  def embedImage(arguments: Seq[Expression]): Expression = {
+    val call = Arguments.parse(EmbedImage, "input" +: options, required = 1, arguments)
+    ResultOrFail(inference(call, ResultShape.Embedding))(call.text)
+  }
+
+  /** `try_embed_image(input [, backend [, model]])` */
+  def tryEmbedImage(arguments: Seq[Expression]): Expression = {
+    val call = Arguments.parse(TryEmbedImage, "input" +: options, required = 1, arguments)
+    ResultOrError(inference(call, ResultShape.Embedding))(call.text)
   }
 
   private def inference(call: Arguments, shape: ResultShape): ImageInference = {

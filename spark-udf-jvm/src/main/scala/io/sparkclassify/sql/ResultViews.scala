@@ -29,15 +29,19 @@ final case class CallText(function: String, options: Seq[String]) {
   def sql(image: String): String = (image +: options).mkString(s"$function(", ", ", ")")
 }
 
-/** The value; a bad image fails the query. `classify` and `classify_topk` are this view. */
+/** The value; a bad image fails the query. `classify`, `classify_topk` and `embed_image` are this view. */
 case class ResultOrFail(child: Expression)(val call: CallText) extends ResultView {
 
   override def prettyName: String = "result_or_fail"
   override def dataType: DataType = valueType
 
+  /** The function that keeps the rows of bad images. */
+  private def keeps: String =
+    if (call.function == Functions.EmbedImage) Functions.TryEmbedImage else Functions.TryClassify
+
   override protected def nullSafeEval(result: Any): Any = {
     val row = result.asInstanceOf[InternalRow]
-    ResultOrFail.check(row)
+    ResultOrFail.check(row, keeps)
     row.get(0, dataType)
   }
 
@@ -46,7 +50,7 @@ case class ResultOrFail(child: Expression)(val call: CallText) extends ResultVie
       ctx,
       ev,
       result => s"""
-        |io.sparkclassify.expressions.ResultOrFail.check($result);
+        |${classOf[ResultOrFail].getName}.check($result, "$keeps");
         |${ev.value} = ${CodeGenerator.getValue(result, dataType, "0")};
         |""".stripMargin
     )
@@ -56,27 +60,33 @@ case class ResultOrFail(child: Expression)(val call: CallText) extends ResultVie
 
 object ResultOrFail {
 
-  /** Throws the error of a bad image. */
-  def check(result: InternalRow): Unit =
-    if (!result.isNullAt(2)) throw ClassifyErrors.failedImage(result.getString(1), result.getString(2))
+  /** Throws the error of a bad image. `keeps` is the function that would keep its row. */
+  def check(result: InternalRow, keeps: String): Unit =
+    if (!result.isNullAt(2)) throw ClassifyErrors.failedImage(result.getString(1), result.getString(2), keeps)
 }
 
-/** The value with one more field, `error`, which is all that is set for a bad image. `try_classify` is this view. */
+/**
+ * The value, or what a value that is no struct is called, with one more field, `error`, which is all that is set for a
+ * bad image. `try_classify` and `try_embed_image` are this view.
+ */
 case class ResultOrError(child: Expression)(val call: CallText) extends ResultView with CodegenFallback {
 
   override def prettyName: String = "result_or_error"
 
-  override lazy val dataType: StructType =
-    StructType(
-      valueType.asInstanceOf[StructType].map(_.copy(nullable = true)) :+ StructField("error", StringType)
-    )
+  override lazy val dataType: StructType = {
+    val fields = valueType match {
+      case struct: StructType => struct.toSeq
+      case _                  => Seq(child.dataType.asInstanceOf[StructType].head)
+    }
+    StructType(fields.map(_.copy(nullable = true)) :+ StructField("error", StringType))
+  }
 
   override protected def nullSafeEval(result: Any): Any = {
     val row = result.asInstanceOf[InternalRow]
     val error = dataType.length - 1
     val shown = new GenericInternalRow(dataType.length)
     if (row.isNullAt(2)) {
-      val value = row.getStruct(0, error)
+      val value = if (valueType.isInstanceOf[StructType]) row.getStruct(0, error) else row
       (0 until error).foreach(field => shown.update(field, value.get(field, dataType(field).dataType)))
     } else shown.update(error, UTF8String.fromString(s"[${row.getString(1)}] ${row.getString(2)}"))
     shown

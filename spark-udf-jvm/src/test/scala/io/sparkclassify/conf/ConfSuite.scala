@@ -63,7 +63,7 @@ class ConfSuite extends SharedSession {
       ClassifyConf.ImageMaxMemory.key -> "65535",
       ClassifyConf.ImageExifTranspose.key -> "6",
       ClassifyConf.Decode.key -> "draft",
-      ClassifyConf.PrecisionName.key -> "fp16",
+      ClassifyConf.PrecisionName.key -> "fp8",
       ClassifyConf.Model.key -> " "
     ).foreach { case (key, value) =>
       val before = spark.conf.getOption(key)

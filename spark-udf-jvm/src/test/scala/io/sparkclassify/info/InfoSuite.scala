@@ -4,7 +4,7 @@ import java.nio.file.Files
 
 import io.sparkclassify.{SharedSession, TestData}
 import io.sparkclassify.conf.ClassifySpec
-import io.sparkclassify.model.ClassifyEngine
+import io.sparkclassify.model.{ClassifyEngine, ModelOutputs}
 import org.apache.spark.SparkEnv
 import org.apache.spark.sql.Row
 
@@ -33,7 +33,7 @@ class InfoSuite extends SharedSession {
       val frame = sql("SELECT * FROM classify_info() WHERE backend = 'onnx'").selectExpr("explode(loaded_models) AS m")
       def found: Boolean = frame.where(s"m = 'file:$model'").count() == 1
       assert(!found)
-      val lease = ClassifyEngine.acquire(ClassifySpec.resolve(Some("onnx"), Some(model.toString)))
+      val lease = ClassifyEngine.acquire(ClassifySpec.resolve(Some("onnx"), Some(model.toString)), ModelOutputs.Classes)
       try assert(found)
       finally lease.close()
     }
@@ -48,7 +48,10 @@ class InfoSuite extends SharedSession {
       try {
         val notes = sql("SELECT * FROM classify_info() WHERE backend = 'onnx'").selectExpr("explode(notes) AS n")
         val found = notes.where(s"startswith(n, 'file:$model: ')").collect().map(_.getString(0))
-        assert(found.length == 1 && found.head.contains("`ViTImageProcessorFast` resizes tensors"), found.mkString("\n"))
+        assert(
+          found.length == 1 && found.head.contains("`ViTImageProcessorFast` resizes tensors"),
+          found.mkString("\n")
+        )
       } finally lease.close()
     }
   }

@@ -23,30 +23,32 @@ class EvictionSuite extends SharedSession {
     })
   }
 
+  private def acquire(spec: ClassifySpec): ModelLease = ClassifyEngine.acquire(spec, ModelOutputs.Classes)
+
   private def classId(model: LoadedModel): Int = {
     val bytes = Files.readAllBytes(image)
     val content = ByteBuffer.allocateDirect(bytes.length).put(bytes).flip()
-    val results = model.classify(Seq(new ImageBytes("image", content)))
-    try results.classId(0)
+    val results = model.classify(Seq(new ImageBytes("image", content)), ModelOutputs.Classes)
+    try results.classes.classId(0)
     finally results.release()
   }
 
   test("an evicted model is closed in the native library, and loads again") {
     withModels(3) { specs =>
-      val first = ClassifyEngine.acquire(specs.head)
+      val first = acquire(specs.head)
       val expected = classId(first.model)
-      specs.tail.foreach(ClassifyEngine.acquire(_).close())
+      specs.tail.foreach(acquire(_).close())
       assert(classId(first.model) == expected, "a leased model is kept")
       assert(ClassifyEngine.loadedNow.toSet == Set(specs.head.model, specs.last.model))
       first.close()
-      ClassifyEngine.acquire(specs(1)).close()
+      acquire(specs(1)).close()
       assert(ClassifyEngine.loadedNow.toSet == Set(specs.head.model, specs(1).model))
-      ClassifyEngine.acquire(specs(2)).close()
+      acquire(specs(2)).close()
       val error = intercept[ClassifyException](classId(first.model))
       assert(error.getMessage.contains("handle"), error)
 
       val before = ClassifyEngine.modelsLoaded
-      val again = ClassifyEngine.acquire(specs.head)
+      val again = acquire(specs.head)
       try assert(classId(again.model) == expected)
       finally again.close()
       assert(ClassifyEngine.modelsLoaded == before + 1)
@@ -55,13 +57,13 @@ class EvictionSuite extends SharedSession {
 
   test("many threads with random models: no error, and in the end two are loaded") {
     withModels(4) { specs =>
-      val reference = ClassifyEngine.acquire(specs.head)
+      val reference = acquire(specs.head)
       val expected = classId(reference.model)
       reference.close()
       Concurrently(6) { thread =>
         val random = new Random(thread)
         (1 to 25).foreach { _ =>
-          val lease = ClassifyEngine.acquire(specs(random.nextInt(specs.size)))
+          val lease = acquire(specs(random.nextInt(specs.size)))
           try assert(classId(lease.model) == expected)
           finally lease.close()
         }

@@ -25,8 +25,13 @@ class ModelFilesSuite extends AnyFunSuite {
     configuration
   }
 
+  /** Every file is copied. */
   private def withLocal[T](uri: String, schemes: Schemes = all, timeoutMillis: Long = minute)(load: Path => T): T =
-    new ModelFiles(configuration, schemes, timeoutMillis).withLocal(uri)(load)
+    withNeeded((_, listing) => listing, uri, schemes, timeoutMillis)(load)
+
+  private def withNeeded[T](needed: NeededFiles, uri: String, schemes: Schemes = all, timeoutMillis: Long = minute)(
+      load: Path => T
+  ): T = new ModelFiles(configuration, schemes, timeoutMillis, needed).withLocal(uri)(load)
 
   /** The files of a folder, by relative path, and what they hold. */
   private def contents(folder: Path): Map[String, String] =
@@ -54,6 +59,38 @@ class ModelFilesSuite extends AnyFunSuite {
       assert(copied == contents(model) && copied.size == 3)
       intercept[IllegalStateException] {
         withLocal(s"changing:$model")(_ => throw new IllegalStateException("no load"))
+      }
+      assert(copies.isEmpty)
+    }
+  }
+
+  test("what is needed is asked until it is there, and nothing else is copied") {
+    withModel { model =>
+      Files.writeString(model.resolve("model.safetensors"), "weights for others")
+      var asked = Seq.empty[Seq[String]]
+      val needed: NeededFiles = (copy, listing) => {
+        asked :+= contents(copy).keys.toSeq.sorted
+        assert(listing == Seq("a.json", "b.onnx", "deep/er/c.bin", "model.safetensors"))
+        // The second file tells of the third.
+        Seq("a.json", "b.onnx") ++ Option.when(Files.exists(copy.resolve("b.onnx")))("deep/er/c.bin")
+      }
+      val opened = CountedFileSystem.opens {
+        withNeeded(needed, s"changing:$model") { copy =>
+          assert(contents(copy) == contents(model) - "model.safetensors")
+        }
+      }
+      assert(opened == 3)
+      assert(asked == Seq(Seq(), Seq("a.json", "b.onnx"), Seq("a.json", "b.onnx", "deep/er/c.bin")))
+    }
+  }
+
+  test("a needed file of a name that leads outside is refused, though the directory does not list it") {
+    withModel { model =>
+      Seq("../escaped", "/escaped", "deep/../../escaped").foreach { name =>
+        val error = intercept[ClassifyException] {
+          withNeeded((_, _) => Seq(name), s"changing:$model")(_ => fail("it was loaded"))
+        }
+        assert(error.getReason.contains("no name of a file in it"), error)
       }
       assert(copies.isEmpty)
     }

@@ -1,9 +1,10 @@
 package io.sparkclassify.model
 
-import java.nio.file.{Files, StandardCopyOption}
+import java.nio.file.{Files, Paths, StandardCopyOption}
 import java.util.zip.{ZipEntry, ZipOutputStream}
 
 import io.sparkclassify.{CountedFileSystem, SharedSession, TestData}
+import org.apache.commons.io.FileUtils
 
 class ModelLoadSuite extends SharedSession {
 
@@ -44,17 +45,69 @@ class ModelLoadSuite extends SharedSession {
     }
   }
 
-  test("a model on another file system is copied once, and nothing of the copy stays") {
+  test("of a model on another file system only what is needed is copied, once, and nothing of the copy stays") {
     TestData.withFolder { folder =>
       val model = TestData.copyModel(folder)
-      val temporary = java.nio.file.Paths.get(System.getProperty("java.io.tmpdir")).toFile
+      val temporary = Paths.get(System.getProperty("java.io.tmpdir")).toFile
       def copies: Int = temporary.list().count(_.startsWith("spark-classify-model-"))
       val opened = CountedFileSystem.opens {
         assert(loads(classify("onnx", s"counted:$model")) == 1)
         assert(classify("onnx", s"counted:$model") == classify("onnx", TestData.model))
       }
-      assert(opened == model.toFile.list().length)
+      // Two files of configuration and model.onnx, of a directory that has model.pt and others, too.
+      assert(opened == 3 && model.toFile.list().length > 5)
       assert(copies == 0)
+    }
+  }
+
+  private val cases = Paths.get("tests/cases").toAbsolutePath
+
+  /** The probabilities of one image. */
+  private def probabilities(model: Any): Seq[Float] =
+    sql(s"SELECT classify('$cases/images/probe.png', 'onnx', '$model').probabilities").head().getSeq[Float](0)
+
+  private lazy val plain = probabilities(s"$cases/models/plain")
+
+  test("weights beside a model on another file system are copied with it") {
+    val models = Seq("external" -> 4, "external_subdir" -> 4, "transformers_js" -> 3)
+    models.foreach { case (name, files) =>
+      TestData.withFolder { folder =>
+        val model = folder.resolve(name)
+        FileUtils.copyDirectory(cases.resolve(s"models/$name").toFile, model.toFile)
+        Files.writeString(model.resolve("model.safetensors"), "weights for others")
+        Files.writeString(model.resolve("weights.bin"), "more of them")
+        val opened = CountedFileSystem.opens(assert(probabilities(s"counted:$model") == plain, name))
+        assert(opened == files, name)
+      }
+    }
+  }
+
+  test("a model that is missing on another file system is an error that says what is there, and nothing is copied") {
+    TestData.withFolder { folder =>
+      val model = TestData.copyModel(folder)
+      Files.delete(model.resolve("model.onnx"))
+      val opened = CountedFileSystem.opens {
+        val error = failureOf(classify("onnx", s"counted:$model"))
+        val parts =
+          Seq(s"counted:$model", "model.onnx: is missing", "choose the backend `pytorch`", "spark-classify export")
+        assertError(error, "CLASSIFY_BAD_MODEL", parts: _*)
+      }
+      assert(opened == 0)
+    }
+  }
+
+  test("the links of a hub cache and of a Kubernetes volume are followed") {
+    val snapshot = cases.resolve("models/hub/models--someone--vit/snapshots/0123abcd")
+    assert(probabilities(snapshot) == plain)
+    assert(probabilities(s"counted:$snapshot") == plain)
+    TestData.withFolder { folder =>
+      val version = folder.resolve("..2026_11_27_12_00_00.123456789")
+      FileUtils.copyDirectory(cases.resolve("models/external_subdir").toFile, version.toFile)
+      Files.createSymbolicLink(folder.resolve("..data"), version.getFileName)
+      version.toFile.list.foreach { name =>
+        Files.createSymbolicLink(folder.resolve(name), Paths.get(s"..data/$name"))
+      }
+      Seq(folder.toString, s"counted:$folder").foreach(model => assert(probabilities(model) == plain, model))
     }
   }
 

@@ -17,6 +17,10 @@ object NativeBatch {
 
   val classes = 3
 
+  /** What a call asks for. */
+  val Classes = 1
+  val Both = 3
+
   def capacity(count: Int): Int = 24 + count * (8 + 4 * classes + 4 + 512)
 
   def direct(size: Int): ByteBuffer = ByteBuffer.allocateDirect(size).order(ByteOrder.nativeOrder)
@@ -38,7 +42,7 @@ object NativeBatch {
       threads: Int = 1
   ): Results = {
     val output = direct(capacity(images.length))
-    val written = natives.classify(model, pack(images), sizes, threads, output)
+    val written = natives.classify(model, Classes, pack(images), sizes, threads, output)
     val rows = images.indices.map { image =>
       val row = 24 + image * (8 + 4 * classes)
       if (output.getInt(row) == 0) {

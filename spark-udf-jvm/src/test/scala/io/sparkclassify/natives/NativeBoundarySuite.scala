@@ -69,32 +69,55 @@ class NativeBoundarySuite extends AnyFunSuite {
     val model = open()
     val output = direct(capacity(1))
     val good = pack(Seq(png))
-    assertRefused("`images`", "null")(natives.classify(model, null, files(0), 1, output))
-    assertRefused("`images`", "image 1 is null")(natives.classify(model, good :+ null, files(2), 1, output))
+    assertRefused("`images`", "null")(natives.classify(model, Classes, null, files(0), 1, output))
+    assertRefused("`images`", "image 1 is null")(natives.classify(model, Classes, good :+ null, files(2), 1, output))
     assertRefused("`images`", "image 1 is not a direct buffer")(
-      natives.classify(model, good :+ ByteBuffer.allocate(100), files(2), 1, output)
+      natives.classify(model, Classes, good :+ ByteBuffer.allocate(100), files(2), 1, output)
     )
-    assertRefused("`output`", "null")(natives.classify(model, good, files(1), 1, null))
+    assertRefused("`output`", "null")(natives.classify(model, Classes, good, files(1), 1, null))
     assertRefused("`output`", "not a direct buffer")(natives.classify(
       model,
+      Classes,
       good,
       files(1),
       1,
       ByteBuffer.allocate(5000)
     ))
-    assertRefused("`output`", "read-only")(natives.classify(model, good, files(1), 1, output.asReadOnlyBuffer()))
-    assertRefused("`output`", "shares memory with image 0")(natives.classify(model, good, files(1), 1, good.head))
+    assertRefused("`output`", "read-only")(natives.classify(
+      model,
+      Classes,
+      good,
+      files(1),
+      1,
+      output.asReadOnlyBuffer()
+    ))
+    assertRefused("`output`", "shares memory with image 0")(natives.classify(
+      model,
+      Classes,
+      good,
+      files(1),
+      1,
+      good.head
+    ))
     assertRefused("`output`", "shares memory with image 1")(
-      natives.classify(model, good :+ output.duplicate.position(8).slice(), files(2), 1, output)
+      natives.classify(model, Classes, good :+ output.duplicate.position(8).slice(), files(2), 1, output)
     )
-    assertRefused("`sizes`", "null")(natives.classify(model, good, null, 1, output))
-    assertRefused("`sizes`", "2 numbers for 1 images")(natives.classify(model, good, Array(1, 1), 1, output))
-    assertRefused("`sizes`", "6 numbers for 1 images")(natives.classify(model, good, files(2), 1, output))
+    assertRefused("`sizes`", "null")(natives.classify(model, Classes, good, null, 1, output))
+    assertRefused("`sizes`", "2 numbers for 1 images")(natives.classify(model, Classes, good, Array(1, 1), 1, output))
+    assertRefused("`sizes`", "6 numbers for 1 images")(natives.classify(model, Classes, good, files(2), 1, output))
     Seq(0, -1, Int.MinValue).foreach { threads =>
-      assertRefused("`threads`", s"$threads is less than 1")(natives.classify(model, good, files(1), threads, output))
+      assertRefused("`threads`", s"$threads is less than 1")(natives.classify(
+        model,
+        Classes,
+        good,
+        files(1),
+        threads,
+        output
+      ))
     }
     assertRefused("`output`", s"${capacity(1) - 1} bytes")(natives.classify(
       model,
+      Classes,
       good,
       files(1),
       1,
@@ -107,7 +130,7 @@ class NativeBoundarySuite extends AnyFunSuite {
     val around = direct(png.length + 100)
     around.position(3).put(png)
     val slice = around.position(3).limit(3 + png.length).slice()
-    assert(natives.classify(open(), Array(slice), files(1), 1, direct(capacity(1))) == 24 + 8 + 4 * classes)
+    assert(natives.classify(open(), Classes, Array(slice), files(1), 1, direct(capacity(1))) == 24 + 8 + 4 * classes)
   }
 
   test("pixels stand beside files, and what contradicts itself is its own row's error") {

@@ -17,6 +17,8 @@ pub enum Precision {
     Fp32,
     /// bfloat16: the range of float32 with 8 bits of precision.
     Bf16,
+    /// float16, in a model file that was converted beforehand.
+    Fp16,
     /// 8-bit integers, in a model file that was quantized beforehand.
     Int8,
 }
@@ -28,6 +30,7 @@ impl Precision {
         match self {
             Self::Fp32 => "fp32",
             Self::Bf16 => "bf16",
+            Self::Fp16 => "fp16",
             Self::Int8 => "int8",
         }
     }
