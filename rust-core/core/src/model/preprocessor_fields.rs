@@ -35,7 +35,7 @@ impl PreprocessorConfig {
     /// Takes all fields of a processor's file, and adds what is to be known about them to `notes`.
     pub(super) fn take(file: &mut Object, surroundings: &Surroundings, notes: &mut Vec<String>) -> Result<Self> {
         let processor = Processor::take(file, surroundings, notes)?;
-        let backend = Backend::take(file, processor)?;
+        let backend = Backend::take(file, processor == Processor::Torchvision)?;
         let resize = take_resize(file, notes)?;
         let crop = take_crop(file, processor)?;
         let (resize, crop) = take_crop_pct(file, processor, resize, crop)?;

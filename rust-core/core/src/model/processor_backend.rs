@@ -9,7 +9,6 @@ use serde_json::Value;
 
 use super::json::Object;
 use super::preprocessor_config::{CropConvention, PreprocessorConfig, RescaleArithmetic};
-use super::processors::Processor;
 use crate::error::Result;
 
 const FIELD: &str = "image_processor_backend";
@@ -34,15 +33,16 @@ impl Backend {
         file.text(FIELD) == Some(TORCHVISION)
     }
 
-    /// Takes the field, before `do_normalize` is taken.
-    pub(super) fn take(file: &mut Object, processor: Processor) -> Result<Self> {
+    /// Takes the field, before `do_normalize` is taken; `transforms` says whether the file is not of a processor of
+    /// transformers, but of torchvision's own transforms.
+    pub(super) fn take(file: &mut Object, transforms: bool) -> Result<Self> {
         if file.has("backend") {
             let reason = format!("is a field with which transformers makes no processor; write `{FIELD}`");
             return Err(file.error("backend", reason));
         }
         match file.take::<String>(FIELD)?.as_deref() {
             None | Some(PIL) => Ok(Self::Pil),
-            Some(TORCHVISION) if processor == Processor::Torchvision => {
+            Some(TORCHVISION) if transforms => {
                 let reason = format!(
                     "is `{TORCHVISION}`, which is for the processors of transformers: torchvision's own transforms \
                      resize tensors in floating point, which is not supported; write `{PIL}`"

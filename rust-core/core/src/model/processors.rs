@@ -2,7 +2,8 @@
 //! for fields that its configuration file leaves out.
 //!
 //! Both follow the classes that work on Pillow images: those without a suffix in releases before 5, and those that end
-//! in `Pil` since; `processor_backend` has what those on tensors do otherwise. Where the two disagree about a default, there is none here, and the file has to say it.
+//! in `Pil` since; `processor_backend` has what those on tensors do otherwise. Where the two disagree about a default,
+//! there is none here, and the file has to say it.
 
 use serde_json::{json, Map, Value};
 

@@ -46,7 +46,8 @@ impl Resampling {
         })
     }
 
-    /// What torchvision resizes 8-bit tensors with where this filter of Pillow's is asked for; `None` where it has none.
+    /// What torchvision resizes 8-bit tensors with where this filter of Pillow's is asked for; `None` for those that it
+    /// has not.
     #[must_use]
     pub fn on_tensors(self) -> Option<Self> {
         Some(match self {

@@ -6,9 +6,9 @@
 //! no convolution but goes Pillow's other way, its affine transform. Only the rows and columns that the crop keeps are
 //! computed.
 //!
-//! torch does the same with other weights, goes along the rows first always, and has a nearest neighbour of its own. Its
-//! bytes are those of its kernels for AVX2 and AVX-512: elsewhere torchvision resizes in floating point, which gives
-//! others.
+//! torch does the same with other weights, goes along the rows first always, and has a nearest neighbour of its own.
+//! Its bytes are those of its kernels for AVX2 and AVX-512: elsewhere torchvision resizes in floating point, which
+//! gives others.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;

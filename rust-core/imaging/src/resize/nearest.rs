@@ -51,7 +51,8 @@ fn pillow_inputs(axis: &Axis) -> Vec<usize> {
 const TORCH_SMALL: usize = 128;
 
 /// The same with torch's rounding errors, which are those of single precision. Its kernel for small outputs multiplies
-/// by the scale, the other one is compiled to fused multiplications and additions, and leaves half a sample out between.
+/// by the scale; the other one takes half a sample off and adds it again, and is compiled to fused multiplications and
+/// additions.
 fn torch_inputs(axis: &Axis, small: bool) -> Vec<usize> {
     let scale = axis.source as f32 / axis.resized as f32;
     let input = |output: usize| {

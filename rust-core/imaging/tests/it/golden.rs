@@ -98,7 +98,7 @@ fn the_filters_of_tensors_resize_to_the_same_bytes() {
     }
 }
 
-/// The `picture` of scripts/torchvision_cases.py.
+/// The `picture` of `scripts/torchvision_cases.py`.
 fn hashed_picture(height: usize, width: usize, extreme: bool) -> RgbImage {
     const KNUTH: u32 = 2_654_435_761;
     let sample = |number: u32| {
