@@ -61,15 +61,17 @@ test-faults: build ## executors of 1 GB with files that are large for them; JVMs
 
 test-parity: parity-models ## ten model families, and embeddings of five, against transformers, torchvision, torch and ONNX Runtime in Python
 	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/parity
+	@.venv-reference/bin/python -m pytest -q tests/parity/test_live_torchvision.py
 
 parity: parity-models ## the same, and write what was measured into docs/parity.md
 	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/parity --write-table
 
 # Other images every time: the seed is printed, and LIVE_SEED=... makes the same ones again.
-parity-live: build ## thousands of random images of every format against a live Pillow (LIVE_IMAGES of each kind)
+parity-live: build reference ## thousands of random images against a live Pillow and torchvision (LIVE_IMAGES of each kind)
 	@$(env) cargo build --release --quiet -p classify-tools --bin classify-pixels
-	@seed=$${LIVE_SEED:-$$(date +%s)}; echo "LIVE_SEED=$$seed"; LIVE_SEED=$$seed LIVE_IMAGES=$${LIVE_IMAGES:-1000} \
-		.venv/bin/python -m pytest -q tests/parity/test_live_pillow.py
+	@export LIVE_SEED=$${LIVE_SEED:-$$(date +%s)} LIVE_IMAGES=$${LIVE_IMAGES:-1000}; echo "LIVE_SEED=$$LIVE_SEED"; \
+		.venv/bin/python -m pytest -q tests/parity/test_live_pillow.py && \
+		.venv-reference/bin/python -m pytest -q tests/parity/test_live_torchvision.py
 
 # What it finds to be new goes beside the committed inputs, not among them.
 fuzz: ## fuzz the decoder, the model configuration and the header of ONNX files, a minute each (needs nightly Rust and cargo-fuzz)

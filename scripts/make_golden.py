@@ -8,6 +8,8 @@ writes below `tests/golden/`:
 * `decode.json`: SHA-256 of every committed image's RGB pixels, as decoded and as resized to the model's input;
 * `resize.json`: tiny images resized by each of Pillow's filters, pixel for pixel (base64, RGB, row-major);
 * `processors.json`: SHA-256 of the tensors that Hugging Face's and torchvision's preprocessing makes of three images;
+* `torchvision.json`: SHA-256 of what torchvision's resize of 8-bit tensors, and the processors that use it, make of
+  images;
 * `images/` and `images.json`: odd and broken image files, with the SHA-256 of their RGB pixels, as they are
   and turned upright, or Pillow's refusal;
 * `large/`: images of many pixels and few bytes.
@@ -38,6 +40,7 @@ from make_odd_images import write_odd_images
 from PIL import Image, ImageOps, features
 from processor_cases import processed
 from python_infer import BACKENDS, Stopwatch, classify, load_network, read_labels
+from torchvision_cases import torchvision_values
 
 # Filter names with the numbers that `resample` of preprocessor_config.json uses.
 FILTERS = {filter_.name.lower(): filter_ for filter_ in Image.Resampling}
@@ -133,10 +136,14 @@ def odd_images(folder: Path) -> dict[str, object]:
     return {"versions": versions(), "images": images}
 
 
+def processor_versions() -> dict[str, str]:
+    """What the processors' values came from."""
+    return versions() | {"torchvision": torchvision.__version__, "transformers": transformers.__version__}
+
+
 def processor_tensors(folder: Path) -> dict[str, object]:
     """Checksums of tensors, by preprocessing configuration and image."""
-    libraries = {"torchvision": torchvision.__version__, "transformers": transformers.__version__}
-    return {"versions": versions() | libraries} | processed(folder)
+    return {"versions": processor_versions()} | processed(folder)
 
 
 def write_json(path: Path, content: dict[str, object]) -> None:
@@ -160,6 +167,8 @@ def main() -> None:
     write_json(arguments.out / "images.json", odd_images(arguments.out / "images"))
     write_large_images(arguments.out / "large")
     write_json(arguments.out / "processors.json", processor_tensors(arguments.out))
+    on_tensors = {"versions": processor_versions()} | torchvision_values(arguments.out)
+    write_json(arguments.out / "torchvision.json", on_tensors)
 
 
 if __name__ == "__main__":

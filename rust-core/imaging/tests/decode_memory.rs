@@ -400,7 +400,13 @@ fn resizing_takes_no_more_than_was_checked() {
         (&large, part(height, 20_000, 9000..9224), part(width, 30_000, 0..224)),
         (&long, Axis::whole(2, 1), Axis::whole(65_000, 224)),
     ] {
-        for resampling in [Resampling::Nearest, Resampling::Bilinear, Resampling::Lanczos] {
+        for resampling in [
+            Resampling::Nearest,
+            Resampling::Bilinear,
+            Resampling::Lanczos,
+            Resampling::TorchNearest,
+            Resampling::TorchBicubic,
+        ] {
             let mut scratch = Scratch::default();
             decode(file, &DecodeOptions::default(), &mut scratch).unwrap();
             let image = scratch.image().pixels.len() as u64;

@@ -12,6 +12,7 @@ mod output_kind;
 mod precision;
 mod preprocessor_config;
 mod preprocessor_fields;
+mod processor_backend;
 mod processors;
 mod timm;
 mod values;
@@ -22,7 +23,9 @@ pub use files::needed as needed_files;
 pub use labels::Labels;
 pub use output_kind::OutputKind;
 pub use precision::Precision;
-pub use preprocessor_config::{Crop, CropConvention, DataFormat, Normalize, PreprocessorConfig, Rescale, Resize, Size};
+pub use preprocessor_config::{
+    Crop, CropConvention, DataFormat, Normalize, PreprocessorConfig, Rescale, RescaleArithmetic, Resize, Size,
+};
 
 pub(crate) use embedding_config::POOLING_FIELD;
 pub(crate) use output_kind::FIELD as OUTPUT_KIND_FIELD;

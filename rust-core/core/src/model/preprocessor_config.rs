@@ -114,6 +114,8 @@ pub struct Crop {
 pub enum CropConvention {
     /// Hugging Face's `center_crop`: the end loses the odd pixel, the beginning is padded with it.
     HuggingFace,
+    /// The `center_crop` of Hugging Face's processors on tensors: the end loses the odd pixel, and is padded with it.
+    Tensors,
     /// torchvision's `CenterCrop`, and timm's `CenterCropOrPad`: the side that makes the first margin even loses it, the end is padded with it.
     Torchvision,
 }
@@ -125,6 +127,28 @@ pub struct Rescale {
     pub factor: f64,
     /// 1 where `rescale_offset` is on, else 0.
     pub offset: f32,
+    /// How it is reckoned.
+    pub arithmetic: RescaleArithmetic,
+}
+
+impl Rescale {
+    /// What a fused step multiplies with.
+    #[allow(clippy::cast_possible_truncation)] // float32 is what it becomes in torch
+    pub(crate) fn inverse(&self) -> f32 {
+        (1.0 / self.factor) as f32
+    }
+}
+
+/// How the rescale step is reckoned; the last bit of the result depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RescaleArithmetic {
+    /// In double precision, rounded to single, as for processors on Pillow images.
+    Double,
+    /// In single precision, as torch does it for processors on tensors.
+    Single,
+    /// Not on its own: mean and standard deviation of the first normalise step are divided by the factor, in single
+    /// precision. So do processors on tensors that rescale and normalise (`_fuse_mean_std_and_rescale_factor`).
+    Fused,
 }
 
 /// The normalise step: minus the mean, over the standard deviation, channel by channel in RGB order.

@@ -4,8 +4,9 @@ use serde_json::Value;
 
 use super::json::{shown, Object};
 use super::preprocessor_config::{
-    Crop, CropConvention, DataFormat, Normalize, PreprocessorConfig, Rescale, Resize, Size,
+    Crop, CropConvention, DataFormat, Normalize, PreprocessorConfig, Rescale, RescaleArithmetic, Resize, Size,
 };
+use super::processor_backend::Backend;
 use super::processors::{Processor, Surroundings};
 use super::values::{side, usable_deviations, Extent, ExtentFields, Filter, PerChannel, Whole};
 use crate::error::Result;
@@ -34,6 +35,7 @@ impl PreprocessorConfig {
     /// Takes all fields of a processor's file, and adds what is to be known about them to `notes`.
     pub(super) fn take(file: &mut Object, surroundings: &Surroundings, notes: &mut Vec<String>) -> Result<Self> {
         let processor = Processor::take(file, surroundings, notes)?;
+        let backend = Backend::take(file, processor == Processor::Torchvision)?;
         let resize = take_resize(file, notes)?;
         let crop = take_crop(file, processor)?;
         let (resize, crop) = take_crop_pct(file, processor, resize, crop)?;
@@ -59,7 +61,7 @@ impl PreprocessorConfig {
                 ))
             }
         };
-        Ok(Self {
+        let mut config = Self {
             resize,
             crop,
             rescale,
@@ -67,7 +69,9 @@ impl PreprocessorConfig {
             bgr,
             data_format,
             input_size,
-        })
+        };
+        backend.apply(file, &mut config)?;
+        Ok(config)
     }
 }
 
@@ -311,7 +315,11 @@ fn take_rescale(file: &mut Object, processor: Processor) -> Result<Option<Rescal
         return Err(file.error("rescale_offset", reason));
     }
     let offset = if rescale_offset { 1.0 } else { 0.0 };
-    Ok(enabled.then_some(Rescale { factor, offset }))
+    Ok(enabled.then_some(Rescale {
+        factor,
+        offset,
+        arithmetic: RescaleArithmetic::Double,
+    }))
 }
 
 fn take_normalize(file: &mut Object, processor: Processor) -> Result<Vec<Normalize>> {

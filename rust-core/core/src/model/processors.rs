@@ -2,11 +2,13 @@
 //! for fields that its configuration file leaves out.
 //!
 //! Both follow the classes that work on Pillow images: those without a suffix in releases before 5, and those that end
-//! in `Pil` since. Where the two disagree about a default, there is none here, and the file has to say it.
+//! in `Pil` since; `processor_backend` has what those on tensors do otherwise. Where the two disagree about a default,
+//! there is none here, and the file has to say it.
 
 use serde_json::{json, Map, Value};
 
 use super::json::Object;
+use super::processor_backend::Backend;
 use crate::error::Result;
 
 /// Means and standard deviations that several processors share.
@@ -90,10 +92,11 @@ impl Processor {
             return Err(file.error(field, reason));
         };
         let on_tensors = class.ends_with("Fast") || surroundings.since_5 && !class.ends_with("Pil");
-        if on_tensors && processor != Self::Torchvision {
+        if on_tensors && processor != Self::Torchvision && !Backend::is_torchvision(file) {
             notes.push(format!(
                 "`{class}` resizes tensors with torchvision; images are resized as Pillow does, as by the processor of \
-                 the same name for Pillow, which differs by a grey level here and there"
+                 the same name for Pillow, which differs by a grey level here and there; \
+                 `image_processor_backend`: `torchvision` gives the pixels of tensors"
             ));
         }
         file.fill(defaults);

@@ -7,7 +7,9 @@ use serde::Deserialize;
 use spark_classify_imaging::Resampling;
 
 use super::json::Object;
-use super::preprocessor_config::{Crop, CropConvention, Normalize, PreprocessorConfig, Rescale, Resize, Size};
+use super::preprocessor_config::{
+    Crop, CropConvention, Normalize, PreprocessorConfig, Rescale, RescaleArithmetic, Resize, Size,
+};
 use super::values::{side, usable_deviations, Filter, PerChannel, Whole};
 use crate::error::Result;
 
@@ -95,6 +97,7 @@ impl PreprocessorConfig {
             rescale: Some(Rescale {
                 factor: 1.0 / 255.0,
                 offset: 0.0,
+                arithmetic: RescaleArithmetic::Double,
             }),
             normalize: vec![normalize],
             bgr: false,

@@ -20,14 +20,14 @@ impl Side {
         let (output, convention) = crop.unwrap_or((resized, CropConvention::HuggingFace));
         let (window, offset) = if output <= resized {
             let first = match convention {
-                CropConvention::HuggingFace => (resized - output) / 2,
+                CropConvention::HuggingFace | CropConvention::Tensors => (resized - output) / 2,
                 CropConvention::Torchvision => half_to_even(resized - output),
             };
             (first..first + output, 0)
         } else {
             let offset = match convention {
                 CropConvention::HuggingFace => (output - resized).div_ceil(2),
-                CropConvention::Torchvision => (output - resized) / 2,
+                CropConvention::Torchvision | CropConvention::Tensors => (output - resized) / 2,
             };
             (0..resized, offset)
         };

@@ -2,8 +2,8 @@
 //!
 //! The steps are decode, resize, centre crop, rescale, normalise, in this order. Decoding and resizing give the bytes
 //! of Pillow, for every format; what Pillow reads and this module refuses stands in the modules of the formats. The
-//! tensor agrees with that of the processors that work on Pillow images. The processors whose class names end in
-//! `Fast` resize torch tensors instead, which differs from Pillow by a grey level here and there.
+//! tensor agrees with that of the processors that work on Pillow images, or, where the model's files ask for it, with
+//! that of the processors that resize torch tensors, which differs from Pillow by a grey level here and there.
 
 mod geometry;
 mod normalize;

@@ -3,7 +3,7 @@
 use spark_classify_imaging::View;
 
 use super::geometry::Side;
-use crate::model::PreprocessorConfig;
+use crate::model::{PreprocessorConfig, RescaleArithmetic};
 
 /// What becomes of each 8-bit sample in the planes of the input tensor, for engines that normalise pixels themselves:
 /// 3 x 256 values, by plane and sample.
@@ -21,9 +21,9 @@ impl SampleTable {
 
 /// The value of every sample of every channel, computed once: 3 x 256.
 ///
-/// The arithmetic is that of Hugging Face's image processors: the product with `rescale_factor` in double precision,
-/// rounded to single; then minus the mean, over the standard deviation, in single precision. With a factor of 1/255
-/// torchvision's `ToTensor` and `Normalize` give the same bits.
+/// The arithmetic is that of Hugging Face's image processors: on Pillow images the product with `rescale_factor` in
+/// double precision, rounded to single; then minus the mean, over the standard deviation, in single precision. With a
+/// factor of 1/255 torchvision's `ToTensor` and `Normalize` give the same bits. On tensors all is in single precision.
 #[derive(Debug, Clone)]
 pub(super) struct Normalizer {
     /// By the channel of the image.
@@ -39,12 +39,24 @@ impl Normalizer {
         let mut values = Box::new([[0.0; 256]; 3]);
         for (channel, values) in values.iter_mut().enumerate() {
             for (sample, value) in (0_u8..=255).zip(values) {
+                let sample = f32::from(sample);
+                // What the mean and the standard deviation of the first normalise step are multiplied with.
+                let mut scale = 1.0;
                 *value = match config.rescale {
-                    Some(rescale) => (f64::from(sample) * rescale.factor) as f32 - rescale.offset,
-                    None => f32::from(sample),
+                    None => sample,
+                    Some(rescale) => match rescale.arithmetic {
+                        RescaleArithmetic::Double => (f64::from(sample) * rescale.factor) as f32 - rescale.offset,
+                        RescaleArithmetic::Single => sample * rescale.factor as f32 - rescale.offset,
+                        RescaleArithmetic::Fused => {
+                            scale = rescale.inverse();
+                            sample
+                        }
+                    },
                 };
                 for normalize in &config.normalize {
-                    *value = (*value - normalize.mean[channel] as f32) / normalize.std[channel] as f32;
+                    let (mean, std) = (normalize.mean[channel] as f32, normalize.std[channel] as f32);
+                    *value = (*value - mean * scale) / (std * scale);
+                    scale = 1.0;
                 }
             }
         }
@@ -99,7 +111,11 @@ mod tests {
         PreprocessorConfig {
             resize: None,
             crop: None,
-            rescale: factor.map(|factor| Rescale { factor, offset: 0.0 }),
+            rescale: factor.map(|factor| Rescale {
+                factor,
+                offset: 0.0,
+                arithmetic: RescaleArithmetic::Double,
+            }),
             normalize: normalize.into_iter().collect(),
             bgr: false,
             data_format: None,

@@ -26,6 +26,22 @@ fn every_processor_gives_the_same_tensor() {
 }
 
 #[test]
+fn every_processor_on_tensors_gives_the_same_tensor() {
+    let golden = golden("torchvision.json");
+    let mut classes = HashSet::new();
+    let mut scratch = Scratch::default();
+    for case in golden["processors"].as_array().unwrap() {
+        let config = &case["preprocessor_config"];
+        assert_eq!(config["image_processor_backend"], "torchvision");
+        classes.insert(config["image_processor_type"].as_str());
+        let directory = model_directory(&config.to_string());
+        let model = ModelDirectory::open(directory.path()).unwrap();
+        check_tensors(&model, &case["tensors"], &config.to_string(), &mut scratch);
+    }
+    assert_eq!(classes.len(), 17);
+}
+
+#[test]
 fn timms_configurations_give_the_same_tensor() {
     let golden = golden("timm.json");
     let mut scratch = Scratch::default();

@@ -141,6 +141,8 @@ mod tests {
             Resampling::Bicubic,
             Resampling::Lanczos,
             Resampling::Mks2021,
+            Resampling::TorchBilinear,
+            Resampling::TorchBicubic,
         ];
         for round in 0..400 {
             // Some windows are wider than what a strip keeps.

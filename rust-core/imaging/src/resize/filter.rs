@@ -1,8 +1,8 @@
-//! Pillow's resampling filters (its Resample.c).
+//! The resampling filters of Pillow (its Resample.c) and of torch (its UpSampleKernel.cpp).
 
 use std::f64::consts::PI;
 
-/// A resampling filter, in Pillow's numbering.
+/// A resampling filter: Pillow's, in its numbering, or what torch makes of three of them for 8-bit tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Resampling {
     /// 0: nearest neighbour.
@@ -21,6 +21,12 @@ pub enum Resampling {
     Mks2013,
     /// 7: the same, sharpened further.
     Mks2021,
+    /// torch's `nearest-exact`.
+    TorchNearest,
+    /// torch's `bilinear`, antialiased.
+    TorchBilinear,
+    /// torch's `bicubic`, antialiased.
+    TorchBicubic,
 }
 
 impl Resampling {
@@ -39,6 +45,23 @@ impl Resampling {
             _ => return None,
         })
     }
+
+    /// What torchvision resizes 8-bit tensors with where this filter of Pillow's is asked for; `None` for those that it
+    /// has not.
+    #[must_use]
+    pub fn on_tensors(self) -> Option<Self> {
+        Some(match self {
+            Self::Nearest => Self::TorchNearest,
+            Self::Bilinear => Self::TorchBilinear,
+            Self::Bicubic => Self::TorchBicubic,
+            _ => return None,
+        })
+    }
+
+    /// Whether the bytes are torch's.
+    pub(crate) fn is_torch(self) -> bool {
+        matches!(self, Self::TorchNearest | Self::TorchBilinear | Self::TorchBicubic)
+    }
 }
 
 /// A filter function and the radius beyond which it is 0, in input samples at scale 1.
@@ -52,11 +75,12 @@ impl Filter {
     /// `None` for nearest neighbour, which is not a convolution.
     pub(crate) fn of(resampling: Resampling) -> Option<Self> {
         let (function, support): (fn(f64) -> f64, f64) = match resampling {
-            Resampling::Nearest => return None,
+            Resampling::Nearest | Resampling::TorchNearest => return None,
             Resampling::Box => (box_filter, 0.5),
-            Resampling::Bilinear => (bilinear, 1.0),
+            Resampling::Bilinear | Resampling::TorchBilinear => (bilinear, 1.0),
             Resampling::Hamming => (hamming, 1.0),
             Resampling::Bicubic => (bicubic, 2.0),
+            Resampling::TorchBicubic => (torch_bicubic, 2.0),
             Resampling::Lanczos => (lanczos, 3.0),
             Resampling::Mks2013 => (mks_2013, 2.5),
             Resampling::Mks2021 => (mks_2021, 4.5),
@@ -102,6 +126,18 @@ fn bicubic(x: f64) -> f64 {
         (((x - 5.0) * x + 8.0) * x - 4.0) * A
     } else {
         0.0
+    }
+}
+
+/// The same in the order of torch's operations, which rounds differently from 1 on.
+fn torch_bicubic(x: f64) -> f64 {
+    const A: f64 = -0.5;
+    let x = x.abs();
+    #[allow(clippy::suboptimal_flops)]
+    if (1.0..2.0).contains(&x) {
+        ((A * x - 5.0 * A) * x + 8.0 * A) * x - 4.0 * A
+    } else {
+        bicubic(x)
     }
 }
 

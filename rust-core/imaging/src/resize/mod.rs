@@ -1,10 +1,14 @@
-//! Resizing with the bytes of Pillow's `Image.resize`.
+//! Resizing with the bytes of Pillow's `Image.resize`, or of torchvision's `resize` of 8-bit tensors.
 //!
 //! Pillow convolves in two passes with weights in fixed point, and rounds to 8 bits after each. A pass whose size does
 //! not change is left out. The order of the passes shows in the result: Pillow goes along the rows first unless the
 //! height shrinks by more than twice as many pixels as the width, a rule it has since version 13. Nearest neighbour is
 //! no convolution but goes Pillow's other way, its affine transform. Only the rows and columns that the crop keeps are
 //! computed.
+//!
+//! torch does the same with other weights, goes along the rows first always, and has a nearest neighbour of its own.
+//! Its bytes are those of its kernels for AVX2 and AVX-512: elsewhere torchvision resizes in floating point, which
+//! gives others.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -56,15 +60,15 @@ impl Resizer {
         x: &Axis,
     ) -> Result<View<'a>, ImageError> {
         let same_size = (y.source, x.source) == (y.resized, x.resized);
-        if resampling == Resampling::Nearest && !same_size {
-            return nearest(image, y, x, &mut self.first_pass);
+        if matches!(resampling, Resampling::Nearest | Resampling::TorchNearest) && !same_size {
+            return nearest(image, resampling, y, x, &mut self.first_pass);
         }
         let vertical = self.weights.get(resampling, y);
         let horizontal = self.weights.get(resampling, x);
         let rows = vertical.as_ref().map_or(y.window.clone(), |weights| weights.inputs());
         let columns = horizontal.as_ref().map_or(x.window.clone(), |weights| weights.inputs());
         let mut view = View::of(image).crop(&rows, &columns);
-        if vertical_first(y, x) {
+        if vertical_first(y, x) && !resampling.is_torch() {
             if let Some(weights) = &vertical {
                 view = resize_height(view, weights, rows.start, &mut self.first_pass)?;
             }

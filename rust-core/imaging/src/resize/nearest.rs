@@ -1,18 +1,25 @@
 //! Nearest neighbour, which is not a convolution.
 
 use super::axis::Axis;
+use super::filter::Resampling;
 use super::view::View;
 use crate::error::ImageError;
 use crate::image::{grow, RgbImage};
 
-/// Nearest neighbour (`ImagingScaleAffine` in Pillow's Geometry.c).
+/// Nearest neighbour: `ImagingScaleAffine` in Pillow's Geometry.c, or torch's `nearest-exact`.
 pub(crate) fn nearest<'a>(
     image: &RgbImage,
+    resampling: Resampling,
     y: &Axis,
     x: &Axis,
     buffer: &'a mut Vec<u8>,
 ) -> Result<View<'a>, ImageError> {
-    let (rows, columns) = (nearest_inputs(y), nearest_inputs(x));
+    let (rows, columns) = if resampling.is_torch() {
+        let small = y.resized + x.resized <= TORCH_SMALL;
+        (torch_inputs(y, small), torch_inputs(x, small))
+    } else {
+        (pillow_inputs(y), pillow_inputs(x))
+    };
     let row_length = columns.len() * 3;
     let output = grow(buffer, rows.len() * row_length)?;
     for (row, to) in rows.iter().zip(output.chunks_exact_mut(row_length)) {
@@ -26,7 +33,7 @@ pub(crate) fn nearest<'a>(
 
 /// The input sample for every output sample of the window. The position is stepped, not multiplied, so that its
 /// rounding errors are Pillow's too.
-fn nearest_inputs(axis: &Axis) -> Vec<usize> {
+fn pillow_inputs(axis: &Axis) -> Vec<usize> {
     let step = axis.source as f64 / axis.resized as f64;
     let mut position = step * 0.5;
     let mut inputs = Vec::with_capacity(axis.window.len());
@@ -37,4 +44,25 @@ fn nearest_inputs(axis: &Axis) -> Vec<usize> {
         position += step;
     }
     inputs
+}
+
+/// The height and width of an output that torch takes for small, together: `_use_vectorized_kernel_cond_2d` in its
+/// UpSampleKernel.cpp.
+const TORCH_SMALL: usize = 128;
+
+/// The same with torch's rounding errors, which are those of single precision. Its kernel for small outputs multiplies
+/// by the scale; the other one takes half a sample off and adds it again, and is compiled to fused multiplications and
+/// additions.
+fn torch_inputs(axis: &Axis, small: bool) -> Vec<usize> {
+    let scale = axis.source as f32 / axis.resized as f32;
+    let input = |output: usize| {
+        let center = output as f32 + 0.5;
+        let position = if small {
+            center * scale
+        } else {
+            center.mul_add(scale, -0.5) + 0.5
+        };
+        (position as usize).min(axis.source - 1)
+    };
+    axis.window.clone().map(input).collect()
 }

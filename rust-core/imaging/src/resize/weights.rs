@@ -1,4 +1,9 @@
-//! The fixed-point weights made of Pillow's filters (`precompute_coeffs` in its Resample.c).
+//! The fixed-point weights made of Pillow's filters (`precompute_coeffs` in its Resample.c), and of torch's
+//! (`_compute_index_ranges_int16_weights` in its UpSampleKernel.cpp).
+//!
+//! torch's weights have 16 bits, and as many of them after the binary point as the largest weight of the axis leaves.
+//! Moved up to where Pillow has its point they are convolved like Pillow's: sums, halves and shifts are all larger by
+//! the same power of 2, so that the same bytes come out.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -55,31 +60,23 @@ struct Tap {
 
 impl Weights {
     /// The weights of the output samples in the axis' window.
-    fn new(filter: Filter, axis: &Axis) -> Self {
-        let scale = axis.source as f64 / axis.resized as f64;
-        let filter_scale = scale.max(1.0);
-        let support = filter.support * filter_scale;
-        let inverse = 1.0 / filter_scale;
+    fn new(resampling: Resampling, filter: Filter, axis: &Axis) -> Self {
+        let windows = Windows::new(filter, axis);
+        let precision = if resampling.is_torch() {
+            windows.torch_precision(axis)
+        } else {
+            PRECISION_BITS
+        };
         let mut taps = Vec::with_capacity(axis.window.len() + 1);
         let mut values = Vec::new();
         let mut exact = Vec::new();
         for output in axis.window.clone() {
-            let center = (output as f64 + 0.5) * scale;
-            // Casts to an unsigned integer cut off the fraction and make negative values 0.
-            let first = (center - support + 0.5) as usize;
-            let end = ((center + support + 0.5) as usize).min(axis.source);
-            exact.clear();
-            exact.extend((first..end).map(|input| (filter.function)((input as f64 - center + 0.5) * inverse)));
-            let sum: f64 = exact.iter().sum();
+            let first = windows.weigh(output, &mut exact);
             taps.push(Tap {
                 first,
                 start: values.len(),
             });
-            values.extend(
-                exact
-                    .iter()
-                    .map(|weight| to_fixed(if sum == 0.0 { *weight } else { weight / sum })),
-            );
+            values.extend(exact.iter().map(|weight| to_fixed(*weight, precision)));
         }
         taps.push(Tap {
             first: 0,
@@ -168,10 +165,66 @@ impl Weights {
     }
 }
 
-/// Rounds half away from zero.
-fn to_fixed(weight: f64) -> i32 {
-    let scaled = weight * f64::from(1_u32 << PRECISION_BITS);
-    (if weight < 0.0 { scaled - 0.5 } else { scaled + 0.5 }) as i32
+/// Where the output samples of an axis lie among its input samples.
+struct Windows {
+    filter: Filter,
+    source: usize,
+    /// Input samples an output sample.
+    scale: f64,
+    support: f64,
+    inverse: f64,
+}
+
+impl Windows {
+    fn new(filter: Filter, axis: &Axis) -> Self {
+        let scale = axis.source as f64 / axis.resized as f64;
+        let filter_scale = scale.max(1.0);
+        Self {
+            filter,
+            source: axis.source,
+            scale,
+            support: filter.support * filter_scale,
+            inverse: 1.0 / filter_scale,
+        }
+    }
+
+    /// Puts the weights of an output sample, whose sum is 1, into `exact`. Returns its first input sample.
+    fn weigh(&self, output: usize, exact: &mut Vec<f64>) -> usize {
+        let center = (output as f64 + 0.5) * self.scale;
+        // Casts to an unsigned integer cut off the fraction and make negative values 0.
+        let first = (center - self.support + 0.5) as usize;
+        let end = ((center + self.support + 0.5) as usize).min(self.source);
+        let distance = |input: usize| (input as f64 - center + 0.5) * self.inverse;
+        exact.clear();
+        exact.extend((first..end).map(|input| (self.filter.function)(distance(input))));
+        let sum: f64 = exact.iter().sum();
+        if sum != 0.0 {
+            for weight in exact.iter_mut() {
+                *weight /= sum;
+            }
+        }
+        first
+    }
+
+    /// The bits that torch keeps after the binary point: so many that the largest weight of the whole axis, whatever
+    /// the window is, has 15, but no more than Pillow.
+    fn torch_precision(&self, axis: &Axis) -> u32 {
+        let mut exact = Vec::new();
+        let mut largest = 0.0_f64;
+        for output in 0..axis.resized {
+            self.weigh(output, &mut exact);
+            largest = exact.iter().fold(largest, |largest, weight| largest.max(*weight));
+        }
+        let fits = |precision: &u32| largest * f64::from(1_u32 << precision) + 0.5 < f64::from(1_u32 << 15);
+        (1..=PRECISION_BITS).take_while(fits).last().unwrap_or(0)
+    }
+}
+
+/// A weight in Pillow's fixed point, rounded to `precision` bits after the binary point, half away from zero.
+fn to_fixed(weight: f64, precision: u32) -> i32 {
+    let scaled = weight * f64::from(1_u32 << precision);
+    let rounded = (if weight < 0.0 { scaled - 0.5 } else { scaled + 0.5 }) as i32;
+    rounded << (PRECISION_BITS - precision)
 }
 
 /// The weights of the sizes seen last: the images of a data set have few sizes, and weights take long to compute.
@@ -214,7 +267,7 @@ impl WeightsCache {
             if self.entries.len() == Self::CAPACITY {
                 self.entries.remove(0);
             }
-            (key, Arc::new(Weights::new(filter, axis)))
+            (key, Arc::new(Weights::new(resampling, filter, axis)))
         };
         let weights = Arc::clone(&entry.1);
         self.entries.push(entry);
@@ -246,12 +299,15 @@ mod tests {
             Resampling::Lanczos,
             Resampling::Mks2013,
             Resampling::Mks2021,
+            Resampling::TorchBilinear,
+            Resampling::TorchBicubic,
         ];
         for source in 1..60 {
             for resized in (1..300).filter(|resized| *resized != source) {
                 let axis = Axis::whole(source, resized);
-                for filter in filters.into_iter().filter_map(Filter::of) {
-                    let weights = Weights::new(filter, &axis);
+                let filters = filters.into_iter().filter_map(|it| Some((it, Filter::of(it)?)));
+                for (resampling, filter) in filters {
+                    let weights = Weights::new(resampling, filter, &axis);
                     let together = weights.iter().zip(weights.iter_parts()).zip(weights.iter_bytes());
                     for (((_, values), (_, parts)), (_, Bytes([low, middle, high]))) in together {
                         for (at, value) in values.iter().enumerate() {

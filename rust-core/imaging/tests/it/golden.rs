@@ -1,4 +1,4 @@
-//! Decoding and resizing give the bytes of Pillow; `scripts/make_golden.py` asked it.
+//! Decoding and resizing give the bytes of Pillow and of torchvision; `scripts/make_golden.py` asked them.
 
 use base64::prelude::{Engine, BASE64_STANDARD};
 use spark_classify_imaging::{decode, resize, DecodeOptions, Resampling, RgbImage, Scratch};
@@ -74,6 +74,45 @@ fn every_filter_resizes_to_the_same_bytes() {
             "source {index} to {width} x {height} with {}",
             case["filter"]
         );
+    }
+}
+
+#[test]
+fn the_filters_of_tensors_resize_to_the_same_bytes() {
+    let golden = golden("torchvision.json");
+    let cases = golden["resized"].as_array().unwrap();
+    assert!(cases.len() >= 150, "only {} cases", cases.len());
+    let mut scratch = Scratch::default();
+    for case in cases {
+        let [(height, width), (to_height, to_width)] = ["size", "resized"].map(|key| {
+            let side = |index: usize| case[key][index].as_u64().unwrap() as usize;
+            (side(0), side(1))
+        });
+        let image = hashed_picture(height, width, case["extreme"].as_bool().unwrap());
+        for (number, expected) in case["sha256"].as_object().unwrap() {
+            let filter = Resampling::of_number(number.parse().unwrap()).unwrap();
+            let filter = filter.on_tensors().unwrap();
+            let resized = resize(&image, (to_width, to_height), filter, &mut scratch).unwrap();
+            assert_eq!(sha256(&resized.pixels), *expected, "{case} with {filter:?}");
+        }
+    }
+}
+
+/// The `picture` of `scripts/torchvision_cases.py`.
+fn hashed_picture(height: usize, width: usize, extreme: bool) -> RgbImage {
+    const KNUTH: u32 = 2_654_435_761;
+    let sample = |number: u32| {
+        let hash = number.wrapping_mul(KNUTH);
+        if extreme {
+            (hash >> 31) as u8 * 255
+        } else {
+            (hash >> 24) as u8
+        }
+    };
+    RgbImage {
+        width,
+        height,
+        pixels: (0..(height * width * 3) as u32).map(sample).collect(),
     }
 }
 

@@ -53,7 +53,8 @@ fn a_vit_configuration_is_read_whole() {
             crop: None,
             rescale: Some(Rescale {
                 factor: 1.0 / 255.0,
-                offset: 0.0
+                offset: 0.0,
+                arithmetic: RescaleArithmetic::Double
             }),
             normalize: vec![Normalize {
                 mean: [0.5, 0.4, 0.3],
@@ -444,4 +445,36 @@ fn sizes_and_channel_values_may_be_written_in_every_form() {
     let torchvision = torchvision.unwrap();
     assert_eq!(torchvision.crop.unwrap().convention, CropConvention::Torchvision);
     assert_eq!(torchvision.resize.unwrap().size, Size::ShortestEdge(8));
+}
+
+#[test]
+fn the_backend_is_pillow_unless_the_file_asks_for_torchvision() {
+    let fields = r#""resample": 3, "do_center_crop": true, "crop_size": 4"#;
+    for backend in ["null", r#""pil""#] {
+        let config = with(&format!(r#"{fields}, "image_processor_backend": {backend}"#)).unwrap();
+        assert_eq!(config, with(fields).unwrap(), "{backend}");
+    }
+    let torchvision = |fields: &str| with(&format!(r#"{fields}, "image_processor_backend": "torchvision""#));
+    let config = torchvision(fields).unwrap();
+    assert_eq!(config.resize.unwrap().resampling, Resampling::TorchBicubic);
+    assert_eq!(config.crop.unwrap().convention, CropConvention::Tensors);
+    assert_eq!(config.rescale.unwrap().arithmetic, RescaleArithmetic::Fused);
+    let config = torchvision(r#""resample": "nearest", "do_normalize": false"#).unwrap();
+    assert_eq!(config.resize.unwrap().resampling, Resampling::TorchNearest);
+    assert_eq!(config.rescale.unwrap().arithmetic, RescaleArithmetic::Single);
+
+    let message = refusal(torchvision(r#""resample": 1"#), "resample");
+    assert!(
+        message.contains("is Lanczos, with which torchvision 0.26 does not resize tensors"),
+        "{message}"
+    );
+    refusal(torchvision(r#""rescale_factor": 0"#), "rescale_factor");
+    refusal(
+        with(r#""image_processor_backend": "opencv""#),
+        "image_processor_backend",
+    );
+    let message = refusal(with(r#""backend": "torchvision""#), "backend");
+    assert!(message.contains("write `image_processor_backend`"), "{message}");
+    let transforms = torchvision(r#""image_processor_type": "torchvision""#);
+    refusal(transforms, "image_processor_backend");
 }
