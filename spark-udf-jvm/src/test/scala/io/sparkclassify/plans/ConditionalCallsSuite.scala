@@ -164,7 +164,7 @@ class ConditionalCallsSuite extends SharedSession {
       val branches = "IF(kind = 'photo', c.class, 'x'), IF(kind = 'photo', c.class_id, 1)"
       assertNeeds(s"SELECT id, $branches FROM $all", 3)
       assertNeeds(s"SELECT id, $branches, c.class FROM $all", 12)
-      assertNeeds(s"SELECT max(IF(kind = 'photo', c.class, 'a')), max(IF(kind = 'card', c.class_id, 0)) FROM $all", 6)
+      assertNeeds(s"SELECT max(IF(kind = 'photo', c.class, 'a')), max(IF(kind = 'card', c.class, 'b')) FROM $all", 6)
       assertNeeds(s"SELECT count_if(kind = 'photo' AND c.class = 'red'), count_if(c.class = 'red') FROM $all", 12)
       assertNeeds(s"SELECT id, $branches FROM $all WHERE c.class_id >= 0", 12)
       assertNeeds(s"SELECT id, $branches FROM $all ORDER BY id LIMIT 5", 2)
