@@ -71,9 +71,11 @@ def load(auto_class: Any, directory: Path, optional: str | None = None) -> Any:
     """
     if not (directory / "config.json").is_file():
         raise ClassifyError(f"{directory}: has no config.json; name a directory that `save_pretrained` wrote")
+    # The fused attention leaves tensors in an order of memory that torch.onnx.export cannot follow in Swin.
+    options = {"dtype": torch.float32, "attn_implementation": "eager"}
     try:
         model, report = auto_class.from_pretrained(
-            directory, local_files_only=True, dtype=torch.float32, output_loading_info=True
+            directory, local_files_only=True, output_loading_info=True, **options
         )
     except Exception as cause:
         raise ClassifyError(f"{directory}: transformers cannot load it as {auto_class.__name__}: {cause}") from cause

@@ -31,6 +31,10 @@ class Source:
     preprocessor_config: dict[str, Any]
     output: str = LOGITS
 
+    def __post_init__(self) -> None:
+        # A wrapper around a network that is ready for inference begins in training mode again.
+        self.network.eval()
+
     def probabilities(self, logits: torch.Tensor) -> torch.Tensor:
         """What `config` makes of logits: softmax, sigmoid, or nothing where they are probabilities already."""
         function = self.config.get("function_to_apply")
