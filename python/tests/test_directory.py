@@ -22,7 +22,7 @@ class Branching(nn.Linear):
 
     def forward(self, pixel_values):
         result = super().forward(pixel_values.mean((2, 3)))
-        return result + 1 if pixel_values.mean() > 0.45 else result
+        return result + 1 if len(pixel_values) == 1 else result
 """
 STEPS = """
 {"image_processor_type": "ViTImageProcessor", "size": {"height": 8, "width": 8}, "resample": 2, "do_normalize": false}
