@@ -16,7 +16,8 @@ mod model;
 mod precision;
 mod runtime;
 
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, Once};
 
 use spark_classify_core::engine::{DeviceModel, Engine, LoadOptions, Model};
 use spark_classify_core::error::Result;
@@ -68,6 +69,7 @@ impl Engine for TorchEngine {
         runtime::version()?;
         let bf16 = options.precision == Precision::Bf16;
         let file = model.file(MODEL_FILE)?;
+        say_what_lasts(&file);
         let loaded = TorchModel::load(&file, model.preprocessor(), bf16, options.all_operators)?;
         Ok(Box::new(loaded))
     }
@@ -93,14 +95,22 @@ impl Engine for TorchEngine {
             tf32: options.gpu.tf32,
             all_operators: options.all_operators,
         };
-        let loaded = TorchOnDevice::load(
-            model.file(MODEL_FILE)?,
-            model.preprocessor(),
-            samples,
-            Some(gpu),
-            device_options,
-        )?;
+        let file = model.file(MODEL_FILE)?;
+        say_what_lasts(&file);
+        let loaded = TorchOnDevice::load(file, model.preprocessor(), samples, Some(gpu), device_options)?;
         log::info!("libtorch uses GPU {gpu}, {name}");
         Ok(Arc::new(loaded))
     }
+}
+
+/// Says in the log, once in a process, what to make of a network that has only a TorchScript file.
+fn say_what_lasts(file: &Path) {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        log::info!(
+            "{}: TorchScript is deprecated since torch 2.9; the form that lasts is ONNX, which `spark-classify export` \
+             makes of the trained network",
+            file.display()
+        );
+    });
 }
