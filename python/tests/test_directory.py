@@ -37,6 +37,9 @@ def test_a_directory_is_replaced_only_if_asked(
     (out / "mine.txt").write_text("mine")
     assert export(images, out, *NETWORK, "--labels", labels) == 1
     assert "is there already" in capsys.readouterr().err
+    assert export(images, out, *NETWORK, "--labels", labels, "--force") == 1
+    assert "is no model directory" in capsys.readouterr().err
+    (out / "config.json").write_text("{}")
     assert export(images, out, *NETWORK, "--labels", labels, "--force") == 0
     assert sorted(path.name for path in out.iterdir()) == ["config.json", "model.onnx", "preprocessor_config.json"]
     # A failure leaves what was there, and nothing beside it.

@@ -38,6 +38,8 @@ def replacing(target: Path, force: bool) -> Iterator[Path]:
     """A new folder beside the target, which becomes the target where nothing fails, and else goes away."""
     if target.exists() and not force:
         raise ClassifyError(f"{target}: is there already; choose another directory, or replace it with --force")
+    if target.exists() and not (target / CONFIG).is_file():
+        raise ClassifyError(f"{target}: is no model directory (it has no {CONFIG}); not replaced, even with --force")
     target = target.absolute()
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
