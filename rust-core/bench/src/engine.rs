@@ -1,6 +1,8 @@
 //! The engines this binary was built with.
 
-use spark_classify_core::{Engine, Error};
+use std::path::PathBuf;
+
+use spark_classify_core::{Engine, Error, ModelDirectory, Precision};
 
 use crate::args::{Args, Model};
 
@@ -9,6 +11,23 @@ pub(crate) fn open(args: &Args) -> Result<Box<dyn Engine>, Error> {
     match args.backend {
         Model::Onnx => onnx(args),
         Model::Pytorch => torch(),
+    }
+}
+
+/// The file that the engine loads for this precision.
+///
+/// # Errors
+/// Those of a file that is missing, of a precision that the engine has not, and of an engine that is not built in.
+pub(crate) fn model_file(backend: Model, directory: &ModelDirectory, precision: Precision) -> Result<PathBuf, Error> {
+    match backend {
+        #[cfg(feature = "onnx")]
+        Model::Onnx => spark_classify_onnx::model_file(directory, precision),
+        #[cfg(feature = "torch")]
+        Model::Pytorch => spark_classify_torch::model_file(directory),
+        #[cfg(not(feature = "onnx"))]
+        Model::Onnx => Err(not_built_in("onnx", "onnx")),
+        #[cfg(not(feature = "torch"))]
+        Model::Pytorch => Err(not_built_in("pytorch", "torch")),
     }
 }
 

@@ -77,16 +77,9 @@ impl Engine for OnnxEngine {
 
     fn load(&self, model: &ModelDirectory, options: &LoadOptions) -> Result<Box<dyn Model>> {
         options.require_cpu()?;
-        let file = match options.precision {
-            Precision::Fp32 => MODEL_FILE,
-            Precision::Int8 => INT8_MODEL_FILE,
-            Precision::Bf16 => {
-                let reason = "the onnx backend has no bfloat16 on the CPU; use `int8`, `fp32`, or the pytorch backend";
-                return Err(options.precision.refused(reason.to_owned()));
-            }
-        };
+        let file = model_file(model, options.precision)?;
         let environment = library::environment(&self.library)?;
-        let loaded = OnnxModel::load(environment, model.file(file)?, model.preprocessor())?;
+        let loaded = OnnxModel::load(environment, file, model.preprocessor())?;
         Ok(Box::new(loaded))
     }
 
@@ -113,5 +106,21 @@ impl Engine for OnnxEngine {
         )?;
         log::info!("ONNX Runtime uses GPU {gpu}, {name}");
         Ok(Arc::new(loaded))
+    }
+}
+
+/// The file of `model` that is loaded for this precision on a CPU.
+///
+/// # Errors
+/// [`Error::ModelFile`](spark_classify_core::Error::ModelFile) when it is missing,
+/// [`Error::Option`](spark_classify_core::Error::Option) for bfloat16.
+pub fn model_file(model: &ModelDirectory, precision: Precision) -> Result<PathBuf> {
+    match precision {
+        Precision::Fp32 => model.file(MODEL_FILE),
+        Precision::Int8 => model.file(INT8_MODEL_FILE),
+        Precision::Bf16 => {
+            let reason = "the onnx backend has no bfloat16 on the CPU; use `int8`, `fp32`, or the pytorch backend";
+            Err(precision.refused(reason.to_owned()))
+        }
     }
 }

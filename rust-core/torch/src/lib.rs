@@ -1,7 +1,7 @@
 //! libtorch as an engine: `TorchScript` models, through `tch`.
 //!
 //! ```no_run
-//! use std::path::Path;
+//! use std::path::{Path, PathBuf};
 //! use spark_classify_core::{Classifier, LoadOptions};
 //! use spark_classify_torch::TorchEngine;
 //!
@@ -16,7 +16,7 @@ mod model;
 mod precision;
 mod runtime;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
 
 use spark_classify_core::engine::{DeviceModel, Engine, LoadOptions, Model};
@@ -68,7 +68,7 @@ impl Engine for TorchEngine {
         precision::check(options.precision, self.any_cpu || cpu::computes_bf16())?;
         runtime::version()?;
         let bf16 = options.precision == Precision::Bf16;
-        let file = model.file(MODEL_FILE)?;
+        let file = model_file(model)?;
         say_what_lasts(&file);
         let loaded = TorchModel::load(&file, model.preprocessor(), bf16, options.all_operators)?;
         Ok(Box::new(loaded))
@@ -95,7 +95,7 @@ impl Engine for TorchEngine {
             tf32: options.gpu.tf32,
             all_operators: options.all_operators,
         };
-        let file = model.file(MODEL_FILE)?;
+        let file = model_file(model)?;
         say_what_lasts(&file);
         let loaded = TorchOnDevice::load(file, model.preprocessor(), samples, Some(gpu), device_options)?;
         log::info!("libtorch uses GPU {gpu}, {name}");
@@ -103,7 +103,15 @@ impl Engine for TorchEngine {
     }
 }
 
-/// Says in the log, once in a process, what to make of a network that has only a TorchScript file.
+/// The file of `model` that is loaded, whatever the precision.
+///
+/// # Errors
+/// [`Error::ModelFile`](spark_classify_core::Error::ModelFile) when it is missing.
+pub fn model_file(model: &ModelDirectory) -> Result<PathBuf> {
+    model.file(MODEL_FILE)
+}
+
+/// Says in the log, once in a process, what to make of a network that has only a `TorchScript` file.
 fn say_what_lasts(file: &Path) {
     static SAID: Once = Once::new();
     SAID.call_once(|| {

@@ -1,4 +1,4 @@
-//! What the log says of TorchScript files. It has a process of its own, because a process has one log.
+//! What the log says of `TorchScript` files. It has a process of its own, because a process has one log.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Mutex;

@@ -2,6 +2,7 @@
 // Numbers in these files are whoever's who wrote them: each conversion is checked, or says why it need not be.
 #![warn(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
 
+mod describe;
 mod directory;
 mod json;
 mod labels;
