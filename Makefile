@@ -13,7 +13,7 @@ shell_files := $(wildcard scripts/*.sh) scripts/gpu-check .ci/run
 # Without Spark, ONNX Runtime has to be told: the one that goes into the jar.
 onnxruntime := ORT_DYLIB_PATH=$$(gradle --quiet onnxruntimeLibrary)
 
-.PHONY: help setup build run check deny test test-rust test-checked test-asan test-jvm test-e2e test-parity test-python test-faults parity-models parity parity-live fuzz lint format \
+.PHONY: help setup build run check deny test test-rust test-checked test-asan test-jvm test-e2e test-parity test-python test-libtorch-versions test-faults parity-models parity parity-live fuzz lint format \
 	reference golden bench bench-core bench-growth bench-steps bench-images gpu-programs clean
 
 help: ## this list

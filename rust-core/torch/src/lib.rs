@@ -88,7 +88,7 @@ impl Engine for TorchEngine {
         // GPUs compute in bfloat16, all that libtorch still supports.
         precision::check(options.precision, true)?;
         let name = spark_classify_core::gpu::cuda::gpu(gpu)?;
-        runtime::version()?;
+        runtime::version_for_gpu()?;
         cuda::prepare(gpu, options.gpu.tf32)?;
         let device_options = DeviceOptions {
             bf16: options.precision == Precision::Bf16,
