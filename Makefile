@@ -13,7 +13,7 @@ shell_files := $(wildcard scripts/*.sh) scripts/gpu-check .ci/run
 # Without Spark, ONNX Runtime has to be told: the one that goes into the jar.
 onnxruntime := ORT_DYLIB_PATH=$$(gradle --quiet onnxruntimeLibrary)
 
-.PHONY: help setup build run check deny test test-rust test-checked test-asan test-jvm test-e2e test-parity test-faults parity-models parity parity-live fuzz lint format \
+.PHONY: help setup build run check deny test test-rust test-checked test-asan test-jvm test-e2e test-parity test-python test-libtorch-versions test-faults parity-models parity parity-live fuzz lint format \
 	reference golden bench bench-core bench-growth bench-steps bench-images gpu-programs clean
 
 help: ## this list
@@ -31,7 +31,7 @@ run: build ## classify the committed dataset in Spark with both backends
 	@scripts/run_job.sh onnx
 
 test: ## everything, the cheapest first, each stage with its time
-	@for stage in lint deny test-rust test-checked test-asan test-jvm test-e2e test-parity; do \
+	@for stage in lint deny test-rust test-checked test-asan test-jvm test-e2e test-parity test-python; do \
 		start=$$SECONDS; $(MAKE) --no-print-directory $$stage; echo "== $$stage: $$((SECONDS - start)) s"; \
 	done
 	@echo "All tests passed."
@@ -62,6 +62,9 @@ test-faults: build ## executors of 1 GB with files that are large for them; JVMs
 test-parity: parity-models ## ten model families, and embeddings of five, against transformers, torchvision, torch and ONNX Runtime in Python
 	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/parity
 	@.venv-reference/bin/python -m pytest -q tests/parity/test_live_torchvision.py
+
+test-python: build reference ## `spark-classify export` and `check` on small networks of transformers, timm and torchvision
+	@$(env) $(onnxruntime) .venv-reference/bin/python -m pytest -q -c python/pyproject.toml python/tests
 
 parity: parity-models ## the same, and write what was measured into docs/parity.md
 	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/parity --write-table
@@ -141,8 +144,9 @@ lint: setup ## rustfmt, clippy, rustdoc, the fuzz targets, imports without circl
 	@$(env) cargo check --release --quiet --manifest-path rust-core/fuzz/Cargo.toml --target-dir target
 	@$(env) RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --release --quiet --workspace --no-deps --document-private-items
 	@gradle --quiet scalafmtCheck javaFormatCheck
-	@.venv/bin/ruff check scripts tests benchmarks
-	@.venv/bin/ruff format --check scripts tests benchmarks
+	@.venv/bin/ruff check scripts tests benchmarks python
+	@.venv/bin/ruff format --check scripts tests benchmarks python
+	@.venv/bin/mypy --config-file python/pyproject.toml python/src
 
 # Built once, which takes minutes. The list of known weaknesses is asked for where it can be reached.
 deny: setup ## what Rust dependencies may be (deny.toml): licences, sources, no second release of a crate, no known weakness
@@ -156,8 +160,8 @@ format: setup ## rewrite the sources in the project's format
 	@.venv/bin/clang-format -i $(c_files)
 	@.venv/bin/shfmt -i 4 -w $(shell_files)
 	@gradle --quiet scalafmt javaFormat
-	@.venv/bin/ruff check --fix scripts tests benchmarks
-	@.venv/bin/ruff format scripts tests benchmarks
+	@.venv/bin/ruff check --fix scripts tests benchmarks python
+	@.venv/bin/ruff format scripts tests benchmarks python
 
 clean: ## remove everything that was built
 	@rm -rf target spark-udf-jvm/build .gradle .venv .venv-reference .venv-bench-peers .venv-bench-synapseml tests/parity/models tests/parity/embeddings \

@@ -15,8 +15,8 @@ use spark_classify_imaging::DecodeOptions;
 pub(crate) struct Args {
     /// What to classify: a CSV file with a column `image_path` (and `actual_class`, `actual_class_id` where known), a
     /// directory, a glob pattern, or one image
-    #[arg(long, value_name = "CSV|DIR|GLOB")]
-    pub(crate) images: String,
+    #[arg(long, value_name = "CSV|DIR|GLOB", required_unless_present = "check")]
+    pub(crate) images: Option<String>,
 
     /// Where the relative paths of a CSV file start [default: the directory `all_images` beside the CSV file]
     #[arg(long, value_name = "DIR")]
@@ -25,6 +25,11 @@ pub(crate) struct Args {
     /// The model directory
     #[arg(long, value_name = "DIR")]
     pub(crate) model: PathBuf,
+
+    /// Explain the model directory instead: what is done to an image, and which backends can use it. Exit code 0: at
+    /// least one can; 1: none
+    #[arg(long, conflicts_with_all = ["images", "compare_precision", "compare_decode", "limit", "output", "json"])]
+    pub(crate) check: bool,
 
     /// The inference engine
     #[arg(long, value_enum, default_value_t = Model::Pytorch)]
@@ -103,6 +108,12 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// What to classify.
+    pub(crate) fn images(&self) -> &str {
+        // The command line has them unless it asks for something that needs none.
+        self.images.as_deref().unwrap_or_default()
+    }
+
     /// What the command line says about loading the model.
     pub(crate) fn load_options(&self) -> LoadOptions {
         LoadOptions {

@@ -1,9 +1,11 @@
 //! Benchmarks the inference core without Spark: reads images, classifies them with a model directory, and says how
 //! fast it was and how often it was right.
 //!
-//! Exit code 0: all images were classified; 1: some could not be; 2: the benchmark could not run.
+//! Exit code 0: all images were classified; 1: some could not be; 2: the benchmark could not run. With `--check` 0: a
+//! backend can use the model directory; 1: none can.
 
 mod args;
+mod check;
 mod classes;
 mod compare;
 mod confusion;
@@ -32,19 +34,24 @@ use crate::report::Report;
 use crate::run::Run;
 
 fn main() -> ExitCode {
-    match bench(&Args::parse()) {
+    let args = Args::parse();
+    match bench(&args) {
         Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
             // Where stderr itself is gone, the exit code still says so.
             let _ = writeln!(io::stderr(), "classify-bench: {}", printable(&error.to_string()));
-            ExitCode::from(2)
+            // A directory that cannot be used is what a check is there to find.
+            ExitCode::from(if args.check { 1 } else { 2 })
         }
     }
 }
 
-/// Runs the benchmark, prints the report and returns the number of bad images.
+/// Runs the benchmark, prints the report and returns the number of bad images, or of bad directories.
 fn bench(args: &Args) -> Result<usize, Box<dyn Error + Send + Sync>> {
+    if args.check {
+        return Ok(usize::from(!check::check(args)?));
+    }
     let engine = engine::open(args)?;
     if args.compare_decode {
         let exact = Args {
@@ -89,7 +96,7 @@ fn measure(
     labels: &Labels,
     run: impl FnOnce(&[Image]) -> Result<Run, Box<dyn Error + Send + Sync>>,
 ) -> Result<usize, Box<dyn Error + Send + Sync>> {
-    let images = images::find(&args.images, args.image_dir.as_deref(), labels)?;
+    let images = images::find(args.images(), args.image_dir.as_deref(), labels)?;
     let run = run(&images)?;
     if let Some(path) = &args.output {
         output::write(path, &images, &run.predictions, labels)?;
@@ -118,7 +125,7 @@ fn compare(
     engine: &dyn Engine,
 ) -> Result<usize, Box<dyn Error + Send + Sync>> {
     let classifiers = [load(exact, engine)?, load(fast, engine)?];
-    let images = images::find(&exact.images, exact.image_dir.as_deref(), classifiers[0].labels()?)?;
+    let images = images::find(exact.images(), exact.image_dir.as_deref(), classifiers[0].labels()?)?;
     let comparison = Comparison::run(subject, &classifiers[0], &classifiers[1], &images, exact)?;
     let mut stdout = io::stdout().lock();
     if exact.json {

@@ -104,8 +104,9 @@ impl Engine for OnnxEngine {
             let reason = "the onnx backend has no bfloat16 on the CPU; use `int8`, `fp32`, or the pytorch backend";
             return Err(options.precision.refused(reason.to_owned()));
         }
+        let file = model.model_file(ENGINE, options.precision)?;
         let environment = library::environment(&self.library)?;
-        let loaded = OnnxModel::load(environment, model.model_file(ENGINE, options.precision)?, model)?;
+        let loaded = OnnxModel::load(environment, file, model)?;
         Ok(Box::new(loaded))
     }
 

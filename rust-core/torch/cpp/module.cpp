@@ -4,6 +4,7 @@
 // No exception leaves a function: those that can fail return null and keep the reason for this thread.
 
 #include "module.h"
+#include "symbols.h"
 
 #include <algorithm>
 #include <optional>
@@ -166,10 +167,10 @@ at::Tensor to_bf16(const at::Tensor &tensor) {
 // Converts the tensors among the constants of `block`, which after freezing are the weights.
 void constants_to_bf16(torch::jit::Block *block) {
     for (torch::jit::Node *node : block->nodes()) {
-        if (node->kind() == c10::prim::Constant && node->hasAttribute(c10::attr::value) &&
-            node->kindOf(c10::attr::value) == torch::jit::AttributeKind::t) {
-            const auto converted = to_bf16(node->t(c10::attr::value));
-            node->t_(c10::attr::value, converted);
+        if (node->kind() == symbols::constant() && node->hasAttribute(symbols::value()) &&
+            node->kindOf(symbols::value()) == torch::jit::AttributeKind::t) {
+            const auto converted = to_bf16(node->t(symbols::value()));
+            node->t_(symbols::value(), converted);
             node->output()->inferTypeFrom(converted);
         }
         for (torch::jit::Block *inner : node->blocks()) {
@@ -184,14 +185,14 @@ void fit_for_device(torch::jit::Block *block, const at::Device device, const boo
     // The inputs of aten::_convolution with these flags (aten/src/ATen/native/native_functions.yaml).
     constexpr size_t kInputs = 13, kBenchmark = 9, kAllowTf32 = 12;
     for (torch::jit::Node *node : block->nodes()) {
-        if (node->kind() == c10::aten::_convolution && node->inputs().size() == kInputs) {
+        if (node->kind() == symbols::convolution() && node->inputs().size() == kInputs) {
             const torch::jit::WithInsertPoint before(node);
             node->replaceInput(kBenchmark, node->owningGraph()->insertConstant(false));
             node->replaceInput(kAllowTf32, node->owningGraph()->insertConstant(tf32));
         }
-        if (node->kind() == c10::prim::Constant && node->output()->type()->isSubtypeOf(*c10::DeviceObjType::get()) &&
-            node->hasAttribute(c10::attr::value)) {
-            node->s_(c10::attr::value, device.str());
+        if (node->kind() == symbols::constant() && node->output()->type()->isSubtypeOf(*c10::DeviceObjType::get()) &&
+            node->hasAttribute(symbols::value())) {
+            node->s_(symbols::value(), device.str());
         }
         for (torch::jit::Block *inner : node->blocks()) {
             fit_for_device(inner, device, tf32);
@@ -203,7 +204,7 @@ void fit_for_device(torch::jit::Block *block, const at::Device device, const boo
 int64_t tf32_convolutions(torch::jit::Block *block) {
     int64_t count = 0;
     for (torch::jit::Node *node : block->nodes()) {
-        if (node->kind() == c10::aten::_convolution) {
+        if (node->kind() == symbols::convolution()) {
             count += torch::jit::constant_as<bool>(node->inputs().back()).value_or(true) ? 1 : 0;
         }
         for (torch::jit::Block *inner : node->blocks()) {

@@ -1,6 +1,7 @@
 // Whether a module changes itself while it runs: tasks share it, so what one writes another one reads, or frees.
 
 #include "module.h"
+#include "symbols.h"
 
 #include <algorithm>
 #include <string_view>
@@ -110,7 +111,7 @@ bool may_return_argument(const Node *node, const c10::FunctionSchema &schema) {
     if (kReturning.count(name) != 0 || name.substr(0, 7) == "unsafe_") {
         return true;
     }
-    if (name == "einsum" && node->input(1)->node()->kind() == c10::prim::ListConstruct) {
+    if (name == "einsum" && node->input(1)->node()->kind() == symbols::list()) {
         // A product of several tensors is a new one.
         return node->input(1)->node()->inputs().size() < 2;
     }
@@ -128,7 +129,7 @@ bool writes_to_constants(const std::shared_ptr<torch::jit::Graph> &graph) {
     std::vector<Node *> returning;
     bool found = false;
     for_each_node(graph->block(), [&](Node *node) {
-        if (node->kind() == c10::prim::Constant) {
+        if (node->kind() == symbols::constant()) {
             found = found || aliases.hasWriters(node->output());
             fixed.push_back(node->output());
         }

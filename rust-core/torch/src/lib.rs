@@ -1,7 +1,7 @@
 //! libtorch as an engine: `TorchScript` models, through `tch`.
 //!
 //! ```no_run
-//! use std::path::Path;
+//! use std::path::{Path, PathBuf};
 //! use spark_classify_core::{Classifier, LoadOptions};
 //! use spark_classify_torch::TorchEngine;
 //!
@@ -17,7 +17,8 @@ mod precision;
 mod results;
 mod runtime;
 
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, Once};
 
 use spark_classify_core::engine::{DeviceModel, Engine, LoadOptions, Model};
 use spark_classify_core::error::Result;
@@ -66,6 +67,7 @@ impl Engine for TorchEngine {
         runtime::version()?;
         let bf16 = options.precision == Precision::Bf16;
         let file = model.model_file(ENGINE, options.precision)?;
+        say_what_lasts(&file);
         let loaded = TorchModel::load(&file, model, bf16, options.all_operators)?;
         Ok(Box::new(loaded))
     }
@@ -84,7 +86,7 @@ impl Engine for TorchEngine {
         // GPUs compute in bfloat16, all that libtorch still supports.
         precision::check(options.precision, true)?;
         let name = spark_classify_core::gpu::cuda::gpu(gpu)?;
-        runtime::version()?;
+        runtime::version_for_gpu()?;
         cuda::prepare(gpu, options.gpu.tf32)?;
         let device_options = DeviceOptions {
             bf16: options.precision == Precision::Bf16,
@@ -92,8 +94,21 @@ impl Engine for TorchEngine {
             all_operators: options.all_operators,
         };
         let file = model.model_file(ENGINE, options.precision)?;
+        say_what_lasts(&file);
         let loaded = TorchOnDevice::load(&file, model, samples, Some(gpu), device_options)?;
         log::info!("libtorch uses GPU {gpu}, {name}");
         Ok(Arc::new(loaded))
     }
+}
+
+/// Says in the log, once in a process, what to make of a network that has only a `TorchScript` file.
+fn say_what_lasts(file: &Path) {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        log::info!(
+            "{}: TorchScript is deprecated since torch 2.9; the form that lasts is ONNX, which `spark-classify export` \
+             makes of the trained network",
+            file.display()
+        );
+    });
 }

@@ -176,7 +176,7 @@ pub(crate) fn not_loaded(path: &Path, reason: Reason) -> Error {
     } else {
         format!(
             "not a TorchScript module that can be loaded, frozen and optimized; make one with \
-             scripts/export_model.py or torch.jit.script(model).save(...): {reason}"
+             `spark-classify export` or torch.jit.script(model).save(...): {reason}"
         )
     };
     Error::ModelFile {

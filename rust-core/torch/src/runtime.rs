@@ -8,8 +8,13 @@ use spark_classify_core::error::{Error, Result};
 
 use crate::{cuda, ffi, ENGINE};
 
-/// The version this crate is compiled against, as `major.minor.`; libtorch keeps no binary interface between these.
-const COMPATIBLE: &str = "2.11.";
+/// The release this crate is compiled against.
+const BUILT_AGAINST: &str = "2.11.";
+
+/// The release that keeps to the binary interface of the former in what this crate uses on a CPU, found by trying it
+/// (`make test-libtorch-versions`). libtorch promises nothing of the kind: others lack functions, or would be called
+/// wrongly.
+const SAME_ON_CPU: &str = "2.12.";
 
 /// The version of the libtorch in this process, for example `2.11.0`.
 ///
@@ -23,9 +28,12 @@ pub(crate) fn version() -> Result<&'static str> {
             cuda::open();
             let config = ffi::config()?;
             let version = version_in(&config).ok_or("libtorch does not tell its version")?;
-            if !version.starts_with(COMPATIBLE) {
+            if ![BUILT_AGAINST, SAME_ON_CPU]
+                .iter()
+                .any(|release| version.starts_with(release))
+            {
                 return Err(format!(
-                    "this is libtorch {version}, but {COMPATIBLE}x is needed: install torch {COMPATIBLE}0"
+                    "this is libtorch {version}, but {BUILT_AGAINST}x is needed: install torch {BUILT_AGAINST}0"
                 ));
             }
             log::info!("libtorch {version}");
@@ -33,6 +41,21 @@ pub(crate) fn version() -> Result<&'static str> {
         })
         .map(String::as_str)
         .map_err(|reason| Error::EngineLibrary { engine: ENGINE, reason })
+}
+
+/// The same where a GPU is to be used.
+///
+/// # Errors
+/// Those of [`version`], and for a release that was tried on CPUs alone: what drives a stream has another layout in it.
+pub(crate) fn version_for_gpu() -> Result<&'static str> {
+    let version = version()?;
+    if version.starts_with(BUILT_AGAINST) {
+        return Ok(version);
+    }
+    Err(Error::EngineLibrary {
+        engine: ENGINE,
+        reason: format!("libtorch {version} is for the CPU only: for a GPU, install torch {BUILT_AGAINST}0"),
+    })
 }
 
 /// Finds `TORCH_VERSION=` in libtorch's build settings, which are separated by commas.

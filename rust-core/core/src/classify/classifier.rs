@@ -198,6 +198,12 @@ impl Classifier {
         self.model.labels()
     }
 
+    /// What the model's numbers for classes mean.
+    #[must_use]
+    pub fn output_kind(&self) -> OutputKind {
+        self.output_kind
+    }
+
     /// What the model gives for an image, or why it does not.
     #[must_use]
     pub fn outputs(&self) -> &Outputs {

@@ -3,6 +3,7 @@
 #![warn(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
 
 mod configuration;
+mod describe;
 mod directory;
 mod embedding_config;
 mod files;

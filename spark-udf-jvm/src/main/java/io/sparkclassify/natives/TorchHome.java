@@ -20,6 +20,11 @@ import java.util.stream.Stream;
 record TorchHome(Path folder, String version) {
   static final String MAIN_LIBRARY = "libtorch_cpu.so";
 
+  /**
+   * The release that the native library, linked against 2.11, takes as well; it looks again itself.
+   */
+  private static final String ALSO_TAKEN = "2.12";
+
   private static final String ENVIRONMENT_KEY = "LIBTORCH";
   private static final Pattern PYTHON_VERSION = Pattern.compile("(?m)^__version__ *= *'([^']+)'");
   private static final Pattern MAJOR_MINOR = Pattern.compile("^(\\d+\\.\\d+)\\..*", Pattern.DOTALL);
@@ -31,7 +36,7 @@ record TorchHome(Path folder, String version) {
    * @param configured {@code spark.classify.torch.home}, or null
    * @param environment the process's environment
    * @param wanted the version of torch that the native library was linked against; C++ has no
-   *     stable ABI, so the minor version must be the same
+   *     stable ABI, so the minor version must be the same, or one that was tried with it
    */
   static TorchHome find(String configured, Map<String, String> environment, String wanted) {
     List<String> tried = new ArrayList<>();
@@ -141,7 +146,7 @@ record TorchHome(Path folder, String version) {
       return Optional.empty();
     }
     String version = versionOf(folder);
-    if (!majorMinor(version).equals(majorMinor(wanted))) {
+    if (!List.of(majorMinor(wanted), ALSO_TAKEN).contains(majorMinor(version))) {
       tried.add(
           source
               + ", which is version "

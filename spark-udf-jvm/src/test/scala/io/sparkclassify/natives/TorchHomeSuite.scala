@@ -64,6 +64,15 @@ class TorchHomeSuite extends AnyFunSuite {
     }
   }
 
+  test("a release that was tried with the library will do as well, the next one will not") {
+    TestData.withFolder { folder =>
+      val tried = python(folder.resolve("tried"), "2.12.1+cu130")
+      assert(find(tried) == new TorchHome(tried, "2.12.1+cu130"))
+      val next = python(folder.resolve("next"), "2.13.0+cu130")
+      unavailable(next)(s"spark.classify.torch.home=$next", "version 2.13.0+cu130", "built against 2.11.0")
+    }
+  }
+
   test("a configured folder is used or refused: there is no silent fall-back") {
     TestData.withFolder { folder =>
       val good = "LIBTORCH" -> distribution(folder.resolve("good"), wanted).toString

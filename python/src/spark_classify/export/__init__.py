@@ -1,0 +1,1 @@
+"""Making model directories of trained networks."""

@@ -1,0 +1,163 @@
+"""Directories of transformers, as `save_pretrained` writes them."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import transformers
+from conftest import export, give_effect, opened, run_onnx
+
+SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48}
+VISION = {**SMALL, "image_size": 32, "patch_size": 8}
+SQUARE = {"size": {"height": 32, "width": 32}}
+CROPPED = {"size": {"shortest_edge": 36}, "crop_size": {"height": 32, "width": 32}}
+
+# Architecture, its settings, the processor, and its settings.
+CLASSIFIERS = {
+    "ViT": (VISION, "vit.ViT", SQUARE),
+    "Dinov2": ({**SMALL, "image_size": 28, "patch_size": 14}, "bit.Bit", {**CROPPED, "crop_size": 28}),
+    "ResNet": (
+        {"embedding_size": 8, "hidden_sizes": [8, 16], "depths": [1, 1], "layer_type": "basic"},
+        *("convnext.ConvNext", {"size": {"shortest_edge": 32}, "crop_pct": 0.875, "resample": 3}),
+    ),
+    "ConvNext": ({"hidden_sizes": [8, 12, 16, 20], "depths": [1, 1, 1, 1]}, "convnext.ConvNext", {"size": 32}),
+    "Swin": (
+        {"image_size": 32, "embed_dim": 8, "depths": [1, 1], "num_heads": [1, 2], "window_size": 4, "patch_size": 2},
+        *("vit.ViT", SQUARE),
+    ),
+    "MobileNetV2": ({"image_size": 32, "depth_multiplier": 0.35}, "mobilenet_v2.MobileNetV2", CROPPED),
+}
+
+
+def processor_of(name: str, settings: dict[str, object]) -> object:
+    folder, family = name.split(".")
+    module = importlib.import_module(f"transformers.models.{folder}.image_processing_pil_{folder}")
+    return getattr(module, f"{family}ImageProcessorPil")(**settings)
+
+
+def saved(tmp_path: Path, model: torch.nn.Module, processor: object) -> Path:
+    directory = tmp_path / "saved"
+    give_effect(model).save_pretrained(directory)
+    processor.save_pretrained(directory)
+    return directory
+
+
+def classifier(tmp_path: Path, name: str, **config: object) -> tuple[Path, torch.nn.Module, object]:
+    settings, processor_name, processor_settings = CLASSIFIERS[name]
+    names = {"id2label": {0: "a", 1: "b", 2: "c", 3: "d"}, "label2id": {"a": 0, "b": 1, "c": 2, "d": 3}}
+    configuration = getattr(transformers, f"{name}Config")(**{**settings, **names, **config})
+    model = getattr(transformers, f"{name}ForImageClassification")(configuration)
+    processor = processor_of(processor_name, processor_settings)
+    return saved(tmp_path, model, processor), model, processor
+
+
+def read(path: Path) -> dict[str, object]:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_a_classifier_gives_in_onnx_what_it_gives_in_transformers(tmp_path: Path, images: Path, name: str) -> None:
+    directory, model, processor = classifier(tmp_path, name)
+    out = tmp_path / "out"
+    assert export(images, out, "--hugging-face", directory) == 0
+    assert sorted(path.name for path in out.iterdir()) == [
+        "config.json",
+        "model.onnx",
+        "model.pt",
+        "preprocessor_config.json",
+    ]
+    pixels = processor(opened(images), return_tensors="pt")["pixel_values"]
+    with torch.inference_mode():
+        expected = model(pixels).logits
+    assert expected.std(0).max() > 1e-2, "the images should differ"
+    torch.testing.assert_close(run_onnx(out, "logits", pixels), expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(torch.jit.load(out / "model.pt")(pixels), expected, rtol=1e-4, atol=1e-4)
+    assert read(out / "config.json")["id2label"] == {"0": "a", "1": "b", "2": "c", "3": "d"}
+
+
+def test_two_default_labels_are_written_though_transformers_leaves_them_out(tmp_path: Path, images: Path) -> None:
+    model = transformers.ViTForImageClassification(transformers.ViTConfig(**VISION))
+    directory = saved(tmp_path, model, processor_of("vit.ViT", SQUARE))
+    assert export(images, tmp_path / "out", "--hugging-face", directory, "--formats", "torchscript") == 0
+    assert read(tmp_path / "out/config.json")["id2label"] == {"0": "LABEL_0", "1": "LABEL_1"}
+    assert not (tmp_path / "out/model.onnx").exists()
+
+
+def test_a_multi_label_model_stays_one(tmp_path: Path, images: Path) -> None:
+    directory, _, _ = classifier(tmp_path, "ViT", problem_type="multi_label_classification")
+    assert export(images, tmp_path / "out", "--hugging-face", directory, "--formats", "onnx") == 0
+    assert read(tmp_path / "out/config.json")["problem_type"] == "multi_label_classification"
+
+
+def test_a_head_without_weights_is_refused(tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    directory = saved(tmp_path, transformers.ViTModel(transformers.ViTConfig(**VISION)), processor_of("vit.ViT", {}))
+    assert export(images, tmp_path / "out", "--hugging-face", directory) == 1
+    error = capsys.readouterr().err
+    assert "has no weights for `classifier.bias`, `classifier.weight`" in error and "--embeddings" in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_clip_gives_image_embeds(tmp_path: Path, images: Path) -> None:
+    text = {**SMALL, "vocab_size": 20, "max_position_embeddings": 8, "bos_token_id": 0, "eos_token_id": 1}
+    vision = {**VISION, "projection_dim": 24}
+    config = transformers.CLIPConfig(vision_config=vision, text_config=text, projection_dim=24)
+    processor = processor_of("clip.CLIP", CROPPED)
+    directory = saved(tmp_path, transformers.CLIPModel(config), processor)
+    assert export(images, tmp_path / "out", "--hugging-face", directory, "--embeddings") == 0
+    pixels = processor(opened(images), return_tensors="pt")["pixel_values"]
+    model = transformers.CLIPVisionModelWithProjection.from_pretrained(directory)
+    with torch.inference_mode():
+        expected = model(pixels).image_embeds
+    assert expected.shape == (3, 24)
+    torch.testing.assert_close(run_onnx(tmp_path / "out", "image_embeds", pixels), expected, rtol=1e-4, atol=1e-4)
+    given = torch.jit.load(tmp_path / "out/model.pt")(pixels)["image_embeds"]
+    torch.testing.assert_close(given, expected, rtol=1e-4, atol=1e-4)
+
+    model.save_pretrained(tmp_path / "saved_vision")
+    processor.save_pretrained(tmp_path / "saved_vision")
+    arguments = ["--hugging-face", tmp_path / "saved_vision", "--embeddings", "--formats", "onnx"]
+    assert export(images, tmp_path / "vision", *arguments) == 0
+    torch.testing.assert_close(run_onnx(tmp_path / "vision", "image_embeds", pixels), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "width"),
+    [
+        ("SiglipVision", VISION, 32),
+        ("Dinov2", {**SMALL, "image_size": 32, "patch_size": 8}, 32),
+        ("ResNet", {"embedding_size": 8, "hidden_sizes": [8, 16], "depths": [1, 1], "layer_type": "basic"}, 16),
+    ],
+)
+def test_an_encoder_gives_its_pooler_output(
+    tmp_path: Path, images: Path, name: str, settings: dict[str, object], width: int
+) -> None:
+    model = getattr(transformers, f"{name}Model")(getattr(transformers, f"{name}Config")(**settings))
+    processor = processor_of("vit.ViT", SQUARE)
+    directory = saved(tmp_path, model, processor)
+    assert export(images, tmp_path / "out", "--hugging-face", directory, "--embeddings", "--formats", "onnx") == 0
+    pixels = processor(opened(images), return_tensors="pt")["pixel_values"]
+    with torch.inference_mode():
+        expected = model(pixels).pooler_output.flatten(1)
+    given = run_onnx(tmp_path / "out", "pooler_output", pixels)
+    assert given.shape == (3, width)
+    torch.testing.assert_close(given, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_tokens_need_a_pooling(tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # As DINO's weights are published: without a pooler.
+    model = transformers.ViTModel(transformers.ViTConfig(**VISION), add_pooling_layer=False)
+    processor = processor_of("vit.ViT", SQUARE)
+    directory = saved(tmp_path, model, processor)
+    arguments = ["--hugging-face", directory, "--embeddings", "--formats", "onnx"]
+    assert export(images, tmp_path / "out", *arguments) == 1
+    assert "say with --pooling" in capsys.readouterr().err
+    assert export(images, tmp_path / "out", *arguments, "--pooling", "mean") == 0
+    assert read(tmp_path / "out/config.json")["pooling"] == "mean"
+    pixels = processor(opened(images), return_tensors="pt")["pixel_values"]
+    with torch.inference_mode():
+        expected = model(pixels).last_hidden_state
+    torch.testing.assert_close(run_onnx(tmp_path / "out", "last_hidden_state", pixels), expected, rtol=1e-4, atol=1e-4)

@@ -1,0 +1,29 @@
+// Names in graphs. libtorch numbers them anew in every release, so they are looked up in the one that runs: the
+// constants of its headers (c10::attr::value and so on) are the numbers of the one that was compiled against.
+#pragma once
+
+#include <ATen/core/symbol.h>
+
+namespace symbols {
+
+inline c10::Symbol constant() {
+    static const auto symbol = c10::Symbol::prim("Constant");
+    return symbol;
+}
+
+inline c10::Symbol list() {
+    static const auto symbol = c10::Symbol::prim("ListConstruct");
+    return symbol;
+}
+
+inline c10::Symbol convolution() {
+    static const auto symbol = c10::Symbol::aten("_convolution");
+    return symbol;
+}
+
+inline c10::Symbol value() {
+    static const auto symbol = c10::Symbol::attr("value");
+    return symbol;
+}
+
+} // namespace symbols
