@@ -9,7 +9,7 @@ import org.apache.spark.sql.Row
 import org.apache.spark.sql.functions.{call_function, col, lit}
 import org.apache.spark.sql.types._
 
-/** `embed_image` and `try_embed_image`, on a model that gives classes and, as an embedding, how bright each colour is. */
+/** `embed_image` and `try_embed_image`, on a model whose embedding is how bright each colour is; it has classes, too. */
 class EmbedImageSuite extends SharedSession {
 
   private val model = ColourImages.model.resolveSibling("colour-embedding")
