@@ -91,6 +91,8 @@ reference: # an environment of its own for what tests compare with (about 3 GB t
 
 golden: reference ## make the reference values of the tests again
 	@.venv-reference/bin/python scripts/make_golden.py
+	@.venv-reference/bin/python scripts/timm_cases.py
+	@.venv-reference/bin/python scripts/model_cases.py
 
 # The environments of the contenders; the stamps make them anew when a requirement changes. What cannot be installed is
 # reported in the benchmark's table.

@@ -53,6 +53,7 @@ VARIANTS: list[tuple[str, dict[str, object]]] = [
     ("CLIP", {"size": 30, "crop_size": 25, "do_normalize": False}),
     ("CLIP", {"size": {"shortest_edge": 32, "longest_edge": 40}, "crop_size": 45}),
     ("CLIP", {"do_resize": False, "crop_size": 64, "do_rescale": False}),
+    ("CLIP", {"size": {"max_height": 30, "max_width": 41}, "crop_size": 27}),
     ("ConvNext", {"size": {"shortest_edge": 224}, "crop_pct": 0.875, "resample": 3, **IMAGENET}),
     ("ConvNext", {"size": 50, "crop_pct": 0.95, "resample": 2}),
     ("ConvNext", {"size": {"shortest_edge": 384}, "crop_pct": 1.0, "resample": 3}),

@@ -9,10 +9,10 @@ use spark_classify_core::ModelDirectory;
 use spark_classify_imaging::ImageLimits;
 
 fuzz_target!(|bytes: &[u8]| {
-    let mut parts = bytes.splitn(2, |byte| *byte == 0);
+    let parts = bytes.splitn(3, |byte| *byte == 0);
     let directory = tempfile::tempdir().expect("a temporary directory");
-    for name in ["config.json", "preprocessor_config.json"] {
-        fs::write(directory.path().join(name), parts.next().unwrap_or_default()).expect("a temporary file");
+    for (name, part) in ["config.json", "preprocessor_config.json", "processor_config.json"].iter().zip(parts) {
+        fs::write(directory.path().join(name), part).expect("a temporary file");
     }
     if let Ok(model) = ModelDirectory::open(directory.path()) {
         let _ = Preprocessor::new(model.preprocessor(), ImageLimits::default()).tensor_len();

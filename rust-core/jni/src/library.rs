@@ -136,7 +136,7 @@ impl Library {
         })
     }
 
-    /// Returns labels, input size and load time of a model as JSON, a `java.lang.String`.
+    /// Returns labels, input size, load time and notes of a model as JSON, a `java.lang.String`.
     pub fn describe_model(&self, call: NativeCall<'_, 0>, handle: i64) -> *mut c_void {
         run_for_string(call, |_, []| {
             let classifier = self.models.get(handle)?;
@@ -152,6 +152,7 @@ impl Library {
                 no_embedding: outputs.embedding.as_ref().err().map(Error::to_string),
                 input: classifier.input_size(),
                 load_millis: classifier.load_time().as_millis() as u64,
+                notes: classifier.model().notes(),
             })?;
             Ok(document)
         })

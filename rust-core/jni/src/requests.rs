@@ -174,6 +174,8 @@ pub(crate) struct ModelDescription<'a> {
     pub(crate) input: (usize, usize),
     /// How long the model took to load.
     pub(crate) load_millis: u64,
+    /// What somebody who uses the model should know about the way its files are read.
+    pub(crate) notes: &'a [String],
 }
 
 /// Reads a document.

@@ -172,14 +172,15 @@ impl Output {
         for map in &maps {
             let row = if self.labels.is_empty() {
                 let ids = map.try_extract_key_values::<i64, f32>().map_err(reason)?;
-                in_order(ids, |id| usize::try_from(id).ok())
-                    .ok_or("the classes in the output's maps are not the numbers from 0 on")?
+                in_order(ids, |id| usize::try_from(id).ok()).ok_or(
+                    "the classes in the output's maps are not the numbers from 0 on; convert it with zipmap=False",
+                )?
             } else {
                 let labelled = map.try_extract_key_values::<String, f32>().map_err(reason)?;
                 let id = |label: String| self.labels.iter().position(|other| *other == label);
                 in_order(labelled, id)
                     .filter(|row| row.len() == self.labels.len())
-                    .ok_or("the classes in the output's maps are not those of `id2label` in config.json")?
+                    .ok_or("the classes in the output's maps are not those of `id2label` in config.json; convert it with zipmap=False")?
             };
             if rows.len() % row.len().max(1) != 0 {
                 return Err("the output's maps have not all the same classes".to_owned());

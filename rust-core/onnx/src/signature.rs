@@ -43,7 +43,8 @@ impl Signature {
     pub(crate) fn of(inputs: &[Outlet], model: &ModelDirectory) -> Result<Self, Reason> {
         let [input] = inputs else {
             return Err(format!(
-                "the model has {}, expected one input",
+                "the model has {}, and only one, the image, can be given; export it with that alone, or with defaults \
+                 for the others",
                 listed("inputs", inputs)
             ));
         };

@@ -47,13 +47,16 @@ pub fn dataset() -> Vec<Vec<u8>> {
 
 /// A model directory with this `preprocessor_config.json` and three classes, without a model.
 pub fn model_directory(preprocessor: &str) -> TempDir {
+    let labels = r#"{"id2label": {"0": "red", "1": "green", "2": "blue"}}"#;
+    directory_of(&[("preprocessor_config.json", preprocessor), ("config.json", labels)])
+}
+
+/// A directory with these files: names and texts.
+pub fn directory_of(files: &[(&str, &str)]) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
-    write("preprocessor_config.json", preprocessor);
-    write(
-        "config.json",
-        r#"{"id2label": {"0": "red", "1": "green", "2": "blue"}}"#,
-    );
+    for (name, text) in files {
+        fs::write(directory.path().join(name), text).unwrap();
+    }
     directory
 }
 

@@ -18,8 +18,8 @@ mod files;
 mod random;
 
 pub use files::{
-    copy_configuration, dataset, dataset_image, golden, json, model_directory, model_without_weights, odd_image,
-    onnxruntime, plain_png, repository, sha256,
+    copy_configuration, dataset, dataset_image, directory_of, golden, json, model_directory, model_without_weights,
+    odd_image, onnxruntime, plain_png, repository, sha256,
 };
 pub use random::Random;
 

@@ -154,6 +154,9 @@ impl Classifier {
             listed(&outputs),
             load_time.as_millis()
         );
+        for note in model.notes() {
+            log::info!("{}: {note}", dir.display());
+        }
         Ok(Self {
             preprocessor,
             model,
@@ -420,12 +423,13 @@ type Outcome = Result<(), PredictionError>;
 /// The number of classes that the model gives, which must be those of `config.json`.
 fn check_classes(model: &ModelDirectory, outputs: &Outputs, engine: &str) -> Result<usize> {
     let given = outputs.classes.clone()?;
-    let named = model.labels()?.len();
-    if named != given {
+    let labels = model.labels()?;
+    if labels.len() != given {
         return Err(model.config_error(
-            "id2label",
+            labels.field(),
             format!(
-                "names {named} classes, but the {engine} model gives {given}; both must come from the same training"
+                "{}, but the {engine} model gives {given}; both must come from the same training",
+                labels.announcement()
             ),
         ));
     }
@@ -436,7 +440,8 @@ fn check_classes(model: &ModelDirectory, outputs: &Outputs, engine: &str) -> Res
 /// An image has `length` values.
 fn try_out(model: &ModelDirectory, runner: &Runner, outputs: &Outputs, length: usize) -> Result<(OutputKind, Batches)> {
     let run = |samples: &[Sample], asked| runner.try_on(samples, length, asked);
-    let (mut output_kind, mut batches) = (model.output_kind(), Batches::Any);
+    // A model without classes has no numbers that mean either.
+    let (mut output_kind, mut batches) = (OutputKind::Logits, Batches::Any);
     for asked in [Asked::Classes, Asked::Embedding] {
         if outputs.check(asked).is_err() {
             continue;

@@ -2,7 +2,7 @@
 
 use ndarray::ArrayViewMut1;
 
-use super::probe::are_probabilities;
+use super::probe::{are_probabilities, are_within_one};
 use crate::error::PredictionError;
 use crate::model::OutputKind;
 
@@ -23,7 +23,8 @@ pub struct Prediction<'a> {
     pub class_id: usize,
     /// Its probability, 0 to 1.
     pub confidence: f32,
-    /// The probabilities of all classes, in class-id order.
+    /// The probabilities of all classes, in class-id order. Their sum is 1, unless the classes are independent of each
+    /// other: those of [`OutputKind::IndependentLogits`] and [`OutputKind::IndependentProbabilities`] have any sum.
     pub probabilities: &'a [f32],
 }
 
@@ -77,7 +78,7 @@ impl Predictions {
     }
 
     /// Takes what a model gave, a row of `classes` values for each image, and which images have one, and makes
-    /// probabilities of it. An image whose logits have none (NaN, or plus infinity), or whose probabilities are none,
+    /// probabilities of it. An image whose logits have none (NaN, or for the softmax plus infinity), or whose probabilities are none,
     /// becomes a bad one; that concerns no other.
     pub(crate) fn fill<'a>(
         &mut self,
@@ -100,6 +101,11 @@ impl Predictions {
                     are_probabilities(row),
                     "its outputs are no probabilities, which are positive and have the sum 1",
                 ),
+                OutputKind::IndependentLogits => (sigmoid(row), "its logits are not numbers"),
+                OutputKind::IndependentProbabilities => (
+                    are_within_one(row),
+                    "its outputs are no probabilities, which are from 0 to 1",
+                ),
             };
             if !usable {
                 *outcome = Err(PredictionError::NoClass { reason });
@@ -116,6 +122,14 @@ fn softmax(mut row: ArrayViewMut1<'_, f32>) -> bool {
     let sum = row.iter().map(|value| f64::from(*value)).sum::<f64>() as f32;
     row.mapv_inplace(|value| value / sum);
     row.iter().all(|value| value.is_finite())
+}
+
+/// `1 / (1 + exp(-x))` in place, in single precision. False where a result is no number.
+fn sigmoid(row: &mut [f32]) -> bool {
+    for value in row.iter_mut() {
+        *value = 1.0 / (1.0 + (-*value).exp());
+    }
+    row.iter().all(|value| !value.is_nan())
 }
 
 /// The first position of the largest value, and the value. Softmax leaves no NaN to compare with.
@@ -202,6 +216,36 @@ mod tests {
         let rows: Vec<_> = batch.iter().map(|row| row.map(|row| row.confidence).ok()).collect();
         assert_eq!(rows, [Some(0.5), None, Some(0.5)]);
         assert_eq!(batch.bad_images(), 1);
+    }
+
+    #[test]
+    fn sigmoids_agree_with_transformers_and_need_no_sum() {
+        // transformers.pipelines.image_classification.sigmoid(logits)
+        let expected = [0.182_425_52, 0.817_574_44, 0.0, 1.0, 0.5];
+        let predictions = filled(
+            &[&[-1.5, 1.5, -200.0, f32::INFINITY, 0.0]],
+            OutputKind::IndependentLogits,
+        );
+        let prediction = predictions.get(0).unwrap();
+        for (actual, expected) in prediction.probabilities.iter().zip(expected) {
+            assert!((actual - expected).abs() < 1e-6, "{actual} is not {expected}");
+        }
+        assert_eq!((prediction.class_id, prediction.confidence), (3, 1.0));
+        assert!(refusal(&[0.0, f32::NAN], OutputKind::IndependentLogits).contains("its logits are not numbers"));
+    }
+
+    #[test]
+    fn independent_probabilities_stay_as_they_are_and_are_checked() {
+        let given = filled(&[&[0.25, 1.0, 0.75]], OutputKind::IndependentProbabilities);
+        let prediction = given.get(0).unwrap();
+        assert_eq!(
+            (prediction.class_id, prediction.probabilities),
+            (1, &[0.25, 1.0, 0.75][..])
+        );
+        for broken in [1.5, -0.5, f32::NAN] {
+            let message = refusal(&[0.5, broken], OutputKind::IndependentProbabilities);
+            assert!(message.contains("which are from 0 to 1"), "{message}");
+        }
     }
 
     #[test]

@@ -14,6 +14,11 @@ pub(crate) fn are_probabilities(values: &[f32]) -> bool {
     values.iter().all(|value| *value >= 0.0) && (sum - 1.0).abs() <= TOLERANCE
 }
 
+/// Whether these may be probabilities of classes of which an image may have any number.
+pub(crate) fn are_within_one(values: &[f32]) -> bool {
+    values.iter().all(|value| (0.0..=1.0).contains(value))
+}
+
 /// The two images that a model is tried on: one is empty and the other one noise.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Sample {
@@ -62,42 +67,51 @@ pub(crate) fn check_output(
             .filter(|output| output.iter().all(|value| value.is_finite()))
     };
     let (tried, last) = (finite().count(), finite().next_back().map_or(&[][..], Vec::as_slice));
-    let probabilities = finite().filter(|output| are_probabilities(output)).count();
-    let called = calls_probabilities && !model.says_output_kind();
-    let kind = if called {
-        OutputKind::Probabilities
-    } else {
-        model.output_kind()
+    let kind = model.output_kind(outputs[0].len(), calls_probabilities)?;
+    let fitting = |fits: fn(&[f32]) -> bool| finite().filter(|output| fits(output)).count();
+    let refused = |way_out: &str| {
+        let announced = if model.says_output_kind() {
+            "is `none`"
+        } else {
+            "is not there, and the output is called probabilities"
+        };
+        let (low, high) = range(last);
+        let sum = last.iter().sum::<f32>();
+        Err(model.config_error(
+            OUTPUT_KIND_FIELD,
+            format!(
+                "{announced}, but the model gives no probabilities: those of one image are {low} to {high} and their \
+                 sum is {sum}; {way_out}"
+            ),
+        ))
     };
-    match (kind, probabilities) {
-        (OutputKind::Probabilities, fitting) if fitting < tried => {
-            let announced = if called {
-                "is not there, and the output is called probabilities"
-            } else {
-                "is `none`"
-            };
-            Err(model.config_error(
-                OUTPUT_KIND_FIELD,
-                format!(
-                    "{announced}, but the model gives no probabilities: those of one image are {} to {} and their sum \
-                     is {}; write `softmax` if they are logits",
-                    last.iter().copied().fold(f32::INFINITY, f32::min),
-                    last.iter().copied().fold(f32::NEG_INFINITY, f32::max),
-                    last.iter().sum::<f32>()
-                ),
-            ))
+    let applied_twice = |function: &str| {
+        log::warn!(
+            "{}: the model seems to give probabilities, and {function} is applied to them once more; if so, write \
+             \"{OUTPUT_KIND_FIELD}\": \"none\" into config.json",
+            model.path().display()
+        );
+    };
+    match kind {
+        OutputKind::Probabilities if fitting(are_probabilities) < tried => {
+            return refused("write `softmax` if they are logits");
         }
-        // A single class may have the logit 1.
-        (OutputKind::Logits, 2) if outputs[0].len() > 1 => {
-            log::warn!(
-                "{}: the model seems to give probabilities, and softmax is applied to them once more; if so, write \
-                 \"{OUTPUT_KIND_FIELD}\": \"none\" into config.json",
-                model.path().display()
-            );
-            Ok(kind)
+        OutputKind::IndependentProbabilities if fitting(are_within_one) < tried => {
+            return refused("write `sigmoid` if they are logits");
         }
-        _ => Ok(kind),
+        OutputKind::Logits if fitting(are_probabilities) == outputs.len() => applied_twice("softmax"),
+        OutputKind::IndependentLogits if fitting(are_within_one) == outputs.len() => applied_twice("the sigmoid"),
+        _ => (),
     }
+    Ok(kind)
+}
+
+/// The smallest and the largest value.
+fn range(values: &[f32]) -> (f32, f32) {
+    (
+        values.iter().copied().fold(f32::INFINITY, f32::min),
+        values.iter().copied().fold(f32::NEG_INFINITY, f32::max),
+    )
 }
 
 /// Which batches a model can be given.
@@ -219,5 +233,14 @@ mod tests {
         assert!(!are_probabilities(&[1.5, -0.5]));
         assert!(!are_probabilities(&[f32::NAN, 1.0]));
         assert!(!are_probabilities(&[f32::INFINITY, 0.0]));
+    }
+
+    #[test]
+    fn probabilities_of_independent_classes_have_any_sum() {
+        assert!(are_within_one(&[0.0, 1.0, 0.75]));
+        assert!(are_within_one(&[0.0]));
+        for broken in [-0.001, 1.001, f32::NAN] {
+            assert!(!are_within_one(&[0.5, broken]));
+        }
     }
 }

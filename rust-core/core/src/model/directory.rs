@@ -2,17 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use super::configuration::Configuration;
 use super::embedding_config::EmbeddingConfig;
 use super::files;
-use super::json::Object;
 use super::labels::Labels;
-use super::output_kind::{OutputKind, FIELD as OUTPUT_KIND_FIELD};
+use super::output_kind::{OutputKind, OutputRule, FIELD as OUTPUT_KIND_FIELD};
 use super::precision::Precision;
 use super::preprocessor_config::PreprocessorConfig;
 use crate::error::{Error, Result};
 
-const CONFIG: &str = "config.json";
-const PREPROCESSOR_CONFIG: &str = "preprocessor_config.json";
+pub(super) const CONFIG: &str = "config.json";
 
 /// The field of `config.json` that names the output with the logits, for a model that has several.
 pub const OUTPUT_NAME_FIELD: &str = "output_name";
@@ -22,17 +21,17 @@ pub const OUTPUT_NAME_FIELD: &str = "output_name";
 /// | file | holds |
 /// |---|---|
 /// | `config.json` | `id2label`, `function_to_apply`, `output_name`; for embeddings `pooling`, `normalize` |
-/// | `preprocessor_config.json` | resize, crop, rescale, normalise |
+/// | `processor_config.json`, `preprocessor_config.json`, or timm's `config.json` | resize, crop, rescale, normalise |
 /// | `model.onnx`, `model.pt` and the like | the model; each engine asks for its own |
 #[derive(Debug, Clone)]
 pub struct ModelDirectory {
     path: PathBuf,
     labels: Result<Labels>,
     embedding: Result<EmbeddingConfig>,
-    output_kind: OutputKind,
-    says_output_kind: bool,
+    output_rule: OutputRule,
     output_name: Option<String>,
     preprocessor: PreprocessorConfig,
+    notes: Vec<String>,
 }
 
 impl ModelDirectory {
@@ -51,16 +50,15 @@ impl ModelDirectory {
                     .to_owned(),
             });
         }
-        let mut config = Object::read(&find(dir, CONFIG)?)?;
-        let mut preprocessor = Object::read(&find(dir, PREPROCESSOR_CONFIG)?)?;
+        let mut files = Configuration::read(dir)?;
         Ok(Self {
             path: dir.to_owned(),
-            labels: Labels::take(&mut config),
-            embedding: EmbeddingConfig::take(&mut config),
-            says_output_kind: config.has(OUTPUT_KIND_FIELD),
-            output_kind: OutputKind::take(&mut config)?,
-            output_name: config.take(OUTPUT_NAME_FIELD)?,
-            preprocessor: PreprocessorConfig::take(&mut preprocessor)?,
+            labels: files.labels,
+            embedding: EmbeddingConfig::take(&mut files.config),
+            output_rule: files.output_rule,
+            output_name: files.config.take(OUTPUT_NAME_FIELD)?,
+            preprocessor: files.preprocessor,
+            notes: files.notes,
         })
     }
 
@@ -94,22 +92,34 @@ impl ModelDirectory {
         self.embedding.as_ref().map_err(Clone::clone)
     }
 
-    /// What the numbers that the model gives mean.
-    #[must_use]
-    pub fn output_kind(&self) -> OutputKind {
-        self.output_kind
+    /// What the numbers of this many classes mean; `calls_probabilities` says whether the model file calls them
+    /// probabilities, which counts where [`says_output_kind`](Self::says_output_kind) is false.
+    ///
+    /// # Errors
+    /// [`Error::ModelField`] where what is written makes no sense for them.
+    pub(crate) fn output_kind(&self, classes: usize, calls_probabilities: bool) -> Result<OutputKind> {
+        self.output_rule
+            .kind(classes, calls_probabilities)
+            .map_err(|reason| self.config_error(OUTPUT_KIND_FIELD, reason.to_owned()))
     }
 
-    /// Whether [`output_kind`](Self::output_kind) is written there, or the default.
+    /// Whether `function_to_apply` is written.
     #[must_use]
     pub(crate) fn says_output_kind(&self) -> bool {
-        self.says_output_kind
+        self.output_rule.is_written()
     }
 
     /// The name of the output with these numbers, where the directory says it.
     #[must_use]
     pub fn output_name(&self) -> Option<&str> {
         self.output_name.as_deref()
+    }
+
+    /// What somebody who uses the model should know about the way its files are read, a sentence each: where transformers
+    /// would resize otherwise, for example.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// How images become tensors.
@@ -132,20 +142,4 @@ impl ModelDirectory {
             reason,
         }
     }
-}
-
-fn find(dir: &Path, name: &str) -> Result<PathBuf> {
-    let path = dir.join(name);
-    if path.is_file() {
-        return Ok(path);
-    }
-    let way_out = match name {
-        CONFIG => "Hugging Face's `model.save_pretrained` writes it; `id2label` is what it must have",
-        PREPROCESSOR_CONFIG => "Hugging Face's `processor.save_pretrained` writes it",
-        _ => "put it into the model directory",
-    };
-    Err(Error::ModelFile {
-        path,
-        reason: format!("is missing; {way_out}"),
-    })
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
+use super::directory::CONFIG;
 use crate::error::{Error, Result};
 
 /// The one key of an object that stands for a value that cannot be used; what it holds says why.
@@ -18,10 +19,12 @@ const UNUSABLE: &str = "\0unusable";
 /// The same for a value that must not be there.
 const REFUSED: &str = "\0refused";
 
-/// The top level of a configuration file. A field that is `null` counts as absent, as it does in Python.
-#[derive(Debug)]
+/// A configuration file, or an object in one. A field that is `null` counts as absent, as it does in Python.
+#[derive(Debug, Clone)]
 pub(super) struct Object {
     path: PathBuf,
+    /// What stands before the fields of an object within another one, `image_processor.` for example.
+    prefix: String,
     fields: Map<String, Value>,
 }
 
@@ -58,6 +61,7 @@ impl Object {
         };
         let object = Self {
             path: path.to_owned(),
+            prefix: String::new(),
             fields,
         };
         for (field, value) in &object.fields {
@@ -82,10 +86,43 @@ impl Object {
         if let Some((place, reason)) = marked(&value, UNUSABLE) {
             return Err(self.error(&format!("{field}{place}"), reason));
         }
-        match serde_json::from_value(value) {
+        match T::deserialize(&value) {
             Ok(value) => Ok(Some(value)),
-            Err(error) => Err(self.error(field, error.to_string())),
+            Err(error) => {
+                let reason = error.to_string();
+                // serde's own messages for single values name what they found.
+                let named = reason.starts_with("invalid type: ") || reason.starts_with("invalid value: ");
+                let reason = if named {
+                    reason
+                } else {
+                    format!("is {}; {reason}", shown(&value))
+                };
+                Err(self.error(field, reason))
+            }
         }
+    }
+
+    /// Takes a field out that is an object; `None` where it is absent.
+    pub(super) fn take_object(&mut self, field: &str) -> Result<Option<Self>> {
+        match self.fields.remove(field) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Object(fields)) if !fields.contains_key(UNUSABLE) => Ok(Some(Self {
+                path: self.path.clone(),
+                prefix: format!("{}{field}.", self.prefix),
+                fields,
+            })),
+            Some(other) => Err(self.error(field, format!("is {}; it must be an object", shown(&other)))),
+        }
+    }
+
+    /// Whether the fields of both have the same values.
+    pub(super) fn has_the_fields_of(&self, other: &Self) -> bool {
+        self.fields == other.fields
+    }
+
+    /// The text of a field, left where it is; `None` where it is absent or something else.
+    pub(super) fn text(&self, field: &str) -> Option<&str> {
+        self.fields.get(field)?.as_str()
     }
 
     /// Takes a field out that must be there; `way_out` says what to write.
@@ -111,13 +148,32 @@ impl Object {
         &self.fields
     }
 
-    /// An error about a field of this file.
+    /// An error about a field of this file; what writes a good one is added.
     pub(super) fn error(&self, field: &str, reason: impl Into<String>) -> Error {
+        let writer = if self.prefix.starts_with("pretrained_cfg.") {
+            "`timm.models.save_for_hf(model, DIRECTORY)`"
+        } else if self.path.file_name().is_some_and(|name| name == CONFIG) {
+            "`model.config.save_pretrained(DIRECTORY)` of transformers"
+        } else {
+            "`AutoImageProcessor.from_pretrained(MODEL).save_pretrained(DIRECTORY)` of transformers"
+        };
         Error::ModelField {
             path: self.path.clone(),
-            field: field.to_owned(),
-            reason: reason.into(),
+            field: format!("{}{field}", self.prefix),
+            reason: format!("{}. {writer} writes a good file", reason.into()),
         }
+    }
+}
+
+/// The most characters of a value that an error shows.
+const SHOWN: usize = 80;
+
+/// A value as JSON, cut where it is long.
+pub(super) fn shown(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
 }
 

@@ -1,7 +1,8 @@
-//! The model directory, in Hugging Face conventions.
+//! The model directory, in Hugging Face's and timm's conventions.
 // Numbers in these files are whoever's who wrote them: each conversion is checked, or says why it need not be.
 #![warn(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
 
+mod configuration;
 mod directory;
 mod embedding_config;
 mod files;
@@ -12,6 +13,8 @@ mod precision;
 mod preprocessor_config;
 mod preprocessor_fields;
 mod processors;
+mod timm;
+mod values;
 
 pub use directory::{ModelDirectory, OUTPUT_NAME_FIELD};
 pub use embedding_config::{EmbeddingConfig, Pooling};

@@ -1,4 +1,4 @@
-//! How images become tensors, as `preprocessor_config.json` says it.
+//! How images become tensors, as the files of a model directory say it.
 
 use std::fmt;
 
@@ -73,9 +73,30 @@ pub enum Size {
         /// The longer side at most.
         longest: usize,
     },
+    /// The largest size of the image's aspect ratio within these, as Hugging Face's processors round it: down.
+    Within {
+        /// Rows at most.
+        height: usize,
+        /// Columns at most.
+        width: usize,
+    },
+    /// The largest size of the image's aspect ratio within these, as timm rounds it: to the nearest.
+    Fitting {
+        /// Rows, about.
+        height: usize,
+        /// Columns, about.
+        width: usize,
+    },
+    /// The smallest size of the image's aspect ratio that has as many rows and columns, as timm rounds it.
+    Covering {
+        /// Rows, about.
+        height: usize,
+        /// Columns, about.
+        width: usize,
+    },
 }
 
-/// The centre crop. A crop larger than the image pads with zeros.
+/// The centre crop. A crop larger than the image pads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Crop {
     /// Rows.
@@ -84,6 +105,8 @@ pub struct Crop {
     pub width: usize,
     /// Where the odd pixel goes.
     pub convention: CropConvention,
+    /// Red, green and blue of the padding; zeros but for timm's.
+    pub fill: [u8; 3],
 }
 
 /// The side that gives or gets one pixel more where the margins of a centre crop cannot be equal.
@@ -91,7 +114,7 @@ pub struct Crop {
 pub enum CropConvention {
     /// Hugging Face's `center_crop`: the end loses the odd pixel, the beginning is padded with it.
     HuggingFace,
-    /// torchvision's `CenterCrop`: the side that makes the first margin even loses it, the end is padded with it.
+    /// torchvision's `CenterCrop`, and timm's `CenterCropOrPad`: the side that makes the first margin even loses it, the end is padded with it.
     Torchvision,
 }
 

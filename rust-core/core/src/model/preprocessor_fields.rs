@@ -1,18 +1,14 @@
-//! Reading `preprocessor_config.json`.
+//! Reading the fields of Hugging Face's image processors.
 
-use serde::Deserialize;
 use serde_json::Value;
-use spark_classify_imaging::Resampling;
 
-use super::json::Object;
+use super::json::{shown, Object};
 use super::preprocessor_config::{
     Crop, CropConvention, DataFormat, Normalize, PreprocessorConfig, Rescale, Resize, Size,
 };
-use super::processors::Processor;
+use super::processors::{Processor, Surroundings};
+use super::values::{side, usable_deviations, Extent, ExtentFields, Filter, PerChannel, Whole};
 use crate::error::Result;
-
-/// The largest side of a model's input, in pixels.
-const MAX_SIDE: usize = 16_384;
 
 /// Where `ConvNextImageProcessor` ceases to crop.
 const CONVNEXT_WARPS_FROM: usize = 384;
@@ -35,10 +31,10 @@ const NEUTRAL_FIELDS: &[&str] = &[
 ];
 
 impl PreprocessorConfig {
-    /// Takes all fields of the file.
-    pub(super) fn take(file: &mut Object) -> Result<Self> {
-        let processor = Processor::take(file)?;
-        let resize = take_resize(file)?;
+    /// Takes all fields of a processor's file, and adds what is to be known about them to `notes`.
+    pub(super) fn take(file: &mut Object, surroundings: &Surroundings, notes: &mut Vec<String>) -> Result<Self> {
+        let processor = Processor::take(file, surroundings, notes)?;
+        let resize = take_resize(file, notes)?;
         let crop = take_crop(file, processor)?;
         let (resize, crop) = take_crop_pct(file, processor, resize, crop)?;
         let rescale = take_rescale(file, processor)?;
@@ -49,10 +45,10 @@ impl PreprocessorConfig {
         let input_size = match (crop, resize.map(|resize| resize.size)) {
             (Some(crop), _) => (crop.height, crop.width),
             (None, Some(Size::Exact { height, width })) => (height, width),
-            (None, Some(Size::ShortestEdge(_) | Size::BoundedEdge { .. })) => {
+            (None, Some(_)) => {
                 return Err(file.error(
                     "size",
-                    "with `shortest_edge` alone the input's size depends on the image; add `do_center_crop` and \
+                    "without `height` and `width` the input's size depends on the image; add `do_center_crop` and \
                      `crop_size`, or write height and width",
                 ))
             }
@@ -75,32 +71,35 @@ impl PreprocessorConfig {
     }
 }
 
-fn take_resize(file: &mut Object) -> Result<Option<Resize>> {
+fn take_resize(file: &mut Object, notes: &mut Vec<String>) -> Result<Option<Resize>> {
     let number_is_square = file.take("default_to_square")?;
     let enabled = file.take("do_resize")?.unwrap_or(true);
     let size = file.take("size")?;
-    let resample = file.take::<u64>("resample")?;
+    let named = file.text("resample").map(str::to_owned);
+    let resample = file.take::<Filter>("resample")?;
     if !enabled {
         return Ok(None);
     }
     let size = parse_size(file, size, number_is_square)?;
-    let Some(resampling) = resample.and_then(Resampling::of_number) else {
-        let found = resample.map_or("is missing".to_owned(), |number| format!("{number} is not a filter"));
-        let reason = format!(
-            "{found}; write 0 nearest, 1 lanczos, 2 bilinear, 3 bicubic, 4 box, 5 hamming, 6 mks2013, 7 mks2021"
-        );
-        return Err(file.error("resample", reason));
+    let Some(Filter(resampling)) = resample else {
+        return Err(file.error("resample", format!("is missing; {}", Filter::way_out())));
     };
+    if let Some(name) = named.filter(|name| !name.eq_ignore_ascii_case("bilinear")) {
+        notes.push(format!(
+            "resample is the text `{name}`, and images are resized so; transformers reads numbers alone, and takes \
+             bilinear for text"
+        ));
+    }
     Ok(Some(Resize { size, resampling }))
 }
 
 fn parse_size(file: &Object, size: Option<Extent>, number_is_square: Option<bool>) -> Result<Size> {
     let way_out = "write {\"height\": ..., \"width\": ...} or {\"shortest_edge\": ...}";
-    match size {
-        None => Err(file.error("size", format!("is missing; {way_out}"))),
+    let fields = match size {
+        None => return Err(file.error("size", format!("is missing; {way_out}"))),
         Some(Extent::Number(edge)) => {
             let edge = side(file, "size", edge)?;
-            match number_is_square {
+            return match number_is_square {
                 Some(true) => Ok(Size::Exact {
                     height: edge,
                     width: edge,
@@ -108,44 +107,62 @@ fn parse_size(file: &Object, size: Option<Extent>, number_is_square: Option<bool
                 Some(false) => Ok(Size::ShortestEdge(edge)),
                 None => {
                     let reason = format!(
-                        "one number means a square to some processors and the shorter side to others; {way_out}, or \
-                         name the processor in `image_processor_type`"
+                        "is {edge}; one number means a square to some processors and the shorter side to others; \
+                         {way_out}, or name the processor in `image_processor_type`"
                     );
                     Err(file.error("size", reason))
                 }
+            };
+        }
+        Some(Extent::Pair([height, width])) => ExtentFields {
+            height: Some(height),
+            width: Some(width),
+            ..ExtentFields::default()
+        },
+        Some(Extent::Fields(fields)) => fields,
+    };
+    let field = |name: &str, pixels: Whole| side(file, &format!("size.{name}"), pixels);
+    match fields {
+        ExtentFields {
+            height: Some(height),
+            width: Some(width),
+            shortest_edge: None,
+            longest_edge: None,
+            max_height: None,
+            max_width: None,
+        } => Ok(Size::Exact {
+            height: field("height", height)?,
+            width: field("width", width)?,
+        }),
+        ExtentFields {
+            height: None,
+            width: None,
+            shortest_edge: Some(shortest),
+            longest_edge,
+            max_height: None,
+            max_width: None,
+        } => {
+            let shortest = field("shortest_edge", shortest)?;
+            match longest_edge {
+                None => Ok(Size::ShortestEdge(shortest)),
+                Some(longest) => Ok(Size::BoundedEdge {
+                    shortest,
+                    longest: field("longest_edge", longest)?,
+                }),
             }
         }
-        Some(Extent::Pair([height, width])) => Ok(Size::Exact {
-            height: side(file, "size", height)?,
-            width: side(file, "size", width)?,
+        ExtentFields {
+            height: None,
+            width: None,
+            shortest_edge: None,
+            longest_edge: None,
+            max_height: Some(height),
+            max_width: Some(width),
+        } => Ok(Size::Within {
+            height: field("max_height", height)?,
+            width: field("max_width", width)?,
         }),
-        Some(Extent::Fields(fields)) => match fields {
-            ExtentFields {
-                height: Some(height),
-                width: Some(width),
-                shortest_edge: None,
-                longest_edge: None,
-            } => Ok(Size::Exact {
-                height: side(file, "size.height", height)?,
-                width: side(file, "size.width", width)?,
-            }),
-            ExtentFields {
-                height: None,
-                width: None,
-                shortest_edge: Some(shortest),
-                longest_edge,
-            } => {
-                let shortest = side(file, "size.shortest_edge", shortest)?;
-                match longest_edge {
-                    None => Ok(Size::ShortestEdge(shortest)),
-                    Some(longest) => Ok(Size::BoundedEdge {
-                        shortest,
-                        longest: side(file, "size.longest_edge", longest)?,
-                    }),
-                }
-            }
-            _ => Err(file.error("size", way_out)),
-        },
+        other => Err(file.error("size", format!("has {}; {way_out}", other.names()))),
     }
 }
 
@@ -178,13 +195,17 @@ fn take_crop(file: &mut Object, processor: Processor) -> Result<Option<Crop>> {
                 width: Some(width),
                 shortest_edge: None,
                 longest_edge: None,
+                max_height: None,
+                max_width: None,
             })),
         ) => (
             side(file, "crop_size.height", height)?,
             side(file, "crop_size.width", width)?,
         ),
         (Some(true), None) => return Err(file.error("crop_size", format!("is missing; {way_out}"))),
-        (Some(true), Some(Extent::Fields(_))) => return Err(file.error("crop_size", way_out)),
+        (Some(true), Some(Extent::Fields(fields))) => {
+            return Err(file.error("crop_size", format!("has {}; {way_out}", fields.names())))
+        }
     };
     let convention = match processor {
         Processor::Torchvision => CropConvention::Torchvision,
@@ -194,6 +215,7 @@ fn take_crop(file: &mut Object, processor: Processor) -> Result<Option<Crop>> {
         height,
         width,
         convention,
+        fill: [0; 3],
     }))
 }
 
@@ -226,16 +248,10 @@ fn take_crop_pct(
         };
         // A cast from floating point stays within the integers, and `side` refuses those at their ends.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        side(file, "size", enlarged as u64)
+        side(file, "size", Whole(enlarged as u64))
     };
     let (size, crop) = match (processor, size) {
-        (Processor::ConvNext, Size::Exact { .. }) => {
-            return Err(file.error(
-                "size",
-                "write {\"shortest_edge\": ...}: ConvNextImageProcessor reads nothing else",
-            ))
-        }
-        (Processor::ConvNext, _) if crop.is_some() => {
+        (Processor::ConvNext, Size::ShortestEdge(_) | Size::BoundedEdge { .. }) if crop.is_some() => {
             return Err(file.error(
                 "do_center_crop",
                 "true is not supported for ConvNextImageProcessor, which crops to `size` already",
@@ -247,6 +263,7 @@ fn take_crop_pct(
                     height: edge,
                     width: edge,
                     convention: CropConvention::HuggingFace,
+                    fill: [0; 3],
                 };
                 (Size::ShortestEdge(enlarged(edge)?), Some(crop))
             } else {
@@ -256,6 +273,12 @@ fn take_crop_pct(
                 };
                 (square, None)
             }
+        }
+        (Processor::ConvNext, _) => {
+            return Err(file.error(
+                "size",
+                "write {\"shortest_edge\": ...}: ConvNextImageProcessor reads nothing else",
+            ))
         }
         (_, Size::ShortestEdge(edge) | Size::BoundedEdge { shortest: edge, .. }) => {
             (Size::ShortestEdge(enlarged(edge)?), crop)
@@ -270,7 +293,11 @@ fn take_crop_pct(
             };
             (size, crop)
         }
-        (_, exact) => (exact, crop),
+        (_, exact @ Size::Exact { .. }) => (exact, crop),
+        _ => {
+            let reason = "write {\"shortest_edge\": ...}, or height and width: the processor reads nothing else";
+            return Err(file.error("size", reason));
+        }
     };
     Ok((Some(Resize { size, resampling }), crop))
 }
@@ -278,8 +305,12 @@ fn take_crop_pct(
 fn take_rescale(file: &mut Object, processor: Processor) -> Result<Option<Rescale>> {
     let enabled = file.take("do_rescale")?.unwrap_or(true);
     let factor = file.take("rescale_factor")?.unwrap_or(1.0 / 255.0);
-    let minus_one = processor == Processor::EfficientNet && file.take("rescale_offset")?.unwrap_or(false);
-    let offset = if minus_one { 1.0 } else { 0.0 };
+    let rescale_offset = file.take("rescale_offset")?.unwrap_or(false);
+    if rescale_offset && processor != Processor::EfficientNet {
+        let reason = "true is not supported: EfficientNetImageProcessor alone subtracts 1 when it rescales";
+        return Err(file.error("rescale_offset", reason));
+    }
+    let offset = if rescale_offset { 1.0 } else { 0.0 };
     Ok(enabled.then_some(Rescale { factor, offset }))
 }
 
@@ -290,8 +321,7 @@ fn take_normalize(file: &mut Object, processor: Processor) -> Result<Vec<Normali
     let std = file.take("image_std")?;
     let mut steps = Vec::new();
     let read = |field, values: Option<PerChannel>| match values {
-        Some(PerChannel::Each(values)) => Ok(values),
-        Some(PerChannel::All(value)) => Ok([value; 3]),
+        Some(values) => Ok(values.each()),
         None => Err(file.error(field, "is missing; write three numbers, or switch `do_normalize` off")),
     };
     if enabled {
@@ -302,10 +332,8 @@ fn take_normalize(file: &mut Object, processor: Processor) -> Result<Vec<Normali
         let (mean, std) = ([0.0; 3], read("image_std", std)?);
         steps.push(Normalize { mean, std });
     }
-    #[allow(clippy::cast_possible_truncation)] // what it becomes in the arithmetic of float32
-    let usable = |std: f64| std as f32 > 0.0;
-    if !steps.iter().all(|step| step.std.into_iter().all(usable)) {
-        return Err(file.error("image_std", "must be three numbers above 0"));
+    if let Some(step) = steps.iter().find(|step| !usable_deviations(step.std)) {
+        return Err(file.error("image_std", format!("is {:?}; write three numbers above 0", step.std)));
     }
     Ok(steps)
 }
@@ -338,53 +366,14 @@ fn refuse_others(file: &Object) -> Result<()> {
     for (field, value) in file.rest() {
         let switched_off = field.starts_with("do_") && *value == Value::Bool(false);
         if !NEUTRAL_FIELDS.contains(&field.as_str()) && !value.is_null() && !switched_off {
-            let reason = "is not supported and may change the result; remove it if it does not";
+            let reason = format!(
+                "is {}, which is not supported and may change the result; remove it if it does not",
+                shown(value)
+            );
             return Err(file.error(field, reason));
         }
     }
     Ok(())
-}
-
-/// `size` and `crop_size` in all their forms.
-#[derive(Deserialize)]
-#[serde(
-    untagged,
-    expecting = "write a number of pixels, two of them, or an object of `height` and `width` or `shortest_edge`"
-)]
-enum Extent {
-    Number(u64),
-    /// Height and width.
-    Pair([u64; 2]),
-    Fields(ExtentFields),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ExtentFields {
-    height: Option<u64>,
-    width: Option<u64>,
-    shortest_edge: Option<u64>,
-    longest_edge: Option<u64>,
-}
-
-/// `image_mean` and `image_std`: one number for each channel, or one for all.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(untagged, expecting = "write three numbers, or one for all channels")]
-enum PerChannel {
-    Each([f64; 3]),
-    All(f64),
-}
-
-fn side(file: &Object, field: &str, pixels: u64) -> Result<usize> {
-    let usable = usize::try_from(pixels)
-        .ok()
-        .filter(|side| (1..=MAX_SIDE).contains(side));
-    usable.ok_or_else(|| {
-        file.error(
-            field,
-            format!("must be a whole number of pixels from 1 to {MAX_SIDE}, not {pixels}"),
-        )
-    })
 }
 
 #[cfg(test)]

@@ -36,33 +36,102 @@ pub(super) enum Processor {
     Torchvision,
 }
 
+/// What other files say that concerns a processor's file.
+#[derive(Debug, Default)]
+pub(super) struct Surroundings {
+    /// The processor's class where its own file does not name it, and the field of `config.json` that tells it.
+    class: Option<(&'static str, String)>,
+    /// Whether transformers 5 or later wrote the files.
+    since_5: bool,
+}
+
+impl Surroundings {
+    /// Reads `config.json`; `nested` says whether the processor's fields stand in `processor_config.json`, where only
+    /// transformers 5 and later write them.
+    pub(super) fn take(config: &mut Object, nested: bool) -> Result<Self> {
+        let named = config.take::<String>("image_processor_type")?;
+        let of_model = || config.text("model_type").and_then(class_of_model);
+        let class = match named {
+            Some(class) => Some(("image_processor_type", class)),
+            None => of_model().map(|class| ("model_type", format!("{class}ImageProcessor"))),
+        };
+        let version = config.text("transformers_version").unwrap_or_default();
+        let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+        Ok(Self {
+            class,
+            since_5: nested || major.is_some_and(|major| major >= 5),
+        })
+    }
+}
+
 impl Processor {
-    /// Takes the fields that name the processor, and fills in its defaults for fields that are absent.
-    pub(super) fn take(file: &mut Object) -> Result<Self> {
+    /// Takes the fields that name the processor, and fills in its defaults for fields that are absent. As
+    /// `AutoImageProcessor` does, looks into `config.json` where the file names none.
+    pub(super) fn take(file: &mut Object, surroundings: &Surroundings, notes: &mut Vec<String>) -> Result<Self> {
         let feature_extractor = file.take::<String>("feature_extractor_type")?;
-        let (field, class) = match file.take::<String>("image_processor_type")? {
-            Some(class) => ("image_processor_type", class),
-            None => match feature_extractor {
-                Some(class) => ("feature_extractor_type", class),
-                None => return Ok(Self::Plain),
-            },
+        let own = match file.take::<String>("image_processor_type")? {
+            Some(class) => Some(("image_processor_type", class)),
+            None => feature_extractor.map(|class| ("feature_extractor_type", class)),
+        };
+        let (field, class, origin) = match (own, &surroundings.class) {
+            (Some((field, class)), _) => (field, class, String::new()),
+            (None, Some((field, class))) => (
+                "image_processor_type",
+                class.clone(),
+                format!("is missing, and `{field}` in config.json means "),
+            ),
+            (None, None) => return Ok(Self::Plain),
         };
         let Some((processor, defaults)) = known(&class) else {
             let reason = format!(
-                "`{class}` may have steps of its own that this file does not tell; if the steps written here are all \
-                 there is, write `ViTImageProcessor`"
+                "{origin}`{class}`, which may have steps of its own that this file does not tell; if the steps written \
+                 here are all there is, write `ViTImageProcessor`"
             );
             return Err(file.error(field, reason));
         };
-        if class.ends_with("Fast") {
-            log::info!(
-                "`{class}` resizes torch tensors; this gives the results of the same processor on Pillow images, which \
-                 differ by a grey level here and there"
-            );
+        let on_tensors = class.ends_with("Fast") || surroundings.since_5 && !class.ends_with("Pil");
+        if on_tensors && processor != Self::Torchvision {
+            notes.push(format!(
+                "`{class}` resizes tensors with torchvision; images are resized as Pillow does, as by the processor of \
+                 the same name for Pillow, which differs by a grey level here and there"
+            ));
         }
         file.fill(defaults);
         Ok(processor)
     }
+}
+
+/// What the processor of this `model_type` is called, without `ImageProcessor`, as transformers 5.23 assigns them to
+/// image classifiers.
+fn class_of_model(model_type: &str) -> Option<&'static str> {
+    Some(match model_type {
+        "beit" | "data2vec-vision" => "Beit",
+        "bit" | "dinov2" | "focalnet" | "hiera" => "Bit",
+        "blip" | "blip-2" => "Blip",
+        "chinese_clip" => "ChineseCLIP",
+        "altclip" | "clip" | "metaclip_2" => "CLIP",
+        "convnext" | "convnextv2" | "cvt" | "regnet" | "resnet" => "ConvNext",
+        "deit" => "DeiT",
+        "donut-swin" => "Donut",
+        "align" | "efficientnet" => "EfficientNet",
+        "imagegpt" => "ImageGPT",
+        "levit" => "Levit",
+        "mobilenet_v1" => "MobileNetV1",
+        "mobilenet_v2" => "MobileNetV2",
+        "mobilevit" | "mobilevitv2" => "MobileViT",
+        "perceiver" => "Perceiver",
+        "poolformer" => "PoolFormer",
+        "pp_lcnet" => "PPLCNet",
+        "pvt" | "pvt_v2" => "Pvt",
+        "segformer" => "Segformer",
+        "shieldgemma2" => "Gemma3",
+        "siglip" => "Siglip",
+        "siglip2" => "Siglip2",
+        "textnet" => "TextNet",
+        "tipsv2" => "Tipsv2",
+        "clipseg" | "dinat" | "ijepa" | "swiftformer" | "swin" | "swinv2" | "vit" | "vit_msn" => "ViT",
+        _ => return None,
+    })
 }
 
 /// The processor of this class name and its defaults.

@@ -59,6 +59,18 @@ pub(super) fn sides(config: &PreprocessorConfig, height: usize, width: usize) ->
             }
         }
         Some(Size::BoundedEdge { shortest, longest }) => bounded(height, width, shortest, longest),
+        Some(Size::Within {
+            height: most_rows,
+            width: most_columns,
+        }) => within(height, width, most_rows, most_columns),
+        Some(Size::Fitting {
+            height: rows,
+            width: columns,
+        }) => scaled(height, width, rows, columns, f64::max),
+        Some(Size::Covering {
+            height: rows,
+            width: columns,
+        }) => scaled(height, width, rows, columns, f64::min),
     };
     let crop = config.crop;
     (
@@ -89,6 +101,22 @@ fn bounded(height: usize, width: usize, shortest: usize, longest: usize) -> (usi
     }
 }
 
+/// transformers' `get_image_size_for_max_height_width`. One pixel remains of a side so short that there would be none,
+/// where transformers fails.
+fn within(height: usize, width: usize, most_rows: usize, most_columns: usize) -> (usize, usize) {
+    let scale = (most_rows as f64 / height as f64).min(most_columns as f64 / width as f64);
+    let cut = |side: usize| ((side as f64 * scale) as usize).max(1);
+    (cut(height), cut(width))
+}
+
+/// timm's `ResizeKeepRatio`: the image over the larger of the two ratios, or over the smaller. One pixel remains here,
+/// too.
+fn scaled(height: usize, width: usize, rows: usize, columns: usize, choose: fn(f64, f64) -> f64) -> (usize, usize) {
+    let ratio = choose(height as f64 / rows as f64, width as f64 / columns as f64);
+    let rounded = |side: usize| ((side as f64 / ratio).round_ties_even() as usize).max(1);
+    (rounded(height), rounded(width))
+}
+
 #[cfg(test)]
 mod tests {
     use std::ops::Range;
@@ -108,6 +136,7 @@ mod tests {
                 height,
                 width,
                 convention: CropConvention::HuggingFace,
+                fill: [0; 3],
             }),
             rescale: None,
             normalize: Vec::new(),
@@ -158,6 +187,33 @@ mod tests {
         assert_eq!([window(5), window(7), window(9), window(8)], [0..4, 2..6, 2..6, 2..6]);
         let padded = Side::new(5, 5, Some((8, CropConvention::Torchvision)));
         assert_eq!((padded.axis.window, padded.offset), (0..5, 1));
+    }
+
+    #[test]
+    fn sizes_within_a_frame_agree_with_transformers() {
+        // get_image_size_for_max_height_width((height, width), 50, 80)
+        for ((height, width), expected) in [
+            ((100, 200), (40, 80)),
+            ((60, 45), (50, 37)),
+            ((10, 7), (50, 35)),
+            ((1, 1000), (1, 80)),
+        ] {
+            assert_eq!(within(height, width, 50, 80), expected, "{height} x {width}");
+        }
+    }
+
+    #[test]
+    fn sizes_about_a_frame_agree_with_timm() {
+        // ResizeKeepRatio.get_params(image, (33, 44), longest) of images of this height and width
+        for ((height, width), fitting, covering) in [
+            ((60, 90), (29, 44), (33, 50)),
+            ((90, 60), (33, 22), (66, 44)),
+            ((5, 5), (33, 33), (44, 44)),
+            ((1, 1000), (1, 44), (33, 33_000)),
+        ] {
+            assert_eq!(scaled(height, width, 33, 44, f64::max), fitting, "{height} x {width}");
+            assert_eq!(scaled(height, width, 33, 44, f64::min), covering, "{height} x {width}");
+        }
     }
 
     #[test]

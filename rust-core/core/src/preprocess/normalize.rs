@@ -14,7 +14,7 @@ impl SampleTable {
     /// The table of this configuration.
     #[must_use]
     pub fn new(config: &PreprocessorConfig) -> Self {
-        let Normalizer { values, channels } = Normalizer::new(config);
+        let Normalizer { values, channels, .. } = Normalizer::new(config);
         Self(channels.map(|channel| values[channel]))
     }
 }
@@ -30,6 +30,8 @@ pub(super) struct Normalizer {
     values: Box<[[f32; 256]; 3]>,
     /// The channel of the image that each plane of the tensor holds.
     channels: [usize; 3],
+    /// The samples, by the channel of the image, where the crop reaches beyond it.
+    fill: [u8; 3],
 }
 
 impl Normalizer {
@@ -47,15 +49,17 @@ impl Normalizer {
             }
         }
         let channels = if config.bgr { [2, 1, 0] } else { [0, 1, 2] };
-        Self { values, channels }
+        let fill = config.crop.map_or([0; 3], |crop| crop.fill);
+        Self { values, channels, fill }
     }
 
     /// Writes interleaved samples as three planes into `chw`, without normalising them: a [`SampleTable`] does that.
     pub(super) fn write_samples(&self, view: View<'_>, y: &Side, x: &Side, chw: &mut [u8]) {
-        if x.axis.window.len() < x.output || y.axis.window.len() < y.output {
-            chw.fill(0);
-        }
+        let padded = x.axis.window.len() < x.output || y.axis.window.len() < y.output;
         for (plane, channel) in chw.chunks_exact_mut(y.output * x.output).zip(self.channels) {
+            if padded {
+                plane.fill(self.fill[channel]);
+            }
             let rows = plane.chunks_exact_mut(x.output).skip(y.offset);
             for (row, from) in rows.zip(view.rows()) {
                 let to = &mut row[x.offset..x.offset + x.axis.window.len()];
@@ -67,13 +71,13 @@ impl Normalizer {
     }
 
     /// Writes interleaved samples as three planes into `chw`. Where the crop reaches beyond the image, the sample is
-    /// 0 before normalisation, as Hugging Face pads.
+    /// that of the padding before normalisation.
     pub(super) fn write(&self, view: View<'_>, y: &Side, x: &Side, chw: &mut [f32]) {
         let padded = x.axis.window.len() < x.output || y.axis.window.len() < y.output;
         for (plane, channel) in chw.chunks_exact_mut(y.output * x.output).zip(self.channels) {
             let values = &self.values[channel];
             if padded {
-                plane.fill(values[0]);
+                plane.fill(values[usize::from(self.fill[channel])]);
             }
             let rows = plane.chunks_exact_mut(x.output).skip(y.offset);
             for (row, from) in rows.zip(view.rows()) {

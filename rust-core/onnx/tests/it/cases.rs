@@ -38,20 +38,7 @@ fn bmp(pixel: [u8; 3]) -> Vec<u8> {
 }
 
 /// Directories whose configuration is not read yet.
-const CONFIGURATION_TO_COME: &[&str] = &[
-    "gray",
-    "int_labels",
-    "label2id_only",
-    "one_label",
-    "one_label_single",
-    "processor_config",
-    "resample_text",
-    "size_float",
-    "size_text",
-    "timm",
-    "timm_wrapper",
-    "two_labels",
-];
+const CONFIGURATION_TO_COME: &[&str] = &[];
 
 /// Where the files of a case are: within a hub cache, in its snapshot.
 fn files_of(case: &str) -> PathBuf {

@@ -182,7 +182,8 @@ fn a_model_of_another_kind_is_refused() {
     let scores = Tensor::new("scores", FLOAT, &[-1, 3]);
     assert_eq!(
         refusal(&[pixels, mask], &[scores]),
-        "the model has the inputs `pixels`: Tensor<f32>(any, 3, 128, 128), `mask`: Tensor<i64>(any), expected one input"
+        "the model has the inputs `pixels`: Tensor<f32>(any, 3, 128, 128), `mask`: Tensor<i64>(any), and only \
+         one, the image, can be given; export it with that alone, or with defaults for the others"
     );
 }
 

@@ -3,11 +3,13 @@
 
 use std::path::Path;
 
+use spark_classify_imaging::Resampling;
+
 use super::*;
 
 fn parse(text: &str) -> Result<PreprocessorConfig> {
     let mut file = Object::parse(Path::new("preprocessor_config.json"), text)?;
-    PreprocessorConfig::take(&mut file)
+    PreprocessorConfig::take(&mut file, &Surroundings::default(), &mut Vec::new())
 }
 
 /// Parses the given fields and, where they are not among these, a size, a filter, mean and standard deviation.
@@ -78,6 +80,7 @@ fn a_clip_configuration_is_read_whole() {
         height: 200,
         width: 200,
         convention: CropConvention::HuggingFace,
+        fill: [0; 3],
     };
     assert_eq!((config.crop, config.input_size()), (Some(crop), (200, 200)));
     assert_eq!(config.rescale.unwrap().factor, 1.0 / 255.0);
@@ -110,6 +113,7 @@ fn what_would_change_the_result_is_refused_by_name() {
     refusal(with(r#""do_flip_channel_order": true"#), "do_flip_channel_order");
     refusal(with(r#""do_pad": true"#), "do_pad");
     refusal(with(r#""rescale_offset": true"#), "rescale_offset");
+    assert_eq!(with(r#""rescale_offset": false"#).unwrap(), with("").unwrap());
     refusal(with(r#""data_format": "NHWC""#), "data_format");
     let message = refusal(
         with(r#""image_processor_type": "DINOv3ViTImageProcessorFast""#),
@@ -151,11 +155,29 @@ fn wrong_and_missing_values_are_refused_by_name() {
     );
     refusal(parse(r#"{"size": {"height": 4}, "resample": 2}"#), "size");
     refusal(parse(r#"{"size": {"longest_edge": 8}, "resample": 2}"#), "size");
-    let message = refusal(
-        parse(r#"{"size": {"max_height": 8, "max_width": 8}, "resample": 2}"#),
-        "size",
-    );
-    assert!(message.contains("`height` and `width` or `shortest_edge`"), "{message}");
+    for (size, found) in [
+        (r#"{"longest_edge": 8}"#, "has longest_edge; write"),
+        (r#"{"height": 4}"#, "has height; write"),
+        (
+            r#"{"height": 4, "shortest_edge": 4}"#,
+            "has height and shortest_edge; write",
+        ),
+        ("{}", "has nothing; write"),
+        (
+            r#"{"min_pixels": 8, "max_pixels": 9}"#,
+            r#"is {"max_pixels":9,"min_pixels":8}; write"#,
+        ),
+        (
+            r#"{"height": 4.5, "width": 4}"#,
+            r#"is {"height":4.5,"width":4}; write a whole number"#,
+        ),
+        ("[4, 4, 3]", "is [4,4,3]; write a whole number"),
+        ("true", "is true; write a whole number"),
+        (r#""8px""#, r#"is "8px"; write a whole number"#),
+    ] {
+        let message = refusal(parse(&format!(r#"{{"size": {size}, "resample": 2}}"#)), "size");
+        assert!(message.contains(found), "{message}");
+    }
     refusal(parse(r#"{"size": "8", "resample": 2}"#), "size");
     let size = r#""size": {"height": 4, "width": 4}, "resample": 2"#;
     refusal(parse(&format!("{{{size}}}")), "image_mean");
@@ -167,6 +189,92 @@ fn wrong_and_missing_values_are_refused_by_name() {
         )),
         "image_std",
     );
+}
+
+/// The configuration of these fields, with `fields` in config.json, and the notes about it.
+fn beside(config: &str, nested: bool, fields: &str) -> (Result<PreprocessorConfig>, Vec<String>) {
+    let mut config = Object::parse(Path::new("config.json"), &format!("{{{config}}}")).unwrap();
+    let surroundings = Surroundings::take(&mut config, nested).unwrap();
+    let mut file = Object::parse(Path::new("preprocessor_config.json"), &format!("{{{fields}}}")).unwrap();
+    let mut notes = Vec::new();
+    (PreprocessorConfig::take(&mut file, &surroundings, &mut notes), notes)
+}
+
+#[test]
+fn config_json_tells_the_processor_that_its_own_file_does_not() {
+    let efficientnet = |config: &str| beside(config, false, r#""size": 8, "resample": 2"#).0;
+    // The model's processor divides by the standard deviation twice.
+    assert_eq!(
+        efficientnet(r#""model_type": "efficientnet""#).unwrap().normalize.len(),
+        2
+    );
+    let named = r#""model_type": "vit", "image_processor_type": "EfficientNetImageProcessor""#;
+    assert_eq!(efficientnet(named).unwrap().normalize.len(), 2);
+    let (own, _) = beside(
+        r#""model_type": "efficientnet""#,
+        false,
+        r#""image_processor_type": "ViTImageProcessor""#,
+    );
+    assert_eq!(own.unwrap().normalize.len(), 1);
+    let message = refusal(efficientnet(r#""model_type": "perceiver""#), "image_processor_type");
+    assert!(
+        message.contains("is missing, and `model_type` in config.json means `PerceiverImageProcessor`"),
+        "{message}"
+    );
+    // A model of no library has the steps in the file.
+    let message = refusal(efficientnet(r#""model_type": "ours""#), "size");
+    assert!(message.contains("one number means"), "{message}");
+}
+
+#[test]
+fn a_note_says_where_transformers_would_resize_tensors() {
+    let notes = |config: &str, nested: bool, class: &str| {
+        let (config, notes) = beside(
+            config,
+            nested,
+            &format!(r#""image_processor_type": "{class}", "resample": 2"#),
+        );
+        assert!(config.is_ok() || class == "torchvision");
+        notes
+    };
+    for (config, nested, class) in [
+        ("", false, "ViTImageProcessorFast"),
+        ("", true, "ViTImageProcessor"),
+        (r#""transformers_version": "5.23.0""#, false, "ViTImageProcessor"),
+        (r#""transformers_version": "10.0.dev0""#, false, "ViTImageProcessor"),
+    ] {
+        let notes = notes(config, nested, class);
+        assert!(notes[0].starts_with(&format!("`{class}` resizes tensors")), "{notes:?}");
+    }
+    for (config, nested, class) in [
+        ("", false, "ViTImageProcessor"),
+        (r#""transformers_version": "4.57.1""#, false, "ViTImageProcessor"),
+        (r#""transformers_version": "5.23.0""#, false, "ViTImageProcessorPil"),
+        (r#""transformers_version": "5.23.0""#, false, "torchvision"),
+    ] {
+        assert_eq!(notes(config, nested, class), [""; 0], "{config} {class}");
+    }
+}
+
+#[test]
+fn filters_may_be_named_and_a_note_says_that_transformers_reads_numbers() {
+    for (resample, noted) in [
+        ("2", false),
+        (r#""bilinear""#, false),
+        (r#""BILINEAR""#, false),
+        (r#""bicubic""#, true),
+        (r#""3""#, true),
+    ] {
+        let fields = format!(r#""image_processor_type": "ViTImageProcessor", "resample": {resample}"#);
+        let (config, notes) = beside("", false, &fields);
+        let expected = if noted {
+            Resampling::Bicubic
+        } else {
+            Resampling::Bilinear
+        };
+        assert_eq!(config.unwrap().resize.unwrap().resampling, expected, "{resample}");
+        assert_eq!(!notes.is_empty(), noted, "{resample}: {notes:?}");
+    }
 }
 
 fn processor(class: &str, fields: &str) -> Result<PreprocessorConfig> {
@@ -305,8 +413,30 @@ fn sizes_and_channel_values_may_be_written_in_every_form() {
             longest: 8
         }
     );
-    assert_eq!(with(r#""size": [5, 7]"#).unwrap().input_size(), (5, 7));
-    assert_eq!(with(r#""image_mean": 0.5"#).unwrap().normalize[0].mean, [0.5; 3]);
+    for size in [
+        "[5, 7]",
+        r#"{"height": 5.0, "width": 7.0}"#,
+        r#"{"height": "5", "width": "7"}"#,
+        r#"["5", 7.0]"#,
+        r#"{"height": 5, "width": 7, "shortest_edge": null, "max_height": null}"#,
+    ] {
+        let config = with(&format!(r#""size": {size}"#)).unwrap();
+        assert_eq!(config.input_size(), (5, 7), "{size}");
+    }
+    for size in ["8", "8.0", r#""8""#] {
+        let config = processor("ViTImageProcessor", &format!(r#""size": {size}"#)).unwrap();
+        assert_eq!(config.input_size(), (8, 8), "{size}");
+    }
+    let within = with(r#""size": {"max_height": 6, "max_width": 8}, "do_center_crop": true, "crop_size": "4""#);
+    let within = within.unwrap();
+    assert_eq!(
+        (within.resize.unwrap().size, within.input_size()),
+        (Size::Within { height: 6, width: 8 }, (4, 4))
+    );
+    for mean in ["0.5", "[0.5]", "[0.5, 0.5, 0.5]"] {
+        let config = with(&format!(r#""image_mean": {mean}"#)).unwrap();
+        assert_eq!(config.normalize[0].mean, [0.5; 3], "{mean}");
+    }
     let torchvision = processor(
         "torchvision",
         r#""size": 8, "do_center_crop": true, "crop_size": 4, "do_normalize": false"#,

@@ -67,8 +67,9 @@ public interface NativeEngine {
   /**
    * What is known about an open model: {@code {"backend": "onnx", "labels": ["cat", "dog"],
    * "no_classes": null, "embedding": 0, "no_embedding": "model file …: the model gives no …",
-   * "input": [height, width], "load_millis": 20}}. It gives classes, embeddings or both; what it
-   * does not give has a reason.
+   * "input": [height, width], "load_millis": 20, "notes": ["…"]}}. It gives classes, embeddings or
+   * both; what it does not give has a reason. The notes are sentences about the way its files are
+   * read.
    */
   String describeModel(long model);
 

@@ -35,6 +35,7 @@ object ClassifyInfo {
     .add("no_gpu", StringType)
     .add("instruction_set", StringType)
     .add("loaded_models", strings)
+    .add("notes", strings)
 
   /** Analyses a call. */
   def call(arguments: Seq[Expression]): LogicalPlan = {
@@ -57,6 +58,8 @@ object ClassifyInfo {
     """
     Each process loads the libraries of both backends to answer. The column reason says why a backend is not available,
     or that an executor could not be reached, which then has one row. The column no_gpu says why a process has no GPU.
+    The column notes says of the loaded models what is to be known about the way their files are read, for example that
+    transformers would resize images otherwise.
     """,
     "table_funcs",
     "0.1.0",

@@ -24,9 +24,9 @@ private[sparkclassify] final case class ProcessInfo(executor: String, host: Stri
   def rows: Seq[Row] = answer match {
     case None =>
       val reason = "the executor could not be reached: it has ended, or its cores stayed busy"
-      Seq(Row(executor, host, null, null, null, false, reason, null, null, null, null, null))
+      Seq(Row(executor, host, null, null, null, false, reason, null, null, null, null, null, null))
     case Some(Answer(jar, spark, backends)) =>
-      backends.map { case BackendInfo(name, loadedModels, engine) =>
+      backends.map { case BackendInfo(name, loadedModels, notes, engine) =>
         val (available, reason) = (engine.isRight, engine.left.toOption.orNull)
         val of = engine.toOption
         Row(
@@ -41,7 +41,8 @@ private[sparkclassify] final case class ProcessInfo(executor: String, host: Stri
           of.map(_.devices).orNull,
           of.flatMap(_.noGpu).orNull,
           of.map(_.instructionSet).orNull,
-          loadedModels
+          loadedModels,
+          notes
         )
       }
   }
@@ -52,12 +53,15 @@ private[sparkclassify] final case class Answer(jarVersion: String, sparkVersion:
 /**
  * @param loadedModels
  *   the URIs of their directories, with their precisions where these are not fp32
+ * @param notes
+ *   what is to be known about the way their files are read, each after the model
  * @param engine
  *   or why it is not available
  */
 private[sparkclassify] final case class BackendInfo(
     name: String,
     loadedModels: Seq[String],
+    notes: Seq[String],
     engine: Either[String, EngineInfo]
 )
 
@@ -78,10 +82,12 @@ private[sparkclassify] object ProcessInfo {
 
   /** This process. Loads the native libraries. */
   def ofThisJvm(natives: NativeSpec): ProcessInfo = {
-    val loaded = ClassifyEngine.loadedNow
+    val loaded = ClassifyEngine.notesNow
     val backends = Engine.all.map { engine =>
-      val models = loaded.filter(_.engine == engine).map(_.toString).sorted
-      BackendInfo(engine.name, models, ask(engine, natives))
+      val models =
+        loaded.filter(_._1.engine == engine).map { case (spec, notes) => spec.toString -> notes }.sortBy(_._1)
+      val notes = models.flatMap { case (model, notes) => notes.map(note => s"$model: $note") }
+      BackendInfo(engine.name, models.map(_._1), notes, ask(engine, natives))
     }
     val id = SparkEnv.get.blockManager.blockManagerId
     ProcessInfo(id.executorId, id.host, Some(Answer(BuildVersions.read().version, SPARK_VERSION, backends)))

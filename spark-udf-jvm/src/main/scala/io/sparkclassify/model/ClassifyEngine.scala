@@ -27,6 +27,9 @@ object ClassifyEngine {
   /** The models that are loaded now. */
   def loadedNow: Seq[ModelSpec] = models.loaded
 
+  /** The same with the notes about each, see [[LoadedModel]]. */
+  def notesNow: Seq[(ModelSpec, Seq[String])] = models.entries.map { case (spec, model) => spec -> model.notes }
+
   /**
    * The model of `spec`, which is loaded when this JVM does not have it.
    *
@@ -93,7 +96,8 @@ object ClassifyEngine {
         description.get("embedding").asInt,
         text("no_embedding"),
         description.get("load_millis").asLong,
-        onGpu = !located.device.isCpu
+        onGpu = !located.device.isCpu,
+          description.get("notes").elements.asScala.map(_.asText).toSeq
       )
     }
   }

@@ -25,6 +25,8 @@ import org.slf4j.LoggerFactory
  *   how long the engine took to load it
  * @param onGpu
  *   whether it runs on a GPU
+ * @param notes
+ *   what somebody who uses it should know about the way its files are read, a sentence each
  */
 final class LoadedModel(
     natives: NativeEngine,
@@ -34,7 +36,8 @@ final class LoadedModel(
     embeddingWidth: Int,
     noEmbedding: Option[String],
     val loadMillis: Long,
-    val onGpu: Boolean
+    val onGpu: Boolean,
+    val notes: Seq[String]
 ) {
 
   /** Why it does not give what is asked for; None where it does. */

@@ -37,7 +37,10 @@ private[sparkclassify] final class ModelCache[K, V](close: V => Unit, check: () 
   private var uses = 0L
 
   /** The keys whose values are loaded now. */
-  def loaded: Seq[K] = synchronized(slots.values.filter(_.value.isDefined).map(_.key).toSeq)
+  def loaded: Seq[K] = entries.map(_._1)
+
+  /** The values that are loaded now, with their keys. They may be closed at any time. */
+  def entries: Seq[(K, V)] = synchronized(slots.values.flatMap(slot => slot.value.map(slot.key -> _)).toSeq)
 
   /**
    * Leases the value of `key`.

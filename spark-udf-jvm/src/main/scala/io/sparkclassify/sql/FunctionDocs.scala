@@ -32,8 +32,8 @@ object FunctionDocs {
     """,
     """
     The result is a STRUCT<class: STRING, class_id: INT, confidence: FLOAT, probabilities: ARRAY<FLOAT>>, whose
-    probabilities stand in class-id order. An image that cannot be read or decoded fails the query; try_classify
-    keeps its row.
+    probabilities stand in class-id order; their sum is 1, but for a model of several labels an image. An image that
+    cannot be read or decoded fails the query; try_classify keeps its row.
     """
   )
 

@@ -1,5 +1,7 @@
 package io.sparkclassify.info
 
+import java.nio.file.Files
+
 import io.sparkclassify.{SharedSession, TestData}
 import io.sparkclassify.conf.ClassifySpec
 import io.sparkclassify.model.{ClassifyEngine, ModelOutputs}
@@ -34,6 +36,23 @@ class InfoSuite extends SharedSession {
       val lease = ClassifyEngine.acquire(ClassifySpec.resolve(Some("onnx"), Some(model.toString)), ModelOutputs.Classes)
       try assert(found)
       finally lease.close()
+    }
+  }
+
+  test("notes say how the files of a loaded model are read") {
+    TestData.withFolder { folder =>
+      val model = TestData.copyModel(folder)
+      val file = model.resolve("preprocessor_config.json")
+      Files.writeString(file, Files.readString(file).replace("ViTImageProcessor", "ViTImageProcessorFast"))
+      val lease = ClassifyEngine.acquire(ClassifySpec.resolve(Some("onnx"), Some(model.toString)))
+      try {
+        val notes = sql("SELECT * FROM classify_info() WHERE backend = 'onnx'").selectExpr("explode(notes) AS n")
+        val found = notes.where(s"startswith(n, 'file:$model: ')").collect().map(_.getString(0))
+        assert(
+          found.length == 1 && found.head.contains("`ViTImageProcessorFast` resizes tensors"),
+          found.mkString("\n")
+        )
+      } finally lease.close()
     }
   }
 
