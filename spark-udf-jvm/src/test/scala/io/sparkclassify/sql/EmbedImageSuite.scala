@@ -9,7 +9,7 @@ import org.apache.spark.sql.Row
 import org.apache.spark.sql.functions.{call_function, col, lit}
 import org.apache.spark.sql.types._
 
-/** `embed_image` and `try_embed_image`, on a model whose embedding is how bright each colour is; it has classes, too. */
+/** `embed_image` and `try_embed_image`, on a model of classes whose embedding is how bright each colour is. */
 class EmbedImageSuite extends SharedSession {
 
   private val model = ColourImages.model.resolveSibling("colour-embedding")
