@@ -16,8 +16,8 @@ import org.apache.spark.sql.catalyst.expressions.{JoinedRow, UnsafeRow}
  * The rows of a partition, each joined with the results of the inferences over its image.
  *
  * Rows wait in a queue while their images are read. The task takes a batch from its head, and before it classifies that
- * it asks for the images of the next ones. A batch is full of images: rows without one, of which there may be many where
- * few need the inference, are between them.
+ * it asks for the images of the next ones. A batch is full of images: rows without one are between them, many where few
+ * need the inference.
  *
  * One thread takes the rows, but it need not be the task's own: what feeds the input of a script (`TRANSFORM`,
  * `RDD.pipe`) is a thread of Spark's, which may be amid a batch when the task ends. Then that thread gives back what

@@ -47,7 +47,8 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with Ali
   override def apply(pinned: LogicalPlan): LogicalPlan = {
     val plan = PinInferences.undo(pinned)
     if (plan.exists(calls(_).nonEmpty)) {
-      val extracted = extract(serveSubqueries(PullOverAggregates(plan)), wanted = Map.empty).plan
+      val complete = PullOverAggregates(intoBranches(plan))
+      val extracted = extract(serveSubqueries(complete), wanted = Map.empty).plan
       ShuffleBeforeRerun(PushLimits(extracted))
     } else plan
   }
@@ -140,6 +141,39 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with Ali
 
   private def either(own: Wanted, above: Wanted): Wanted =
     above ++ own.map { case (call, need) => call -> above.get(call).fold(need)(Needs.either(need, _)) }
+
+  /**
+   * Moves calls from a projection to the operator above it, where this uses their columns in some branches only. Spark
+   * does so itself with a column that has one use.
+   */
+  private def intoBranches(plan: LogicalPlan): LogicalPlan = plan.transformUp {
+    case above @ (_: Project | _: Aggregate) =>
+      above.children.head match {
+        case Project(columns, _) => columns.collect { case alias: Alias => alias }.foldLeft(above)(intoBranches)
+        case _                   => above
+      }
+  }
+
+  private def intoBranches(above: LogicalPlan, column: Alias): LogicalPlan = (column.child, above.children.head) match {
+    case (View(call), Project(columns, child)) if movable(call) && !above.outputSet.contains(column.toAttribute) =>
+      val moved = above.transformExpressions { case use: Attribute if use.exprId == column.exprId => column.child }
+      val (inputs, kept) = (call.references, columns.filterNot(_.exprId == column.exprId))
+      val renewed = kept.exists(other => other.isInstanceOf[Alias] && inputs.contains(other.toAttribute))
+      val need = needOf(moved, runOf(call), condition => !infers(condition))
+      if (renewed || need == Needs.Always || need == Needs.Never) above
+      else moved.withNewChildren(Seq(Project(kept ++ (inputs -- AttributeSet(kept.map(_.toAttribute))), child)))
+    case _ => above
+  }
+
+  /** A call, or functions of its result alone. */
+  private object View {
+    @tailrec
+    def unapply(expression: Expression): Option[ImageInference] = expression match {
+      case call: ImageInference   => Some(call)
+      case unary: UnaryExpression => unapply(unary.child)
+      case _                      => None
+    }
+  }
 
   /**
    * Moves inferences over what a subquery puts out into its plan. Spark makes joins of `EXISTS` and `IN` only later;
@@ -269,7 +303,7 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with Ali
     ).of(plan)
   }
 
-  /** What an inference over these columns goes over, below all that makes several rows of the one with the image. */
+  /** What an inference over these columns goes over, below what makes several rows of the one with the image. */
   @tailrec
   private def place(columns: AttributeSet, plan: LogicalPlan): LogicalPlan = below(columns, plan) match {
     case Some((child, _)) => place(columns, child)
@@ -282,7 +316,7 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with Ali
       case None                     => ClassifyImages(calls, results, plan)
     }
 
-  /** The child of an operator that multiplies its rows, where it has these columns, and the way to put another there. */
+  /** The child of an operator that multiplies its rows, where it has these columns, and how to replace it. */
   private def below(columns: AttributeSet, plan: LogicalPlan): Option[(LogicalPlan, LogicalPlan => LogicalPlan)] = {
     def fits(child: LogicalPlan) = columns.subsetOf(child.outputSet)
     plan match {

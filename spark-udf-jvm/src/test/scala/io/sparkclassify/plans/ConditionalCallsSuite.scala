@@ -158,6 +158,19 @@ class ConditionalCallsSuite extends SharedSession {
     }
   }
 
+  test("a column of a subquery that is used in several branches, and nowhere else") {
+    withImages {
+      val all = "(SELECT id, kind, classify(path) AS c FROM images)"
+      val branches = "IF(kind = 'photo', c.class, 'x'), IF(kind = 'photo', c.class_id, 1)"
+      assertNeeds(s"SELECT id, $branches FROM $all", 3)
+      assertNeeds(s"SELECT id, $branches, c.class FROM $all", 12)
+      assertNeeds(s"SELECT max(IF(kind = 'photo', c.class, 'a')), max(IF(kind = 'card', c.class, 'b')) FROM $all", 6)
+      assertNeeds(s"SELECT count_if(kind = 'photo' AND c.class = 'red'), count_if(c.class = 'red') FROM $all", 12)
+      assertNeeds(s"SELECT id, $branches FROM $all WHERE c.class_id >= 0", 12)
+      assertNeeds(s"SELECT id, $branches FROM $all ORDER BY id LIMIT 5", 2)
+    }
+  }
+
   test("a condition on one inference decides which rows need another") {
     withImages {
       val second = "classify(path, 'pytorch').class"
@@ -168,6 +181,12 @@ class ConditionalCallsSuite extends SharedSession {
       assertNeeds(s"SELECT id, coalesce(classify(IF(id < 4, path, NULL)).class, $second) FROM images", 12, 2)
       assertNeeds(s"SELECT id, IF(kind = 'photo', IF($call = 'red', $second, 'x'), 'y') FROM images", 4, 2)
       assertNeeds(s"SELECT count(*) FILTER (WHERE $call = 'red' AND $second = 'red') FROM images", 16, 2)
+      assertNeeds(
+        s"""SELECT id, CASE WHEN c.class_id > 0 THEN c.class ELSE $second END AS class
+           |FROM (SELECT id, path, classify(path) AS c FROM images)""".stripMargin,
+        16,
+        2
+      )
       // Each of them decides on the other: that does one of them alone.
       val both = s"IF(id < 6, IF($call = 'red', $second, 'x'), IF($second = 'red', $call, 'y'))"
       assertNeeds(s"SELECT id, $both FROM images", 20, 2)
@@ -216,7 +235,7 @@ class ConditionalCallsSuite extends SharedSession {
       }
       shows(s"CASE WHEN kind = 'photo' THEN $call END", "(kind = photo)")
       shows(s"coalesce(known, $call)", "isnull(known)")
-      shows(s"IF(id = 1, 'x', $call)", "NOT (id = 1)")
+      shows(s"IF(id = 1, 'x', $call)", "NOT ((id = 1) <=> true)")
       shows(s"kind = 'photo' AND $call = 'red'", "NOT ((kind = photo) <=> false)")
       assert(
         explained(s"SELECT $call, IF(id = 1, 'x', $call) FROM images").contains(s"Classify [classify(path, $model)]")
@@ -241,7 +260,7 @@ class ConditionalCallsSuite extends SharedSession {
     withImages {
       spark
         .range(0, 2000, 1, 1)
-        .selectExpr("id AS row", s"(SELECT max(path) FROM images) AS path", "repeat('x', 100000) AS padding")
+        .selectExpr("id AS row", s"(SELECT max(path) FROM images) AS path", "repeat(row % 10, 100000) AS padding")
         .repartition(1, col("row"))
         .createOrReplaceTempView("rows")
       val ran = Plans.run(sql(s"SELECT row, length(padding), IF(row % 50 = 0, $call, NULL) AS c FROM rows"))
