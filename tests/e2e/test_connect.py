@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import EXTENSION, ROOT, free_port, wait_for
+from conftest import ROOT, free_port, wait_for
 
 CLIENT = r"""
 import json, sys
@@ -52,7 +52,7 @@ def test_a_connect_client_classifies(jar, golden, tmp_path, master):
     command = [
         os.path.join(os.environ["SPARK_HOME"], "bin", "spark-submit"),
         *["--master", master, "--class", "org.apache.spark.sql.connect.service.SparkConnectServer"],
-        *["--conf", EXTENSION, "--conf", "spark.classify.model=model", "--conf", "spark.ui.enabled=false"],
+        *["--conf", "spark.classify.model=model", "--conf", "spark.ui.enabled=false"],
         *["--conf", "spark.classify.models.colours=tests/golden/colour-embedding"],
         *[
             "--conf",

@@ -1,4 +1,4 @@
-"""`classify` from spark-sql and PySpark with nothing but `--jars` and the two `--conf` lines."""
+"""`classify` from spark-sql, spark-shell and PySpark with nothing but `--jars` and the model."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import os
 import pytest
 from conftest import CLASSES, EXTENSION
 
-MODEL = ["--conf", EXTENSION, "--conf", "spark.classify.model=model"]
+MODEL = ["--conf", "spark.classify.model=model"]
 
 
 def test_spark_sql_with_jars_alone(spark_run, jar, golden):
@@ -19,6 +19,14 @@ def test_spark_sql_with_jars_alone(spark_run, jar, golden):
     assert row["probabilities"] == pytest.approx(expected, abs=1e-4)
     assert row["class_id"] == expected.index(max(expected))
     assert row["confidence"] == pytest.approx(max(expected), abs=1e-4)
+
+
+def test_spark_shell_knows_the_functions(spark_run, jar, golden):
+    image, expected = next(iter(golden["onnx"].items()))
+    query = f"SELECT classify('dataset/all_images/{image}', 'onnx').class_id"
+    line = f'println("class " + spark.sql("{query}").head())\n'
+    done = spark_run("spark-shell", "--master", "local[2]", "--jars", jar, *MODEL, stdin=line)
+    assert f"class [{expected.index(max(expected))}]" in done.stdout
 
 
 @pytest.mark.parametrize("master", ["local[2]", "local-cluster[2,1,1024]"])

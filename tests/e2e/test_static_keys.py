@@ -89,7 +89,6 @@ def server(tmp_path, jar, main_class: str, port: int, settings: dict[str, object
         **settings,
     }
     command = [str(Path(os.environ["SPARK_HOME"]) / "bin/spark-submit"), "--master", "local[2]", "--class", main_class]
-    command += ["--conf", EXTENSION]
     for key, value in settings.items():
         command += ["--conf", f"{key}={value}"]
     with log.open("w") as output:

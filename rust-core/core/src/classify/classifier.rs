@@ -18,8 +18,8 @@ use crate::model::{Labels, ModelDirectory, OutputKind};
 use crate::platform::threads::{lock, on_threads};
 use crate::preprocess::{Preprocessor, SampleTable, StageTimes};
 
-/// The images of one run of the model are at most so many. More gain no time with ONNX Runtime, and their activations
-/// leave a core's caches: with libtorch, runs of 16 are an eighth slower than runs of 8 (docs/tuning.md).
+/// The images of one run of the model are at most so many. More gain no time with ONNX Runtime, and lose some with
+/// libtorch, where their activations leave a core's caches.
 const MAX_IMAGES_A_RUN: usize = 8;
 
 /// A tensor with more values than this (64 MiB, which is 340 images of 128 x 128 pixels) is given back to the system

@@ -19,6 +19,9 @@ const SIDE: usize = 224;
 const MEAN: [f64; 3] = [0.485, 0.456, 0.406];
 const STD: [f64; 3] = [0.229, 0.224, 0.225];
 
+/// The filters that timm resizes Pillow images with.
+const FILTERS: [&str; 6] = ["nearest", "bilinear", "bicubic", "box", "hamming", "lanczos"];
+
 /// `input_size`: channels, height, width.
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "write [channels, height, width]")]
@@ -151,16 +154,16 @@ fn take_interpolation(pretrained: &mut Object) -> Result<Resampling> {
     else {
         return Ok(Resampling::Bicubic);
     };
-    match name.as_str() {
-        "nearest" | "bilinear" | "bicubic" | "box" | "hamming" | "lanczos" => {
-            Filter::of_text(&name).map(|Filter(resampling)| resampling)
+    match Filter::of_text(&name) {
+        Some(Filter(resampling)) if FILTERS.contains(&name.as_str()) => Ok(resampling),
+        _ => {
+            let reason = format!(
+                "`{name}` is none of {}",
+                FILTERS.map(|name| format!("`{name}`")).join(", ")
+            );
+            Err(pretrained.error("interpolation", reason))
         }
-        _ => None,
     }
-    .ok_or_else(|| {
-        let reason = format!("`{name}` is none of `nearest`, `bilinear`, `bicubic`, `box`, `hamming`, `lanczos`");
-        pretrained.error("interpolation", reason)
-    })
 }
 
 fn take_normalize(pretrained: &mut Object) -> Result<Normalize> {

@@ -17,6 +17,8 @@ const FILE_HEADER: usize = 14;
 /// The size of the oldest header (OS/2 1.x), whose numbers are narrower.
 const CORE_HEADER: usize = 12;
 const HEADER_SIZES: [usize; 7] = [CORE_HEADER, 40, 52, 56, 64, 108, 124];
+/// Fields of a header between its compression and its number of colours.
+const SIZE_AND_RESOLUTION: usize = 12;
 const RAW: u32 = 0;
 const RLE8: u32 = 1;
 const RLE4: u32 = 2;
@@ -29,7 +31,10 @@ pub(crate) fn accepts(bytes: &[u8]) -> bool {
 
 /// Whether these are the first bytes of a BMP without its file header, a DIB: the size of the header that follows.
 pub(crate) fn accepts_dib(bytes: &[u8]) -> bool {
-    number(bytes, 0).is_ok_and(|size| HEADER_SIZES.contains(&(size as usize)))
+    FAILURE
+        .read(bytes)
+        .le_u32()
+        .is_ok_and(|size| HEADER_SIZES.contains(&(size as usize)))
 }
 
 /// What the height of a header counts.
@@ -47,7 +52,8 @@ pub(crate) fn decode(
     raw: &mut Vec<u8>,
     image: &mut RgbImage,
 ) -> Result<(), ImageError> {
-    let header = Header::read(bytes, FILE_HEADER, number(bytes, 10)?)?;
+    let offset = FAILURE.read_at(bytes, 10).le_u32()?;
+    let header = Header::read(bytes, FILE_HEADER, offset)?;
     decode_pixels(bytes, &header, limits, raw, image)
 }
 
@@ -168,29 +174,35 @@ struct Header {
 impl Header {
     /// Reads the header at `start`; `offset` is where the pixels begin, or 0.
     fn read(bytes: &[u8], start: usize, mut offset: u32) -> Result<Self, ImageError> {
-        let size = number(bytes, start)? as usize;
+        let mut fields = FAILURE.read_at(bytes, start);
+        let size = fields.le_u32()? as usize;
         if !HEADER_SIZES.contains(&size) {
             return Err(FAILURE.unsupported(format!("a header of {size} bytes")));
         }
         if bytes.len() < start + size {
             return Err(FAILURE.truncated());
         }
-        let fields = &bytes[start..start + size];
-        let short = |at: usize| u32::from(u16::from_le_bytes([fields[at], fields[at + 1]]));
-        let (width, height, top_down, bits, compression, mut colors);
-        if size == CORE_HEADER {
-            (width, height, top_down) = (short(4), short(6), false);
-            (bits, compression, colors) = (short(10), RAW, 0);
-        } else {
-            width = number(fields, 4)?;
-            // A height below zero means that the rows are stored from top to bottom.
-            top_down = fields[11] == 0xFF;
-            height = if top_down {
-                number(fields, 8)?.wrapping_neg()
+        let core = size == CORE_HEADER;
+        let mut length = || {
+            if core {
+                fields.le_u16().map(u32::from)
             } else {
-                number(fields, 8)?
-            };
-            (bits, compression, colors) = (short(14), number(fields, 16)?, number(fields, 32)?);
+                fields.le_u32()
+            }
+        };
+        let (width, mut height) = (length()?, length()?);
+        // A height below zero means that the rows are stored from top to bottom.
+        let top_down = height >= 0xFF00_0000;
+        if top_down {
+            height = height.wrapping_neg();
+        }
+        let _planes = fields.le_u16()?;
+        let bits = u32::from(fields.le_u16()?);
+        let (mut compression, mut colors) = (RAW, 0);
+        if !core {
+            compression = fields.le_u32()?;
+            fields.bytes(SIZE_AND_RESOLUTION)?;
+            colors = fields.le_u32()?;
         }
         if ![1, 4, 8, 16, 24, 32].contains(&bits) {
             return Err(FAILURE.unsupported(format!("{bits} bits a pixel")));
@@ -198,7 +210,7 @@ impl Header {
         if width == 0 || height == 0 {
             return Err(FAILURE.broken("it has no pixels"));
         }
-        let entry = if size == CORE_HEADER { 3 } else { 4 };
+        let entry = if core { 3 } else { 4 };
         if bits <= 8 {
             if colors == 0 {
                 colors = 1 << bits;
@@ -264,10 +276,10 @@ impl Pixels {
             (24, RAW) => order(3, [2, 1, 0]),
             (32, RAW) => order(4, [2, 1, 0]),
             (bits @ (16 | 24 | 32), BITFIELDS) => {
-                let at = header.start + 40;
-                let masks = [number(bytes, at)?, number(bytes, at + 4)?, number(bytes, at + 8)?];
+                let mut stored = FAILURE.read_at(bytes, header.start + 40);
+                let masks = [stored.le_u32()?, stored.le_u32()?, stored.le_u32()?];
                 // Where headers are long enough to tell; in the shorter ones it is the palette or a pixel.
-                let alpha = if header.size >= 56 { number(bytes, at + 12)? } else { 0 };
+                let alpha = if header.size >= 56 { stored.le_u32()? } else { 0 };
                 match (bits, masks, alpha) {
                     (16, [0xF800, 0x7E0, 0x1F], _) => Ok(Self::Words { green_bits: 6 }),
                     (16, [0x7C00, 0x3E0, 0x1F], _) => Ok(Self::Words { green_bits: 5 }),
@@ -354,10 +366,10 @@ fn expand_runs(
     width: usize,
     indices: &mut [u8],
 ) -> Result<(), ImageError> {
-    let mut input = data;
+    let mut input = FAILURE.read(data);
     let (mut length, mut x) = (0, 0);
     while length < indices.len() {
-        let Some([count, value]) = take(&mut input) else {
+        let Ok([count, value]) = input.array() else {
             break;
         };
         match (count, value) {
@@ -368,7 +380,7 @@ fn expand_runs(
             }
             (0, 1) => break,
             (0, 2) => {
-                let Some([right, up]) = take(&mut input) else {
+                let Ok([right, up]) = input.array() else {
                     break;
                 };
                 let end = (length + usize::from(right) + usize::from(up) * width).min(indices.len());
@@ -379,8 +391,7 @@ fn expand_runs(
                 let samples = usize::from(count).min(indices.len() - length);
                 let per_byte = if four_bits { 2 } else { 1 };
                 let stored = samples.div_ceil(per_byte);
-                let (literals, rest) = input.split_at(stored.min(input.len()));
-                input = rest;
+                let literals = input.up_to(stored);
                 let end = length + samples.min(literals.len() * per_byte);
                 unpack_bits(literals, 8 / per_byte, &mut indices[length..end]);
                 length = end;
@@ -389,9 +400,7 @@ fn expand_runs(
                 }
                 x += usize::from(count);
                 // Literals are padded to 16 bits, counted from the beginning of the file.
-                if !(offset + data.len() - input.len()).is_multiple_of(2) {
-                    input = input.get(1..).unwrap_or_default();
-                }
+                input.up_to((offset + data.len() - input.rest().len()) % 2);
             }
             (count, value) => {
                 let count = usize::from(count).min(width.saturating_sub(x));
@@ -412,18 +421,4 @@ fn expand_runs(
         return Err(FAILURE.truncated());
     }
     Ok(())
-}
-
-/// The next two bytes.
-fn take(input: &mut &[u8]) -> Option<[u8; 2]> {
-    let (pair, rest) = input.split_first_chunk()?;
-    *input = rest;
-    Some(*pair)
-}
-
-fn number(bytes: &[u8], at: usize) -> Result<u32, ImageError> {
-    bytes
-        .get(at..at + 4)
-        .map(|number| u32::from_le_bytes([number[0], number[1], number[2], number[3]]))
-        .ok_or_else(|| FAILURE.truncated())
 }

@@ -1,7 +1,10 @@
 //! Windows icons, as Pillow's plugin reads them (`IcoImagePlugin.py`): the largest image and, among those, the one that
 //! names the fewest bits a pixel. Its mask becomes alpha, which is dropped, but must be there.
 
+use std::cmp::Reverse;
+
 use super::bmp;
+use super::bytes::Bytes;
 use super::failure::Failure;
 use super::png;
 use crate::error::ImageError;
@@ -12,8 +15,6 @@ use crate::options::ImageLimits;
 const MAGIC: &[u8] = b"\0\0\x01\0";
 
 const FAILURE: Failure = Failure("ICO");
-const HEADER: usize = 6;
-const ENTRY: usize = 16;
 
 /// Whether the first bytes are those of an icon.
 pub(crate) fn accepts(bytes: &[u8]) -> bool {
@@ -27,15 +28,14 @@ pub(crate) fn decode(
     raw: &mut Vec<u8>,
     image: &mut RgbImage,
 ) -> Result<(), ImageError> {
-    let (header, entries) = bytes.split_at_checked(HEADER).ok_or_else(|| FAILURE.truncated())?;
-    let count = usize::from(u16::from_le_bytes([header[4], header[5]]));
-    let entries = entries.get(..count * ENTRY).ok_or_else(|| FAILURE.truncated())?;
+    let mut file = FAILURE.read_at(bytes, MAGIC.len());
+    let count = file.le_u16()?;
+    let entries = (0..count)
+        .map(|_| Entry::read(&mut file))
+        .collect::<Result<Vec<_>, _>>()?;
     let entry = entries
-        .as_chunks()
-        .0
         .iter()
-        .map(Entry::read)
-        .min_by_key(|entry| (std::cmp::Reverse(entry.area), entry.depth))
+        .min_by_key(|entry| (Reverse(entry.area), entry.depth))
         .ok_or_else(|| FAILURE.broken("it has no image"))?;
     let content = bytes.get(entry.offset..).ok_or_else(|| FAILURE.truncated())?;
     if png::accepts(content) {
@@ -68,22 +68,22 @@ struct Entry {
 }
 
 impl Entry {
-    fn read(stored: &[u8; ENTRY]) -> Self {
+    fn read(file: &mut Bytes<'_>) -> Result<Self, ImageError> {
         // 0 stands for 256.
         let side = |stored: u8| if stored == 0 { 256 } else { u32::from(stored) };
-        let number = |at: usize| u32::from_le_bytes([stored[at], stored[at + 1], stored[at + 2], stored[at + 3]]);
-        let bits = u16::from_le_bytes([stored[6], stored[7]]);
-        let depth = match (bits, stored[2]) {
+        let [width, height, colors, _, _, _] = file.array()?;
+        let bits = file.le_u16()?;
+        let depth = match (bits, colors) {
             (0, 0 | 1) => 256,
             (0, colors) => u32::from(colors).next_power_of_two().ilog2(),
             (bits, _) => u32::from(bits),
         };
-        Self {
-            area: side(stored[0]) * side(stored[1]),
+        Ok(Self {
+            area: side(width) * side(height),
             depth,
             bits,
-            size: number(8) as usize,
-            offset: number(12) as usize,
-        }
+            size: file.le_u32()? as usize,
+            offset: file.le_u32()? as usize,
+        })
     }
 }

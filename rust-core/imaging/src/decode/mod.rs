@@ -6,6 +6,7 @@
 #[cfg(feature = "avif")]
 mod avif;
 mod bmp;
+mod bytes;
 mod color;
 mod failure;
 mod foreign;

@@ -26,15 +26,15 @@ pub(crate) fn decode(
     _raw: &mut Vec<u8>,
     image: &mut RgbImage,
 ) -> Result<(), ImageError> {
-    let (header, mut data) = bytes.split_at_checked(HEADER).ok_or_else(|| FAILURE.truncated())?;
-    let number = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
-    let (width, height) = (number(4), number(8));
+    let mut header = FAILURE.read_at(bytes, MAGIC.len());
+    let (width, height) = (header.be_u32()?, header.be_u32()?);
+    let mut data = FAILURE.read(bytes.get(HEADER..).ok_or_else(|| FAILURE.truncated())?);
     if width == 0 || height == 0 {
         return Err(FAILURE.broken("it has no pixels"));
     }
     check_size(u64::from(width), u64::from(height), limits)?;
     let (width, height) = (width as usize, height as usize);
-    if width * height > data.len().saturating_mul(LONGEST_RUN + 2) {
+    if width * height > data.rest().len().saturating_mul(LONGEST_RUN + 2) {
         return Err(FAILURE.truncated());
     }
     check_memory((width * height * 3) as u64, limits)?;
@@ -43,15 +43,15 @@ pub(crate) fn decode(
     let mut pixel = [0, 0, 0, 255];
     let mut rest = image.pixels.as_chunks_mut::<3>().0;
     while !rest.is_empty() {
-        let [operation] = take(&mut data)?;
+        let operation = data.u8()?;
         let argument = operation & 63;
         let mut run = 1;
         match (operation, operation >> 6) {
             (254, _) => {
-                let [red, green, blue] = take(&mut data)?;
+                let [red, green, blue] = data.array()?;
                 pixel = [red, green, blue, pixel[3]];
             }
-            (255, _) => pixel = take(&mut data)?,
+            (255, _) => pixel = data.array()?,
             (_, 0) => pixel = seen[usize::from(argument)],
             (_, 1) => {
                 for (channel, shift) in pixel.iter_mut().zip([4, 2, 0]) {
@@ -59,7 +59,7 @@ pub(crate) fn decode(
                 }
             }
             (_, 2) => {
-                let [of_green] = take(&mut data)?;
+                let of_green = data.u8()?;
                 let green = argument.wrapping_sub(32);
                 let others = [(of_green >> 4).wrapping_sub(8), 0, (of_green & 15).wrapping_sub(8)];
                 for (channel, other) in pixel.iter_mut().zip(others) {
@@ -77,10 +77,4 @@ pub(crate) fn decode(
         rest = after;
     }
     Ok(())
-}
-
-fn take<const LENGTH: usize>(data: &mut &[u8]) -> Result<[u8; LENGTH], ImageError> {
-    let (taken, rest) = data.split_first_chunk().ok_or_else(|| FAILURE.truncated())?;
-    *data = rest;
-    Ok(*taken)
 }

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use crate::decode::bytes::Bytes;
 use crate::decode::failure::Failure;
 use crate::error::ImageError;
 
@@ -25,114 +26,74 @@ const KNOWN_PROPERTIES: [&FourCc; 13] = [
     b"ispe", b"auxC", b"auxi", b"colr", b"av1C", b"pasp", b"clap", b"irot", b"imir", b"pixi", b"a1op", b"lsel", b"clli",
 ];
 
-/// Reads numbers off the front of bytes.
-#[derive(Clone, Copy)]
-pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
+/// The version and the flags that a full box begins with.
+pub(crate) fn full_box(content: &mut Bytes<'_>) -> Result<(u8, u32), ImageError> {
+    let word = content.be_u32()?;
+    Ok((word.to_be_bytes()[0], word & 0xFF_FFFF))
+}
 
-impl<'a> Reader<'a> {
-    pub(crate) fn bytes(&mut self, count: usize) -> Result<&'a [u8], ImageError> {
-        let (taken, rest) = self.0.split_at_checked(count).ok_or_else(|| FAILURE.truncated())?;
-        self.0 = rest;
-        Ok(taken)
+/// An item's number, which is short in early versions of a box.
+fn item_id(content: &mut Bytes<'_>, long: bool) -> Result<u32, ImageError> {
+    if long {
+        content.be_u32()
+    } else {
+        content.be_u16().map(u32::from)
     }
+}
 
-    fn array<const LENGTH: usize>(&mut self) -> Result<[u8; LENGTH], ImageError> {
-        let (taken, rest) = self.0.split_first_chunk().ok_or_else(|| FAILURE.truncated())?;
-        self.0 = rest;
-        Ok(*taken)
+/// Text up to a zero byte.
+fn string<'a>(content: &mut Bytes<'a>) -> Result<&'a [u8], ImageError> {
+    let length = content.rest().iter().position(|byte| *byte == 0);
+    let text = content.bytes(length.ok_or_else(|| FAILURE.truncated())?)?;
+    content.u8()?;
+    Ok(text)
+}
+
+/// The next box. One that goes on to the end of the file has a length of 0, which counts only at the `top`.
+pub(crate) fn next_box<'a>(content: &mut Bytes<'a>, top: bool) -> Result<(FourCc, &'a [u8]), ImageError> {
+    let mut size = u64::from(content.be_u32()?);
+    let kind = content.array()?;
+    let mut header = 8;
+    if size == 1 {
+        size = content.be_number(8)?;
+        header = 16;
     }
-
-    /// A number of so many bytes, up to 8; of none it is 0.
-    pub(crate) fn number(&mut self, length: usize) -> Result<u64, ImageError> {
-        let bytes = self.bytes(length)?;
-        Ok(bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+    if &kind == b"uuid" {
+        content.bytes(16)?;
+        header += 16;
     }
-
-    pub(crate) fn u8(&mut self) -> Result<u8, ImageError> {
-        self.array().map(|[byte]| byte)
+    if size == 0 && top {
+        return Ok((kind, content.up_to(usize::MAX)));
     }
+    let length = size
+        .checked_sub(header)
+        .ok_or_else(|| FAILURE.broken("a box is shorter than its header"))?;
+    Ok((kind, content.bytes(usize::try_from(length).unwrap_or(usize::MAX))?))
+}
 
-    pub(crate) fn u16(&mut self) -> Result<u16, ImageError> {
-        self.array().map(u16::from_be_bytes)
-    }
+/// The boxes that follow, to the end.
+pub(crate) fn boxes(mut content: Bytes<'_>) -> impl Iterator<Item = Result<(FourCc, &[u8]), ImageError>> {
+    std::iter::from_fn(move || {
+        if content.is_empty() {
+            return None;
+        }
+        let next = next_box(&mut content, false);
+        if next.is_err() {
+            content.up_to(usize::MAX);
+        }
+        Some(next)
+    })
+}
 
-    pub(crate) fn u32(&mut self) -> Result<u32, ImageError> {
-        self.array().map(u32::from_be_bytes)
-    }
-
-    pub(crate) fn four_cc(&mut self) -> Result<FourCc, ImageError> {
-        self.array()
-    }
-
-    /// The version and the flags that a full box begins with.
-    pub(crate) fn version(&mut self) -> Result<(u8, u32), ImageError> {
-        let word = self.u32()?;
-        Ok((word.to_be_bytes()[0], word & 0xFF_FFFF))
-    }
-
-    /// An item's number, which is short in early versions of a box.
-    fn id(&mut self, long: bool) -> Result<u32, ImageError> {
-        if long {
-            self.u32()
-        } else {
-            self.u16().map(u32::from)
+/// The content of the first box of this kind.
+pub(crate) fn find(content: Bytes<'_>, kind: FourCc) -> Result<Option<Bytes<'_>>, ImageError> {
+    for next in boxes(content) {
+        let (found, content) = next?;
+        if found == kind {
+            return Ok(Some(FAILURE.read(content)));
         }
     }
-
-    /// Up to a zero byte.
-    fn string(&mut self) -> Result<&'a [u8], ImageError> {
-        let length = self.0.iter().position(|byte| *byte == 0);
-        let text = self.bytes(length.ok_or_else(|| FAILURE.truncated())?)?;
-        self.bytes(1)?;
-        Ok(text)
-    }
-
-    /// The next box. One that goes on to the end of the file has a length of 0, which counts only at the `top`.
-    pub(crate) fn next_box(&mut self, top: bool) -> Result<(FourCc, &'a [u8]), ImageError> {
-        let mut size = u64::from(self.u32()?);
-        let kind = self.four_cc()?;
-        let mut header = 8;
-        if size == 1 {
-            size = self.number(8)?;
-            header = 16;
-        }
-        if &kind == b"uuid" {
-            self.bytes(16)?;
-            header += 16;
-        }
-        if size == 0 && top {
-            return Ok((kind, std::mem::take(&mut self.0)));
-        }
-        let length = size
-            .checked_sub(header)
-            .ok_or_else(|| FAILURE.broken("a box is shorter than its header"))?;
-        Ok((kind, self.bytes(usize::try_from(length).unwrap_or(usize::MAX))?))
-    }
-
-    /// The boxes that follow, to the end.
-    pub(crate) fn boxes(mut self) -> impl Iterator<Item = Result<(FourCc, &'a [u8]), ImageError>> {
-        std::iter::from_fn(move || {
-            if self.0.is_empty() {
-                return None;
-            }
-            let next = self.next_box(false);
-            if next.is_err() {
-                self.0 = &[];
-            }
-            Some(next)
-        })
-    }
-
-    /// The content of the first box of this kind.
-    pub(crate) fn find(self, kind: FourCc) -> Result<Option<&'a [u8]>, ImageError> {
-        for next in self.boxes() {
-            let (found, content) = next?;
-            if found == kind {
-                return Ok(Some(content));
-            }
-        }
-        Ok(None)
-    }
+    Ok(None)
 }
 
 /// A property of an item: its kind and its content.
@@ -159,23 +120,23 @@ impl<'m, 'a> Properties<'m, 'a> {
     }
 
     /// The content of the first one of this kind.
-    pub(crate) fn find(self, kind: FourCc) -> Option<Reader<'a>> {
+    pub(crate) fn find(self, kind: FourCc) -> Option<Bytes<'a>> {
         let content = self.iter().find(|property| property.0 == kind)?.1;
-        Some(Reader(content))
+        Some(FAILURE.read(content))
     }
 
     /// The content of the first colour information of this kind.
-    pub(crate) fn color(self, kind: FourCc) -> Option<Reader<'a>> {
+    pub(crate) fn color(self, kind: FourCc) -> Option<Bytes<'a>> {
         self.iter().find_map(|(of, content)| {
             let content = (&of == b"colr").then(|| content.strip_prefix(&kind)).flatten()?;
-            Some(Reader(content))
+            Some(FAILURE.read(content))
         })
     }
 
     /// Whether it is an auxiliary image with alpha, by the property that says so in an item or in a track.
     pub(crate) fn is_alpha(self, kind: FourCc) -> Option<bool> {
         let mut content = self.find(kind)?;
-        let of = content.version().and_then(|_| content.string());
+        let of = full_box(&mut content).and_then(|_| string(&mut content));
         Some(of.is_ok_and(|of| ALPHA.contains(&of)))
     }
 }
@@ -226,24 +187,23 @@ pub(crate) struct Meta<'a> {
 }
 
 impl<'a> Meta<'a> {
-    pub(crate) fn read(content: &'a [u8]) -> Result<Self, ImageError> {
+    pub(crate) fn read(mut content: Bytes<'a>) -> Result<Self, ImageError> {
         let mut meta = Self::default();
-        let mut content = Reader(content);
-        content.version()?;
-        for next in content.boxes() {
+        full_box(&mut content)?;
+        for next in boxes(content) {
             let (kind, content) = next?;
-            let content = Reader(content);
+            let content = FAILURE.read(content);
             match &kind {
                 b"pitm" => {
                     let mut content = content;
-                    let (version, _) = content.version()?;
-                    meta.primary = content.id(version > 0)?;
+                    let (version, _) = full_box(&mut content)?;
+                    meta.primary = item_id(&mut content, version > 0)?;
                 }
                 b"iloc" => meta.read_locations(content)?,
                 b"iinf" => meta.read_kinds(content)?,
                 b"iref" => meta.read_references(content)?,
                 b"iprp" => meta.read_properties(content)?,
-                b"idat" => meta.item_data = content.0,
+                b"idat" => meta.item_data = content.rest(),
                 _ => {}
             }
         }
@@ -257,22 +217,22 @@ impl<'a> Meta<'a> {
         Ok(self.items.entry(id).or_default())
     }
 
-    fn read_locations(&mut self, mut content: Reader<'a>) -> Result<(), ImageError> {
-        let (version, _) = content.version()?;
-        let sizes = content.u16()?;
+    fn read_locations(&mut self, mut content: Bytes<'a>) -> Result<(), ImageError> {
+        let (version, _) = full_box(&mut content)?;
+        let sizes = content.be_u16()?;
         let size = |shift: u16| usize::from(sizes >> shift & 15);
         let index = if version > 0 { size(0) } else { 0 };
         let (lengths, base) = ([index, size(12), size(8)], size(4));
         if version > 2 || lengths.iter().chain([&base]).any(|length| ![0, 4, 8].contains(length)) {
             return Err(FAILURE.broken("its item locations are of an unknown kind"));
         }
-        let count = content.id(version == 2)?;
+        let count = item_id(&mut content, version == 2)?;
         for _ in 0..count {
-            let id = content.id(version == 2)?;
-            let method = if version > 0 { content.u16()? & 15 } else { 0 };
-            content.u16()?;
-            let base = content.number(base)?;
-            let count = content.u16()?;
+            let id = item_id(&mut content, version == 2)?;
+            let method = if version > 0 { content.be_u16()? & 15 } else { 0 };
+            content.be_u16()?;
+            let base = content.be_number(base)?;
+            let count = content.be_u16()?;
             let extents = content.bytes(usize::from(count) * lengths.iter().sum::<usize>())?;
             let item = self.item(id)?;
             item.location = (method < 2).then_some(Location {
@@ -286,38 +246,38 @@ impl<'a> Meta<'a> {
         Ok(())
     }
 
-    fn read_kinds(&mut self, mut content: Reader<'a>) -> Result<(), ImageError> {
-        let (version, _) = content.version()?;
-        content.id(version > 0)?;
-        for next in content.boxes() {
+    fn read_kinds(&mut self, mut content: Bytes<'a>) -> Result<(), ImageError> {
+        let (version, _) = full_box(&mut content)?;
+        item_id(&mut content, version > 0)?;
+        for next in boxes(content) {
             let (kind, content) = next?;
-            let mut content = Reader(content);
+            let mut content = FAILURE.read(content);
             if &kind != b"infe" {
                 continue;
             }
-            let (version, _) = content.version()?;
+            let (version, _) = full_box(&mut content)?;
             if version < 2 {
                 continue;
             }
-            let id = content.id(version > 2)?;
-            content.u16()?;
-            let kind = content.four_cc()?;
-            content.string()?;
-            let xmp = &kind == b"mime" && content.string()? == b"application/rdf+xml";
+            let id = item_id(&mut content, version > 2)?;
+            content.be_u16()?;
+            let kind = content.array()?;
+            string(&mut content)?;
+            let xmp = &kind == b"mime" && string(&mut content)? == b"application/rdf+xml";
             let item = self.item(id)?;
             (item.kind, item.xmp) = (kind, xmp);
         }
         Ok(())
     }
 
-    fn read_references(&mut self, mut content: Reader<'a>) -> Result<(), ImageError> {
-        let (version, _) = content.version()?;
+    fn read_references(&mut self, mut content: Bytes<'a>) -> Result<(), ImageError> {
+        let (version, _) = full_box(&mut content)?;
         let long = version > 0;
-        for next in content.boxes() {
+        for next in boxes(content) {
             let (kind, content) = next?;
-            let mut content = Reader(content);
-            let from = content.id(long)?;
-            let count = usize::from(content.u16()?);
+            let mut content = FAILURE.read(content);
+            let from = item_id(&mut content, long)?;
+            let count = usize::from(content.be_u16()?);
             let to = content.bytes(count * if long { 4 } else { 2 })?;
             let last = ids((to, long)).last();
             let item = self.item(from)?;
@@ -333,18 +293,18 @@ impl<'a> Meta<'a> {
         Ok(())
     }
 
-    fn read_properties(&mut self, mut content: Reader<'a>) -> Result<(), ImageError> {
-        let (kind, container) = content.next_box(false)?;
+    fn read_properties(&mut self, mut content: Bytes<'a>) -> Result<(), ImageError> {
+        let (kind, container) = next_box(&mut content, false)?;
         if &kind != b"ipco" {
             return Err(FAILURE.broken("its properties are not where they should be"));
         }
-        self.properties = properties(Reader(container))?;
-        for next in content.boxes() {
-            let mut content = Reader(next?.1);
-            let (version, flags) = content.version()?;
+        self.properties = properties(FAILURE.read(container))?;
+        for next in boxes(content) {
+            let mut content = FAILURE.read(next?.1);
+            let (version, flags) = full_box(&mut content)?;
             let width = if flags & 1 == 0 { 1 } else { 2 };
-            for _ in 0..content.u32()? {
-                let id = content.id(version > 0)?;
+            for _ in 0..content.be_u32()? {
+                let id = item_id(&mut content, version > 0)?;
                 let count = usize::from(content.u8()?);
                 let associations = content.bytes(count * width)?;
                 self.item(id)?.properties = Some((associations, width));
@@ -393,11 +353,13 @@ impl<'a> Meta<'a> {
             .ok_or_else(|| FAILURE.broken("an image has no place in the file"))?;
         let from = if location.in_item_data { self.item_data } else { file };
         let extents = || {
-            let mut content = Reader(location.extents);
+            let mut content = FAILURE.read(location.extents);
             (0..location.count).map(move |_| location.extent(&mut content, from))
         };
         if location.count == 1 {
-            return location.extent(&mut Reader(location.extents), from).map(Cow::Borrowed);
+            return location
+                .extent(&mut FAILURE.read(location.extents), from)
+                .map(Cow::Borrowed);
         }
         let mut length = 0;
         for extent in extents() {
@@ -427,10 +389,10 @@ impl<'a> Meta<'a> {
 
 impl<'a> Location<'a> {
     /// The next part of an item.
-    fn extent(&self, content: &mut Reader<'a>, from: &'a [u8]) -> Result<&'a [u8], ImageError> {
-        content.number(self.lengths[0])?;
-        let offset = content.number(self.lengths[1])?.checked_add(self.base);
-        let length = content.number(self.lengths[2])?;
+    fn extent(&self, content: &mut Bytes<'a>, from: &'a [u8]) -> Result<&'a [u8], ImageError> {
+        content.be_number(self.lengths[0])?;
+        let offset = content.be_number(self.lengths[1])?.checked_add(self.base);
+        let length = content.be_number(self.lengths[2])?;
         let start = offset.and_then(|offset| usize::try_from(offset).ok());
         let part = start.and_then(|start| from.get(start..start.checked_add(usize::try_from(length).ok()?)?));
         part.ok_or_else(|| FAILURE.truncated())
@@ -438,8 +400,8 @@ impl<'a> Location<'a> {
 }
 
 /// The properties in a box: as many as an item can name.
-pub(crate) fn properties(content: Reader<'_>) -> Result<Vec<Property<'_>>, ImageError> {
-    content.boxes().take(MAX_PROPERTIES).collect()
+pub(crate) fn properties(content: Bytes<'_>) -> Result<Vec<Property<'_>>, ImageError> {
+    boxes(content).take(MAX_PROPERTIES).collect()
 }
 
 /// The numbers of items in a reference.

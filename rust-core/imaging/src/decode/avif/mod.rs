@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 
 use self::alpha::Alpha;
 use self::av1::{Picture, Stream};
-use self::boxes::{ids, Item, Meta, Properties, Reader, FAILURE};
+use self::boxes::{full_box, ids, next_box, Item, Meta, Properties, FAILURE};
 use self::planes::{Grid, Planes};
 use self::shape::{Coding, Layout, Shape};
 use self::tracks::Track;
@@ -42,11 +42,11 @@ const MOST_BYTES: usize = 8;
 
 /// Whether it is a file of boxes with a brand of AVIF.
 pub(crate) fn accepts(bytes: &[u8]) -> bool {
-    let mut reader = Reader(&bytes[..bytes.len().min(LONGEST_BRANDS)]);
-    let (Ok(size), Ok(kind)) = (reader.u32(), reader.four_cc()) else {
+    let mut head = FAILURE.read(&bytes[..bytes.len().min(LONGEST_BRANDS)]);
+    let (Ok(size), Ok(kind)) = (head.be_u32(), head.array()) else {
         return false;
     };
-    let content = &reader.0[..reader.0.len().min((size as usize).saturating_sub(8))];
+    let content = head.up_to((size as usize).saturating_sub(8));
     let (brands, _) = content.as_chunks::<4>();
     &kind == b"ftyp" && brands.iter().any(|brand| matches!(brand, b"avif" | b"avis"))
 }
@@ -150,11 +150,11 @@ fn turned(properties: Properties<'_, '_>) -> u8 {
 /// How the container says that colours are coded, which stands over what the pixels say.
 fn coding(properties: Properties<'_, '_>) -> Option<Coding> {
     let mut content = properties.color(*b"nclx")?;
-    let primaries = content.u16().ok()?.into();
-    content.u16().ok()?;
+    let primaries = content.be_u16().ok()?.into();
+    content.be_u16().ok()?;
     Some(Coding {
         primaries,
-        matrix: content.u16().ok()?.into(),
+        matrix: content.be_u16().ok()?.into(),
         full_range: content.u8().ok()? & 0x80 != 0,
     })
 }
@@ -163,7 +163,7 @@ fn coding(properties: Properties<'_, '_>) -> Option<Coding> {
 fn layer(properties: Properties<'_, '_>) -> Result<Option<u8>, ImageError> {
     let layer = properties
         .find(*b"lsel")
-        .map_or(Ok(ALL_LAYERS), |mut content| content.u16())?;
+        .map_or(Ok(ALL_LAYERS), |mut content| content.be_u16())?;
     match u8::try_from(layer) {
         _ if layer == ALL_LAYERS => Ok(None),
         Ok(layer) if layer < LAYERS => Ok(Some(layer)),
@@ -180,13 +180,13 @@ enum Content<'a> {
 impl<'a> Content<'a> {
     /// As libavif chooses: what the file's main brand says, or else a sequence where there is one.
     fn read(bytes: &'a [u8]) -> Result<Self, ImageError> {
-        let mut reader = Reader(bytes);
-        let (_, brands) = reader.next_box(true)?;
+        let mut file = FAILURE.read(bytes);
+        let (_, brands) = next_box(&mut file, true)?;
         let has = |brand: &[u8]| brands.chunks_exact(4).any(|other| other == brand);
         let (mut meta, mut movie) = (None, None);
         // What stands after everything that the brands promise is not looked at.
-        while !reader.0.is_empty() && (meta.is_none() && has(b"avif") || movie.is_none() && has(b"avis")) {
-            let (kind, content) = reader.next_box(true)?;
+        while !file.is_empty() && (meta.is_none() && has(b"avif") || movie.is_none() && has(b"avis")) {
+            let (kind, content) = next_box(&mut file, true)?;
             match &kind {
                 b"meta" => meta = Some(content),
                 b"moov" => movie = Some(content),
@@ -195,7 +195,7 @@ impl<'a> Content<'a> {
         }
         match (meta, movie) {
             (_, Some(movie)) if !brands.starts_with(b"avif") => tracks::read(movie).map(Box::new).map(Self::Sequence),
-            (Some(meta), _) if !brands.starts_with(b"avis") => Meta::read(meta).map(Self::Items),
+            (Some(meta), _) if !brands.starts_with(b"avis") => Meta::read(FAILURE.read(meta)).map(Self::Items),
             _ => Err(FAILURE.truncated()),
         }
     }
@@ -236,8 +236,8 @@ impl<'a> Meta<'a> {
     fn size(&self, item: &Item<'a>) -> Result<(u32, u32), ImageError> {
         let content = self.properties(item).find(*b"ispe");
         let mut content = content.ok_or_else(|| FAILURE.broken("an image has no size"))?;
-        content.version()?;
-        Ok((content.u32()?, content.u32()?))
+        full_box(&mut content)?;
+        Ok((content.be_u32()?, content.be_u32()?))
     }
 }
 
@@ -287,13 +287,13 @@ impl<'a> File<'a> {
     /// Puts a grid together (ISO/IEC 23008-12, 6.6.2.3).
     fn grid(self, meta: &Meta<'a>, item: &Item<'a>, taken: u64) -> Result<Grid, ImageError> {
         let data = meta.data(item, self.bytes, |length| check_memory(taken + length, self.limits))?;
-        let mut data = Reader(&data);
+        let mut data = FAILURE.read(&data);
         let (_, flags) = (data.u8()?, data.u8()?);
         let (rows, columns) = (usize::from(data.u8()?) + 1, usize::from(data.u8()?) + 1);
         let (width, height) = if flags & 1 == 0 {
-            (data.u16()?.into(), data.u16()?.into())
+            (data.be_u16()?.into(), data.be_u16()?.into())
         } else {
-            (data.u32()?, data.u32()?)
+            (data.be_u32()?, data.be_u32()?)
         };
         if (width, height) != meta.size(item)? {
             return Err(FAILURE.broken("a grid has another size than its image"));

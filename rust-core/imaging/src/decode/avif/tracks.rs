@@ -1,6 +1,7 @@
 //! The first picture of an AVIF sequence.
 
-use super::boxes::{self, FourCc, Meta, Properties, Property, Reader, FAILURE};
+use super::boxes::{self, full_box, FourCc, Meta, Properties, Property, FAILURE};
+use crate::decode::bytes::Bytes;
 use crate::error::ImageError;
 
 /// What an entry of a sample description has before its boxes (ISO/IEC 14496-12, 12.1.3).
@@ -37,21 +38,20 @@ impl<'a> Track<'a> {
 
     /// `None` where it holds no AV1, or no picture.
     fn read(content: &'a [u8]) -> Result<Option<Self>, ImageError> {
-        let content = Reader(content);
-        let Some(header) = content.find(*b"tkhd")? else {
+        let content = FAILURE.read(content);
+        let Some(mut header) = boxes::find(content, *b"tkhd")? else {
             return Ok(None);
         };
-        let mut header = Reader(header);
-        let (version, _) = header.version()?;
+        let (version, _) = full_box(&mut header)?;
         let time = if version == 1 { 8 } else { 4 };
         header.bytes(2 * time)?;
-        let id = header.u32()?;
+        let id = header.be_u32()?;
         header.bytes(4 + time + 52)?;
-        let size = (header.u32()? >> 16, header.u32()? >> 16);
+        let size = (header.be_u32()? >> 16, header.be_u32()? >> 16);
         let reference = |kind: FourCc| -> Result<Option<u32>, ImageError> {
-            let references = content.find(*b"tref")?;
-            let found = references.map_or(Ok(None), |references| Reader(references).find(kind))?;
-            found.map(|of| Reader(of).u32()).transpose()
+            let references = boxes::find(content, *b"tref")?;
+            let found = references.map_or(Ok(None), |references| boxes::find(references, kind))?;
+            found.map(|mut of| of.be_u32()).transpose()
         };
         let Some(table) = table(content)? else {
             return Ok(None);
@@ -67,7 +67,7 @@ impl<'a> Track<'a> {
             size,
             auxiliary_for: reference(*b"auxl")?,
             premultiplied_by: reference(*b"prem")?,
-            meta: content.find(*b"meta")?.map(Meta::read).transpose()?,
+            meta: boxes::find(content, *b"meta")?.map(Meta::read).transpose()?,
             properties,
             offset,
             length: first_length(table)?,
@@ -78,7 +78,7 @@ impl<'a> Track<'a> {
 /// The track of the colours and that of their alpha, with whether the colours are multiplied by it.
 pub(crate) fn read(movie: &[u8]) -> Result<(Track<'_>, Option<(Track<'_>, bool)>), ImageError> {
     let mut tracks = Vec::new();
-    for next in Reader(movie).boxes() {
+    for next in boxes::boxes(FAILURE.read(movie)) {
         let (kind, content) = next?;
         if &kind == b"trak" {
             tracks.extend(Track::read(content)?);
@@ -98,53 +98,50 @@ pub(crate) fn read(movie: &[u8]) -> Result<(Track<'_>, Option<(Track<'_>, bool)>
 }
 
 /// The boxes that tell where the pictures are.
-fn table(track: Reader<'_>) -> Result<Option<Reader<'_>>, ImageError> {
+fn table(track: Bytes<'_>) -> Result<Option<Bytes<'_>>, ImageError> {
     let mut at = track;
     for kind in [*b"mdia", *b"minf", *b"stbl"] {
-        let Some(content) = at.find(kind)? else {
+        let Some(content) = boxes::find(at, kind)? else {
             return Ok(None);
         };
-        at = Reader(content);
+        at = content;
     }
     Ok(Some(at))
 }
 
-fn properties(table: Reader<'_>) -> Result<Option<Vec<Property<'_>>>, ImageError> {
-    let Some(descriptions) = table.find(*b"stsd")? else {
+fn properties(table: Bytes<'_>) -> Result<Option<Vec<Property<'_>>>, ImageError> {
+    let Some(mut descriptions) = boxes::find(table, *b"stsd")? else {
         return Ok(None);
     };
-    let mut descriptions = Reader(descriptions);
-    descriptions.version()?;
-    descriptions.u32()?;
-    let Some(entry) = descriptions.find(*b"av01")? else {
+    full_box(&mut descriptions)?;
+    descriptions.be_u32()?;
+    let Some(mut entry) = boxes::find(descriptions, *b"av01")? else {
         return Ok(None);
     };
-    let mut entry = Reader(entry);
     entry.bytes(VISUAL_SAMPLE_ENTRY)?;
     boxes::properties(entry).map(Some)
 }
 
-fn first_chunk(table: Reader<'_>) -> Result<Option<u64>, ImageError> {
+fn first_chunk(table: Bytes<'_>) -> Result<Option<u64>, ImageError> {
     for (kind, width) in [(*b"stco", 4), (*b"co64", 8)] {
-        if let Some(offsets) = table.find(kind)? {
-            let mut offsets = Reader(offsets);
-            offsets.version()?;
-            if offsets.u32()? > 0 {
-                return offsets.number(width).map(Some);
+        if let Some(mut offsets) = boxes::find(table, kind)? {
+            full_box(&mut offsets)?;
+            if offsets.be_u32()? > 0 {
+                return offsets.be_number(width).map(Some);
             }
         }
     }
     Ok(None)
 }
 
-fn first_length(table: Reader<'_>) -> Result<u32, ImageError> {
-    let sizes = table.find(*b"stsz")?;
-    let mut sizes = Reader(sizes.ok_or_else(|| FAILURE.broken("its pictures have no lengths"))?);
-    sizes.version()?;
-    let (common, count) = (sizes.u32()?, sizes.u32()?);
+fn first_length(table: Bytes<'_>) -> Result<u32, ImageError> {
+    let sizes = boxes::find(table, *b"stsz")?;
+    let mut sizes = sizes.ok_or_else(|| FAILURE.broken("its pictures have no lengths"))?;
+    full_box(&mut sizes)?;
+    let (common, count) = (sizes.be_u32()?, sizes.be_u32()?);
     match (common, count) {
         (0, 0) => Err(FAILURE.broken("it has no pictures")),
-        (0, _) => sizes.u32(),
+        (0, _) => sizes.be_u32(),
         _ => Ok(common),
     }
 }

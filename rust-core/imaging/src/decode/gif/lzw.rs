@@ -1,9 +1,7 @@
 //! GIF's variant of LZW, as strict as Pillow's decoder (`GifDecode.c`).
 
-use crate::decode::failure::Failure;
+use super::FAILURE;
 use crate::error::ImageError;
-
-const FAILURE: Failure = Failure("GIF");
 
 /// Codes have up to 12 bits.
 const MAX_BITS: u32 = 12;

@@ -7,6 +7,7 @@
 mod lzw;
 
 use self::lzw::unpack;
+use crate::decode::bytes::Bytes;
 use crate::decode::color::Palette;
 use crate::decode::failure::Failure;
 use crate::error::ImageError;
@@ -14,11 +15,10 @@ use crate::image::{check_memory, check_size, grow, RgbImage};
 use crate::options::ImageLimits;
 
 /// The first bytes of every GIF, but for the year of its version.
-const MAGICS: [&[u8]; 2] = [b"GIF87a", b"GIF89a"];
+const MAGICS: [&[u8; MAGIC]; 2] = [b"GIF87a", b"GIF89a"];
+const MAGIC: usize = 6;
 
 const FAILURE: Failure = Failure("GIF");
-const SCREEN_HEADER: usize = 13;
-const FRAME_HEADER: usize = 9;
 /// Flags of a screen and of a frame.
 const HAS_PALETTE: u8 = 128;
 const INTERLACED: u8 = 64;
@@ -30,7 +30,7 @@ const PASSES: [(usize, usize); 4] = [(0, 8), (4, 8), (2, 4), (1, 2)];
 
 /// Whether the first bytes are those of a GIF.
 pub(crate) fn accepts(bytes: &[u8]) -> bool {
-    MAGICS.iter().any(|magic| bytes.starts_with(magic))
+    MAGICS.iter().any(|magic| bytes.starts_with(*magic))
 }
 
 /// Decodes into `image`; `raw` is a buffer for palette indices.
@@ -40,30 +40,33 @@ pub(crate) fn decode(
     raw: &mut Vec<u8>,
     image: &mut RgbImage,
 ) -> Result<(), ImageError> {
-    let mut file = Reader { rest: bytes };
-    let screen = file.take(SCREEN_HEADER)?;
-    let of_screen = file.palette(screen[10])?;
-    let (frame, transparent) = file.frame()?;
-    let [left, top, frame_width, frame_height] = [0, 2, 4, 6].map(|at| short(&frame[at..]));
-    let width = short(&screen[6..]).max(left + frame_width);
-    let height = short(&screen[8..]).max(top + frame_height);
+    let mut file = FAILURE.read_at(bytes, MAGIC);
+    let (screen_width, screen_height) = (length(&mut file)?, length(&mut file)?);
+    let [flags, _background, _aspect_ratio] = file.array()?;
+    let of_screen = palette(&mut file, flags)?;
+    let transparent = skip_to_frame(&mut file)?;
+    let (left, top) = (length(&mut file)?, length(&mut file)?);
+    let (frame_width, frame_height) = (length(&mut file)?, length(&mut file)?);
+    let flags = file.u8()?;
+    let width = screen_width.max(left + frame_width);
+    let height = screen_height.max(top + frame_height);
     if frame_width == 0 || frame_height == 0 {
         return Err(FAILURE.broken("it has no pixels"));
     }
     check_size(width as u64, height as u64, limits)?;
     check_memory((width * height * 3 + frame_width * frame_height) as u64, limits)?;
-    let of_frame = file.palette(frame[8])?;
+    let of_frame = palette(&mut file, flags)?;
     let palette = of_frame.or(of_screen).unwrap_or_else(Palette::grey);
-    let code_size = file.take(1)?[0];
+    let code_size = file.u8()?;
 
     let indices = grow(raw, frame_width * frame_height)?;
-    unpack(file.rest, code_size, indices)?;
+    unpack(file.rest(), code_size, indices)?;
     image.reset(width, height)?;
     if (frame_width, frame_height) != (width, height) {
         let color = palette.color(transparent.unwrap_or(0));
         image.pixels.as_chunks_mut().0.fill(color);
     }
-    let interlaced = frame[8] & INTERLACED != 0;
+    let interlaced = flags & INTERLACED != 0;
     let passes = if interlaced { &PASSES[..] } else { &[(0, 1)] };
     let order = passes
         .iter()
@@ -75,74 +78,62 @@ pub(crate) fn decode(
     Ok(())
 }
 
-struct Reader<'a> {
-    rest: &'a [u8],
+/// The palette that follows the header with these flags. Pillow takes greys in order, from black on, for none.
+fn palette(file: &mut Bytes<'_>, flags: u8) -> Result<Option<Palette>, ImageError> {
+    if flags & HAS_PALETTE == 0 {
+        return Ok(None);
+    }
+    let stored = file.bytes(6 << (flags & 7))?;
+    let grey = (0..)
+        .zip(stored.chunks_exact(3))
+        .all(|(value, color)| color == [value; 3]);
+    Ok((!grey).then(|| Palette::new(stored, 3, |color| color)))
 }
 
-impl<'a> Reader<'a> {
-    fn take(&mut self, length: usize) -> Result<&'a [u8], ImageError> {
-        let (taken, rest) = self.rest.split_at_checked(length).ok_or_else(|| FAILURE.truncated())?;
-        self.rest = rest;
-        Ok(taken)
-    }
-
-    /// The palette that follows the header with these flags. Pillow takes greys in order, from black on, for none.
-    fn palette(&mut self, flags: u8) -> Result<Option<Palette>, ImageError> {
-        if flags & HAS_PALETTE == 0 {
-            return Ok(None);
-        }
-        let stored = self.take(6 << (flags & 7))?;
-        let grey = (0..)
-            .zip(stored.chunks_exact(3))
-            .all(|(value, color)| color == [value; 3]);
-        Ok((!grey).then(|| Palette::new(stored, 3, |color| color)))
-    }
-
-    /// The header of the first frame and its transparent colour. Stray bytes before it are skipped.
-    fn frame(&mut self) -> Result<(&'a [u8], Option<u8>), ImageError> {
-        let mut transparent = None;
-        loop {
-            match self.take(1)?[0] {
-                b'!' => transparent = self.extension()?.or(transparent),
-                b',' => return Ok((self.take(FRAME_HEADER)?, transparent)),
-                b';' => return Err(FAILURE.broken("it has no image")),
-                _ => {}
-            }
-        }
-    }
-
-    /// Skips an extension. Returns a transparent colour that it names.
-    fn extension(&mut self) -> Result<Option<u8>, ImageError> {
-        let label = self.take(1)?[0];
-        let block = self.block()?;
-        let mut transparent = None;
-        match label {
-            GRAPHIC_CONTROL if !block.is_empty() => {
-                let &[flags, _, _, ref color @ ..] = block else {
-                    return Err(FAILURE.truncated());
-                };
-                if flags & 1 != 0 {
-                    transparent = Some(*color.first().ok_or_else(|| FAILURE.truncated())?);
-                }
-            }
-            COMMENT if block.is_empty() => return Ok(None),
-            APPLICATION if block.starts_with(b"NETSCAPE2.0") => {
-                self.block()?;
-            }
+/// Skips what comes before the first frame, stray bytes, too. Returns the transparent colour that it names.
+fn skip_to_frame(file: &mut Bytes<'_>) -> Result<Option<u8>, ImageError> {
+    let mut transparent = None;
+    loop {
+        match file.u8()? {
+            b'!' => transparent = extension(file)?.or(transparent),
+            b',' => return Ok(transparent),
+            b';' => return Err(FAILURE.broken("it has no image")),
             _ => {}
         }
-        // Pillow goes on to the next empty block even where it has just read one.
-        while !self.block()?.is_empty() {}
-        Ok(transparent)
-    }
-
-    /// The content of a block.
-    fn block(&mut self) -> Result<&'a [u8], ImageError> {
-        let length = self.take(1)?[0];
-        self.take(usize::from(length))
     }
 }
 
-fn short(bytes: &[u8]) -> usize {
-    usize::from(u16::from_le_bytes([bytes[0], bytes[1]]))
+/// Skips an extension. Returns a transparent colour that it names.
+fn extension(file: &mut Bytes<'_>) -> Result<Option<u8>, ImageError> {
+    let label = file.u8()?;
+    let block = sub_block(file)?;
+    let mut transparent = None;
+    match label {
+        GRAPHIC_CONTROL if !block.is_empty() => {
+            let &[flags, _, _, ref color @ ..] = block else {
+                return Err(FAILURE.truncated());
+            };
+            if flags & 1 != 0 {
+                transparent = Some(*color.first().ok_or_else(|| FAILURE.truncated())?);
+            }
+        }
+        COMMENT if block.is_empty() => return Ok(None),
+        APPLICATION if block.starts_with(b"NETSCAPE2.0") => {
+            sub_block(file)?;
+        }
+        _ => {}
+    }
+    // Pillow goes on to the next empty block even where it has just read one.
+    while !sub_block(file)?.is_empty() {}
+    Ok(transparent)
+}
+
+/// The content of a sub-block.
+fn sub_block<'a>(file: &mut Bytes<'a>) -> Result<&'a [u8], ImageError> {
+    let length = file.u8()?;
+    file.bytes(usize::from(length))
+}
+
+fn length(file: &mut Bytes<'_>) -> Result<usize, ImageError> {
+    file.le_u16().map(usize::from)
 }

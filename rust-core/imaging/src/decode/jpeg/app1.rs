@@ -1,5 +1,6 @@
 //! What stands in the APP1 segments of a JPEG: EXIF and XMP.
 
+use super::FAILURE;
 use crate::decode::metadata::{Metadata, IN_JPEG};
 
 /// What XMP begins with in a JPEG. Its extended parts have another name, and Pillow does not look at them.
@@ -24,20 +25,22 @@ pub(crate) fn metadata(bytes: &[u8]) -> Metadata<'_> {
 /// The contents of the APP1 segments, which hold EXIF and XMP, up to the first scan. As in Pillow, stray bytes between
 /// segments are skipped.
 fn app1(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = bytes.get(2..).unwrap_or_default();
+    let mut file = FAILURE.read_at(bytes, 2);
     std::iter::from_fn(move || loop {
-        let start = rest.iter().position(|byte| *byte == 0xFF)?;
-        let (marker, after) = rest[start + 1..].split_first()?;
+        while file.u8().ok()? != 0xFF {}
+        let mut marker = file.u8().ok()?;
+        while marker == 0xFF {
+            marker = file.u8().ok()?;
+        }
         match marker {
-            0xFF => rest = &rest[start + 1..],
             // These have no content.
-            0 | 0xC8 | 0xD0..=0xD9 | 0xF0..=0xFD => rest = after,
+            0 | 0xC8 | 0xD0..=0xD9 | 0xF0..=0xFD => {}
             0x01..=0xBF | 0xDA => return None,
             _ => {
-                let length = usize::from(u16::from_be_bytes(*after.first_chunk()?)).max(2);
-                rest = after.get(length..)?;
-                if *marker == 0xE1 {
-                    return after.get(2..length);
+                let length = file.be_u16().ok()?.saturating_sub(2);
+                let content = file.bytes(length.into()).ok()?;
+                if marker == 0xE1 {
+                    return Some(content);
                 }
             }
         }

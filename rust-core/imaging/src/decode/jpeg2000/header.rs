@@ -1,6 +1,7 @@
 //! What Pillow reads of a JPEG 2000 file before it calls `OpenJPEG` (`Jpeg2KImagePlugin.py`).
 
 use super::library::FAILURE;
+use crate::decode::bytes::Bytes;
 use crate::decode::color::Palette;
 use crate::error::ImageError;
 
@@ -13,6 +14,10 @@ const BILEVEL: [u32; 2] = [0, 15];
 const CMYK: u32 = 12;
 const GREY: u32 = 17;
 const ENUMERATED: u8 = 1;
+
+/// Bytes of a SIZ marker that say nothing of the pixels (ISO/IEC 15444-1, A.5.1).
+const LENGTH_AND_CAPABILITIES: usize = 4;
+const TILES: usize = 16;
 
 /// What Pillow takes the pixels for.
 pub(crate) enum Mode {
@@ -43,22 +48,25 @@ pub(crate) fn accepts(bytes: &[u8]) -> bool {
 impl Header {
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, ImageError> {
         if let Some(size) = bytes.strip_prefix(CODESTREAM) {
-            return Self::of_codestream(size);
+            return Self::of_codestream(FAILURE.read(size));
         }
-        let mut boxes = Boxes(bytes.get(CONTAINER.len()..).ok_or_else(|| FAILURE.truncated())?);
+        let mut boxes = FAILURE.read_at(bytes, CONTAINER.len());
         loop {
-            if let (b"jp2h", content) = boxes.next()? {
+            let (name, content) = next_box(&mut boxes)?;
+            if &name == b"jp2h" {
                 return Self::of_container(content);
             }
         }
     }
 
     /// `size` is the content of a SIZ marker.
-    fn of_codestream(size: &[u8]) -> Result<Self, ImageError> {
-        let number = |at| long(size, at);
-        let (width, height) = (number(4)?.checked_sub(number(12)?), number(8)?.checked_sub(number(16)?));
-        let (components, bits) = (short(size, 36)?, byte(size, 38)?);
-        let (Some(width), Some(height)) = (width, height) else {
+    fn of_codestream(mut size: Bytes<'_>) -> Result<Self, ImageError> {
+        size.bytes(LENGTH_AND_CAPABILITIES)?;
+        let (right, bottom) = (size.be_u32()?, size.be_u32()?);
+        let (left, top) = (size.be_u32()?, size.be_u32()?);
+        size.bytes(TILES)?;
+        let (components, bits) = (size.be_u16()?, size.u8()?);
+        let (Some(width), Some(height)) = (right.checked_sub(left), bottom.checked_sub(top)) else {
             return Err(FAILURE.broken("it has no pixels"));
         };
         Ok(Self {
@@ -70,24 +78,26 @@ impl Header {
     }
 
     /// `content` is that of the header box.
-    fn of_container(content: &[u8]) -> Result<Self, ImageError> {
+    fn of_container(mut boxes: Bytes<'_>) -> Result<Self, ImageError> {
         let (mut size, mut mode, mut channels) = (None, None, 0);
         // Pillow looks for no palette in an image of these colours.
         let mut grey = false;
         let mut cmyk = false;
-        let mut boxes = Boxes(content);
-        while !boxes.0.is_empty() {
-            match boxes.next()? {
-                (b"ihdr", content) => {
-                    size = Some((long(content, 4)?, long(content, 0)?));
-                    channels = short(content, 8)?;
+        while !boxes.is_empty() {
+            let (name, mut content) = next_box(&mut boxes)?;
+            match &name {
+                b"ihdr" => {
+                    let (height, width) = (content.be_u32()?, content.be_u32()?);
+                    size = Some((width, height));
+                    channels = content.be_u16()?;
                     // One bit less is stored than there are. Of nine bits Pillow keeps eight here, unlike in a
                     // codestream.
-                    mode = Mode::of(channels, byte(content, 10)? & 0x7F > 8).or(mode);
+                    mode = Mode::of(channels, content.u8()? & 0x7F > 8).or(mode);
                 }
-                (b"colr", content) => {
-                    let space = long(content, 3)?;
-                    if byte(content, 0)? == ENUMERATED {
+                b"colr" => {
+                    let [method, _, _] = content.array()?;
+                    let space = content.be_u32()?;
+                    if method == ENUMERATED {
                         grey = space == GREY || BILEVEL.contains(&space);
                         cmyk = space == CMYK;
                         if cmyk && channels == 4 {
@@ -95,7 +105,7 @@ impl Header {
                         }
                     }
                 }
-                (b"pclr", content) if !grey => {
+                b"pclr" if !grey => {
                     mode = match mode {
                         Some(Mode::Grey) => Some(indices(content, cmyk)?.map_or(Mode::Grey, Mode::Indices)),
                         Some(Mode::GreyAlpha) => {
@@ -131,10 +141,9 @@ impl Mode {
 }
 
 /// The palette of a palette box; `None` where Pillow looks at no palette, for its colours have more than 8 bits.
-fn indices(content: &[u8], cmyk: bool) -> Result<Option<Box<Palette>>, ImageError> {
-    let (count, channels) = (usize::from(short(content, 0)?), usize::from(byte(content, 2)?));
-    let rest = content.get(3..).unwrap_or_default();
-    let (depths, colors) = rest.split_at_checked(channels).ok_or_else(|| FAILURE.truncated())?;
+fn indices(mut content: Bytes<'_>, cmyk: bool) -> Result<Option<Box<Palette>>, ImageError> {
+    let (count, channels) = (usize::from(content.be_u16()?), usize::from(content.u8()?));
+    let depths = content.bytes(channels)?;
     if depths.iter().any(|depth| *depth > 8) {
         return Ok(None);
     }
@@ -144,7 +153,7 @@ fn indices(content: &[u8], cmyk: bool) -> Result<Option<Box<Palette>>, ImageErro
             if cmyk { " in CMYK" } else { "" }
         )));
     }
-    let colors = colors.get(..count * channels).ok_or_else(|| FAILURE.truncated())?;
+    let colors = content.bytes(count * channels)?;
     // Pillow keeps each colour once, so those after a repeated one have other indices than in the file.
     let mut kept = Vec::new();
     for color in colors.chunks_exact(channels) {
@@ -158,43 +167,20 @@ fn indices(content: &[u8], cmyk: bool) -> Result<Option<Box<Palette>>, ImageErro
     Ok(Some(Box::new(Palette::new(&kept, channels, |color| color))))
 }
 
-/// What is left of a sequence of boxes.
-struct Boxes<'a>(&'a [u8]);
-
-impl<'a> Boxes<'a> {
-    /// The name of the next box, and its content.
-    fn next(&mut self) -> Result<(&'a [u8; 4], &'a [u8]), ImageError> {
-        let truncated = || FAILURE.truncated();
-        let (length, rest) = self.0.split_first_chunk().ok_or_else(truncated)?;
-        let (name, mut rest) = rest.split_first_chunk().ok_or_else(truncated)?;
-        let mut length = u64::from(u32::from_be_bytes(*length));
-        let mut header = 8;
-        if length == 1 {
-            let (long, after) = rest.split_first_chunk().ok_or_else(truncated)?;
-            (length, rest, header) = (u64::from_be_bytes(*long), after, 16);
-        }
-        let length = length
-            .checked_sub(header)
-            .ok_or_else(|| FAILURE.broken("a box before its pixels has no length"))?;
-        let (content, rest) = usize::try_from(length)
-            .ok()
-            .and_then(|length| rest.split_at_checked(length))
-            .ok_or_else(truncated)?;
-        self.0 = rest;
-        Ok((name, content))
+/// The name of the next box, and its content.
+fn next_box<'a>(boxes: &mut Bytes<'a>) -> Result<([u8; 4], Bytes<'a>), ImageError> {
+    let mut length = u64::from(boxes.be_u32()?);
+    let name = boxes.array()?;
+    let mut header = 8;
+    if length == 1 {
+        length = boxes.be_number(8)?;
+        header = 16;
     }
-}
-
-fn byte(bytes: &[u8], at: usize) -> Result<u8, ImageError> {
-    bytes.get(at).copied().ok_or_else(|| FAILURE.truncated())
-}
-
-fn short(bytes: &[u8], at: usize) -> Result<u16, ImageError> {
-    Ok(u16::from_be_bytes([byte(bytes, at)?, byte(bytes, at + 1)?]))
-}
-
-fn long(bytes: &[u8], at: usize) -> Result<u32, ImageError> {
-    Ok(u32::from(short(bytes, at)?) << 16 | u32::from(short(bytes, at + 2)?))
+    let length = length
+        .checked_sub(header)
+        .ok_or_else(|| FAILURE.broken("a box before its pixels has no length"))?;
+    let content = boxes.bytes(usize::try_from(length).unwrap_or(usize::MAX))?;
+    Ok((name, FAILURE.read(content)))
 }
 
 fn unknown_channels(channels: u16) -> ImageError {

@@ -1,5 +1,7 @@
 //! The chunks that a PNG consists of.
 
+use super::FAILURE;
+
 /// The first bytes of every PNG.
 pub(crate) const MAGIC: &[u8] = b"\x89PNG\r\n\x1a\n";
 
@@ -19,18 +21,13 @@ pub(crate) struct Chunk<'a> {
 
 /// The chunks of a file in their order.
 pub(crate) fn chunks(bytes: &[u8]) -> impl Iterator<Item = Chunk<'_>> + Clone {
-    let mut rest = bytes.get(MAGIC.len()..).unwrap_or_default();
+    let mut file = FAILURE.read_at(bytes, MAGIC.len());
     std::iter::from_fn(move || {
-        let (length, after) = rest.split_first_chunk()?;
-        let (name, after) = after.split_first_chunk()?;
-        let length = u32::from_be_bytes(*length) as usize;
-        let (content, after) = after.split_at(length.min(after.len()));
-        let sum = after.first_chunk().map(|sum| u32::from_be_bytes(*sum));
-        rest = after.get(4..).unwrap_or_default();
+        let length = file.be_u32().ok()? as usize;
         Some(Chunk {
-            name: *name,
-            content,
-            sum,
+            name: file.array().ok()?,
+            content: file.up_to(length),
+            sum: file.be_u32().ok(),
         })
     })
 }

@@ -130,13 +130,8 @@ fn size(bytes: &[u8]) -> Result<(u32, u32), ImageError> {
         .take_while(|chunk| chunk.name != *b"IDAT")
         .find(|chunk| chunk.name == *b"IHDR")
         .ok_or_else(|| FAILURE.broken("no IHDR chunk comes before its pixels"))?;
-    let [w0, w1, w2, w3, h0, h1, h2, h3, ..] = *header.content else {
-        return Err(FAILURE.truncated());
-    };
-    Ok((
-        u32::from_be_bytes([w0, w1, w2, w3]),
-        u32::from_be_bytes([h0, h1, h2, h3]),
-    ))
+    let mut header = FAILURE.read(header.content);
+    Ok((header.be_u32()?, header.be_u32()?))
 }
 
 /// Checks names and checksums of the chunks before the pixels.

@@ -2,10 +2,8 @@
 
 use fax::decoder::{DecodeStatus, Group4Decoder};
 
-use crate::decode::failure::Failure;
+use super::FAILURE;
 use crate::error::ImageError;
-
-const FAILURE: Failure = Failure("TIFF");
 
 /// Unpacks rows of `width` pixels, a bit each, 1 for black, padded to bytes.
 pub(crate) fn unpack(stored: &[u8], width: usize, chunk: &mut [u8]) -> Result<(), ImageError> {

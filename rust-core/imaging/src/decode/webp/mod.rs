@@ -52,8 +52,7 @@ pub(crate) fn decode(
     image: &mut RgbImage,
 ) -> Result<(), ImageError> {
     // Pillow refuses a file that is shorter than it says, whatever is missing, or has a chunk that is.
-    let length = bytes.get(4..8).ok_or_else(|| FAILURE.truncated())?;
-    let length = u32::from_le_bytes([length[0], length[1], length[2], length[3]]) as usize;
+    let length = FAILURE.read_at(bytes, 4).le_u32()? as usize;
     // What follows is not part of it.
     let bytes = length.checked_add(8).and_then(|length| bytes.get(..length));
     let bytes = bytes.ok_or_else(|| FAILURE.truncated())?;
@@ -65,9 +64,8 @@ pub(crate) fn decode(
     if !canvas.animated {
         return decode_still(bytes, (canvas.width, canvas.height), (limits, 0), image);
     }
-    let frame = chunk(bytes, *b"ANMF")
-        .and_then(Frame::read)
-        .ok_or_else(|| FAILURE.truncated())?;
+    let frame = chunk(bytes, *b"ANMF").ok_or_else(|| FAILURE.truncated())?;
+    let frame = Frame::read(frame)?;
     let (right, bottom) = (frame.left + frame.width, frame.top + frame.height);
     if right > canvas.width || bottom > canvas.height {
         return Err(FAILURE.broken("a frame reaches beyond the canvas"));
@@ -175,19 +173,22 @@ fn memory(bytes: &[u8], (width, height): (u32, u32), alpha: bool) -> u64 {
 
 /// Whether the chunks are whole: the only one of a plain file, all of an extended one.
 fn complete(bytes: &[u8]) -> bool {
-    let mut rest = bytes.get(CONTAINER_HEADER..).unwrap_or_default();
-    let extended = rest.starts_with(b"VP8X");
-    while let Some(([_, _, _, _, length @ ..], content)) = rest.split_first_chunk::<CHUNK_HEADER>() {
-        let length = u32::from_le_bytes(*length) as usize;
-        let Some(after) = content.get(length.next_multiple_of(2)..) else {
-            return false;
+    let mut file = FAILURE.read_at(bytes, CONTAINER_HEADER);
+    let extended = file.rest().starts_with(b"VP8X");
+    while !file.is_empty() {
+        let mut chunk = || {
+            file.bytes(4)?;
+            let length = file.le_u32()? as usize;
+            file.bytes(length.next_multiple_of(2))
         };
+        if chunk().is_err() {
+            return false;
+        }
         if !extended {
             return true;
         }
-        rest = after;
     }
-    rest.is_empty()
+    true
 }
 
 struct Canvas {
@@ -199,14 +200,13 @@ struct Canvas {
 /// The size that the first chunk gives.
 fn canvas(bytes: &[u8]) -> Result<Canvas, ImageError> {
     let chunk = chunks(bytes).next().ok_or_else(|| FAILURE.truncated())?;
-    let (width, height, animated) = match (&chunk.name, chunk.content) {
-        (b"VP8X", [flags, _, _, _, size @ ..]) if size.len() >= 6 => {
-            (triple(size) + 1, triple(&size[3..]) + 1, flags & ANIMATED != 0)
-        }
-        _ => {
-            let (width, height) = chunk.pixels().ok_or_else(|| FAILURE.truncated())?;
-            (width, height, false)
-        }
+    let (width, height, animated) = if &chunk.name == b"VP8X" {
+        let mut content = FAILURE.read(chunk.content);
+        let [flags, _, _, _] = content.array()?;
+        (content.le_u24()? + 1, content.le_u24()? + 1, flags & ANIMATED != 0)
+    } else {
+        let (width, height) = chunk.pixels().ok_or_else(|| FAILURE.truncated())?;
+        (width, height, false)
     };
     Ok(Canvas {
         width,
@@ -226,14 +226,15 @@ struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    fn read(content: &'a [u8]) -> Option<Self> {
-        let (header, chunks) = content.split_at_checked(FRAME_HEADER)?;
-        Some(Self {
-            left: triple(header) * 2,
-            top: triple(&header[3..]) * 2,
-            width: triple(&header[6..]) + 1,
-            height: triple(&header[9..]) + 1,
-            chunks,
+    fn read(content: &'a [u8]) -> Result<Self, ImageError> {
+        let mut header = FAILURE.read(content);
+        let mut number = || header.le_u24();
+        Ok(Self {
+            left: number()? * 2,
+            top: number()? * 2,
+            width: number()? + 1,
+            height: number()? + 1,
+            chunks: content.get(FRAME_HEADER..).ok_or_else(|| FAILURE.truncated())?,
         })
     }
 
@@ -289,20 +290,15 @@ impl<'a> Chunk<'a> {
 
 /// The chunks of a file in their order.
 fn chunks(bytes: &[u8]) -> impl Iterator<Item = Chunk<'_>> {
-    let mut rest = bytes.get(CONTAINER_HEADER..).unwrap_or_default();
+    let mut file = FAILURE.read_at(bytes, CONTAINER_HEADER);
     std::iter::from_fn(move || {
-        let (name, after) = rest.split_first_chunk()?;
-        let (length, after) = after.split_first_chunk()?;
-        let length = u32::from_le_bytes(*length) as usize;
-        let content = &after[..length.min(after.len())];
-        rest = after.get(length.next_multiple_of(2)..).unwrap_or_default();
-        Some(Chunk { name: *name, content })
+        let name = file.array().ok()?;
+        let length = file.le_u32().ok()? as usize;
+        let content = file.up_to(length);
+        // Chunks of an odd length are padded.
+        file.up_to(length % 2);
+        Some(Chunk { name, content })
     })
-}
-
-/// A number of three bytes.
-fn triple(bytes: &[u8]) -> u32 {
-    u32::from_le_bytes([bytes[0], bytes[1], bytes[2], 0])
 }
 
 fn failed(error: &image::ImageError) -> ImageError {

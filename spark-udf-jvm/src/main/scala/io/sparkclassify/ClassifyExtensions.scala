@@ -1,17 +1,20 @@
 package io.sparkclassify
 
+import java.util.{Collections, WeakHashMap}
+
 import io.sparkclassify.conf.ClassifyConf
 import io.sparkclassify.execution.ClassifyStrategy
 import io.sparkclassify.info.{ClassifyInfo, ClassifyInfoStrategy}
 import io.sparkclassify.plans.{ExtractInferences, PinInferences}
 import io.sparkclassify.sql.{FunctionDocs, Functions}
-import org.apache.spark.sql.SparkSessionExtensions
+import org.apache.spark.sql.{SparkSessionExtensions, SparkSessionExtensionsProvider}
 import org.apache.spark.sql.catalyst.FunctionIdentifier
 import org.apache.spark.sql.catalyst.analysis.{FunctionRegistry, TableFunctionRegistry}
 import org.apache.spark.sql.catalyst.expressions.ExpressionInfo
 
 /**
- * Adds the functions to Spark: `--conf spark.sql.extensions=io.sparkclassify.ClassifyExtensions`.
+ * Adds the functions to Spark. A session finds it by itself where the jar is on the class path of the application
+ * (`--jars`, `--packages`); `--conf spark.sql.extensions=io.sparkclassify.ClassifyExtensions` names it besides.
  *
  * A call goes through Spark like this:
  *
@@ -21,10 +24,10 @@ import org.apache.spark.sql.catalyst.expressions.ExpressionInfo
  *      [[plans.ClassifyImages]];
  *   1. [[execution.ClassifyStrategy]] plans that as [[execution.ClassifyExec]].
  */
-class ClassifyExtensions extends (SparkSessionExtensions => Unit) {
+class ClassifyExtensions extends SparkSessionExtensionsProvider {
   import ClassifyExtensions._
 
-  override def apply(extensions: SparkSessionExtensions): Unit = {
+  override def apply(extensions: SparkSessionExtensions): Unit = if (extended.add(extensions)) {
     ClassifyConf.register()
     functions.foreach { function =>
       extensions.injectFunction(function)
@@ -44,6 +47,11 @@ class ClassifyExtensions extends (SparkSessionExtensions => Unit) {
  * temporary one, which no permanent view may use.
  */
 private object ClassifyExtensions {
+
+  /** What has the functions already: a session that finds this class by itself may be told of it as well. */
+  private val extended = Collections.synchronizedSet(
+    Collections.newSetFromMap(new WeakHashMap[SparkSessionExtensions, java.lang.Boolean])
+  )
 
   private val functions: Seq[(FunctionIdentifier, ExpressionInfo, FunctionRegistry.FunctionBuilder)] = Seq(
     (FunctionIdentifier(Functions.Classify), FunctionDocs.classify, Functions.classify),

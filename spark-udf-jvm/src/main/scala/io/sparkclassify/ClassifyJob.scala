@@ -6,7 +6,6 @@ import io.sparkclassify.conf.{ClassifyConf, ClassifySpec}
 import io.sparkclassify.job.{ClassNames, ConfusionMatrix, JobArguments, Predictions, Stopwatch}
 import io.sparkclassify.model.{ClassifyEngine, ModelOutputs}
 import org.apache.hadoop.fs.Path
-import org.apache.spark.SparkConf
 import org.apache.spark.sql.{Column, DataFrame, SparkSession}
 import org.apache.spark.sql.functions.{col, concat, expr, lit, udf, when}
 
@@ -26,17 +25,9 @@ object ClassifyJob {
 
   private def run(arguments: JobArguments): Unit = {
     val stopwatch = new Stopwatch
-    val spark = stopwatch.time("session start")(session())
+    val spark = stopwatch.time("session start")(SparkSession.builder().appName("spark-classify").getOrCreate())
     try new ClassifyJob(spark, arguments, stopwatch).run()
     finally spark.stop()
-  }
-
-  /** A session with `classify`, beside whatever other extensions the configuration names. */
-  private def session(): SparkSession = {
-    val key = "spark.sql.extensions"
-    val configured = new SparkConf().get(key, "").split(',').map(_.trim).filter(_.nonEmpty).toSeq
-    val extensions = (configured :+ classOf[ClassifyExtensions].getName).distinct
-    SparkSession.builder().appName("spark-classify").config(key, extensions.mkString(",")).getOrCreate()
   }
 
   /** Columns of a list that say what an image shows. */

@@ -98,9 +98,9 @@ class BadInputSuite extends SharedSession {
     )
     assertError(failureOf(sql(s"SELECT classify(path, 1) $view")), "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", "INT")
     assertError(
-      failureOf(sql(s"SELECT classify(path, CAST(NULL AS STRING)) $view")),
+      failureOf(sql(s"SELECT classify_topk(path, CAST(NULL AS INT)) $view")),
       "DATATYPE_MISMATCH.UNEXPECTED_NULL",
-      "backend"
+      "k"
     )
     assertError(
       failureOf(sql(s"SELECT classify(path, 'onnx', path) $view")),

@@ -71,6 +71,21 @@ class ClassifySuite extends SharedSession {
     rows.foreach(row => assert(row.isNullAt(0) == row.isNullAt(1)))
   }
 
+  test("NULL for an option stands for its default, so that a later one can be given by position") {
+    val path = TestData.image(".png")
+    withConf(
+      ClassifyConf.Backend.key -> "onnx",
+      "spark.classify.models.committed" -> TestData.model.toString
+    ) {
+      val plain = sql(s"SELECT classify('$path')").head()
+      Seq("NULL", "CAST(NULL AS STRING), 'committed'", "'onnx', NULL", "NULL, NULL", "model => NULL").foreach {
+        options =>
+          assert(sql(s"SELECT classify('$path', $options)").head() == plain, options)
+      }
+      assert(sql(s"SELECT classify_topk('$path', 1, NULL, 'committed')").head().getSeq[Row](0).length == 1)
+    }
+  }
+
   test("an image that SQL gives as a constant is classified too") {
     val path = TestData.image(".jpg")
     val expected = TestData.golden("onnx")(path.getFileName.toString)

@@ -54,7 +54,6 @@ object SharedSession {
     .builder()
     .master("local[2]")
     .appName("spark-classify tests")
-    .config("spark.sql.extensions", classOf[ClassifyExtensions].getName)
     .config("spark.sql.shuffle.partitions", "2")
     .config("spark.sql.warehouse.dir", s"${System.getProperty("java.io.tmpdir")}/warehouse")
     .config("spark.ui.enabled", "false")

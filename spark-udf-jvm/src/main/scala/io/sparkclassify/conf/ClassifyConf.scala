@@ -19,10 +19,10 @@ object ClassifyConf {
   /** What all keys begin with. */
   val Prefix = "spark.classify."
 
-  /** Above this, an image and its header no longer fit the one buffer that carries it to the native library. */
+  /** An image lies in one direct buffer, a quarter larger than it at most, and buffers have less than 2 GiB. */
   private[sparkclassify] val LargestImageBytes = 1L << 30
 
-  /** With one image more than this, a batch still fits the buffer. */
+  /** Of more than this, several tasks leave no executor of a common size the memory for anything else. */
   private val LargestBatchBytes = 512L << 20
 
   /** A session's limit below this would serve no image, and tell the size of any file that executors can read. */

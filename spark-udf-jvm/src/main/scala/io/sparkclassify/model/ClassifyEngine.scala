@@ -97,7 +97,7 @@ object ClassifyEngine {
         text("no_embedding"),
         description.get("load_millis").asLong,
         onGpu = !located.device.isCpu,
-          description.get("notes").elements.asScala.map(_.asText).toSeq
+        description.get("notes").elements.asScala.map(_.asText).toSeq
       )
     }
   }

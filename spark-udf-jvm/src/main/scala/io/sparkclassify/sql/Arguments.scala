@@ -2,7 +2,7 @@ package io.sparkclassify.sql
 
 import io.sparkclassify.conf.ClassifyErrors
 import org.apache.spark.sql.catalyst.expressions.{Expression, NamedArgumentExpression, RuntimeReplaceable}
-import org.apache.spark.sql.types.{DataType, StringType}
+import org.apache.spark.sql.types.{DataType, NullType, StringType}
 
 /**
  * The arguments of a call, by the names of the function's parameters.
@@ -24,19 +24,37 @@ final class Arguments private (parameters: Seq[String], values: Map[String, Expr
    *   DATATYPE_MISMATCH when it is no constant, NULL, or of another type
    */
   def constant(parameter: String, types: DataType*): Option[Any] = values.get(parameter).map { argument =>
-    def refuse(reason: String) = {
-      val call = text.sql(values(parameters.head).sql)
-      throw ClassifyErrors.badOption(reason, call, parameter, argument, parameters.indexOf(parameter) + 1, types.head)
-    }
-    val fits = types.exists {
+    if (argument.dataType == NullType) refuse("UNEXPECTED_INPUT_TYPE", parameter, types.head)
+    evaluate(parameter, types).getOrElse(refuse("UNEXPECTED_NULL", parameter, types.head))
+  }
+
+  /**
+   * The value of an argument that must be a constant, where NULL stands for one that is not given: so a call can give a
+   * later one by its position.
+   *
+   * @throws AnalysisException
+   *   DATATYPE_MISMATCH when it is no constant, or of another type
+   */
+  def option(parameter: String, types: DataType*): Option[Any] =
+    if (values.contains(parameter)) evaluate(parameter, types) else None
+
+  private def evaluate(parameter: String, types: Seq[DataType]): Option[Any] = {
+    val argument = values(parameter)
+    val fits = argument.dataType == NullType || types.exists {
       case StringType => argument.dataType.isInstanceOf[StringType]
       case other      => argument.dataType == other
     }
-    if (!fits) refuse("UNEXPECTED_INPUT_TYPE")
-    if (!argument.foldable) refuse("NON_FOLDABLE_INPUT")
+    if (!fits) refuse("UNEXPECTED_INPUT_TYPE", parameter, types.head)
+    if (!argument.foldable) refuse("NON_FOLDABLE_INPUT", parameter, types.head)
     // Analysis comes before the rule that puts the replacements in.
     val evaluable = argument.transform { case replaceable: RuntimeReplaceable => replaceable.replacement }
-    Option(evaluable.eval()).getOrElse(refuse("UNEXPECTED_NULL"))
+    Option(evaluable.eval())
+  }
+
+  private def refuse(reason: String, parameter: String, wanted: DataType): Nothing = {
+    val call = text.sql(values(parameters.head).sql)
+    val position = parameters.indexOf(parameter) + 1
+    throw ClassifyErrors.badOption(reason, call, parameter, values(parameter), position, wanted)
   }
 }
 

@@ -52,5 +52,5 @@ object Functions {
     ImageInference(call("input"), NotInOptimizer(), spec, shape)
   }
 
-  private def text(call: Arguments, name: String): Option[String] = call.constant(name, StringType).map(_.toString)
+  private def text(call: Arguments, name: String): Option[String] = call.option(name, StringType).map(_.toString)
 }

@@ -44,7 +44,7 @@ class InfoSuite extends SharedSession {
       val model = TestData.copyModel(folder)
       val file = model.resolve("preprocessor_config.json")
       Files.writeString(file, Files.readString(file).replace("ViTImageProcessor", "ViTImageProcessorFast"))
-      val lease = ClassifyEngine.acquire(ClassifySpec.resolve(Some("onnx"), Some(model.toString)))
+      val lease = ClassifyEngine.acquire(ClassifySpec.resolve(Some("onnx"), Some(model.toString)), ModelOutputs.Classes)
       try {
         val notes = sql("SELECT * FROM classify_info() WHERE backend = 'onnx'").selectExpr("explode(notes) AS n")
         val found = notes.where(s"startswith(n, 'file:$model: ')").collect().map(_.getString(0))
