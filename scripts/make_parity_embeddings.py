@@ -149,7 +149,7 @@ def make(encoder: Encoder, images: dict[str, Image.Image], directory: Path) -> N
     export(encoder, network, pixels, directory)
     # One by one, as the reference for any batch.
     rows = torch.cat([embeddings(encoder, network, image) for image in pixels.split(1)])
-    golden = {"versions": versions(), "images": dict(zip(images, rows.tolist(), strict=True))}
+    golden = {"versions": versions(), "output": encoder.output, "images": dict(zip(images, rows.tolist(), strict=True))}
     # Written last: where it is, everything is.
     (directory / GOLDEN).write_text(json.dumps(golden, indent=1) + "\n", encoding="utf-8")
     print(f"{directory}: {rows.shape[1]} values, which differ by {rows.std(0).mean():.3f}", flush=True)

@@ -23,6 +23,10 @@ results["sql"] = spark.sql(f"SELECT classify('{image}', 'onnx').class_id AS c").
 frame = spark.read.format("binaryFile").load(image)
 call = call_function("classify", col("content"), lit("onnx"))
 results["call_function"] = frame.select(call.class_id.alias("c")).collect()[0].c
+embed = call_function("embed_image", col("content"), lit("onnx"), lit("colours"))
+results["embedding"] = list(frame.select(embed.alias("e")).collect()[0].e)
+row = spark.sql("SELECT try_embed_image('/no/such.png', 'onnx', 'colours') AS e").collect()[0]
+results["try_embed"] = [row.e.embedding, row.e.error]
 topk = call_function("classify_topk", col("content"), lit(2), lit("onnx"))
 results["topk"] = [row["class_id"] for row in frame.select(topk.alias("t")).collect()[0].t]
 results["try"] = spark.sql("SELECT try_classify('/no/such.png', 'onnx').error AS e").collect()[0].e
@@ -49,6 +53,7 @@ def test_a_connect_client_classifies(jar, golden, tmp_path, master):
         os.path.join(os.environ["SPARK_HOME"], "bin", "spark-submit"),
         *["--master", master, "--class", "org.apache.spark.sql.connect.service.SparkConnectServer"],
         *["--conf", "spark.classify.model=model", "--conf", "spark.ui.enabled=false"],
+        *["--conf", "spark.classify.models.colours=tests/golden/colour-embedding"],
         *[
             "--conf",
             "spark.connect.grpc.binding.address=127.0.0.1",
@@ -82,6 +87,10 @@ def test_a_connect_client_classifies(jar, golden, tmp_path, master):
     class_id = expected.index(max(expected))
     assert results["sql"] == results["call_function"] == results["after"] == class_id
     assert results["topk"] == sorted(range(3), key=lambda k: -expected[k])[:2]
+    assert len(results["embedding"]) == 3
+    assert abs(sum(value * value for value in results["embedding"]) - 1) < 1e-5
+    assert results["try_embed"][0] is None
+    assert results["try_embed"][1].startswith("[CLASSIFY_UNREADABLE_IMAGE]")
     assert results["try"].startswith("[CLASSIFY_UNREADABLE_IMAGE]")
     for fragment in ["CLASSIFY_UNREADABLE_IMAGE", "/no/such.png", "try_classify"]:
         assert fragment in results["error"]

@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = Path(__file__).parent / "models"
+EMBEDDINGS = Path(__file__).parent / "embeddings"
 PAGE = ROOT / "docs/parity.md"
 BACKENDS = {"onnx": "model.onnx", "pytorch": "model.pt"}
 
@@ -37,6 +38,15 @@ def measured(request: pytest.FixtureRequest):
         write_between("results", results_table(notes))
         write_between("tensors", tensors_table())
         write_between("versions", versions_line() + "\n")
+
+
+@pytest.fixture(scope="session")
+def embedded(request: pytest.FixtureRequest):
+    """Where tests note how far embeddings are from Python's, by encoder and backend; written as `measured` is."""
+    notes: dict[str, dict[str, float]] = defaultdict(dict)
+    yield notes
+    if request.config.getoption("--write-table") and not request.session.testsfailed:
+        write_between("embeddings", embeddings_table(notes))
 
 
 class Formats:
@@ -79,6 +89,14 @@ def results_table(notes: dict[str, dict[str, str]]) -> str:
                 f"| {model} | `{config['image_processor_type']}` | `{file}` | equal | {note['tensor']} "
                 f"| {note[backend]} | {images} of {images} |"
             )
+    return "\n".join(rows) + "\n"
+
+
+def embeddings_table(notes: dict[str, dict[str, float]]) -> str:
+    rows = ["| model | output | `model.onnx` | `model.pt` |", "|---|---|---|---|"]
+    for encoder, differences in sorted(notes.items()):
+        output = json.loads((EMBEDDINGS / encoder / "golden.json").read_text())["output"]
+        rows.append(f"| {encoder} | `{output}` | {differences['onnx']:.1e} | {differences['pytorch']:.1e} |")
     return "\n".join(rows) + "\n"
 
 

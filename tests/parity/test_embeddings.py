@@ -12,9 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import BACKENDS, ROOT
+from conftest import BACKENDS, EMBEDDINGS, ROOT
 
-ENCODERS = Path(__file__).parent / "embeddings"
 IMAGES = ROOT / "dataset/all_images"
 TOLERANCE = 1e-5
 
@@ -36,11 +35,11 @@ json.dump(results, open(output, "w"))
 
 
 def encoders() -> list[str]:
-    return sorted(path.parent.name for path in ENCODERS.glob("*/golden.json"))
+    return sorted(path.parent.name for path in EMBEDDINGS.glob("*/golden.json"))
 
 
 def golden_of(encoder: str) -> dict[str, list[float]]:
-    return json.loads((ENCODERS / encoder / "golden.json").read_text())["images"]
+    return json.loads((EMBEDDINGS / encoder / "golden.json").read_text())["images"]
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +48,7 @@ def results(tmp_path_factory) -> dict[str, dict[str, list[float]]]:
     folder = tmp_path_factory.mktemp("spark")
     script, output = folder / "embed.py", folder / "results.json"
     script.write_text(SPARK)
-    models = {str(ENCODERS / encoder): list(golden_of(encoder)) for encoder in encoders()}
+    models = {str(EMBEDDINGS / encoder): list(golden_of(encoder)) for encoder in encoders()}
     (jar,) = (ROOT / "spark-udf-jvm/build/libs").glob("spark-classify_*.jar")
     done = subprocess.run(
         [
@@ -81,11 +80,14 @@ def test_random_weights_tell_images_apart(encoder):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("encoder", encoders())
-def test_embeddings(encoder, backend, results):
-    golden, actual = golden_of(encoder), results[f"{ENCODERS / encoder} {backend}"]
+def test_embeddings(encoder, backend, results, embedded):
+    golden, actual = golden_of(encoder), results[f"{EMBEDDINGS / encoder} {backend}"]
     assert actual.keys() == golden.keys()
+    largest = 0.0
     for name, expected in golden.items():
         assert len(actual[name]) == len(expected)
         # Where they are not normalised, the size of the numbers counts.
         difference = np.abs(np.subtract(actual[name], expected)).max() / max(1.0, np.abs(expected).max())
         assert difference <= TOLERANCE, f"{name}: {difference}"
+        largest = max(largest, difference)
+    embedded[encoder][backend] = largest

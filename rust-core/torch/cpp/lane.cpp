@@ -153,8 +153,8 @@ uint8_t *spark_classify_torch_lane_pixels(SparkClassifyLane *lane) noexcept {
     return lane->pixels.data_ptr<uint8_t>();
 }
 
-// Runs the module on the first image of the lane's pixels, and returns the names of its outputs, one a line; valid until
-// the next call of this thread.
+// Runs the module on the first image of the lane's pixels, and returns the names of its outputs, one a line; valid
+// until the next call of this thread.
 const char *spark_classify_torch_lane_names(SparkClassifyLane *lane) noexcept {
     thread_local std::string names;
     const char *found = guarded([&]() -> const char * {
@@ -172,8 +172,8 @@ const char *spark_classify_torch_lane_names(SparkClassifyLane *lane) noexcept {
     return found;
 }
 
-// Runs the module on the first `n` images of the lane's pixels, and writes what is wanted: `n` rows of `width` values, or
-// with `width` 0 nothing. Returns the width of a row when all is done, and 0 for an error.
+// Runs the module on the first `n` images of the lane's pixels, and writes what is wanted: `n` rows of `width` values,
+// or with `width` 0 nothing. Returns the width of a row when all is done, and 0 for an error.
 int64_t spark_classify_torch_lane_run(SparkClassifyLane *lane, int64_t n, const SparkClassifyWanted *wanted,
                                       float *rows, int64_t width) noexcept {
     const auto width_of_run = guarded([&]() -> int64_t {

@@ -294,9 +294,9 @@ void spark_classify_torch_free(SparkClassifyModule *module) noexcept {
     delete module;
 }
 
-// Runs `module` on `input`, which stays as it is, and returns what is wanted of the result: float32 of shape [n, width],
-// contiguous, and it may share the memory of `input`. Safe to call from several threads at once: check_state has seen
-// that nothing of the module changes.
+// Runs `module` on `input`, which stays as it is, and returns what is wanted of the result: float32 of shape
+// [n, width], contiguous, and it may share the memory of `input`. Safe to call from several threads at once:
+// check_state has seen that nothing of the module changes.
 at::Tensor *spark_classify_torch_forward(const SparkClassifyModule *module, const at::Tensor *input,
                                          const SparkClassifyWanted *wanted) noexcept {
     return guarded([&] {

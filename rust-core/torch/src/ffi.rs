@@ -176,8 +176,8 @@ impl Module {
         unsafe { spark_classify_torch_tf32_convolutions(self.0.as_ptr()) }
     }
 
-    /// Runs the module on a batch and returns what is wanted of it: float32 of shape `[n, width]`, contiguous in memory,
-    /// which it may share with the input.
+    /// Runs the module on a batch and returns what is wanted of it: float32 of shape `[n, width]`, contiguous in
+    /// memory, which it may share with the input.
     pub(crate) fn forward(&self, input: &Tensor, wanted: &Wanted<'_>) -> Result<Tensor, Reason> {
         // SAFETY: the module is alive as long as `self`, and `input` is a tensor that tch keeps alive during the call;
         // the function changes neither, and catches every exception. The name in `wanted` is null-terminated and
@@ -324,7 +324,8 @@ impl<'a> Lane<'a> {
     pub(crate) fn run(&mut self, n: usize, wanted: &Wanted<'_>, rows: &mut [f32]) -> Result<usize, Reason> {
         let width = rows.len() / n.max(1);
         // SAFETY: the lane is alive as long as `self`, and the name in `wanted`, which is null-terminated, outlives the
-        // call. The function checks `n`, writes n x width values at most, which `rows` has, and catches every exception.
+        // call. The function checks `n`, writes n x width values at most, which `rows` has, and catches every
+        // exception.
         let width = unsafe {
             spark_classify_torch_lane_run(
                 self.inner.as_ptr(),

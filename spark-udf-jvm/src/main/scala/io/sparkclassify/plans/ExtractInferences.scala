@@ -222,7 +222,8 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with Ali
     val runs = inOrder(calls(plan).filterNot(call => infers(call.child)).distinctBy(_.canonicalized))(runOf)
     val extended = plan.children.map { child =>
       val servable = runs.filter(_.head.references.subsetOf(child.outputSet))
-      val calls = ready(plan, child, servable, wanted)
+      val calls =
+        ready(plan, child, servable.map(withOthers(_, if (lets(plan, child)) wanted else Map.empty, known)), wanted)
       // One operator for each input: calls with the same one share its reading.
       val groups = inOrder(calls) { case (_, needed) =>
         (needed.child.canonicalized, needed.spec.images, needed.spec.hadoop)
@@ -240,6 +241,19 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with Ali
     val added = extended.flatMap(_.results).toMap
     if (added.isEmpty) (plan, known)
     else addOperators(useResults(plan.withNewChildren(extended.map(_.plan)), added), known ++ added, wanted)
+  }
+
+  /**
+   * Calls of one run, and after them what operators above use of it: showing more of a run costs little, and a run of
+   * their own, of the rows that are left there, as much as this one.
+   */
+  private def withOthers(calls: Seq[ImageInference], wanted: Wanted, known: Results): Seq[ImageInference] = {
+    val shown = calls.map(_.shape)
+    calls ++ wanted.keys.collect {
+      case other: ImageInference
+          if runOf(other) == runOf(calls.head) && !shown.contains(other.shape) && !known.contains(other) =>
+        calls.head.copy(shape = other.shape)
+    }
   }
 
   /** Groups, and the elements of each, in the order of the elements. */

@@ -99,6 +99,12 @@ class NativeBoundarySuite extends AnyFunSuite {
     assertRefused("`output`", "shares memory with image 1")(
       natives.classify(model, Classes, good :+ output.duplicate.position(8).slice(), files(2), 1, output)
     )
+    Seq(0, 4, -1).foreach { outputs =>
+      assertRefused("`outputs`", s"$outputs is none of 1 (classes)")(
+        natives.classify(model, outputs, good, files(1), 1, output)
+      )
+    }
+    assertRefused("the model gives classes alone")(natives.classify(model, Both, good, files(1), 1, output))
     assertRefused("`sizes`", "null")(natives.classify(model, Classes, good, null, 1, output))
     assertRefused("`sizes`", "2 numbers for 1 images")(natives.classify(model, Classes, good, Array(1, 1), 1, output))
     assertRefused("`sizes`", "6 numbers for 1 images")(natives.classify(model, Classes, good, files(2), 1, output))

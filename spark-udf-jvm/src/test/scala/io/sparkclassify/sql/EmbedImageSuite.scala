@@ -9,7 +9,7 @@ import org.apache.spark.sql.Row
 import org.apache.spark.sql.functions.{call_function, col, lit}
 import org.apache.spark.sql.types._
 
-/** `embed_image` and `try_embed_image`, on a model that gives classes and, as an embedding, how bright each colour is. */
+/** `embed_image` and `try_embed_image`, on a model of classes whose embedding is how bright each colour is. */
 class EmbedImageSuite extends SharedSession {
 
   private val model = ColourImages.model.resolveSibling("colour-embedding")
@@ -83,6 +83,27 @@ class EmbedImageSuite extends SharedSession {
           // Each partition has one batch, and each batch one call.
           assert(ran.metric("batches") == ran.operators.head.execute().getNumPartitions, query)
         }
+      }
+    }
+  }
+
+  test("an embedding above a filter by class comes of the run that the filter needs") {
+    withColours { _ =>
+      TestData.engines.foreach { engine =>
+        val (classify, embed) = (call("classify", engine), call("embed_image", engine))
+        Seq(
+          s"SELECT id, $embed FROM colours WHERE $classify.class = 'blue'",
+          s"SELECT id, e FROM (SELECT id, $embed AS e, $classify.class AS c FROM colours) WHERE c = 'blue' LIMIT 3"
+        ).foreach { query =>
+          val ran = run(query)
+          assert(ran.rows.map(_.getInt(0)) == Seq(2) && ran.left.isEmpty, query)
+          assertClose(ran.rows.head.getSeq[Float](1), unit(2))
+          assert(ran.operators.length == 1 && ran.images == 3, query)
+        }
+        // Another model's is made for the rows that are left.
+        val other =
+          run(s"SELECT $embed FROM colours WHERE ${call("classify", engine, ColourImages.model)}.class = 'blue'")
+        assert(other.operators.length == 2 && other.images == 4)
       }
     }
   }
