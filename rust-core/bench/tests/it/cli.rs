@@ -536,10 +536,9 @@ fn a_check_tells_the_steps_the_classes_and_the_files() {
         "  3. divide the samples (0 to 255) by 255",
         "  4. normalise red, green, blue: minus 0.485, 0.456, 0.406, over 0.229, 0.224, 0.225",
         "Classes: 3: \"crop_and_replace\", \"font_issue\", \"valid_id\"",
-        "Output: logits, of which softmax makes probabilities",
-        "  onnx, fp32: yes, with model.onnx",
-        "  onnx, int8: yes, with model.int8.onnx",
-        "  pytorch, fp32: yes, with model.pt",
+        "  onnx, fp32: yes, with model.onnx, which gives logits, of which softmax makes probabilities",
+        "  onnx, int8: yes, with model.int8.onnx, which gives logits, of which softmax makes probabilities",
+        "  pytorch, fp32: yes, with model.pt, which gives logits, of which softmax makes probabilities",
         "This directory can be used.",
     ] {
         assert!(told.lines().any(|told| told == line), "{line} in:\n{told}");
@@ -553,7 +552,7 @@ fn a_check_tells_what_is_missing_and_fails_where_no_backend_is_left() {
         fs::copy(repository("model").join(file), dir.join(file)).unwrap();
     }
     let (told, _) = check(&dir, 0);
-    assert!(told.contains("  onnx, fp32: yes, with model.onnx\n"), "{told}");
+    assert!(told.contains("  onnx, fp32: yes, with model.onnx, "), "{told}");
     assert!(told.contains("model.int8.onnx: is missing"), "{told}");
     assert!(told.contains("  pytorch, fp32: no: "), "{told}");
 
