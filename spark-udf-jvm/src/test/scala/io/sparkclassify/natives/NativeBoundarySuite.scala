@@ -263,14 +263,20 @@ class NativeBoundarySuite extends AnyFunSuite {
     assert(natives.buildInfo() == s"""{"version":"${jar.version}","abi":${jar.abi},"backend":"faulty"}""")
     assert(natives.engineInfo().startsWith("""{"backend":"faulty","version":"0","devices":["cpu"],"no_gpu":"""))
     val description = natives.describeModel(open())
-    assert(description.startsWith(s"""{"backend":"faulty","labels":["${TestData.labels.mkString(
-        "\",\""
-      )}"],"input":[128,128],"""))
+    val labels = TestData.labels.mkString("[\"", "\",\"", "\"]")
+    assert(
+      description.startsWith(
+        s"""{"backend":"faulty","labels":$labels,"no_classes":null,"embedding":0,"no_embedding":"""
+      ),
+      description
+    )
+    assert(description.contains(""""input":[128,128],"load_millis":"""), description)
   }
 
   test("open models are listed, closed ones and those that failed to load are not") {
     def entry(device: String) =
-      s"""{"directory":"${TestData.model}","device":"$device","precision":"fp32","backend":"faulty","classes":$classes}"""
+      s"""{"directory":"${TestData.model}","device":"$device","precision":"fp32","backend":"faulty",""" +
+        s""""classes":$classes,"embedding":null}"""
     intercept[ClassifyException](open("wrong-classes"))
     withModel("error-in-run")(_ => assert(natives.models().contains(entry("error-in-run"))))
     assert(!natives.models().contains("error-in-run"))
