@@ -94,8 +94,8 @@ pub enum Error {
     Internal(String),
 }
 
-/// Why one image has no prediction or embedding; the rest of its batch is not touched. The caller adds the path, which the core does
-/// not know.
+/// Why one image has no prediction or embedding; the rest of its batch is not touched. The caller adds the path, which
+/// the core does not know.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PredictionError {

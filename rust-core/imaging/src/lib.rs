@@ -2,8 +2,8 @@
 //!
 //! Decoding gives what `Image.open(...).convert("RGB")` gives, resizing what `Image.resize` gives, for every format and
 //! filter, to the last bit; what Pillow reads and this crate refuses stands in the modules of the formats. Some filters
-//! give the bytes of torchvision's `resize` of 8-bit tensors instead ([`Resampling::on_tensors`]). Bad files end in an [`ImageError`], whatever they hold: nothing is allocated beyond the limits of [`ImageLimits`], nothing
-//! panics.
+//! give the bytes of torchvision's `resize` of 8-bit tensors instead ([`Resampling::on_tensors`]). Bad files end in an
+//! [`ImageError`], whatever they hold: nothing is allocated beyond the limits of [`ImageLimits`], nothing panics.
 //!
 //! ```
 //! use spark_classify_imaging::{decode, resize, DecodeOptions, ImageError, Resampling, Scratch};

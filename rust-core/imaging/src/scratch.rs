@@ -53,8 +53,8 @@ impl Scratch {
         Ok((self.image.width, self.image.height))
     }
 
-    /// Makes the image that was decoded last grey: all channels of a pixel become what Pillow's `convert("L")` gives for
-    /// it, the luma of ITU-R 601-2 in 16 bits of fraction (`L24` in its `Convert.c`).
+    /// Makes the image that was decoded last grey: all channels of a pixel become what Pillow's `convert("L")` gives
+    /// for it, the luma of ITU-R 601-2 in 16 bits of fraction (`L24` in its `Convert.c`).
     pub fn make_grey(&mut self) {
         for pixel in self.image.pixels.chunks_exact_mut(3) {
             let [red, green, blue] = [pixel[0], pixel[1], pixel[2]].map(u32::from);

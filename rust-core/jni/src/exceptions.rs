@@ -44,8 +44,8 @@ impl From<jni::errors::Error> for Failure {
     }
 }
 
-/// Throws `io.sparkclassify.ClassifyException` for every failure, and what Java itself throws for files, unless an exception is pending already: the first
-/// cause is the one to keep.
+/// Throws `io.sparkclassify.ClassifyException` for every failure, and what Java itself throws for files, unless an
+/// exception is pending already: the first cause is the one to keep.
 #[derive(Debug)]
 pub(crate) struct ThrowClassifyException;
 

@@ -25,8 +25,8 @@ use crate::{batch, buffers, logging, NativeCall, ABI};
 /// Makes the engine of a library. The argument is the engine's own shared library as `initialize` got it.
 pub type OpenEngine = fn(Option<&Path>) -> Result<Box<dyn Engine>>;
 
-/// One native library: an engine, the models that it has loaded, and the files that are open. Each of its methods is the body of the native
-/// method of the same name.
+/// One native library: an engine, the models that it has loaded, and the files that are open. Each of its methods is
+/// the body of the native method of the same name.
 pub struct Library {
     backend: &'static str,
     open_engine: OpenEngine,
@@ -226,8 +226,8 @@ impl Library {
         call.run(|_, []| Ok(self.files.get(handle)?.size as i64))
     }
 
-    /// Reads the next bytes of a file into those from `from` to `to` of a buffer, the object, and returns how many; 0 at
-    /// the end of the file.
+    /// Reads the next bytes of a file into those from `from` to `to` of a buffer, the object, and returns how many; 0
+    /// at the end of the file.
     pub fn read_file(&self, call: NativeCall<'_, 1>, handle: i64, from: i32, to: i32) -> i32 {
         call.run(|env, [mut buffer]| {
             let open = self.files.get(handle)?;

@@ -102,7 +102,8 @@ pub struct BatchTimes {
     pub decode: Duration,
     /// Resizing, cropping and normalising, summed like `decode`.
     pub resize: Duration,
-    /// The model's runs, softmax and normalising, summed like `decode`. Of a run on a device, the share of the batch's images.
+    /// The model's runs, softmax and normalising, summed like `decode`. Of a run on a device, the share of the batch's
+    /// images.
     pub inference: Duration,
 }
 
@@ -111,8 +112,8 @@ impl Classifier {
     ///
     /// # Errors
     /// Whatever [`ModelDirectory::open`] and [`Engine::load`] return; and when it gives neither classes that
-    /// `config.json` has names for nor embeddings, the reason, mostly an [`Error::ModelField`] about the classes. A model
-    /// that gives one of both is loaded, and whoever asks it for the other gets the reason then.
+    /// `config.json` has names for nor embeddings, the reason, mostly an [`Error::ModelField`] about the classes. A
+    /// model that gives one of both is loaded, and whoever asks it for the other gets the reason then.
     pub fn load(engine: &dyn Engine, dir: &Path, options: &LoadOptions) -> Result<Self> {
         let start = Instant::now();
         let model = ModelDirectory::open(dir)?;
@@ -247,7 +248,7 @@ impl Classifier {
     /// The work is done on this thread and `threads - 1` helpers, which live as long as the call. For preprocessing
     /// they take one image after the other; then each runs the model on parts of the batch.
     ///
-    /// A bad image does not disturb the others: its result is an [`PredictionError`](crate::PredictionError). So is one
+    /// A bad image does not disturb the others: its result is a [`PredictionError`]. So is one
     /// for which the model gives numbers that have no probabilities, NaN for example. When no image is good, the model
     /// does not run.
     ///
@@ -322,8 +323,8 @@ impl Classifier {
         Ok(times)
     }
 
-    /// Preprocesses the whole batch, then runs the model on its parts. Returns the rows of all images; those of bad ones
-    /// are garbage.
+    /// Preprocesses the whole batch, then runs the model on its parts. Returns the rows of all images; those of bad
+    /// ones are garbage.
     fn run_on_threads(
         &self,
         model: &dyn Model,

@@ -78,8 +78,8 @@ impl Predictions {
     }
 
     /// Takes what a model gave, a row of `classes` values for each image, and which images have one, and makes
-    /// probabilities of it. An image whose logits have none (NaN, or for the softmax plus infinity), or whose probabilities are none,
-    /// becomes a bad one; that concerns no other.
+    /// probabilities of it. An image whose logits have none (NaN, or for the softmax plus infinity), or whose
+    /// probabilities are none, becomes a bad one; that concerns no other.
     pub(crate) fn fill<'a>(
         &mut self,
         classes: usize,

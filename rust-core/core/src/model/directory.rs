@@ -69,8 +69,8 @@ impl ModelDirectory {
     /// The path of the file that the engine called `backend` runs in `precision`.
     ///
     /// # Errors
-    /// [`Error::ModelFile`] when it is not there, with what other files could serve and what makes it; and when it is not
-    /// a regular file or cannot be read.
+    /// [`Error::ModelFile`] when it is not there, with what other files could serve and what makes it; and when it is
+    /// not a regular file or cannot be read.
     pub fn model_file(&self, backend: &str, precision: Precision) -> Result<PathBuf> {
         files::find(&self.path, backend, precision)
     }
@@ -114,8 +114,8 @@ impl ModelDirectory {
         self.output_name.as_deref()
     }
 
-    /// What somebody who uses the model should know about the way its files are read, a sentence each: where transformers
-    /// would resize otherwise, for example.
+    /// What somebody who uses the model should know about the way its files are read, a sentence each: where
+    /// transformers would resize otherwise, for example.
     #[must_use]
     pub fn notes(&self) -> &[String] {
         &self.notes

@@ -33,7 +33,8 @@ pub struct Labels {
 }
 
 impl Labels {
-    /// Takes the names, or what stands in their place; `pretrained` is the file's `pretrained_cfg`, where timm wrote it.
+    /// Takes the names, or what stands in their place; `pretrained` is the file's `pretrained_cfg`, where timm wrote
+    /// it.
     ///
     /// The order is that of timm and transformers: `label_names`, then `id2label`. Where neither is there, `label2id`
     /// names the classes; else they are called by their numbers (timm) or `LABEL_0` and so on (Hugging Face).

@@ -116,7 +116,8 @@ pub enum CropConvention {
     HuggingFace,
     /// The `center_crop` of Hugging Face's processors on tensors: the end loses the odd pixel, and is padded with it.
     Tensors,
-    /// torchvision's `CenterCrop`, and timm's `CenterCropOrPad`: the side that makes the first margin even loses it, the end is padded with it.
+    /// torchvision's `CenterCrop`, and timm's `CenterCropOrPad`: the side that makes the first margin even loses it,
+    /// the end is padded with it.
     Torchvision,
 }
 

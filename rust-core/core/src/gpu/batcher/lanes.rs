@@ -45,8 +45,8 @@ pub(super) fn work(shared: &Shared, capacity: usize, started: &Sender<Result<()>
     }
 }
 
-/// Runs the model for all that it gives once in each of the sizes that it will be run in, the largest first: engines make their plans for a
-/// size, on each thread, at its first run, and take the most memory then.
+/// Runs the model for all that it gives once in each of the sizes that it will be run in, the largest first: engines
+/// make their plans for a size, on each thread, at its first run, and take the most memory then.
 fn warm_up(shared: &Shared, lane: &mut dyn Lane, capacity: usize, rows: &mut [f32]) -> Result<()> {
     lane.pixels().fill(0);
     let width = shared.outputs.width(shared.all);

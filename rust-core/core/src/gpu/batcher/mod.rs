@@ -42,7 +42,8 @@ impl Batcher {
     /// Starts the lanes of a model, for batches of up to `batch_size` images.
     ///
     /// # Errors
-    /// What [`DeviceModel::lane`] returns; the reason why the model gives nothing; [`Error::Internal`] where the system has no thread to give.
+    /// What [`DeviceModel::lane`] returns; the reason why the model gives nothing; [`Error::Internal`] where the system
+    /// has no thread to give.
     pub(crate) fn start(model: Arc<dyn DeviceModel>, batch_size: NonZeroUsize) -> Result<Self> {
         let outputs = model.outputs();
         let all = outputs.all()?;

@@ -1,7 +1,9 @@
 //! GIF's variant of LZW, as strict as Pillow's decoder (`GifDecode.c`).
 
-use super::FAILURE;
+use crate::decode::failure::Failure;
 use crate::error::ImageError;
+
+pub(crate) const FAILURE: Failure = Failure("GIF");
 
 /// Codes have up to 12 bits.
 const MAX_BITS: u32 = 12;

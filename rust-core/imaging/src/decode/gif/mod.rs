@@ -6,10 +6,9 @@
 
 mod lzw;
 
-use self::lzw::unpack;
+use self::lzw::{unpack, FAILURE};
 use crate::decode::bytes::Bytes;
 use crate::decode::color::Palette;
-use crate::decode::failure::Failure;
 use crate::error::ImageError;
 use crate::image::{check_memory, check_size, grow, RgbImage};
 use crate::options::ImageLimits;
@@ -18,7 +17,6 @@ use crate::options::ImageLimits;
 const MAGICS: [&[u8; MAGIC]; 2] = [b"GIF87a", b"GIF89a"];
 const MAGIC: usize = 6;
 
-const FAILURE: Failure = Failure("GIF");
 /// Flags of a screen and of a frame.
 const HAS_PALETTE: u8 = 128;
 const INTERLACED: u8 = 64;

@@ -1,6 +1,6 @@
 //! What stands in the APP1 segments of a JPEG: EXIF and XMP.
 
-use super::FAILURE;
+use crate::decode::failure::Failure;
 use crate::decode::metadata::{Metadata, IN_JPEG};
 
 /// What XMP begins with in a JPEG. Its extended parts have another name, and Pillow does not look at them.
@@ -25,7 +25,7 @@ pub(crate) fn metadata(bytes: &[u8]) -> Metadata<'_> {
 /// The contents of the APP1 segments, which hold EXIF and XMP, up to the first scan. As in Pillow, stray bytes between
 /// segments are skipped.
 fn app1(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut file = FAILURE.read_at(bytes, 2);
+    let mut file = Failure("JPEG").read_at(bytes, 2);
     std::iter::from_fn(move || loop {
         while file.u8().ok()? != 0xFF {}
         let mut marker = file.u8().ok()?;

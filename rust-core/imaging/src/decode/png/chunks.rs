@@ -1,6 +1,8 @@
 //! The chunks that a PNG consists of.
 
-use super::FAILURE;
+use crate::decode::failure::Failure;
+
+const FAILURE: Failure = Failure("PNG");
 
 /// The first bytes of every PNG.
 pub(crate) const MAGIC: &[u8] = b"\x89PNG\r\n\x1a\n";

@@ -6,8 +6,10 @@ use std::convert::Infallible;
 use fax::maps::{black, mode, white, Mode};
 use fax::{BitReader, ByteReader};
 
-use super::FAILURE;
+use crate::decode::failure::Failure;
 use crate::error::ImageError;
+
+const FAILURE: Failure = Failure("TIFF");
 
 /// The mark before a row, and its length in bits.
 const END_OF_LINE: u16 = 1;

@@ -2,8 +2,10 @@
 
 use fax::decoder::{DecodeStatus, Group4Decoder};
 
-use super::FAILURE;
+use crate::decode::failure::Failure;
 use crate::error::ImageError;
+
+const FAILURE: Failure = Failure("TIFF");
 
 /// Unpacks rows of `width` pixels, a bit each, 1 for black, padded to bytes.
 pub(crate) fn unpack(stored: &[u8], width: usize, chunk: &mut [u8]) -> Result<(), ImageError> {

@@ -1,12 +1,14 @@
 //! What the samples of a TIFF mean, and what Pillow's `convert("RGB")` makes of them.
 
 use super::compression::{JPEG, RAW};
-use super::FAILURE;
 use crate::decode::color::{clip_16, cmyk_to_rgb, low_byte, saturate, unpack_bits, Palette};
+use crate::decode::failure::Failure;
 use crate::decode::ifd::{
     Directory, BITS_PER_SAMPLE, COLOR_MAP, EXTRA_SAMPLES, PHOTOMETRIC, SAMPLES_PER_PIXEL, SAMPLE_FORMAT,
 };
 use crate::error::ImageError;
+
+const FAILURE: Failure = Failure("TIFF");
 
 const WHITE_IS_ZERO: u64 = 0;
 const BLACK_IS_ZERO: u64 = 1;

@@ -46,8 +46,8 @@ public interface NativeEngine {
    * so this is to be asked until nothing is missing.
    *
    * @param request {@code {"copy": "/tmp/copy", "listing": ["config.json", "model.onnx",
-   *     "model.safetensors"], "precision": "fp32"}}: the directory that the files are copied to, and
-   *     all files of the model directory, by their paths in it
+   *     "model.safetensors"], "precision": "fp32"}}: the directory that the files are copied to,
+   *     and all files of the model directory, by their paths in it
    */
   String neededFiles(String request);
 

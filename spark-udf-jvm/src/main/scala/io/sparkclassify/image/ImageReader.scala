@@ -157,8 +157,8 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration, natives: 
   /**
    * Hadoop's way to a local file, with its status and buffers, takes longer than resizing the image, and opens a FIFO.
    *
-   * A file with checksums is read by it nevertheless, if it is one now. What takes its place in that moment can but cost
-   * a thread, see [[io.sparkclassify.threads.ReadThreads]].
+   * A file with checksums is read by it nevertheless, if it is one now. What takes its place in that moment can but
+   * cost a thread, see [[io.sparkclassify.threads.ReadThreads]].
    */
   private def readLocal(
       path: String,

@@ -15,7 +15,7 @@ object FunctionDocs {
     """      * backend - the engine, a constant: 'pytorch' or 'onnx'. The default is spark.classify.backend.
       * model - a constant: the name of a model of the configuration (spark.classify.models.NAME). The default is
           spark.classify.model.
-      NULL for one of these stands for its default. Arguments can be given by name: _FUNC_(content, model => 'resnet50').
+      NULL stands for the default. Arguments can be given by name: _FUNC_(content, model => 'resnet50').
 """
 
   val classify: ExpressionInfo = info(
