@@ -8,18 +8,22 @@ import java.util.concurrent.atomic.AtomicInteger
 import org.apache.hadoop.fs.{FSDataInputStream, Path, PositionedReadable, RawLocalFileSystem, Seekable}
 
 /**
- * The local file system under the scheme `blocking:`. Files whose name begins with `open` are never opened, and those
- * whose name begins with `read` never read, whoever interrupts, until [[BlockingFileSystem.answer]].
+ * The local file system under the scheme `blocking:`. Files whose name begins with `open`, and those beside a file
+ * `open.txt`, are never opened, and those of `read` never read, whoever interrupts, until
+ * [[BlockingFileSystem.answer]].
  */
 class BlockingFileSystem extends RawLocalFileSystem {
   override def getUri: URI = URI.create("blocking:///")
   override def getScheme: String = "blocking"
 
   override def open(file: Path, bufferSize: Int): FSDataInputStream = {
-    if (file.getName.startsWith("open")) BlockingFileSystem.block()
+    if (isStuck(file, "open")) BlockingFileSystem.block()
     val stream = super.open(file, bufferSize)
-    if (file.getName.startsWith("read")) new FSDataInputStream(new BlockingFileSystem.Blocking(stream)) else stream
+    if (isStuck(file, "read")) new FSDataInputStream(new BlockingFileSystem.Blocking(stream)) else stream
   }
+
+  private def isStuck(file: Path, where: String): Boolean =
+    file.getName.startsWith(where) || pathToFile(new Path(file.getParent, s"$where.txt")).exists
 }
 
 object BlockingFileSystem {
