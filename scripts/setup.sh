@@ -41,7 +41,9 @@ fi
 
 wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 command -v cargo >/dev/null || die "cargo is missing: install Rust $wanted or later with rustup, then run this again."
-have=$(rustc --version | cut -d' ' -f2)
+# The rustup of a system may be there without any tool chain; what it then prints is a backtrace.
+have=$(rustc --version 2>/dev/null | cut -d' ' -f2) || true
+[ -n "$have" ] || die "rustc does not run: no Rust tool chain is installed (rustup toolchain install stable)."
 [ "$(printf '%s\n' "$wanted" "$have" | sort -V | head -n1)" = "$wanted" ] ||
     die "rustc $have is too old: this project needs $wanted or later (rustup update stable)."
 java_major=$(javac -version 2>&1 | sed -E 's/^javac ([0-9]+).*/\1/')
