@@ -5,12 +5,12 @@ import java.net.URI
 import java.util.concurrent.{CountDownLatch, TimeUnit}
 import java.util.concurrent.atomic.AtomicInteger
 
-import org.apache.hadoop.fs.{FSDataInputStream, Path, PositionedReadable, RawLocalFileSystem, Seekable}
+import org.apache.hadoop.fs.{FSDataInputStream, FileStatus, Path, PositionedReadable, RawLocalFileSystem, Seekable}
 
 /**
  * The local file system under the scheme `blocking:`. Files whose name begins with `open`, and those beside a file
  * `open.txt`, are never opened, and those of `read` never read, whoever interrupts, until
- * [[BlockingFileSystem.answer]].
+ * [[BlockingFileSystem.answer]]. A folder with a file `list.txt` is never listed.
  */
 class BlockingFileSystem extends RawLocalFileSystem {
   override def getUri: URI = URI.create("blocking:///")
@@ -20,6 +20,11 @@ class BlockingFileSystem extends RawLocalFileSystem {
     if (isStuck(file, "open")) BlockingFileSystem.block()
     val stream = super.open(file, bufferSize)
     if (isStuck(file, "read")) new FSDataInputStream(new BlockingFileSystem.Blocking(stream)) else stream
+  }
+
+  override def listStatus(folder: Path): Array[FileStatus] = {
+    if (pathToFile(new Path(folder, "list.txt")).exists) BlockingFileSystem.block()
+    super.listStatus(folder)
   }
 
   private def isStuck(file: Path, where: String): Boolean =

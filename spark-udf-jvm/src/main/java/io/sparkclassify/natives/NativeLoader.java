@@ -7,6 +7,8 @@ import io.sparkclassify.ClassifyException;
 import io.sparkclassify.Printable;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -23,6 +25,8 @@ public final class NativeLoader {
   private static final Map<String, Slot> SLOTS =
       Map.of(
           "onnx", new Slot(NativeLoader::loadOnnx), "pytorch", new Slot(NativeLoader::loadTorch));
+
+  private static final Set<NativeOptions> WITH_TORCH = ConcurrentHashMap.newKeySet();
 
   private NativeLoader() {}
 
@@ -43,6 +47,22 @@ public final class NativeLoader {
           "unknown backend '" + backend + "': use 'pytorch' or 'onnx'");
     }
     return slot.get(options);
+  }
+
+  /**
+   * Whether this machine has a libtorch that fits, as far as can be told without loading it. A
+   * found one is found from then on.
+   */
+  public static boolean findsTorch(NativeOptions options) {
+    if (!WITH_TORCH.contains(options)) {
+      try {
+        TorchHome.find(options.torchHome(), System.getenv(), BuildVersions.read().torch());
+        WITH_TORCH.add(options);
+      } catch (ClassifyException missing) {
+        return false;
+      }
+    }
+    return true;
   }
 
   private static NativeEngine loadOnnx(NativeOptions options) {

@@ -111,13 +111,14 @@ object ClassifyConf {
     .buildConf("spark.classify.backend")
     .doc(
       "The engine that runs the model: `pytorch` (model.pt, needs an installed libtorch) or `onnx` (model.onnx, ONNX " +
-        "Runtime is part of the jar)."
+        "Runtime is part of the jar). `auto`: `pytorch` where the model directory has model.pt and the driver a libtorch " +
+        "that fits, else `onnx`; chosen when a query is analysed, so that all executors use the same, and shown by EXPLAIN."
     )
     .version("0.1.0")
     .stringConf
     .transform(_.toLowerCase(Locale.ROOT))
-    .checkValues(Engine.all.map(_.name).toSet)
-    .createWithDefault(Engine.PyTorch.name)
+    .checkValues(Engine.all.map(_.name).toSet + EngineChoice.Auto)
+    .createWithDefault(EngineChoice.Auto)
 
   val PrecisionName = SQLConf
     .buildConf("spark.classify.precision")

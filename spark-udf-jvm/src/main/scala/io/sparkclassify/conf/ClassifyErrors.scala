@@ -42,7 +42,7 @@ private[sparkclassify] object ClassifyErrors {
 
   def unknownBackend(name: String): AnalysisException = configuration(
     s"unknown backend '$name' (its default is spark.classify.backend): use one of " +
-      Engine.all.map(engine => s"'${engine.name}'").mkString(", ")
+      (Engine.all.map(_.name) :+ EngineChoice.Auto).map(name => s"'$name'").mkString(", ")
   )
 
   def precisionRefused(precision: Precision, engine: Engine): AnalysisException = configuration(

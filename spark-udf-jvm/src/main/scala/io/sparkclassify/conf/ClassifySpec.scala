@@ -140,18 +140,24 @@ object ClassifySpec {
   /**
    * The specification for the active session. `backend` and `model` take the place of its configuration.
    *
-   * Nothing is read from the model directory: it may be there for the executors only.
+   * Nothing is read from the model directory, which may be there for the executors only. For the backend `auto` it is
+   * listed, see [[EngineChoice]].
    */
   def resolve(backend: Option[String] = None, model: Option[String] = None): ClassifySpec = {
     val conf = SessionConf.current()
     UnknownKeys.warn(conf.getAllConfs.keys)
-    val engineName = backend.getOrElse(conf.getConf(ClassifyConf.Backend))
-    val engine = Engine.find(engineName).getOrElse(throw ClassifyErrors.unknownBackend(engineName))
     val precisionName = conf.getConf(ClassifyConf.PrecisionName)
     val precision = Precision.all.find(_.name == precisionName).get
-    if (!precision.engines.contains(engine)) throw ClassifyErrors.precisionRefused(precision, engine)
     val hadoop = HadoopSettings.ofSession()
     val (directory, modelHadoop) = locateModel(model, conf, hadoop)
+    val (schemes, natives) = (Schemes.ofApplication(), NativeSpec.ofApplication())
+    val engineName = backend.getOrElse(conf.getConf(ClassifyConf.Backend))
+    val engine =
+      if (engineName.trim.equalsIgnoreCase(EngineChoice.Auto)) {
+        val choose = new EngineChoice(modelHadoop, schemes, conf.getConf(ClassifyConf.ReadTimeout), natives.options)
+        choose(precision, directory)
+      } else Engine.find(engineName).getOrElse(throw ClassifyErrors.unknownBackend(engineName))
+    if (!precision.engines.contains(engine)) throw ClassifyErrors.precisionRefused(precision, engine)
     ClassifySpec(
       ModelSpec(engine, directory, precision, DecodeSpec.ofSession(conf), DeviceSpec.ofSession(conf)),
       ApplicationConf.get(ClassifyConf.MaxLoadedModels),
@@ -159,9 +165,9 @@ object ClassifySpec {
         workingDirectory(hadoop).toString,
         ApplicationConf.limit(ClassifyConf.ImageMaxBytes.key, conf)(_.getConf(ClassifyConf.ImageMaxBytes)),
         conf.getConf(ClassifyConf.ReadTimeout),
-        Schemes.ofApplication()
+        schemes
       ),
-      NativeSpec.ofApplication(),
+      natives,
       hadoop,
       modelHadoop
     )

@@ -12,7 +12,7 @@ object FunctionDocs {
 """
 
   private val options =
-    """      * backend - the engine, a constant: 'pytorch' or 'onnx'. The default is spark.classify.backend.
+    """      * backend - the engine, a constant: 'pytorch', 'onnx' or 'auto'. The default is spark.classify.backend.
       * model - a constant: the name of a model of the configuration (spark.classify.models.NAME). The default is
           spark.classify.model.
       NULL stands for the default. Arguments can be given by name: _FUNC_(content, model => 'resnet50').

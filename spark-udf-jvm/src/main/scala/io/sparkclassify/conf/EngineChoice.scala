@@ -1,0 +1,80 @@
+package io.sparkclassify.conf
+
+import java.util.concurrent.{CompletableFuture, TimeUnit}
+
+import scala.util.control.NonFatal
+
+import io.sparkclassify.Printable
+import io.sparkclassify.natives.{NativeLoader, NativeOptions}
+import io.sparkclassify.threads.ReadThreads
+import org.apache.hadoop.fs.Path
+import org.apache.spark.SparkFiles
+import org.slf4j.LoggerFactory
+
+/**
+ * Which engine runs a model where nobody names one: `auto`, the default of `spark.classify.backend`.
+ *
+ * It is chosen on the driver when a query is analysed, and travels in the plan: executors that lack it fail, and do not
+ * take another one. PyTorch it is where the model directory has model.pt and the driver a libtorch that fits, ONNX
+ * Runtime, which the jar brings, where the directory has an ONNX model or cannot be seen from the driver. A precision
+ * that only one engine has decides at once.
+ *
+ * @param schemes
+ *   that the directory may have
+ * @param timeoutMillis
+ *   how long its file system may take to list it
+ */
+private[conf] final class EngineChoice(
+    hadoop: HadoopSettings,
+    schemes: Schemes,
+    timeoutMillis: Long,
+    natives: NativeOptions
+) {
+  import EngineChoice._
+
+  def apply(precision: Precision, uri: String): Engine = precision.engines match {
+    case Seq(only) => only
+    case _ =>
+      val files = list(uri)
+      val hasOnnx = files.exists(file => file.endsWith(".onnx") || file == OnnxFolder)
+      val (engine, reason) =
+        if (!files.contains(TorchScript))
+          (Engine.Onnx, if (files.isEmpty) "the driver cannot list it" else s"it has no $TorchScript")
+        else if (NativeLoader.findsTorch(natives)) (Engine.PyTorch, s"it has $TorchScript, and the driver libtorch")
+        else if (hasOnnx) (Engine.Onnx, "the driver has no libtorch")
+        // Executors may have what the driver has not; if not, their error says what to install.
+        else (Engine.PyTorch, s"it has $TorchScript alone")
+      log.info("The backend of {} is {}: {}", Printable.escape(uri), engine.name, reason)
+      engine
+  }
+
+  /** The names of files and folders in a directory; none where it cannot be listed. */
+  private def list(uri: String): Set[String] = {
+    val names = new CompletableFuture[Set[String]]
+    val work = ReadThreads.identity().start { () =>
+      try {
+        val directory = new Path(located(uri))
+        val listed = schemes.fileSystem(directory, hadoop.configuration).listStatus(directory)
+        names.complete(listed.map(_.getPath.getName).toSet)
+      } catch { case e: Throwable => names.completeExceptionally(e) }
+    }
+    try names.get(if (work.isEmpty) 0 else timeoutMillis, TimeUnit.MILLISECONDS)
+    catch { case NonFatal(_) => Set.empty }
+    finally if (!names.isDone) work.foreach(_.abandon())
+  }
+
+  private def located(uri: String): String =
+    if (uri.startsWith(ModelSpec.SparkFiles)) s"file:${SparkFiles.get(uri.stripPrefix(ModelSpec.SparkFiles))}" else uri
+}
+
+private[conf] object EngineChoice {
+
+  /** What stands for a choice in the place of an engine's name. */
+  val Auto = "auto"
+
+  private val log = LoggerFactory.getLogger("io.sparkclassify.EngineChoice")
+  private val TorchScript = "model.pt"
+
+  /** The folder in which some exporters put ONNX models. */
+  private val OnnxFolder = "onnx"
+}
