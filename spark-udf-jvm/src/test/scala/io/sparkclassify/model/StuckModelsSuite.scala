@@ -21,7 +21,7 @@ class StuckModelsSuite extends SharedSession with Eventually {
   private def copies: Int =
     Paths.get(System.getProperty("java.io.tmpdir")).toFile.list.count(_.matches("spark-classify-.*-model-.*"))
 
-  /** A model directory with a file whose name says how those beside it are stuck, and the query of two tasks over it. */
+  /** A model directory with a file whose name says how those beside it are stuck, and the query of two tasks. */
   private def withModel(stuck: String)(body: (Path, String) => Unit): Unit = TestData.withFolder { folder =>
     val model = folder.resolve("model")
     FileUtils.copyDirectory(ColourImages.model.toFile, model.toFile)
