@@ -1,4 +1,4 @@
-"""Common image classifiers give what transformers or torchvision, with onnxruntime or torch, make of the same images.
+"""Common image classifiers give what transformers, timm or torchvision, with onnxruntime or torch, make of the images.
 
 `scripts/make_parity_models.py` makes the models and asks the reference; `make parity` runs everything.
 """
