@@ -71,7 +71,7 @@ class Model:
     labels: list[str]
     # What config.json says; None for the labels alone.
     config: dict[str, object] | None = None
-    # The family's own way from images to probabilities; None where Python runs the exported files.
+    # The family's own way from images to probabilities, without the exported files.
     answer: Answer | None = None
     trained: bool = False
     # What the exported module does around the network.
@@ -432,10 +432,9 @@ def make(model: Model, images: dict[str, Image.Image], few: list[str], directory
     export(model, network, pixels, directory)
 
     run = {"onnx": of_onnx(model, directory), "pytorch": of_torchscript(model, directory)}
-    if model.answer is None:
-        probabilities = {backend: activate(model, run[backend](pixels)) for backend in run}
-    else:
-        probabilities = dict.fromkeys(run, model.answer(network, model.processor, [images[name] for name in few]))
+    probabilities = {backend: activate(model, run[backend](pixels)) for backend in run}
+    if model.answer is not None:
+        probabilities["family"] = model.answer(network, model.processor, [images[name] for name in few])
     np.save(directory / TENSORS, pixels.numpy())
 
     golden = {
@@ -446,7 +445,7 @@ def make(model: Model, images: dict[str, Image.Image], few: list[str], directory
             name: {
                 "decoded_sha256": sha256(images[name].tobytes()),
                 "resized_sha256": sha256(resized(model.processor, images[name]).astype(np.uint8).tobytes()),
-                **{backend: probabilities[backend][index].tolist() for backend in run},
+                **{answer: values[index].tolist() for answer, values in probabilities.items()},
             }
             for index, name in enumerate(few)
         },

@@ -77,8 +77,8 @@ def formats(request: pytest.FixtureRequest):
 
 def results_table(notes: dict[str, dict[str, str]]) -> str:
     rows = [
-        "| model | processor | file | decoded and resized bytes | tensor | probabilities | labels |",
-        "|---|---|---|---|---|---|---|",
+        "| model | processor | file | decoded and resized bytes | tensor | probabilities | family's own | labels |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for model in model_names():
         for backend, file in BACKENDS.items():
@@ -86,7 +86,7 @@ def results_table(notes: dict[str, dict[str, str]]) -> str:
             note = notes[model]
             rows.append(
                 f"| {model} | {processor_of(model)} | `{file}` | equal | {note['tensor']} "
-                f"| {note[backend]} | {images} of {images} |"
+                f"| {note[backend]} | {note.get(f'{backend} family', '')} | {images} of {images} |"
             )
     return "\n".join(rows) + "\n"
 
