@@ -94,7 +94,7 @@ def results_table(notes: dict[str, dict[str, str]]) -> str:
 def processor_of(model: str) -> str:
     path = MODELS / model / "preprocessor_config.json"
     if not path.is_file():
-        return "timm"
+        return "`timm`"
     config = json.loads(path.read_text())
     backend = config.get("image_processor_backend")
     return f"`{config['image_processor_type']}`" + (f", {backend}" if backend else "")
