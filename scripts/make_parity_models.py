@@ -3,11 +3,11 @@
     python scripts/make_parity_models.py --out tests/parity/models
 
 Weights are random (seeded) but for the project's own network, so nothing is downloaded; heads are scaled so that the
-images get different probabilities. Each directory holds `config.json`, `preprocessor_config.json`, `model.onnx` and
-`model.pt`, and what the family's own preprocessing on Pillow images, onnxruntime and torch make of every image:
-`golden.json` has the checksums of decoded and resized pixels and the probabilities, `tensors.npy` the inputs.
-`golden.json` also says what changes when the family's preprocessing works on torch tensors instead. A directory that is
-there is left alone.
+images get different probabilities. Each directory holds `config.json`, `preprocessor_config.json` (but for timm, which
+has all in `config.json`), `model.onnx` and `model.pt`, and what the family's own preprocessing and onnxruntime, torch,
+timm or the pipeline of transformers make of every image: `golden.json` has the checksums of decoded and resized pixels
+and the probabilities, `tensors.npy` the inputs. `golden.json` also says what changes when preprocessing that works on
+Pillow images works on torch tensors instead. A directory that is there is left alone.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import csv
 import hashlib
 import json
 import platform
+import tempfile
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -25,12 +26,16 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import PIL
+import timm
+import timm.data
 import torch
 import torchvision
+import torchvision_cases
 import transformers
 from classifier_model import decode, load_weights, preprocessor_config
 from PIL import Image
 from processor_cases import torchvision_transforms, transformers_processor
+from timm.models._hub import save_config_for_hf
 from torch import nn
 from torchvision import transforms
 
@@ -48,6 +53,8 @@ DYNAMIC_BATCH = {0: "batch"}
 DYNAMIC_ALL = {0: "batch_size", 1: "num_channels", 2: "height", 3: "width"}
 
 Build = Callable[[], nn.Module]
+# The probabilities of the images, from a network and its processor.
+Answer = Callable[[nn.Module, object, list[Image.Image]], torch.Tensor]
 
 
 @dataclass
@@ -56,11 +63,16 @@ class Model:
 
     name: str
     build: Build
-    # The steps on Pillow images, the same on torch tensors, and the file that says both.
+    # The model's steps, and where they work on Pillow images the same on torch tensors.
     processor: object
-    tensor_processor: object
-    preprocessor_config: dict[str, object]
+    tensor_processor: object | None
+    # The file that says both; None where `config` does.
+    preprocessor_config: dict[str, object] | None
     labels: list[str]
+    # What config.json says; None for the labels alone.
+    config: dict[str, object] | None = None
+    # The family's own way from images to probabilities, without the exported files.
+    answer: Answer | None = None
     trained: bool = False
     # What the exported module does around the network.
     wrap: Callable[[nn.Module], nn.Module] = field(default=lambda network: Logits(network))
@@ -117,7 +129,7 @@ def numbered(count: int) -> list[str]:
 def of_transformers(name: str, architecture: str, family: str, settings: dict[str, object], **options: object) -> Model:
     """A model of transformers from `settings`, with the image processor that belongs to it."""
     processor, written = transformers_processor(family, options.pop("processing"))
-    tensors = getattr(transformers, f"{family}ImageProcessor")(**options.pop("tensors", written_fields(written)))
+    tensors = getattr(transformers, f"{family}ImageProcessor")(**written_fields(written))
     classes = options.pop("classes")
 
     def build() -> nn.Module:
@@ -128,6 +140,54 @@ def of_transformers(name: str, architecture: str, family: str, settings: dict[st
     return Model(name, build, processor, tensors, written, numbered(classes), **options)
 
 
+def on_tensors(model: Model, family: str) -> Model:
+    """The same network for the pixels that the processor of transformers makes with torchvision."""
+    processor, written = torchvision_cases.transformers_processor(family, written_fields(model.preprocessor_config))
+    written["image_processor_backend"] = "torchvision"
+    name = f"{model.name}-torchvision"
+    return replace(model, name=name, processor=processor, tensor_processor=None, preprocessor_config=written)
+
+
+def by_pipeline(network: nn.Module, processor: object, images: list[Image.Image]) -> torch.Tensor:
+    """What the pipeline of transformers gives, which chooses softmax or sigmoid by the network's configuration."""
+    pipeline = transformers.pipeline("image-classification", model=network, image_processor=processor)
+    classes = network.config.num_labels
+    rows = torch.zeros(len(images), classes)
+    for row, predictions in zip(rows, pipeline(images, top_k=classes), strict=True):
+        for prediction in predictions:
+            row[network.config.label2id[prediction["label"]]] = prediction["score"]
+    return rows
+
+
+def of_timm(architecture: str, classes: int, **options: object) -> Model:
+    """A model of timm in timm's own form, with the transforms of timm for it."""
+
+    def build() -> nn.Module:
+        return timm.create_model(architecture, num_classes=classes, **options)
+
+    network, labels = build(), numbered(classes)
+    steps = timm.data.create_transform(**timm.data.resolve_model_data_config(network))
+    descriptions = {label: f"what {label} is" for label in labels}
+    with tempfile.NamedTemporaryFile() as file:
+        save_config_for_hf(network, file.name, {"label_names": labels, "label_descriptions": descriptions})
+        config = json.load(file)
+    return Model(f"timm-{architecture}", build, steps, tensor_steps(steps), None, labels, config, by_itself)
+
+
+@torch.inference_mode()
+def by_itself(network: nn.Module, transform: transforms.Compose, images: list[Image.Image]) -> torch.Tensor:
+    """What the network gives in torch, one image at a time as the reference for any batch."""
+    return torch.cat([network(transform(image)[None]) for image in images]).softmax(1)
+
+
+def tensor_steps(steps: transforms.Compose) -> transforms.Compose:
+    """Transforms that resize, crop, make tensors and normalise, beginning with a tensor."""
+    resize, crop, _, normalize = steps.transforms
+    return transforms.Compose(
+        [transforms.PILToTensor(), resize, crop, transforms.ConvertImageDtype(torch.float32), normalize]
+    )
+
+
 def written_fields(written: dict[str, object]) -> dict[str, object]:
     return {name: value for name, value in written.items() if name != "image_processor_type"}
 
@@ -135,15 +195,11 @@ def written_fields(written: dict[str, object]) -> dict[str, object]:
 def of_torchvision(name: str, architecture: str, classes: int, **options: object) -> Model:
     """A model of torchvision, with the transforms that belong to its weights."""
     processor, written = torchvision_transforms(256, 224)
-    steps = processor.transforms
-    tensors = transforms.Compose(
-        [transforms.PILToTensor(), *steps[:2], transforms.ConvertImageDtype(torch.float32), steps[3]]
-    )
 
     def build() -> nn.Module:
         return getattr(torchvision.models, architecture)(weights=None, num_classes=classes)
 
-    return Model(name, build, processor, tensors, written, numbered(classes), **options)
+    return Model(name, build, processor, tensor_steps(processor), written, numbered(classes), **options)
 
 
 def of_the_project(name: str, directory: Path, **options: object) -> Model:
@@ -168,6 +224,15 @@ def models(project: Path) -> list[Model]:
     resnet = {"embedding_size": 64, "hidden_sizes": [64, 128, 256, 512], "depths": [2, 2, 2, 2], "layer_type": "basic"}
     swin = {"image_size": 224, "embed_dim": 96, "depths": [2, 2, 6, 2], "num_heads": [3, 6, 12, 24], "window_size": 7}
     small = "mobilenet-v3-small"
+    tiny = {"image_size": 96, "patch_size": 16, "hidden_size": 96, "intermediate_size": 192, "num_hidden_layers": 3}
+    tiny |= {"num_attention_heads": 4, "initializer_range": 0.1}
+    multi_label = {"problem_type": "multi_label_classification"}
+    small_vit = of_transformers(
+        *("vit-small", "ViT", "ViT", tiny),
+        processing={"size": {"height": 96, "width": 96}, "resample": 3},
+        classes=6,
+        answer=by_pipeline,
+    )
     return [
         of_the_project("id-card-cnn", project),
         of_the_project("id-card-cnn-softmax", project, wrap=Probabilities, probabilities=True),
@@ -188,6 +253,19 @@ def models(project: Path) -> list[Model]:
             dynamic_axes=DYNAMIC_ALL,
         ),
         of_transformers("convnext-tiny", "ConvNext", "ConvNext", {}, processing=CONVNEXT, classes=3),
+        of_transformers(
+            *("vit-multi-label", "ViT", "ViT", {**tiny, **multi_label}),
+            processing={"size": {"height": 96, "width": 96}},
+            classes=6,
+            config={**multi_label, "id2label": dict(enumerate(numbered(6)))},
+            answer=by_pipeline,
+        ),
+        on_tensors(small_vit, "ViT"),
+        of_timm("resnet10t", 9),
+        # With the layer scale that it begins with, nothing would be left of its blocks.
+        of_timm("convnext_atto", 8, ls_init_value=1.0),
+        of_timm("vit_tiny_patch16_224", 4),
+        of_timm("efficientnet_lite0", 12),
         of_transformers(
             "swin-t", "Swin", "ViT", swin, processing={"resample": 3, **IMAGENET}, classes=2, wrap=LogitsInTuple
         ),
@@ -299,6 +377,7 @@ def versions() -> dict[str, str]:
     return {
         "pillow": PIL.__version__,
         "transformers": transformers.__version__,
+        "timm": timm.__version__,
         "torch": torch.__version__.split("+")[0],
         "torchvision": torchvision.__version__.split("+")[0],
         "onnxruntime": onnxruntime.__version__,
@@ -311,14 +390,25 @@ def sha256(data: bytes) -> str:
 
 
 def write_configs(model: Model, directory: Path) -> None:
-    config: dict[str, object] = {"id2label": {str(index): label for index, label in enumerate(model.labels)}}
+    config = {"id2label": dict(enumerate(model.labels))} if model.config is None else dict(model.config)
     if model.probabilities:
         config["function_to_apply"] = "none"
-    written = dict(model.preprocessor_config)
-    if model.channels_last:
-        written["data_format"] = "channels_last"
-    for name, content in (("config.json", config), ("preprocessor_config.json", written)):
+    files = {"config.json": config}
+    if model.preprocessor_config is not None:
+        written = dict(model.preprocessor_config)
+        if model.channels_last:
+            written["data_format"] = "channels_last"
+        files["preprocessor_config.json"] = written
+    for name, content in files.items():
         (directory / name).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def activate(model: Model, values: torch.Tensor) -> torch.Tensor:
+    """Probabilities of what a model's file gives."""
+    if model.probabilities:
+        return values
+    several = (model.config or {}).get("problem_type") == "multi_label_classification"
+    return values.sigmoid() if several else values.softmax(1)
 
 
 def difference(first: torch.Tensor, second: torch.Tensor) -> dict[str, object]:
@@ -342,14 +432,11 @@ def make(model: Model, images: dict[str, Image.Image], few: list[str], directory
     export(model, network, pixels, directory)
 
     run = {"onnx": of_onnx(model, directory), "pytorch": of_torchscript(model, directory)}
-    activate = (lambda values: values) if model.probabilities else (lambda values: values.softmax(1))
-    probabilities = {backend: activate(run[backend](pixels)) for backend in run}
+    probabilities = {backend: activate(model, run[backend](pixels)) for backend in run}
+    if model.answer is not None:
+        probabilities["family"] = model.answer(network, model.processor, [images[name] for name in few])
     np.save(directory / TENSORS, pixels.numpy())
 
-    # One network has learned to tell these images apart; of the others fewer will do.
-    many = list(images.values())[:: 1 if model.trained else 5]
-    on_pillow = activate(run["onnx"](preprocess(model.processor, many).float()))
-    on_tensors = activate(run["onnx"](preprocess(model.tensor_processor, many).float()))
     golden = {
         "versions": versions(),
         "input_size": list(pixels.shape[2:]),
@@ -358,12 +445,18 @@ def make(model: Model, images: dict[str, Image.Image], few: list[str], directory
             name: {
                 "decoded_sha256": sha256(images[name].tobytes()),
                 "resized_sha256": sha256(resized(model.processor, images[name]).astype(np.uint8).tobytes()),
-                **{backend: probabilities[backend][index].tolist() for backend in run},
+                **{answer: values[index].tolist() for answer, values in probabilities.items()},
             }
             for index, name in enumerate(few)
         },
-        "on_tensors": difference(on_pillow, on_tensors),
     }
+    if model.tensor_processor is not None:
+        # One network has learned to tell these images apart; of the others fewer will do.
+        many = list(images.values())[:: 1 if model.trained else 5]
+        processors = (model.processor, model.tensor_processor)
+        golden["on_tensors"] = difference(
+            *(activate(model, run["onnx"](preprocess(processor, many).float())) for processor in processors)
+        )
     # Written last: where it is, everything is.
     (directory / GOLDEN).write_text(json.dumps(golden, indent=1) + "\n", encoding="utf-8")
     size = sum(path.stat().st_size for path in directory.iterdir()) / 1e6

@@ -13,7 +13,9 @@ import pytest
 import torch
 from PIL import Image
 
+from spark_classify import program
 from spark_classify.cli import main
+from spark_classify.export.verify import classified
 
 LABELS = ["cat", "dog", "a hat, red"]
 
@@ -45,6 +47,16 @@ def export(images: Path, out: Path, *arguments: object) -> int:
     """Runs the command, without the core."""
     fixed = ["export", "--images", images, "--out", out, "--without-classify-bench"]
     return main([str(argument) for argument in (*fixed, *arguments)])
+
+
+def export_and_classify(images: Path, out: Path, *arguments: object) -> dict[str, torch.Tensor]:
+    """Runs the command, and the core with what it made: probabilities by backend, images in the order of `opened`."""
+    core = program.find()
+    assert core is not None, "build it: cargo build --release -p classify-bench"
+    fixed = ["export", "--images", images, "--out", out, "--classify-bench", core]
+    assert main([str(argument) for argument in (*fixed, *arguments)]) == 0
+    files = sorted(images.iterdir())
+    return {backend: classified(core, out, backend, files) for backend in ("onnx", "pytorch")}
 
 
 def run_onnx(directory: Path, output: str, pixels: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 import transformers
-from conftest import export, give_effect, opened, run_onnx
+from conftest import export, export_and_classify, give_effect, opened, run_onnx
 
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48}
 VISION = {**SMALL, "image_size": 32, "patch_size": 8}
@@ -88,9 +88,27 @@ def test_two_default_labels_are_written_though_transformers_leaves_them_out(tmp_
 
 
 def test_a_multi_label_model_stays_one(tmp_path: Path, images: Path) -> None:
-    directory, _, _ = classifier(tmp_path, "ViT", problem_type="multi_label_classification")
-    assert export(images, tmp_path / "out", "--hugging-face", directory, "--formats", "onnx") == 0
+    directory, model, processor = classifier(tmp_path, "ViT", problem_type="multi_label_classification")
+    given = export_and_classify(images, tmp_path / "out", "--hugging-face", directory)
     assert read(tmp_path / "out/config.json")["problem_type"] == "multi_label_classification"
+    pipeline = transformers.pipeline("image-classification", model=model, image_processor=processor)
+    expected = torch.zeros(3, 4)
+    for row, predictions in zip(expected, pipeline(opened(images), top_k=4), strict=True):
+        for prediction in predictions:
+            row[model.config.label2id[prediction["label"]]] = prediction["score"]
+    assert (expected.sum(1) - 1).abs().min() > 1e-2, "the labels should be independent"
+    for backend in ("onnx", "pytorch"):
+        torch.testing.assert_close(given[backend], expected, rtol=0, atol=1e-5)
+
+
+def test_a_single_label_has_its_own_probability(tmp_path: Path, images: Path) -> None:
+    directory, model, processor = classifier(tmp_path, "ViT", id2label={0: "cat"}, label2id={"cat": 0})
+    given = export_and_classify(images, tmp_path / "out", "--hugging-face", directory)
+    pipeline = transformers.pipeline("image-classification", model=model, image_processor=processor)
+    expected = torch.tensor([[prediction["score"]] for (prediction,) in pipeline(opened(images))])
+    assert (1 - expected).min() > 1e-2, "no softmax over one label"
+    for backend in ("onnx", "pytorch"):
+        torch.testing.assert_close(given[backend], expected, rtol=0, atol=1e-5)
 
 
 def test_a_head_without_weights_is_refused(tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]) -> None:

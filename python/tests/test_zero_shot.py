@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 import transformers
-from conftest import LABELS, export, give_effect, opened, run_onnx
+from conftest import LABELS, export, export_and_classify, give_effect, opened, run_onnx
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48}
@@ -70,6 +70,18 @@ def test_the_classifier_gives_what_images_and_texts_give(tmp_path: Path, images:
     assert list(config["id2label"].values()) == LABELS
     assert config.get("function_to_apply") == (None if kind == "CLIP" else "sigmoid")
     assert config.get("problem_type") == (None if kind == "CLIP" else "multi_label_classification")
+
+
+@pytest.mark.parametrize("kind", ["CLIP", "Siglip"])
+def test_the_core_gives_what_images_and_texts_give(tmp_path: Path, images: Path, labels: Path, kind: str) -> None:
+    directory, model, processor = saved(tmp_path, kind)
+    arguments = ["--hugging-face", directory, "--zero-shot", labels, "--template", "a picture of a {}."]
+    given = export_and_classify(images, tmp_path / "out", *arguments)
+    pixels = processor(opened(images), return_tensors="pt")["pixel_values"]
+    logits = logits_by_transformers(kind, model, pixels, "a picture of a {}.")
+    expected = logits.softmax(1) if kind == "CLIP" else logits.sigmoid()
+    for backend in ("onnx", "pytorch"):
+        torch.testing.assert_close(given[backend], expected, rtol=0, atol=1e-5)
 
 
 def test_several_templates_are_averaged_and_the_average_has_length_1(

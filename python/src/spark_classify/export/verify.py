@@ -62,7 +62,7 @@ def verify(
             rows.append(_row(f"{file}, batches of {batch}", source, given, expected, tolerance))
     if core is not None and source.output == LOGITS:
         for name in formats:
-            given = _classified(core, directory, BACKENDS[name], images)
+            given = classified(core, directory, BACKENDS[name], images)
             rows.append(
                 _core_row(f"classify-bench, {BACKENDS[name]}", given, source.probabilities(expected), tolerance)
             )
@@ -132,8 +132,8 @@ def _core_row(what: str, given: torch.Tensor, expected: torch.Tensor, tolerance:
     return Row(what, None, probabilities, same, len(expected), probabilities <= tolerance)
 
 
-def _classified(core: Path, directory: Path, backend: str, images: Sequence[Path]) -> torch.Tensor:
-    """What the core makes of the image files."""
+def classified(core: Path, directory: Path, backend: str, images: Sequence[Path]) -> torch.Tensor:
+    """What the core makes of the image files: probabilities, (images, classes)."""
     with tempfile.TemporaryDirectory() as folder:
         listed, output = Path(folder, "images.csv"), Path(folder, "predictions.csv")
         with listed.open("w", newline="", encoding="utf-8") as file:
