@@ -25,10 +25,10 @@ pub struct ImageHash {
 impl Scratch {
     /// The hashes of the image that was decoded last, which is made grey for it.
     ///
-    /// As in the package, bits stand row by row from the top, the first one highest. A file that Pillow opens in a mode
-    /// that becomes grey by way of RGB, or of a grey mode, has the very bits; one that it opens in `YCbCr` or another
-    /// colour space, as some TIFFs, may have grey levels that differ by one, and so some other bit. Of a grey GIF with a
-    /// palette Pillow makes the numbers of the palette's entries grey, where here the colours count.
+    /// As in the package, bits stand row by row from the top, the first one highest. The grey levels are those of the
+    /// RGB pixels. Those that Pillow makes of the file are the same, but for two kinds: of a TIFF that it opens in
+    /// `YCbCr` or `CIELab` they may differ by one, and so a bit; and of a grey GIF with a palette it takes the numbers
+    /// of the palette's entries, not their colours.
     ///
     /// # Errors
     /// [`ImageError::Limit`] for the memory, [`ImageError::OutOfMemory`].
