@@ -94,3 +94,48 @@ impl fmt::Debug for Hasher {
         f.debug_struct("Hasher").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use spark_classify_imaging::{ImageLimits, RawPixels};
+    use spark_classify_testing::plain_png;
+
+    use super::*;
+
+    #[test]
+    fn a_batch_is_hashed_in_its_order_by_any_number_of_threads() {
+        let png = plain_png(9, 8, [90, 90, 90]);
+        let pixels = RawPixels {
+            width: 2,
+            height: 1,
+            channels: 1,
+            bytes: &[0, 255],
+        };
+        let images: Vec<_> = (0..20)
+            .map(|index| match index % 3 {
+                0 => ImageSource::File(&png),
+                1 => ImageSource::File(b""),
+                _ => ImageSource::Pixels(pixels),
+            })
+            .collect();
+        let hasher = Hasher::new();
+        let options = DecodeOptions::default();
+        let alone = hasher.hash(&images, &options, NonZeroUsize::MIN).unwrap().0;
+        assert_eq!(alone[1], Err(ImageError::Empty.into()));
+        assert!(alone[0].is_ok() && alone[0] != alone[2]);
+        let threads = NonZeroUsize::new(3).unwrap();
+        for _ in 0..3 {
+            let (together, times) = hasher.hash(&images, &options, threads).unwrap();
+            assert_eq!(together, alone);
+            assert!(!times.decode.is_zero() && times.inference.is_zero());
+        }
+        let limits = ImageLimits {
+            max_pixels: 1,
+            ..ImageLimits::default()
+        };
+        let limited = hasher.hash(&images, &limits.into(), threads).unwrap().0;
+        assert!(limited.iter().all(Result::is_err));
+    }
+}
