@@ -108,7 +108,7 @@ object FunctionDocs {
     input,
     """
       > SELECT _FUNC_('/images/card.jpg');
-       {"phash":-3403671838273029234,"dhash":7308607096420459091}
+       {"phash":-2727732929914832203,"dhash":-8916488027628814080}
       > SELECT bit_count(_FUNC_('/images/card.jpg').phash ^ _FUNC_('/images/card-small.jpg').phash);
        2
     """,
