@@ -36,7 +36,7 @@ pub mod model;
 pub mod platform;
 pub mod preprocess;
 
-pub use classify::{BatchTimes, Classifier, Embeddings, Prediction, Predictions};
+pub use classify::{BatchTimes, Classifier, Embeddings, HashResult, Hasher, Prediction, Predictions};
 pub use engine::{Asked, Device, DeviceModel, Engine, GpuOptions, Lane, LoadOptions, Model, Outputs, Precision};
 pub use error::{Error, PredictionError, Result};
 pub use model::ModelDirectory;

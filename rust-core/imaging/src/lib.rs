@@ -17,6 +17,7 @@
 
 mod decode;
 mod error;
+mod hash;
 mod image;
 mod options;
 mod resize;
@@ -25,6 +26,7 @@ mod source;
 
 pub use self::decode::EncodedImage;
 pub use self::error::{ImageError, Measure};
+pub use self::hash::ImageHash;
 pub use self::image::RgbImage;
 pub use self::options::{DecodeOptions, ImageLimits};
 pub use self::resize::axis::Axis;

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use spark_classify_core::{Asked, BatchTimes, Error, Outputs, Prediction, PredictionError, Result};
-use spark_classify_imaging::{ImageError, Measure};
+use spark_classify_core::{Asked, BatchTimes, Error, HashResult, Outputs, Prediction, PredictionError, Result};
+use spark_classify_imaging::{ImageError, ImageHash, Measure};
 
 const HEADER_BYTES: usize = 24;
 const ROW_HEAD_BYTES: usize = 8;
@@ -50,6 +50,12 @@ impl Widths {
             embedding: asked.embedding().then(|| outputs.width(Asked::Embedding)),
         }
     }
+
+    /// Those of hashes: two numbers of 64 bits lie where an embedding of four values would.
+    pub(crate) const HASHES: Self = Self {
+        classes: None,
+        embedding: Some(4),
+    };
 
     fn blocks(self) -> impl Iterator<Item = usize> {
         self.classes.into_iter().chain(self.embedding)
@@ -161,13 +167,24 @@ impl<'a> Writer<'a> {
     ) {
         let rows = results
             .into_iter()
-            .map(|result| result.map(|prediction| (prediction.class_id as i32, prediction.probabilities)));
+            .map(|result| result.map(|prediction| (prediction.class_id as i32, floats(prediction.probabilities))));
         self.predictions.write(rows, &mut self.messages);
     }
 
     /// Writes the rows of the embeddings.
     pub(crate) fn embeddings<'p>(&mut self, results: impl IntoIterator<Item = Result<&'p [f32], &'p PredictionError>>) {
-        let rows = results.into_iter().map(|result| result.map(|embedding| (0, embedding)));
+        let rows = results
+            .into_iter()
+            .map(|result| result.map(|embedding| (0, floats(embedding))));
+        self.embeddings.write(rows, &mut self.messages);
+    }
+
+    /// Writes the rows of hashes, for [`Widths::HASHES`].
+    pub(crate) fn hashes(&mut self, results: &[HashResult]) {
+        let numbers = |hash: &ImageHash| [hash.phash, hash.dhash].map(u64::to_ne_bytes);
+        let rows = results
+            .iter()
+            .map(|result| result.as_ref().map(|hash| (0, numbers(hash))));
         self.embeddings.write(rows, &mut self.messages);
     }
 
@@ -181,19 +198,16 @@ impl<'a> Writer<'a> {
 
 impl Block<'_> {
     /// Writes a number and values for each good image, and the status and message of each bad one.
-    fn write<'p>(
+    fn write<'p, const N: usize>(
         &mut self,
-        results: impl Iterator<Item = Result<(i32, &'p [f32]), &'p PredictionError>>,
+        results: impl Iterator<Item = Result<(i32, impl IntoIterator<Item = [u8; N]>), &'p PredictionError>>,
         messages: &mut Messages<'_>,
     ) {
         // Where nothing is asked for, there are no results.
         for (row, result) in self.rows.chunks_exact_mut(self.row_bytes.max(1)).zip(results) {
             let head = match result {
                 Ok((number, values)) => {
-                    put(
-                        &mut row[ROW_HEAD_BYTES..],
-                        values.iter().map(|value| value.to_ne_bytes()),
-                    );
+                    put(&mut row[ROW_HEAD_BYTES..], values);
                     [STATUS_OK, number]
                 }
                 Err(error) => {
@@ -230,6 +244,10 @@ fn status(error: &PredictionError) -> i32 {
         }) => STATUS_TOO_MUCH_MEMORY,
         _ => STATUS_BAD_IMAGE,
     }
+}
+
+fn floats(values: &[f32]) -> impl Iterator<Item = [u8; 4]> + '_ {
+    values.iter().map(|value| value.to_ne_bytes())
 }
 
 /// Writes numbers, one behind the other.
@@ -365,6 +383,27 @@ mod tests {
         let expected = "the model gives no embedding for this image: none";
         assert_eq!(text(second as usize), expected);
         assert_eq!(written, second as usize + 4 + expected.len());
+    }
+
+    #[test]
+    fn hashes_are_two_numbers_of_64_bits() {
+        let hash = ImageHash {
+            phash: 0xffff_ffff_ffff_fffe,
+            dhash: 7,
+        };
+        let mut output = vec![0xaa; output_capacity(2, Widths::HASHES).unwrap()];
+        let mut writer = Writer::new(&mut output, 2, Widths::HASHES).unwrap();
+        writer.hashes(&[Ok(hash), Err(ImageError::Empty.into())]);
+        let written = writer.finish(&BatchTimes::default());
+
+        let int64 = |at: usize| i64::from_ne_bytes(output[at..at + 8].try_into().unwrap());
+        let int32 = |at: usize| i32::from_ne_bytes(output[at..at + 4].try_into().unwrap());
+        let messages = 24 + 2 * 24;
+        assert_eq!([int32(24), int32(28)], [0, 0]);
+        assert_eq!([int64(32), int64(40)], [-2, 7]);
+        assert_eq!([int32(48), int32(52)], [1, messages]);
+        assert_eq!([int64(56), int64(64)], [0, 0]);
+        assert_eq!(written, messages as usize + 4 + "the file is empty".len());
     }
 
     #[test]

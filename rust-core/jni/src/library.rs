@@ -13,13 +13,15 @@ use once_cell::sync::OnceCell;
 use spark_classify_core::gpu::cuda;
 use spark_classify_core::platform::files::{self, RegularFile};
 use spark_classify_core::platform::{cpu, panics};
-use spark_classify_core::{Asked, Classifier, Embeddings, Engine, Error, Predictions, Result};
+use spark_classify_core::{Asked, Classifier, Embeddings, Engine, Error, Hasher, Predictions, Result};
 
 use crate::exceptions::Failure;
 use crate::exit::{self, Running};
 use crate::handles::Handles;
 use crate::java::Java;
-use crate::requests::{self, BuildInfo, EngineInfo, Initialize, ModelDescription, NeededFiles, OpenModel, OpenedModel};
+use crate::requests::{
+    self, BuildInfo, Decode, EngineInfo, Initialize, ModelDescription, NeededFiles, OpenModel, OpenedModel,
+};
 use crate::{batch, buffers, logging, NativeCall, ABI};
 
 /// Makes the engine of a library. The argument is the engine's own shared library as `initialize` got it.
@@ -32,6 +34,7 @@ pub struct Library {
     open_engine: OpenEngine,
     engine: OnceCell<Box<dyn Engine>>,
     models: Handles<LoadedModel>,
+    hasher: Hasher,
     files: Handles<RegularFile>,
 }
 
@@ -49,6 +52,7 @@ impl Library {
             open_engine,
             engine: OnceCell::new(),
             models: Handles::new(),
+            hasher: Hasher::new(),
             files: Handles::new(),
         }
     }
@@ -176,13 +180,7 @@ impl Library {
             let asked = batch::asked(outputs)?;
             classifier.outputs().check(asked)?;
             let widths = batch::Widths::of(classifier.outputs(), asked);
-            let threads = usize::try_from(threads)
-                .ok()
-                .and_then(NonZeroUsize::new)
-                .ok_or_else(|| Error::Argument {
-                    argument: "threads",
-                    reason: format!("{threads} is less than 1"),
-                })?;
+            let threads = number_of_threads(threads)?;
             let sizes = buffers::numbers(env, &sizes, "sizes")?;
             let (images, output) = buffers::images_and_output(env, &images, &mut output)?;
             let images = buffers::sources(&images, &sizes)?;
@@ -198,6 +196,27 @@ impl Library {
             if let Some(embeddings) = &embeddings {
                 writer.embeddings(embeddings.iter());
             }
+            Ok(writer.finish(&times) as i64)
+        })
+    }
+
+    /// Hashes a batch of images on `threads` threads, without a model, and returns the bytes written. The objects are
+    /// how images are decoded, a JSON string, the array of the images' buffers, that of their sizes, and the output
+    /// buffer.
+    pub fn hash(&self, call: NativeCall<'_, 4>, threads: i32) -> i64 {
+        call.run(|env, [decode, images, sizes, mut output]| {
+            let _running = Running::begin()?;
+            let decode: Decode = requests::parse("decode", &buffers::text(env, &decode, "decode")?)?;
+            let threads = number_of_threads(threads)?;
+            let sizes = buffers::numbers(env, &sizes, "sizes")?;
+            let (images, output) = buffers::images_and_output(env, &images, &mut output)?;
+            let images = buffers::sources(&images, &sizes)?;
+            let widths = batch::Widths::HASHES;
+            batch::check_capacity(output.len(), images.len(), widths)?;
+
+            let (results, times) = self.hasher.hash(&images, &decode.into(), threads)?;
+            let mut writer = batch::Writer::new(output, images.len(), widths)?;
+            writer.hashes(&results);
             Ok(writer.finish(&times) as i64)
         })
     }
@@ -261,6 +280,14 @@ impl std::fmt::Debug for Library {
             .field("backend", &self.backend)
             .finish_non_exhaustive()
     }
+}
+
+fn number_of_threads(threads: i32) -> Result<NonZeroUsize> {
+    let number = usize::try_from(threads).ok().and_then(NonZeroUsize::new);
+    number.ok_or_else(|| Error::Argument {
+        argument: "threads",
+        reason: format!("{threads} is less than 1"),
+    })
 }
 
 /// Runs a native method that returns a `java.lang.String`: a local reference, or null with an exception pending.

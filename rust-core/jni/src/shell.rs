@@ -74,6 +74,18 @@ macro_rules! natives {
                 }
 
                 #[call_type(unchecked)]
+                pub extern "jni" fn hash<'env>(
+                    env: &JNIEnv<'env>,
+                    decode: JObject<'env>,
+                    images: JObject<'env>,
+                    sizes: JObject<'env>,
+                    threads: i32,
+                    output: JObject<'env>,
+                ) -> i64 {
+                    super::$library.hash(call(env, [decode, images, sizes, output]), threads)
+                }
+
+                #[call_type(unchecked)]
                 pub extern "jni" fn closeModel<'env>(env: &JNIEnv<'env>, handle: i64) {
                     super::$library.close_model(call(env, []), handle)
                 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use spark_classify_imaging::{DecodeOptions, ImageLimits, ImageSource, Scratch};
 
 use super::embeddings::Embeddings;
+use super::images::{on_images, BatchTimes, Pool};
 use super::predictions::Predictions;
 use super::probe::{check_batch, check_output, Batches, OneByOne, Sample};
 use crate::engine::{Asked, Device, Engine, LoadOptions, Model, Outputs};
@@ -16,7 +17,7 @@ use crate::error::{Error, PredictionError, Result};
 use crate::gpu::batcher::Batcher;
 use crate::model::{Labels, ModelDirectory, OutputKind};
 use crate::platform::threads::{lock, on_threads};
-use crate::preprocess::{Preprocessor, SampleTable, StageTimes};
+use crate::preprocess::{Preprocessor, SampleTable};
 
 /// The images of one run of the model are at most so many. More gain no time with ONNX Runtime, and lose some with
 /// libtorch, where their activations leave a core's caches.
@@ -93,18 +94,6 @@ impl Runner {
             }
         }
     }
-}
-
-/// How long the stages of one batch took.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct BatchTimes {
-    /// Decoding, summed over the images, whichever thread did them.
-    pub decode: Duration,
-    /// Resizing, cropping and normalising, summed like `decode`.
-    pub resize: Duration,
-    /// The model's runs, softmax and normalising, summed like `decode`. Of a run on a device, the share of the batch's
-    /// images.
-    pub inference: Duration,
 }
 
 impl Classifier {
@@ -347,10 +336,16 @@ impl Classifier {
 
         let slots = tensor.chunks_exact_mut(image_len);
         let work = images.iter().zip(slots).zip(&mut *outcomes);
-        let mut times = self.on_images(threads, images.len(), work, |((image, slot), outcome), scratch| {
-            let stages = self.preprocessor.preprocess(*image, slot, scratch);
-            stages.map_err(|error| *outcome = Err(error.into())).ok()
-        })?;
+        let mut times = on_images(
+            &self.scratches,
+            threads,
+            images.len(),
+            work,
+            |((image, slot), outcome), scratch| {
+                let stages = self.preprocessor.preprocess(*image, slot, scratch);
+                stages.map_err(|error| *outcome = Err(error.into())).ok()
+            },
+        )?;
         let mut rows = vec![0.0; images.len() * self.outputs.width(asked)];
         if outcomes.iter().any(Result::is_ok) {
             times.inference = infer(model, &tensor, images.len(), threads, asked, &mut rows)?;
@@ -373,54 +368,29 @@ impl Classifier {
     ) -> Result<(Vec<f32>, BatchTimes)> {
         let call = batcher.call(images.len(), asked);
         let work = images.iter().zip(outcomes).enumerate();
-        let mut times = self.on_images(threads, images.len(), work, |(place, (image, outcome)), scratch| {
-            let mut pixels = batcher.buffer(self.preprocessor.tensor_len());
-            match self.preprocessor.pixels(*image, &mut pixels, scratch) {
-                Ok(stages) => {
-                    call.submit(place, pixels);
-                    Some(stages)
+        let mut times = on_images(
+            &self.scratches,
+            threads,
+            images.len(),
+            work,
+            |(place, (image, outcome)), scratch| {
+                let mut pixels = batcher.buffer(self.preprocessor.tensor_len());
+                match self.preprocessor.pixels(*image, &mut pixels, scratch) {
+                    Ok(stages) => {
+                        call.submit(place, pixels);
+                        Some(stages)
+                    }
+                    Err(error) => {
+                        batcher.recycle(pixels);
+                        *outcome = Err(error.into());
+                        None
+                    }
                 }
-                Err(error) => {
-                    batcher.recycle(pixels);
-                    *outcome = Err(error.into());
-                    None
-                }
-            }
-        })?;
+            },
+        )?;
         let (rows, inference) = call.finish()?;
         times.inference = inference;
         Ok((rows, times))
-    }
-
-    /// Has `threads` threads take one piece of `work` after the other, which balances the load whatever the images'
-    /// sizes. Returns the times summed over all images; none of the model.
-    fn on_images<W: Send>(
-        &self,
-        threads: NonZeroUsize,
-        images: usize,
-        work: impl Iterator<Item = W> + Send,
-        preprocess: impl Fn(W, &mut Scratch) -> Option<StageTimes> + Sync,
-    ) -> Result<BatchTimes> {
-        let work = Mutex::new(work);
-        let finished = on_threads(threads.get().min(images), || {
-            let mut scratch = self.scratches.take();
-            let mut times = BatchTimes::default();
-            loop {
-                let next = lock(&work).next();
-                let Some(next) = next else { break };
-                if let Some(stages) = preprocess(next, &mut scratch) {
-                    times.decode += stages.decode;
-                    times.resize += stages.resize;
-                }
-            }
-            self.scratches.put(scratch);
-            times
-        })?;
-        Ok(BatchTimes {
-            decode: finished.iter().map(|times| times.decode).sum(),
-            resize: finished.iter().map(|times| times.resize).sum(),
-            inference: Duration::ZERO,
-        })
     }
 }
 
@@ -514,25 +484,6 @@ impl fmt::Debug for Classifier {
             .field("model", &self.model.path())
             .field("engine", &self.engine)
             .finish_non_exhaustive()
-    }
-}
-
-/// Buffers waiting for their next use.
-struct Pool<T>(Mutex<Vec<T>>);
-
-impl<T> Default for Pool<T> {
-    fn default() -> Self {
-        Self(Mutex::new(Vec::new()))
-    }
-}
-
-impl<T: Default> Pool<T> {
-    fn take(&self) -> T {
-        lock(&self.0).pop().unwrap_or_default()
-    }
-
-    fn put(&self, buffer: T) {
-        lock(&self.0).push(buffer);
     }
 }
 

@@ -1,10 +1,14 @@
-//! From compressed images to classes and embeddings.
+//! From compressed images to classes, embeddings and hashes.
 
 mod classifier;
 mod embeddings;
+mod hasher;
+mod images;
 mod predictions;
 mod probe;
 
-pub use self::classifier::{BatchTimes, Classifier};
+pub use self::classifier::Classifier;
 pub use self::embeddings::Embeddings;
+pub use self::hasher::{HashResult, Hasher};
+pub use self::images::BatchTimes;
 pub use self::predictions::{Prediction, Predictions};

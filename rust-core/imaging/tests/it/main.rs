@@ -8,6 +8,7 @@ mod decode;
 mod faxes;
 mod foreign;
 mod golden;
+mod hashes;
 mod orientation;
 mod pixels;
 

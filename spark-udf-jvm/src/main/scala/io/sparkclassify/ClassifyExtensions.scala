@@ -58,7 +58,9 @@ private object ClassifyExtensions {
     (FunctionIdentifier(Functions.TryClassify), FunctionDocs.tryClassify, Functions.tryClassify),
     (FunctionIdentifier(Functions.ClassifyTopK), FunctionDocs.classifyTopK, Functions.classifyTopK),
     (FunctionIdentifier(Functions.EmbedImage), FunctionDocs.embedImage, Functions.embedImage),
-    (FunctionIdentifier(Functions.TryEmbedImage), FunctionDocs.tryEmbedImage, Functions.tryEmbedImage)
+    (FunctionIdentifier(Functions.TryEmbedImage), FunctionDocs.tryEmbedImage, Functions.tryEmbedImage),
+    (FunctionIdentifier(Functions.ImageHash), FunctionDocs.imageHash, Functions.imageHash),
+    (FunctionIdentifier(Functions.TryImageHash), FunctionDocs.tryImageHash, Functions.tryImageHash)
   )
 
   private val info: (FunctionIdentifier, ExpressionInfo, TableFunctionRegistry.TableFunctionBuilder) =

@@ -104,6 +104,18 @@ public interface NativeEngine {
       long model, int outputs, ByteBuffer[] images, int[] sizes, int threads, ByteBuffer output);
 
   /**
+   * Hashes a batch of images, without a model. What {@link #classify} says of its buffers, sizes
+   * and threads holds here too.
+   *
+   * <p>{@code output}: as of embeddings of four values, of which inference takes no time; in the
+   * place of these values are two longs, the pHash and the dHash.
+   *
+   * @param decode how images are decoded, as in the request of {@link #openModel}
+   * @return the number of bytes written to {@code output}
+   */
+  long hash(String decode, ByteBuffer[] images, int[] sizes, int threads, ByteBuffer output);
+
+  /**
    * Frees a model, whose handle is refused from now on. Calls that are using it finish undisturbed.
    */
   void closeModel(long model);

@@ -33,7 +33,7 @@ final case class ClassifySpec(
  *
  * @param uri
  *   the model directory, absolute and with its scheme; or `sparkfiles:NAME`, what `--archives` or `--files` has put
- *   under NAME on each executor
+ *   under NAME on each executor; or [[ModelSpec.Hashes]]
  */
 final case class ModelSpec(
     engine: Engine,
@@ -42,6 +42,9 @@ final case class ModelSpec(
     decode: DecodeSpec,
     device: DeviceSpec
 ) {
+
+  /** Whether it is no model: images are hashed, for which nothing is loaded. */
+  def isHashes: Boolean = uri == ModelSpec.Hashes
 
   /** How it is listed: what is not as usual stands after it. */
   override def toString: String = {
@@ -54,6 +57,13 @@ object ModelSpec {
 
   /** The scheme of files that Spark brings to each executor. */
   val SparkFiles = "sparkfiles:"
+
+  /** What stands in the place of a model where images are hashed. No directory is called so: it has no path. */
+  val Hashes = "hashes:"
+
+  /** The same for images that are decoded in this way; the library of ONNX Runtime is in every jar. */
+  def hashes(decode: DecodeSpec): ModelSpec =
+    ModelSpec(Engine.Onnx, Hashes, Precision.Fp32, decode.copy(fast = false), DeviceSpec(DeviceSpec.Cpu, None))
 }
 
 /**
@@ -150,28 +160,40 @@ object ClassifySpec {
     val precision = Precision.all.find(_.name == precisionName).get
     val hadoop = HadoopSettings.ofSession()
     val (directory, modelHadoop) = locateModel(model, conf, hadoop)
-    val (schemes, natives) = (Schemes.ofApplication(), NativeSpec.ofApplication())
     val engineName = backend.getOrElse(conf.getConf(ClassifyConf.Backend))
     val engine =
       if (engineName.trim.equalsIgnoreCase(EngineChoice.Auto)) {
-        val choose = new EngineChoice(modelHadoop, schemes, conf.getConf(ClassifyConf.ReadTimeout), natives.options)
-        choose(precision, directory)
+        val timeoutMillis = conf.getConf(ClassifyConf.ReadTimeout)
+        val natives = NativeSpec.ofApplication().options
+        new EngineChoice(modelHadoop, Schemes.ofApplication(), timeoutMillis, natives)(precision, directory)
       } else Engine.find(engineName).getOrElse(throw ClassifyErrors.unknownBackend(engineName))
     if (!precision.engines.contains(engine)) throw ClassifyErrors.precisionRefused(precision, engine)
+    val located = ModelSpec(engine, directory, precision, DecodeSpec.ofSession(conf), DeviceSpec.ofSession(conf))
+    of(located, conf, hadoop, modelHadoop)
+  }
+
+  /** The specification of hashes for the active session, which need no model, whatever is configured. */
+  def ofHashes(): ClassifySpec = {
+    val conf = SessionConf.current()
+    UnknownKeys.warn(conf.getAllConfs.keys)
+    val hadoop = HadoopSettings.ofSession()
+    of(ModelSpec.hashes(DecodeSpec.ofSession(conf)), conf, hadoop, hadoop)
+  }
+
+  private def of(model: ModelSpec, conf: SQLConf, hadoop: HadoopSettings, modelHadoop: HadoopSettings): ClassifySpec =
     ClassifySpec(
-      ModelSpec(engine, directory, precision, DecodeSpec.ofSession(conf), DeviceSpec.ofSession(conf)),
+      model,
       ApplicationConf.get(ClassifyConf.MaxLoadedModels),
       ImageSpec(
         workingDirectory(hadoop).toString,
         ApplicationConf.limit(ClassifyConf.ImageMaxBytes.key, conf)(_.getConf(ClassifyConf.ImageMaxBytes)),
         conf.getConf(ClassifyConf.ReadTimeout),
-        schemes
+        Schemes.ofApplication()
       ),
-      natives,
+      NativeSpec.ofApplication(),
       hadoop,
       modelHadoop
     )
-  }
 
   /** The model directory that a call means, and the Hadoop settings that its files are found with. */
   private def locateModel(name: Option[String], conf: SQLConf, session: HadoopSettings): (String, HadoopSettings) = {

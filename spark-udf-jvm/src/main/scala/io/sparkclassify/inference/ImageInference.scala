@@ -10,7 +10,7 @@ import org.apache.spark.sql.catalyst.expressions.codegen.CodegenFallback
 import org.apache.spark.sql.types._
 
 /**
- * One run of a model over an image, given as a path, as the bytes of a file, or as Spark's image struct.
+ * One run of a model over an image, or its hashes, given as a path, as the bytes of a file, or as Spark's image struct.
  *
  * The SQL functions are views of this expression, so that calls which differ only in what they show are one inference.
  * A bad image is no failure here but a result with `condition` and `error`: the views decide what becomes of it.
@@ -30,11 +30,17 @@ case class ImageInference(child: Expression, marker: Expression, spec: ClassifyS
   override def left: Expression = child
   override def right: Expression = marker
 
-  override def prettyName: String = if (shape.outputs.embedding) "embed_image" else "classify"
+  override def prettyName: String = shape match {
+    case ResultShape.Hashes       => "image_hash"
+    case ResultShape.Embedding    => "embed_image"
+    case _: ResultShape.OfClasses => "classify"
+  }
   override def sql: String = s"$prettyName(${child.sql})"
 
   /** How plans show it: with the options that count, wherever they came from. */
-  override def toString: String = s"$prettyName($child, ${spec.model.engine.name}, ${spec.model})"
+  override def toString: String =
+    if (spec.model.isHashes) s"$prettyName($child)"
+    else s"$prettyName($child, ${spec.model.engine.name}, ${spec.model})"
 
   override def dataType: DataType = shape.resultType
   override def nullable: Boolean = child.nullable

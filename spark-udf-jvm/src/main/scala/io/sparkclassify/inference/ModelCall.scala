@@ -2,7 +2,7 @@ package io.sparkclassify.inference
 
 import io.sparkclassify.conf.ClassifySpec
 import io.sparkclassify.image.BadImage
-import io.sparkclassify.model.{BatchResults, ClassifyEngine, ModelLease}
+import io.sparkclassify.model.{BatchResults, ClassifyEngine, RunnerLease}
 
 /** A column of results: its place, and what it shows. */
 private[sparkclassify] final case class ResultColumn(index: Int, shape: ResultShape)
@@ -16,7 +16,7 @@ private[sparkclassify] final class ModelCall(spec: ClassifySpec, columns: Seq[Re
     extends AutoCloseable {
 
   private val outputs = columns.map(_.shape.outputs).reduce(_ ++ _)
-  private var lease: ModelLease = _
+  private var lease: RunnerLease = _
 
   /**
    * Runs the model over a batch and fills in its results.
@@ -27,12 +27,12 @@ private[sparkclassify] final class ModelCall(spec: ClassifySpec, columns: Seq[Re
   def classify(rows: collection.IndexedSeq[BatchRow]): Unit = {
     if (lease == null) {
       val start = System.nanoTime()
-      lease = ClassifyEngine.acquire(spec, outputs)
+      lease = ClassifyEngine.runner(spec, outputs)
       metrics.modelLoadTime += System.nanoTime() - start
     }
     val images = rows.map(_.image.get)
     val called = System.nanoTime()
-    val results = lease.model.classify(images, outputs)
+    val results = lease.runner.run(images, outputs)
     val returned = System.nanoTime()
     try fill(rows, results)
     finally results.release()
@@ -51,7 +51,7 @@ private[sparkclassify] final class ModelCall(spec: ClassifySpec, columns: Seq[Re
       }
     }
     metrics.batches += 1
-    if (lease.model.onGpu) metrics.gpuImages += rows.length
+    if (lease.runner.onGpu) metrics.gpuImages += rows.length
     metrics.decodeTime += results.decodeNanos
     metrics.preprocessTime += results.resizeNanos
     metrics.inferenceTime += results.inferenceNanos

@@ -9,7 +9,7 @@ import org.apache.spark.sql.catalyst.util.GenericArrayData
 import org.apache.spark.sql.types._
 import org.apache.spark.unsafe.types.UTF8String
 
-/** What a call shows of what a model gave for an image. */
+/** What a call shows of what a model gave for an image, or of its hashes. */
 sealed trait ResultShape extends Serializable {
 
   /** The type of the value of a good image. */
@@ -89,6 +89,20 @@ object ResultShape {
         .error(image)
         .toLeft(results.embeddings.values(image))
         .map(UnsafeArrayData.fromPrimitiveArray(_))
+  }
+
+  /** The hashes of the image, which no model makes. */
+  case object Hashes extends ResultShape {
+
+    override val dataType: StructType = StructType(
+      Seq(StructField("phash", LongType, nullable = false), StructField("dhash", LongType, nullable = false))
+    )
+    override def outputs: ModelOutputs = ModelOutputs.Hashes
+
+    override def value(results: BatchResults, image: Int): Either[String, Any] =
+      results.embeddings.error(image).toLeft(results.embeddings.hashes(image)).map { case (phash, dhash) =>
+        InternalRow(phash, dhash)
+      }
   }
 
   /** The result of a good image. */

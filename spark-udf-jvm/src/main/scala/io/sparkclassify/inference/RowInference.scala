@@ -2,7 +2,7 @@ package io.sparkclassify.inference
 
 import io.sparkclassify.conf.ClassifySpec
 import io.sparkclassify.image.{BadImage, ImageBytes, ImageInput, ImageReader, ReadAhead}
-import io.sparkclassify.model.{ClassifyEngine, LoadedModel, ModelLease}
+import io.sparkclassify.model.{ClassifyEngine, ImageRunner, RunnerLease}
 import io.sparkclassify.threads.TaskKill
 import org.apache.spark.TaskContext
 import org.apache.spark.sql.catalyst.InternalRow
@@ -13,7 +13,7 @@ final class RowInference(spec: ClassifySpec, input: ImageInput, shape: ResultSha
   private lazy val reader = new ImageReader(spec.images, spec.hadoop.configuration, spec.nativeEngine())
 
   // Both held to the end of the task.
-  private var lease: ModelLease = _
+  private var lease: RunnerLease = _
   private var images: ReadAhead = _
 
   /**
@@ -28,7 +28,7 @@ final class RowInference(spec: ClassifySpec, input: ImageInput, shape: ResultSha
       try {
         // A read that a killed task was interrupted in says nothing of its image.
         TaskKill.check()
-        read.flatMap(image => withModel(classify(_, image)))
+        read.flatMap(image => withRunner(classify(_, image)))
       } finally read.foreach(images.release)
     result.fold(bad => ResultShape.bad(bad.condition, bad.reason), ResultShape.good)
   }
@@ -53,23 +53,23 @@ final class RowInference(spec: ClassifySpec, input: ImageInput, shape: ResultSha
     }
   }
 
-  private def classify(model: LoadedModel, image: ImageBytes): Either[BadImage, Any] = {
-    val results = model.classify(Seq(image), shape.outputs)
+  private def classify(runner: ImageRunner, image: ImageBytes): Either[BadImage, Any] = {
+    val results = runner.run(Seq(image), shape.outputs)
     try shape.value(results, 0).left.map(BadImage.undecodable(image.name, _))
     finally results.release()
   }
 
-  private def withModel[T](use: LoadedModel => T): T = Option(TaskContext.get()) match {
+  private def withRunner[T](use: ImageRunner => T): T = Option(TaskContext.get()) match {
     case Some(task) =>
       if (lease == null) {
-        lease = ClassifyEngine.acquire(spec, shape.outputs)
+        lease = ClassifyEngine.runner(spec, shape.outputs)
         task.addTaskCompletionListener[Unit](_ => lease.close())
       }
-      use(lease.model)
+      use(lease.runner)
     case None =>
       // The driver, now and then.
-      val once = ClassifyEngine.acquire(spec, shape.outputs)
-      try use(once.model)
+      val once = ClassifyEngine.runner(spec, shape.outputs)
+      try use(once.runner)
       finally once.close()
   }
 }

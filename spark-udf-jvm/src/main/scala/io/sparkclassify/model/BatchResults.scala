@@ -75,6 +75,12 @@ final class BatchResults(
       output.duplicate().order(output.order).position(start(image) + RowHeadBytes).asFloatBuffer().get(values)
       values
     }
+
+    /** The pHash and the dHash of a good image, where these are the results. */
+    def hashes(image: Int): (Long, Long) = {
+      val at = start(image) + RowHeadBytes
+      (output.getLong(at), output.getLong(at + 8))
+    }
   }
 }
 

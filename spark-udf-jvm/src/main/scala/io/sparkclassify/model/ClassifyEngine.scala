@@ -1,7 +1,7 @@
 package io.sparkclassify.model
 
 import io.sparkclassify.{ClassifyException, Printable}
-import io.sparkclassify.conf.{ClassifyErrors, ClassifySpec, ModelSpec}
+import io.sparkclassify.conf.{ClassifyErrors, ClassifySpec, DecodeSpec, ModelSpec}
 import io.sparkclassify.natives.NativeEngine
 import io.sparkclassify.threads.TaskKill
 import java.nio.file.Path
@@ -10,6 +10,7 @@ import java.util.concurrent.atomic.LongAdder
 import scala.jdk.CollectionConverters._
 
 import com.fasterxml.jackson.databind.ObjectMapper
+import com.fasterxml.jackson.databind.node.ObjectNode
 import org.apache.spark.unsafe.types.UTF8String
 import org.slf4j.LoggerFactory
 
@@ -49,6 +50,29 @@ object ClassifyEngine {
     lease
   }
 
+  /**
+   * What makes these outputs of images: the model of `spec`, which is acquired, or what hashes images.
+   *
+   * @return
+   *   a lease, as of [[acquire]]
+   */
+  def runner(spec: ClassifySpec, outputs: ModelOutputs): RunnerLease =
+    if (spec.model.isHashes) {
+      val decode = putDecode(json.createObjectNode(), spec.model.decode)
+      new RunnerLease(new ImageHasher(spec.nativeEngine(), decode.toString), () => ())
+    } else {
+      val lease = acquire(spec, outputs)
+      new RunnerLease(lease.model, () => lease.close())
+    }
+
+  // ImageReader keeps to spark.classify.image.maxBytes, which so may change while a model stays loaded.
+  private def putDecode(request: ObjectNode, decode: DecodeSpec): ObjectNode = request
+    .put("max_bytes", Int.MaxValue)
+    .put("max_pixels", decode.maxPixels)
+    .put("max_memory", decode.maxMemory)
+    .put("exif_transpose", decode.exifTranspose)
+    .put("fast", decode.fast)
+
   private def load(located: ModelSpec, spec: ClassifySpec): LoadedModel = {
     val natives = spec.nativeEngine()
     val images = spec.images
@@ -67,13 +91,7 @@ object ClassifyEngine {
       }
       request.put("precision", located.precision.name)
       request.put("all_operators", spec.natives.torchAllowAllOperators)
-      val decode = request.putObject("decode")
-      // ImageReader keeps to spark.classify.image.maxBytes, which so may change while the model stays loaded.
-      decode.put("max_bytes", Int.MaxValue)
-      decode.put("max_pixels", located.decode.maxPixels)
-      decode.put("max_memory", located.decode.maxMemory)
-      decode.put("exif_transpose", located.decode.exifTranspose)
-      decode.put("fast", located.decode.fast)
+      putDecode(request.putObject("decode"), located.decode)
       val handle = ofModel(spec)(natives.openModel(request.toString))
       val description = json.readTree(natives.describeModel(handle))
       val labels = Array.tabulate(description.get("labels").size) { id =>
@@ -128,4 +146,9 @@ object ClassifyEngine {
 final class ModelLease private[sparkclassify] (lease: Lease[LoadedModel]) extends AutoCloseable {
   def model: LoadedModel = lease.value
   override def close(): Unit = lease.close()
+}
+
+/** The right to use what runs over images, to be closed when that is no longer needed. */
+final class RunnerLease private[model] (val runner: ImageRunner, giveBack: () => Unit) extends AutoCloseable {
+  override def close(): Unit = giveBack()
 }

@@ -1,12 +1,10 @@
 package io.sparkclassify.model
 
 import io.sparkclassify.image.ImageBytes
-import io.sparkclassify.memory.DirectBuffers
+import io.sparkclassify.natives.NativeEngine
 
 import scala.util.control.NonFatal
 
-import io.sparkclassify.natives.NativeEngine
-import org.apache.spark.TaskContext
 import org.apache.spark.unsafe.types.UTF8String
 import org.slf4j.LoggerFactory
 
@@ -38,39 +36,16 @@ final class LoadedModel(
     val loadMillis: Long,
     val onGpu: Boolean,
     val notes: Seq[String]
-) {
+) extends ImageRunner {
 
   /** Why it does not give what is asked for; None where it does. */
   def missing(outputs: ModelOutputs): Option[String] =
     noClasses.filter(_ => outputs.classes).orElse(noEmbedding.filter(_ => outputs.embedding))
 
-  /**
-   * Runs the model over a batch in one native call, on the cores of the task that runs on this thread.
-   *
-   * @param outputs
-   *   what it is asked for, which it must give
-   * @return
-   *   the results, which have to be released
-   */
-  def classify(images: collection.Seq[ImageBytes], outputs: ModelOutputs): BatchResults = {
-    val size = BatchResults.capacity(images.length, outputs, labels.length, embeddingWidth)
-    if (size > Int.MaxValue)
-      throw new IllegalArgumentException(
-        s"the results of ${images.length} images have $size bytes; at most ${Int.MaxValue}"
-      )
-    val output = DirectBuffers.acquire(size.toInt)
-    try {
-      // A task owns `spark.task.cpus` cores. Where no task runs, the driver evaluates single rows.
-      val threads = Option(TaskContext.get()).fold(1)(_.cpus())
-      val sizes = images.flatMap(_.size.fold(LoadedModel.File)(size => Seq(size.width, size.height, size.channels)))
-      natives.classify(handle, outputs.code, images.map(_.content).toArray, sizes.toArray, threads, output)
-      new BatchResults(output, images.length, outputs, labels, embeddingWidth)
-    } catch {
-      case e: Throwable =>
-        DirectBuffers.release(output)
-        throw e
+  override def run(images: collection.Seq[ImageBytes], outputs: ModelOutputs): BatchResults =
+    BatchCall.run(images, outputs, labels, embeddingWidth) { batch =>
+      natives.classify(handle, outputs.code, batch.contents, batch.sizes, batch.threads, batch.output)
     }
-  }
 
   /** Frees its memory. To be called once, when nobody uses it any more. */
   private[sparkclassify] def close(): Unit =
@@ -79,10 +54,4 @@ final class LoadedModel(
       // The caller wanted room for another model, and has it.
       case NonFatal(e) => LoggerFactory.getLogger("io.sparkclassify.ClassifyEngine").warn("Cannot close a model", e)
     }
-}
-
-private object LoadedModel {
-
-  /** What a native call has for the size of an image that is a file. */
-  val File: Seq[Int] = Seq(0, 0, 0)
 }

@@ -12,4 +12,7 @@ final case class ModelOutputs(classes: Boolean, embedding: Boolean) {
 object ModelOutputs {
   val Classes: ModelOutputs = ModelOutputs(classes = true, embedding = false)
   val Embedding: ModelOutputs = ModelOutputs(classes = false, embedding = true)
+
+  /** The hashes of images, see [[ImageHasher]], which lie where embeddings would. */
+  val Hashes: ModelOutputs = Embedding
 }

@@ -101,6 +101,39 @@ object FunctionDocs {
     """
   )
 
+  val imageHash: ExpressionInfo = info(
+    Functions.ImageHash,
+    "input",
+    "Two hashes of what the image `input` looks like, without a model: those of copies differ in few bits.",
+    input,
+    """
+      > SELECT _FUNC_('/images/card.jpg');
+       {"phash":-2727732929914832203,"dhash":-8916488027628814080}
+      > SELECT bit_count(_FUNC_('/images/card.jpg').phash ^ _FUNC_('/images/card-small.jpg').phash);
+       2
+    """,
+    """
+    The result is a STRUCT<phash: BIGINT, dhash: BIGINT>, with the 64 bits that phash and dhash of Python's imagehash
+    give. Up to 6 bits that differ mostly mean the same picture, resized, recoded or retouched. An image that cannot be
+    read or decoded fails the query; try_image_hash keeps its row.
+    """
+  )
+
+  val tryImageHash: ExpressionInfo = info(
+    Functions.TryImageHash,
+    "input",
+    "The hashes of the image `input`, like image_hash, but keeps the rows of bad images and says what is wrong.",
+    input,
+    """
+      > SELECT path, h.error FROM (SELECT path, _FUNC_(path) AS h FROM images) WHERE h.error IS NOT NULL;
+       /images/none.jpg	[CLASSIFY_UNREADABLE_IMAGE] cannot classify /images/none.jpg: the file does not exist
+    """,
+    """
+    The result is a STRUCT<phash: BIGINT, dhash: BIGINT, error: STRING>. The error of a good image is NULL; of a bad
+    one, the hashes are NULL.
+    """
+  )
+
   private def info(
       name: String,
       parameters: String,

@@ -12,6 +12,8 @@ object Functions {
   val ClassifyTopK = "classify_topk"
   val EmbedImage = "embed_image"
   val TryEmbedImage = "try_embed_image"
+  val ImageHash = "image_hash"
+  val TryImageHash = "try_image_hash"
 
   private val options = Seq("backend", "model")
 
@@ -46,6 +48,21 @@ object Functions {
     val call = Arguments.parse(TryEmbedImage, "input" +: options, required = 1, arguments)
     ResultOrError(inference(call, ResultShape.Embedding))(call.text)
   }
+
+  /** `image_hash(input)` */
+  def imageHash(arguments: Seq[Expression]): Expression = {
+    val call = Arguments.parse(ImageHash, Seq("input"), required = 1, arguments)
+    ResultOrFail(hashes(call))(call.text)
+  }
+
+  /** `try_image_hash(input)` */
+  def tryImageHash(arguments: Seq[Expression]): Expression = {
+    val call = Arguments.parse(TryImageHash, Seq("input"), required = 1, arguments)
+    ResultOrError(hashes(call))(call.text)
+  }
+
+  private def hashes(call: Arguments): ImageInference =
+    ImageInference(call("input"), NotInOptimizer(), ClassifySpec.ofHashes(), ResultShape.Hashes)
 
   private def inference(call: Arguments, shape: ResultShape): ImageInference = {
     val spec = ClassifySpec.resolve(text(call, "backend"), text(call, "model"))

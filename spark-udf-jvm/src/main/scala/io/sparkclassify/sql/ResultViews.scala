@@ -29,15 +29,18 @@ final case class CallText(function: String, options: Seq[String]) {
   def sql(image: String): String = (image +: options).mkString(s"$function(", ", ", ")")
 }
 
-/** The value; a bad image fails the query. `classify`, `classify_topk` and `embed_image` are this view. */
+/** The value; a bad image fails the query. All functions whose names do not begin with `try_` are this view. */
 case class ResultOrFail(child: Expression)(val call: CallText) extends ResultView {
 
   override def prettyName: String = "result_or_fail"
   override def dataType: DataType = valueType
 
   /** The function that keeps the rows of bad images. */
-  private def keeps: String =
-    if (call.function == Functions.EmbedImage) Functions.TryEmbedImage else Functions.TryClassify
+  private def keeps: String = call.function match {
+    case Functions.EmbedImage => Functions.TryEmbedImage
+    case Functions.ImageHash  => Functions.TryImageHash
+    case _                    => Functions.TryClassify
+  }
 
   override protected def nullSafeEval(result: Any): Any = {
     val row = result.asInstanceOf[InternalRow]
@@ -67,7 +70,7 @@ object ResultOrFail {
 
 /**
  * The value, or what a value that is no struct is called, with one more field, `error`, which is all that is set for a
- * bad image. `try_classify` and `try_embed_image` are this view.
+ * bad image. The functions whose names begin with `try_` are this view.
  */
 case class ResultOrError(child: Expression)(val call: CallText) extends ResultView with CodegenFallback {
 

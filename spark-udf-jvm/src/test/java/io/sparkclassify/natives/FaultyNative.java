@@ -31,6 +31,10 @@ final class FaultyNative implements NativeEngine {
       long model, int outputs, ByteBuffer[] images, int[] sizes, int threads, ByteBuffer output);
 
   @Override
+  public native long hash(
+      String decode, ByteBuffer[] images, int[] sizes, int threads, ByteBuffer output);
+
+  @Override
   public native void closeModel(long model);
 
   @Override

@@ -28,7 +28,7 @@ class EvictionSuite extends SharedSession {
   private def classId(model: LoadedModel): Int = {
     val bytes = Files.readAllBytes(image)
     val content = ByteBuffer.allocateDirect(bytes.length).put(bytes).flip()
-    val results = model.classify(Seq(new ImageBytes("image", content)), ModelOutputs.Classes)
+    val results = model.run(Seq(new ImageBytes("image", content)), ModelOutputs.Classes)
     try results.classes.classId(0)
     finally results.release()
   }

@@ -129,6 +129,35 @@ class NativeBoundarySuite extends AnyFunSuite {
     assert(classify(natives, model, Seq(png)).rows.length == 1)
   }
 
+  test("hashes need no model, and buffers that break the contract are refused") {
+    def capacity(count: Int): Int = 24 + count * (8 + 16 + 4 + 512)
+    val output = direct(capacity(3))
+    val images = pack(Seq(png, "no image".getBytes, Array.fill[Byte](12)(7)))
+    val sizes = files(2) ++ Array(2, 2, 3)
+    val written = natives.hash("{}", images, sizes, 2, output)
+    assert(Seq(24, 48, 72).map(output.getInt) == Seq(0, 1, 0))
+    val position = output.getInt(52)
+    assert(position == 24 + 3 * 24 && written == position + 4 + output.getInt(position))
+    // A flat image has one frequency, and no neighbours that differ.
+    assert((output.getLong(80), output.getLong(88)) == ((Long.MinValue, 0L)))
+    val first = (output.getLong(32), output.getLong(40))
+    assert(natives.hash("{}", images.take(1), files(1), 1, output) == 48)
+    assert((output.getLong(32), output.getLong(40)) == first)
+    natives.hash("""{"max_pixels": 3}""", images.takeRight(1), sizes.takeRight(3), 1, output)
+    assert(output.getInt(24) == 2, "the status of an image with too many pixels")
+
+    val good = images.take(1)
+    assertRefused("`decode`", "null")(natives.hash(null, good, files(1), 1, output))
+    assertRefused("`decode`", "unknown field `faster`")(natives.hash("""{"faster": 1}""", good, files(1), 1, output))
+    assertRefused("`images`", "null")(natives.hash("{}", null, files(0), 1, output))
+    assertRefused("`sizes`", "6 numbers for 1 images")(natives.hash("{}", good, files(2), 1, output))
+    assertRefused("`threads`", "0 is less than 1")(natives.hash("{}", good, files(1), 0, output))
+    assertRefused("`output`", "shares memory with image 0")(natives.hash("{}", good, files(1), 1, good.head))
+    assertRefused("`output`", s"${capacity(1) - 1} bytes")(
+      natives.hash("{}", good, files(1), 1, direct(capacity(1) - 1))
+    )
+  }
+
   test("a slice is an image, whatever is around it") {
     val around = direct(png.length + 100)
     around.position(3).put(png)
