@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Prints the SPARK_HOME of a release of Spark: spark_home.sh 3.5.9. Where it is not in .sparks (or in $SPARKS) yet, it is
+# installed there from its Python package, which carries all jars of the release (450 MB to download).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+version=${1:?which release of Spark? Usage: spark_home.sh 3.5.9}
+folder=${SPARKS:-$PWD/.sparks}
+mkdir -p "$folder"
+exec 9>"$folder/.$version.lock"
+flock 9
+home=$folder/$version/pyspark
+if [ ! -d "$home/jars" ]; then
+    printf 'installing Spark %s into %s\n' "$version" "$folder/$version" >&2
+    rm -rf "$folder/.$version"
+    python3 -m pip install --quiet --disable-pip-version-check --no-deps --target "$folder/.$version" "pyspark==$version" >&2
+    rm -rf "${folder:?}/$version"
+    mv "$folder/.$version" "$folder/$version"
+fi
+printf '%s\n' "$home"
