@@ -91,7 +91,7 @@ def main() -> int:
     graphs = {
         crate.parent.name: rust_imports(crate) for crate in sorted((ROOT / "rust-core").glob("*/src")) if crate.is_dir()
     }
-    for language in ("scala", "java"):
+    for language in ("scala", "java", "entry"):
         source = ROOT / f"spark-udf-jvm/src/main/{language}/io/sparkclassify"
         if source.is_dir():
             for package, found in scala_imports(source).items():

@@ -1,6 +1,7 @@
 package io.sparkclassify;
 
 import java.util.Locale;
+import java.util.Set;
 import java.util.stream.Stream;
 
 /**
@@ -14,6 +15,14 @@ import java.util.stream.Stream;
 public final class Printable {
   /** Where a chain of causes is cut, should it be a ring. */
   private static final int MAX_CAUSES = 32;
+
+  private static final Set<Byte> HIDDEN =
+      Set.of(
+          Character.CONTROL,
+          Character.FORMAT,
+          Character.LINE_SEPARATOR,
+          Character.PARAGRAPH_SEPARATOR,
+          Character.SURROGATE);
 
   private Printable() {}
 
@@ -44,15 +53,7 @@ public final class Printable {
   }
 
   private static boolean isShown(int point) {
-    return switch (Character.getType(point)) {
-      case Character.CONTROL,
-          Character.FORMAT,
-          Character.LINE_SEPARATOR,
-          Character.PARAGRAPH_SEPARATOR,
-          Character.SURROGATE ->
-          false;
-      default -> true;
-    };
+    return !HIDDEN.contains((byte) Character.getType(point));
   }
 
   private static void append(StringBuilder shown, int point) {
@@ -61,14 +62,19 @@ public final class Printable {
       return;
     }
     switch (point) {
-      case '\n' -> shown.append("\\n");
-      case '\r' -> shown.append("\\r");
-      case '\t' -> shown.append("\\t");
-      default -> {
+      case '\n':
+        shown.append("\\n");
+        break;
+      case '\r':
+        shown.append("\\r");
+        break;
+      case '\t':
+        shown.append("\\t");
+        break;
+      default:
         for (char unit : Character.toChars(point)) {
           shown.append(String.format(Locale.ROOT, "\\u%04x", (int) unit));
         }
-      }
     }
   }
 

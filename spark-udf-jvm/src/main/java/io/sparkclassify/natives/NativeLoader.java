@@ -7,6 +7,7 @@ import io.sparkclassify.ClassifyException;
 import io.sparkclassify.Printable;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
@@ -26,7 +27,8 @@ public final class NativeLoader {
       Map.of(
           "onnx", new Slot(NativeLoader::loadOnnx), "pytorch", new Slot(NativeLoader::loadTorch));
 
-  private static final Set<NativeOptions> WITH_TORCH = ConcurrentHashMap.newKeySet();
+  /** The configured homes of torch for which a libtorch was found. */
+  private static final Set<Optional<String>> WITH_TORCH = ConcurrentHashMap.newKeySet();
 
   private NativeLoader() {}
 
@@ -54,10 +56,11 @@ public final class NativeLoader {
    * found one is found from then on.
    */
   public static boolean findsTorch(NativeOptions options) {
-    if (!WITH_TORCH.contains(options)) {
+    Optional<String> home = Optional.ofNullable(options.torchHome());
+    if (!WITH_TORCH.contains(home)) {
       try {
         TorchHome.find(options.torchHome(), System.getenv(), BuildVersions.read().torch());
-        WITH_TORCH.add(options);
+        WITH_TORCH.add(home);
       } catch (ClassifyException missing) {
         return false;
       }

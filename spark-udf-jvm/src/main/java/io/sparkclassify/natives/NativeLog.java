@@ -36,11 +36,20 @@ final class NativeLog {
     String message = Printable.escape(text);
     Logger log = LoggerFactory.getLogger(PREFIX + "." + target.replace("::", "."));
     switch (level) {
-      case ERROR -> log.error(message);
-      case WARN -> log.warn(message);
-      case INFO -> log.info(message);
-      case DEBUG -> log.debug(message);
-      default -> log.trace(message);
+      case ERROR:
+        log.error(message);
+        break;
+      case WARN:
+        log.warn(message);
+        break;
+      case INFO:
+        log.info(message);
+        break;
+      case DEBUG:
+        log.debug(message);
+        break;
+      default:
+        log.trace(message);
     }
   }
 }

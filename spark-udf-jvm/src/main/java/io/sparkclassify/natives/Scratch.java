@@ -21,6 +21,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -103,7 +104,7 @@ public final class Scratch {
   public static void delete(Path file) throws IOException {
     List<Path> all;
     try (Stream<Path> found = Files.walk(file)) {
-      all = found.sorted(Comparator.reverseOrder()).toList();
+      all = found.sorted(Comparator.reverseOrder()).collect(Collectors.toList());
     }
     for (Path each : all) {
       Files.deleteIfExists(each);

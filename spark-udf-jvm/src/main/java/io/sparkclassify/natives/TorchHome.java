@@ -11,13 +11,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
-/**
- * An installed libtorch: the one of a Python torch, or of the C++ distribution.
- *
- * @param folder the folder that has {@code lib/libtorch_cpu.so}
- * @param version as the installation gives it: {@code 2.11.0+cu130}
- */
-record TorchHome(Path folder, String version) {
+/** An installed libtorch: the one of a Python torch, or of the C++ distribution. */
+final class TorchHome {
   static final String MAIN_LIBRARY = "libtorch_cpu.so";
 
   /**
@@ -28,6 +23,24 @@ record TorchHome(Path folder, String version) {
   private static final String ENVIRONMENT_KEY = "LIBTORCH";
   private static final Pattern PYTHON_VERSION = Pattern.compile("(?m)^__version__ *= *'([^']+)'");
   private static final Pattern MAJOR_MINOR = Pattern.compile("^(\\d+\\.\\d+)\\..*", Pattern.DOTALL);
+
+  private final Path folder;
+  private final String version;
+
+  private TorchHome(Path folder, String version) {
+    this.folder = folder;
+    this.version = version;
+  }
+
+  /** The folder that has {@code lib/libtorch_cpu.so}. */
+  Path folder() {
+    return folder;
+  }
+
+  /** As the installation gives it: {@code 2.11.0+cu130}. */
+  String version() {
+    return version;
+  }
 
   /**
    * Finds libtorch: {@code configured} alone when it is set, else {@code LIBTORCH}, else the torch

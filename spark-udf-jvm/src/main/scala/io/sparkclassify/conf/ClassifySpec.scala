@@ -48,7 +48,7 @@ final case class ModelSpec(
 
   /** How it is listed: what is not as usual stands after it. */
   override def toString: String = {
-    val unusual = Option.when(precision != Precision.Fp32)(precision.name) ++ Option.when(!device.isCpu)(device.name)
+    val unusual = Seq(precision.name).filter(_ => precision != Precision.Fp32) ++ Seq(device.name).filterNot(_ => device.isCpu)
     if (unusual.isEmpty) uri else s"$uri (${unusual.mkString(", ")})"
   }
 }

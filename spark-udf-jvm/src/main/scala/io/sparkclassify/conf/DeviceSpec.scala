@@ -46,5 +46,5 @@ object DeviceSpec {
   }
 
   /** A device. Nothing about GPUs tells two models on the CPU apart. */
-  def of(name: String, gpu: GpuSpec): DeviceSpec = DeviceSpec(name, Option.when(name != Cpu)(gpu))
+  def of(name: String, gpu: GpuSpec): DeviceSpec = DeviceSpec(name, Some(gpu).filter(_ => name != Cpu))
 }

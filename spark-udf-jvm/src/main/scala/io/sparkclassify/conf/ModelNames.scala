@@ -47,7 +47,7 @@ private[sparkclassify] final class ModelNames(conf: SQLConf, workingDirectory: P
     if (text.startsWith(ModelSpec.SparkFiles)) text
     else if (text.startsWith("//"))
       refuse(
-        s"begins with two slashes, so that its first folder would be taken for a server: write ${text.dropWhile(_ == '/').prependedAll("/")}"
+        s"begins with two slashes, so that its first folder would be taken for a server: write /${text.dropWhile(_ == '/')}"
       )
     else {
       val path =

@@ -168,7 +168,7 @@ final class ReadAhead private[sparkclassify] (
           val atOnce = memory.tryTake(bytes) || memory.tryTakeInTurn(bytes)
           try {
             if (!atOnce && mustWait) memory.take(bytes)(checkTask())
-            Option.when(atOnce || mustWait)(reader.copy(source))
+            if (atOnce || mustWait) Some(reader.copy(source)) else None
           } catch { case e: IOException => Some(Left(BadImage.unreadable(source.name, e.getMessage))) }
       }
       ReadAhead.this.synchronized {
@@ -281,7 +281,8 @@ final class ReadAhead private[sparkclassify] (
     /** Gives the read up when it has taken too long. Guarded by ReadAhead.this. */
     private def timeOut(awaitedSince: Long): Unit = {
       // Without memory it is not the file that is slow, but stuck reads may have all that there is.
-      val since = if (begun.isDefined && !waitsForMemory) begun else Option.when(ReadThreads.stuck > 0)(awaitedSince)
+      val since =
+        if (begun.isDefined && !waitsForMemory) begun else Some(awaitedSince).filter(_ => ReadThreads.stuck > 0)
       if (since.exists(System.nanoTime() - _ >= TimeUnit.MILLISECONDS.toNanos(reader.timeoutMillis))) {
         giveUp(slowness)
       }

@@ -72,8 +72,8 @@ object ResultShape {
       val classIds = Array.tabulate(probabilities.length)(Integer.valueOf)
       // Sorting objects is stable, so equal probabilities keep the order of their ids.
       java.util.Arrays.sort(classIds, Comparator.comparingDouble[Integer](classId => -probabilities(classId).toDouble))
-      new GenericArrayData(classIds.take(k).map[Any] { classId =>
-        InternalRow(labels(classId), classId, probabilities(classId))
+      new GenericArrayData(classIds.take(k).map { classId =>
+        InternalRow(labels(classId), classId, probabilities(classId)): Any
       })
     }
   }

@@ -158,7 +158,7 @@ private[sparkclassify] object ReadMemory {
   private def room(conf: Option[SparkConf]): Long = {
     val heap = Runtime.getRuntime.maxMemory
     val machine = ManagementFactory.getOperatingSystemMXBean match {
-      case system: OperatingSystemMXBean => system.getTotalMemorySize
+      case system: OperatingSystemMXBean => system.getTotalPhysicalMemorySize
       case _                             => Long.MaxValue
     }
     // YARN watches its containers from outside; others are seen in their cgroup.

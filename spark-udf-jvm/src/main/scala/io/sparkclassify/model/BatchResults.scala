@@ -60,7 +60,7 @@ final class BatchResults(
       else {
         val position = output.getInt(at + 4)
         val message = new Array[Byte](output.getInt(position))
-        output.get(position + MessageHeadBytes, message)
+        output.duplicate().position(position + MessageHeadBytes).get(message)
         val reason = new String(message, UTF_8)
         Some(limits.get(status).fold(reason)(key => s"$reason ($key)"))
       }

@@ -96,7 +96,7 @@ private[sparkclassify] final class ModelCache[K, V](close: V => Unit, check: () 
   private def evict(max: Int): Unit = {
     val victim = synchronized {
       val loaded = slots.values.filter(_.value.isDefined)
-      if (loaded.size <= max) None else loaded.filter(_.leases == 0).minByOption(_.lastUse)
+      if (loaded.size <= max) None else loaded.filter(_.leases == 0).toSeq.sortBy(_.lastUse).headOption
     }
     victim match {
       case Some(slot) =>

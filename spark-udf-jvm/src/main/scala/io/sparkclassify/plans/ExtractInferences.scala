@@ -219,7 +219,8 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with Ali
    */
   @tailrec
   private def addOperators(plan: LogicalPlan, known: Results, wanted: Wanted): (LogicalPlan, Results) = {
-    val runs = inOrder(calls(plan).filterNot(call => infers(call.child)).distinctBy(_.canonicalized))(runOf)
+    val different = inOrder(calls(plan).filterNot(call => infers(call.child)))(_.canonicalized).map(_.head)
+    val runs = inOrder(different)(runOf)
     val extended = plan.children.map { child =>
       val servable = runs.filter(_.head.references.subsetOf(child.outputSet))
       val calls =

@@ -83,7 +83,8 @@ object Arguments {
       case unnamed => refuse(s"${unnamed.sql} comes without a name behind an argument that has one")
     }
     val all = parameters.zip(positional) ++ named
-    all.diff(all.distinctBy(_._1)).foreach { case (parameter, _) => refuse(s"$parameter is given twice") }
+    val assigned = all.map(_._1)
+    assigned.diff(assigned.distinct).foreach(parameter => refuse(s"$parameter is given twice"))
     val values = all.toMap
     parameters.take(required).filterNot(values.contains).foreach(missing => refuse(s"$missing is missing"))
 

@@ -90,16 +90,18 @@ private[sparkclassify] object ReadThreads {
     private val caller = CallerContext.getCurrent
 
     /** Begins some work on one of the threads, at once; None where too many threads are [[stuck]]. */
-    def start(work: Runnable): Option[Work] = Option.when(stuck < maxGivenUp) {
-      val identified = new Work(() => {
-        Thread.currentThread.setContextClassLoader(loader)
-        CallerContext.setCurrent(caller)
-        val action: PrivilegedAction[Unit] = () => work.run()
-        user.doAs(action)
-      })
-      pool.execute(identified)
-      identified
-    }
+    def start(work: Runnable): Option[Work] =
+      if (stuck >= maxGivenUp) None
+      else {
+        val identified = new Work(() => {
+          Thread.currentThread.setContextClassLoader(loader)
+          CallerContext.setCurrent(caller)
+          val action: PrivilegedAction[Unit] = () => work.run()
+          user.doAs(action)
+        })
+        pool.execute(identified)
+        Some(identified)
+      }
   }
 
   /**

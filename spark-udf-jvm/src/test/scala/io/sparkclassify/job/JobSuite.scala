@@ -3,7 +3,7 @@ package io.sparkclassify.job
 import java.io.ByteArrayOutputStream
 import java.nio.file.{Files, Path}
 
-import io.sparkclassify.{ClassifyJob, ColourImages, CountedFileSystem, SharedSession, TestData}
+import io.sparkclassify.{ColourImages, CountedFileSystem, SharedSession, TestData}
 import io.sparkclassify.conf.ClassifyConf
 import org.apache.spark.sql.DataFrame
 
@@ -89,7 +89,7 @@ class JobSuite extends SharedSession {
     stopwatch.time("session start")(spark)
     val arguments = JobArguments(list.toString, directory, model.toString, engine, output.toString)
     withConf(ClassifyConf.Model.key -> "unset", ClassifyConf.Backend.key -> "onnx") {
-      Console.withOut(printed)(new ClassifyJob(spark, arguments, stopwatch).run())
+      Console.withOut(printed)(new Job(spark, arguments, stopwatch).run())
     }
     printed.toString("UTF-8")
   }

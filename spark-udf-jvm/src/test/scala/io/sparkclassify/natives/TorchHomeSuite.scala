@@ -40,6 +40,9 @@ class TorchHomeSuite extends AnyFunSuite {
   private def find(configured: Path, environment: (String, String)*): TorchHome =
     TorchHome.find(Option(configured).map(_.toString).orNull, environment.toMap.asJava, wanted)
 
+  private def assertIs(home: TorchHome, folder: Path, version: String): Unit =
+    assert(home.folder == folder && home.version == version)
+
   private def unavailable(configured: Path, environment: (String, String)*)(parts: String*): Unit = {
     val failure = intercept[ClassifyException](find(configured, environment: _*))
     assert(failure.getCondition == "CLASSIFY_BACKEND_UNAVAILABLE")
@@ -55,10 +58,10 @@ class TorchHomeSuite extends AnyFunSuite {
       val asked = "PYSPARK_PYTHON" -> interpreter(folder.resolve("python"), installed).toString
       val set = "LIBTORCH" -> variable.toString
 
-      assert(find(configured, set, asked) == new TorchHome(configured, "2.11.0+cu130"))
+      assertIs(find(configured, set, asked), configured, "2.11.0+cu130")
       assert(find(configured.getParent, set, asked).folder == configured, "site-packages serve as well")
-      assert(find(null, set, asked) == new TorchHome(variable, "2.11.0+cpu"))
-      assert(find(null, asked) == new TorchHome(installed, "2.11.1"))
+      assertIs(find(null, set, asked), variable, "2.11.0+cpu")
+      assertIs(find(null, asked), installed, "2.11.1")
       assert(find(null, "LIBTORCH" -> "", asked).folder == installed)
       assert(find(null, "LIBTORCH" -> "/no/such", asked).folder == installed)
     }
@@ -67,7 +70,7 @@ class TorchHomeSuite extends AnyFunSuite {
   test("a release that was tried with the library will do as well, the next one will not") {
     TestData.withFolder { folder =>
       val tried = python(folder.resolve("tried"), "2.12.1+cu130")
-      assert(find(tried) == new TorchHome(tried, "2.12.1+cu130"))
+      assertIs(find(tried), tried, "2.12.1+cu130")
       val next = python(folder.resolve("next"), "2.13.0+cu130")
       unavailable(next)(s"spark.classify.torch.home=$next", "version 2.13.0+cu130", "built against 2.11.0")
     }

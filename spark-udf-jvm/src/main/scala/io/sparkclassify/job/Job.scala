@@ -1,16 +1,16 @@
-package io.sparkclassify
+package io.sparkclassify.job
 
 import java.util.Locale
 
+import io.sparkclassify.Printable
 import io.sparkclassify.conf.{ClassifyConf, ClassifySpec}
-import io.sparkclassify.job.{ClassNames, ConfusionMatrix, JobArguments, Predictions, Stopwatch}
 import io.sparkclassify.model.{ClassifyEngine, ModelOutputs}
 import org.apache.hadoop.fs.Path
 import org.apache.spark.sql.{Column, DataFrame, SparkSession}
 import org.apache.spark.sql.functions.{col, concat, expr, lit, udf, when}
 
-/** Classifies the images of a list and reports how well it went; the main class for spark-submit. */
-object ClassifyJob {
+/** Classifies the images of a list and reports how well it went: what `ClassifyJob` runs. */
+object Job {
 
   def main(arguments: Array[String]): Unit =
     if (arguments.contains("--help")) println(JobArguments.Usage)
@@ -26,7 +26,7 @@ object ClassifyJob {
   private def run(arguments: JobArguments): Unit = {
     val stopwatch = new Stopwatch
     val spark = stopwatch.time("session start")(SparkSession.builder().appName("spark-classify").getOrCreate())
-    try new ClassifyJob(spark, arguments, stopwatch).run()
+    try new Job(spark, arguments, stopwatch).run()
     finally spark.stop()
   }
 
@@ -42,8 +42,8 @@ object ClassifyJob {
  *
  * Every image is classified once, by the query that writes the predictions; all that is shown is read back from them.
  */
-private[sparkclassify] final class ClassifyJob(spark: SparkSession, arguments: JobArguments, stopwatch: Stopwatch) {
-  import ClassifyJob.{Actual, LoadedModel}
+private[sparkclassify] final class Job(spark: SparkSession, arguments: JobArguments, stopwatch: Stopwatch) {
+  import Job.{Actual, LoadedModel}
 
   def run(): Unit = {
     spark.conf.set(ClassifyConf.Model.key, arguments.model)

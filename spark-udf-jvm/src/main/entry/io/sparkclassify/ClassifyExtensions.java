@@ -1,0 +1,36 @@
+package io.sparkclassify;
+
+import io.sparkclassify.sql.Registration;
+import org.apache.spark.sql.SparkSessionExtensions;
+import scala.runtime.AbstractFunction1;
+import scala.runtime.BoxedUnit;
+
+/**
+ * Adds the functions to Spark. A session finds it by itself where the jar is on the class path of
+ * the application ({@code --jars}, {@code --packages}); {@code --conf
+ * spark.sql.extensions=io.sparkclassify.ClassifyExtensions} names it besides.
+ */
+public final class ClassifyExtensions extends AbstractFunction1<SparkSessionExtensions, BoxedUnit> {
+
+  /**
+   * Adds the functions.
+   *
+   * @throws UnsupportedOperationException when this jar is not for this Spark; where Spark has
+   *     found this class by itself, it only logs what it throws, and every query fails with the
+   *     same
+   */
+  @Override
+  public BoxedUnit apply(SparkSessionExtensions extensions) {
+    try {
+      RunningSpark.check();
+    } catch (UnsupportedOperationException unfit) {
+      extensions.injectResolutionRule(
+          session -> {
+            throw unfit;
+          });
+      throw unfit;
+    }
+    Registration.apply(extensions);
+    return BoxedUnit.UNIT;
+  }
+}
