@@ -15,7 +15,7 @@ class ClassifyExceptionSuite extends AnyFunSuite {
     val cause = new RuntimeException("behind it")
     val error: Throwable with SparkThrowable = new ClassifyException("CLASSIFY_BAD_MODEL", "no $1 in <model>", cause)
     assert(error.getMessage == "[CLASSIFY_BAD_MODEL] no $1 in <model> SQLSTATE: F0000")
-    assert(error.getCondition == "CLASSIFY_BAD_MODEL")
+    assert(Condition.of(error) == "CLASSIFY_BAD_MODEL")
     assert(error.getSqlState == "F0000")
     assert(error.getMessageParameters == java.util.Map.of("message", "no $1 in <model>"))
     assert(error.getCause eq cause)

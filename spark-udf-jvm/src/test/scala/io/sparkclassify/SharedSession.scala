@@ -40,7 +40,7 @@ abstract class SharedSession extends AnyFunSuite {
   }
 
   protected def assertError(error: Throwable with SparkThrowable, condition: String, parts: String*): Unit = {
-    assert(error.getCondition == condition, error)
+    assert(Condition.of(error) == condition, error)
     parts.foreach(part => assert(error.getMessage.contains(part), s"\nno '$part' in: ${error.getMessage}"))
   }
 

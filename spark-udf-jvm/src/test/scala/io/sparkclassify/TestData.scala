@@ -52,6 +52,13 @@ object TestData {
     path
   }
 
+  /** A Unix socket that nobody listens on. */
+  def socket(path: Path): Path = {
+    val code = "import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])"
+    assert(new ProcessBuilder("python3", "-c", code, path.toString).start().waitFor() == 0)
+    path
+  }
+
   /** A copy of the model directory, for tests that break it. */
   def copyModel(folder: Path): Path = {
     val copy = folder.resolve("model")

@@ -6,9 +6,7 @@ import java.util.Locale
 import io.sparkclassify.{CountedFileSystem, SharedSession, TestData}
 import io.sparkclassify.inference.ImageInference
 import io.sparkclassify.natives.CapturedLog
-import org.apache.spark.sql.{AnalysisException, SparkSession}
-import org.apache.spark.sql.catalyst.FunctionIdentifier
-import org.apache.spark.sql.catalyst.catalog.SQLFunction
+import org.apache.spark.sql.AnalysisException
 import org.apache.spark.sql.internal.SQLConf
 
 class ConfSuite extends SharedSession {
@@ -105,73 +103,7 @@ class ConfSuite extends SharedSession {
     assert(static.toSet == staticKeys.toSet && staticKeys.size >= 9)
   }
 
-  test("no session, view or SQL function changes what static keys resolve to") {
-    def spec(text: String): ClassifySpec = sql(text).queryExecution.analyzed
-      .collect { case node => node.expressions.flatMap(_.collect { case call: ImageInference => call.spec }) }
-      .flatten
-      .head
-    sql("CREATE TABLE planted_paths AS SELECT 'a.png' AS path")
-    sql("CREATE VIEW planted_view AS SELECT classify(path, 'onnx') AS c FROM planted_paths")
-    sql("CREATE FUNCTION planted_function(p STRING) RETURNS INT RETURN classify(p, 'onnx').class_id")
-    try {
-      val queries =
-        Seq("SELECT c FROM planted_view", "SELECT planted_function('a.png')", "SELECT classify('a.png', 'onnx')")
-      val before = queries.map(spec)
-      assert(before.forall(_ == before.head))
-      val planted = staticKeys.map(key => key -> plantedValue(key))
-      sql(planted.map { case (key, value) => s"'view.sqlConfig.$key'='$value'" }
-        .mkString("ALTER VIEW planted_view SET TBLPROPERTIES (", ", ", ")"))
-      plant("planted_function", planted)
-      // As the options of a builder would have it.
-      planted.foreach { case (key, value) => SQLConf.get.setConfString(key, value) }
-      assert(queries.map(spec) == before)
-      staticKeys.foreach(key => SQLConf.get.unsetConf(key))
-      val fresh = spark.newSession()
-      planted.foreach { case (key, value) =>
-        assert(intercept[AnalysisException](fresh.conf.set(key, value)).getMessage.contains(key))
-        fresh.asInstanceOf[org.apache.spark.sql.classic.SparkSession].sessionState.conf.setConfString(key, value)
-      }
-      val found = fresh.sql("SELECT classify('a.png', 'onnx')").queryExecution.analyzed.expressions
-        .flatMap(_.collect { case call: ImageInference => call.spec }).head
-      // Keys that other tests have set in their session may be settings for Hadoop.
-      assert(found.copy(hadoop = before.head.hadoop, modelHadoop = before.head.modelHadoop) == before.head)
-      val built = SparkSession.builder()
-      planted.foreach { case (key, value) => built.config(key, value) }
-      val other = built.getOrCreate()
-      assert(other.sql("SELECT classify('a.png', 'onnx')").queryExecution.analyzed.expressions
-        .flatMap(_.collect { case call: ImageInference => call.spec }).head == before.head)
-    } finally {
-      sql("DROP FUNCTION planted_function")
-      sql("DROP VIEW planted_view")
-      sql("DROP TABLE planted_paths")
-      staticKeys.foreach(key => SQLConf.get.unsetConf(key))
-    }
-  }
-
   private def staticKeys: Seq[String] = ClassifyConf.keys.filter(_.isStatic).map(_.name)
-
-  /** A value that the key may have and the application's has not. */
-  private def plantedValue(key: String): String = key match {
-    case _ if key == ClassifyConf.AllowPaths.key                                                  => "false"
-    case _ if key.endsWith("locked") || key.endsWith("tf32") || key.endsWith("allowAllOperators") => "true"
-    case _ if key == ClassifyConf.MaxLoadedModels.key                                             => "3"
-    case _ if key == ClassifyConf.ReadMemory.key                                                  => "3m"
-    case _                                                                                        => "/planted"
-  }
-
-  /** Writes into what Spark has stored of a SQL function, as whoever may write to the catalog can. */
-  private def plant(function: String, settings: Seq[(String, String)]): Unit = {
-    val session = spark.asInstanceOf[org.apache.spark.sql.classic.SparkSession].sessionState
-    val stored = session.catalog.getFunctionMetadata(FunctionIdentifier(function))
-    val parsed = SQLFunction.fromCatalogFunction(stored, session.sqlParser)
-    val prefix = "sqlConfig."
-    assert(parsed.properties.keys.exists(_.startsWith(prefix)), parsed.properties)
-    val properties = parsed.properties ++ settings.map { case (key, value) => prefix + key -> value }
-    session.catalog.alterFunction(parsed.copy(properties = properties).toCatalogFunction)
-    assert(
-      session.catalog.getFunctionMetadata(FunctionIdentifier(function)).resources.exists(_.uri.contains("/planted"))
-    )
-  }
 
   test("sizes are written as Spark's are") {
     withConf(ClassifyConf.ImageMaxBytes.key -> "3m") {

@@ -4,15 +4,11 @@ import io.sparkclassify.{OtherFileSystem, SharedSession, TestData}
 import io.sparkclassify.inference.ImageInference
 import org.apache.spark.SparkEnv
 import org.apache.spark.sql.SparkSession
-import org.apache.spark.sql.catalyst.FunctionIdentifier
-import org.apache.spark.sql.catalyst.catalog.SQLFunction
 
-/**
- * What the application was started with, on a server whose users have sessions, views and SQL functions of their own.
- */
+/** What the application was started with, on a server whose users have sessions and views of their own. */
 class SharedServerSuite extends SharedSession {
 
-  private val image = TestData.image(".png").toString
+  protected val image: String = TestData.image(".png").toString
   private val other = "tests/cases/models/plain"
   private val model = ClassifyConf.Model.key
   private val locked = ClassifyConf.ModelsLocked.key
@@ -36,29 +32,21 @@ class SharedServerSuite extends SharedSession {
       }
   }
 
-  /** Runs `body` with a view, and a SQL function, that have these settings stored with them. */
-  private def withStored[T](settings: (String, String)*)(body: => T): T = {
+  /** Runs `body` with something in the catalog that has these settings stored with it: a view. */
+  protected def withStored[T](settings: (String, String)*)(body: => T): T =
     try {
       sql(s"CREATE TABLE shared_paths AS SELECT '$image' AS path")
       sql("CREATE VIEW shared_view AS SELECT classify(path, 'onnx').class_id AS c FROM shared_paths")
-      sql("CREATE FUNCTION shared_function(p STRING) RETURNS INT RETURN classify(p, 'onnx').class_id")
       val properties = settings.map { case (key, value) => s"'view.sqlConfig.$key'='$value'" }
       if (settings.nonEmpty) sql(properties.mkString("ALTER VIEW shared_view SET TBLPROPERTIES (", ", ", ")"))
-      val catalog = spark.asInstanceOf[org.apache.spark.sql.classic.SparkSession].sessionState.catalog
-      val parser = spark.asInstanceOf[org.apache.spark.sql.classic.SparkSession].sessionState.sqlParser
-      val stored =
-        SQLFunction.fromCatalogFunction(catalog.getFunctionMetadata(FunctionIdentifier("shared_function")), parser)
-      val more = stored.properties ++ settings.map { case (key, value) => s"sqlConfig.$key" -> value }
-      catalog.alterFunction(stored.copy(properties = more).toCatalogFunction)
       body
     } finally {
-      sql("DROP FUNCTION IF EXISTS shared_function")
       sql("DROP VIEW IF EXISTS shared_view")
       sql("DROP TABLE IF EXISTS shared_paths")
     }
-  }
 
-  private val stored = Seq("SELECT c FROM shared_view", "SELECT shared_function(path) FROM shared_paths")
+  /** A query of it. */
+  protected def stored: String = "SELECT c FROM shared_view"
 
   private def call(more: String = ""): String = s"SELECT classify('$image', 'onnx'$more).class_id"
 
@@ -68,7 +56,7 @@ class SharedServerSuite extends SharedSession {
     parts.foreach(part => assert(texts.contains(part), texts))
   }
 
-  test("no session, view or SQL function has limits above the application's, or below the least") {
+  test("no session, and nothing in the catalog, has limits above the application's, or below the least") {
     val most = 1 << 20
     limits.foreach { key =>
       // A session begins with what the application has.
@@ -77,7 +65,7 @@ class SharedServerSuite extends SharedSession {
         huge.foreach { value =>
           withConf(key -> value)(refused(key, s"started with $most")(sql(call()).collect()))
           withStored(key -> value) {
-            stored.foreach(query => refused(key, s"started with $most")(sql(query).collect()))
+            refused(key, s"started with $most")(sql(stored).collect())
           }
           val session = spark.newSession()
           session.conf.set(key, value)
@@ -85,7 +73,7 @@ class SharedServerSuite extends SharedSession {
         }
         val tiny = if (key == ClassifyConf.ImageMaxPixels.key) "1" else "1b"
         refused(key)(sql(s"SET $key=$tiny"))
-        withStored(key -> tiny)(stored.foreach(query => refused(key)(sql(query).collect())))
+        withStored(key -> tiny)(refused(key)(sql(stored).collect()))
         // What it may have.
         withConf(key -> s"${most / 2}")(assert(specs(spark, call()).nonEmpty))
       })
@@ -104,9 +92,9 @@ class SharedServerSuite extends SharedSession {
       withConf(model -> other)(refused(locked, other)(sql(call()).collect()))
       withConf("spark.classify.models.mine" -> other)(refused(locked, other)(sql(call(", 'mine'")).collect()))
       withConf("spark.classify.models.cards" -> other)(refused(locked, other)(sql(call(", 'cards'")).collect()))
-      withStored(model -> other)(stored.foreach(query => refused(locked, other)(sql(query).collect())))
+      withStored(model -> other)(refused(locked, other)(sql(stored).collect()))
       withStored(locked -> "false", model -> other) {
-        stored.foreach(query => refused(locked, other)(sql(query).collect()))
+        refused(locked, other)(sql(stored).collect())
       }
       val session = spark.newSession()
       good(session)
@@ -121,18 +109,18 @@ class SharedServerSuite extends SharedSession {
     }
   }
 
-  test("no view or SQL function brings settings for Hadoop with it") {
+  test("nothing in the catalog brings settings for Hadoop with it") {
     val hadoop =
       Seq(
         "fs.other.impl" -> classOf[OtherFileSystem].getName,
         "fs.s3a.endpoint" -> "127.0.0.1:1",
         "fs.defaultFS" -> "other:///"
       )
-    val before = withStored()(stored.map(specs(spark, _)))
-    assert(before.forall(_.nonEmpty))
+    val before = withStored()(specs(spark, stored))
+    assert(before.nonEmpty)
     withStored(hadoop ++ hadoop.map { case (key, value) => s"spark.hadoop.$key" -> value }: _*) {
-      assert(stored.map(specs(spark, _)) == before)
-      stored.foreach(query => assert(sql(query).head() == sql(call()).head()))
+      assert(specs(spark, stored) == before)
+      assert(sql(stored).head() == sql(call()).head())
     }
   }
 

@@ -1,7 +1,5 @@
 package io.sparkclassify.image
 
-import java.net.{StandardProtocolFamily, UnixDomainSocketAddress}
-import java.nio.channels.ServerSocketChannel
 import java.nio.file.{Files, Path}
 import java.util.concurrent.atomic.AtomicInteger
 
@@ -43,8 +41,7 @@ class StuckReadsSuite extends SharedSession with Eventually {
       Files.copy(there("good.png"), there(".fifo.png.crc"))
       Files.createSymbolicLink(there("link.png"), there("fifo.png"))
       Files.createSymbolicLink(there("dangling.png"), there("none.png"))
-      val socket =
-        ServerSocketChannel.open(StandardProtocolFamily.UNIX).bind(UnixDomainSocketAddress.of(there("socket")))
+      TestData.socket(there("socket"))
       def not(kind: String) = s"it is $kind, not a regular file"
       val cases = Seq(
         s"${there("fifo.png")}" -> not("a FIFO"),
@@ -63,15 +60,14 @@ class StuckReadsSuite extends SharedSession with Eventually {
       )
       val values = (cases.map(_._1) :+ s"$folder/good.png").zipWithIndex.map { case (path, id) => s"($id, '$path')" }
       // In the operator, and row by row.
-      try Seq(classify("path"), s"transform(array(path), p -> ${classify("p")})[0]").foreach { call =>
-          val found =
-            sql(s"SELECT $call.error FROM VALUES ${values.mkString(", ")} AS t(id, path) ORDER BY id").collect()
-          assert(found.last.isNullAt(0) && found.length == cases.length + 1)
-          found.map(_.getString(0)).zip(cases).foreach { case (error, (path, reason)) =>
-            assert(error.contains("cannot classify") && error.contains(reason), s"$path: $error")
-          }
+      Seq(classify("path"), s"transform(array(path), p -> ${classify("p")})[0]").foreach { call =>
+        val found =
+          sql(s"SELECT $call.error FROM VALUES ${values.mkString(", ")} AS t(id, path) ORDER BY id").collect()
+        assert(found.last.isNullAt(0) && found.length == cases.length + 1)
+        found.map(_.getString(0)).zip(cases).foreach { case (error, (path, reason)) =>
+          assert(error.contains("cannot classify") && error.contains(reason), s"$path: $error")
         }
-      finally socket.close()
+      }
     }
   }
 

@@ -72,7 +72,7 @@ class ModelFilesSuite extends AnyFunSuite {
         asked :+= contents(copy).keys.toSeq.sorted
         assert(listing == Seq("a.json", "b.onnx", "deep/er/c.bin", "model.safetensors"))
         // The second file tells of the third.
-        Seq("a.json", "b.onnx") ++ Option.when(Files.exists(copy.resolve("b.onnx")))("deep/er/c.bin")
+        Seq("a.json", "b.onnx") ++ Seq("deep/er/c.bin").filter(_ => Files.exists(copy.resolve("b.onnx")))
       }
       val opened = CountedFileSystem.opens {
         withNeeded(needed, s"changing:$model") { copy =>

@@ -110,7 +110,7 @@ class LibraryFolderSuite extends AnyFunSuite {
       val mountPoint = Files.createDirectory(node.resolve("mounted"))
       def open(volume: Path): (Int, String) = {
         Files.setPosixFilePermissions(volume, PosixFilePermissions.fromString("rwxrwxrwx"))
-        val mount = s"mount --bind $volume $mountPoint && exec \"$$@\""
+        val mount = s"""mount --bind $volume $mountPoint && exec "$$@""""
         val within = Seq("unshare", "--map-root-user", "--mount", "sh", "-c", mount, "sh")
         OwnJvm.run("io.sparkclassify.natives.Opening", Seq.empty, Seq(mountPoint.toString), within)
       }

@@ -71,7 +71,7 @@ class LocalFileSuite extends AnyFunSuite {
       assert(intercept[NoSuchFileException](open(s"$file.none")).getMessage.startsWith("No such file"))
       assert(intercept[IOException](open(s"$file/below")).getMessage.startsWith("Not a directory"))
       assert(intercept[IOException](open(file.getParent)).getMessage == "it is a directory, not a regular file")
-      Seq("\u0000", s"$file\u0000").foreach(name =>
+      Seq("\u0000", s"${file}\u0000").foreach(name =>
         assert(intercept[IllegalArgumentException](open(name)).getMessage.contains("NUL"))
       )
       assert(intercept[IOException](natives.openFile("/a\u0000b".getBytes)).getMessage.contains("NUL"))

@@ -51,7 +51,7 @@ object NativeBatch {
         val position = output.getInt(row + 4)
         val message = new Array[Byte](output.getInt(position))
         assert(position + 4 + message.length <= written)
-        output.get(position + 4, message)
+        output.duplicate().position(position + 4).get(message)
         Bad(new String(message, UTF_8))
       }
     }

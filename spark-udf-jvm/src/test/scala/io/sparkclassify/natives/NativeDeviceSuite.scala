@@ -80,7 +80,7 @@ class NativeDeviceSuite extends AnyFunSuite {
             case (Left(error), caller) =>
               assert(caller == 2 && error.getCondition == condition, error)
               assert(error.getMessage.contains("provoked in run"), error)
-            case (Right(batches), caller) => assert(caller != 2 && batches.flatten.forall(isUsual), caller)
+            case (Right(batches), caller) => assert(caller != 2 && batches.forall(_.forall(isUsual)), caller)
           }
           assert(isUsual(classify(natives, model, Seq(png)).rows.head))
         }

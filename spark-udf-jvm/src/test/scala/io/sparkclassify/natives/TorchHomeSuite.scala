@@ -125,7 +125,7 @@ class TorchHomeSuite extends AnyFunSuite {
       assert(!Files.exists(folder.resolve("ran")))
 
       val pwd = folder.resolve("pwd")
-      Files.writeString(pwd, s"#!/bin/sh\npwd > '$folder/where'; echo \"$$@\" >> '$folder/where'\n")
+      Files.writeString(pwd, s"""#!/bin/sh\npwd > '$folder/where'; echo "$$@" >> '$folder/where'\n""")
       assert(pwd.toFile.setExecutable(true))
       PythonTorch.locate(pwd.toString, "", new java.util.ArrayList)
       assert(Files.readString(folder.resolve("where")).startsWith("/\n-I -c "))

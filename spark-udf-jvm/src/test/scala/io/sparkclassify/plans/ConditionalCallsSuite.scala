@@ -110,7 +110,7 @@ class ConditionalCallsSuite extends SharedSession {
     s"IF(exists(array(kind, 'x'), k -> k = 'photo'), $call, 'x')" -> 3,
     s"IF(id < (SELECT max(id) - 6 FROM images), $call, 'x')" -> 5,
     s"IF(kind LIKE 'ph%' AND length(kind) = 5, $call, 'x')" -> 3,
-    s"IF(from_json('{\"a\": ' || id || '}', 'a INT').a < 2, $call, 'x')" -> 2,
+    s"""IF(from_json('{"a": ' || id || '}', 'a INT').a < 2, $call, 'x')""" -> 2,
     // Not these.
     s"IF(rand(1) >= 0, $call, 'x')" -> 12,
     s"IF(is_photo(kind), $call, 'x')" -> 12,

@@ -175,34 +175,4 @@ class EmbedImageSuite extends SharedSession {
       }
     }
   }
-
-  test("the examples of the documentation run as they are written") {
-    withColours { folder =>
-      val page = Files.readString(Path.of("docs/embeddings.md"))
-      val blocks = "(?s)```sql\n(.*?)```".r.findAllMatchIn(page.split("## With Spark 4.2").head).map(_.group(1))
-      val statements = blocks.mkString(";").replaceAll("--.*", "").split(";").map(_.trim).filter(_.nonEmpty)
-      // Another image of the first one's colour, and another one of no colour of theirs.
-      Files.write(folder.resolve("query.jpg"), ColourImages.file(0, "jpg", 64))
-      spark.conf.set("spark.classify.backend", "onnx")
-      sql(s"CREATE OR REPLACE TEMPORARY VIEW images AS SELECT path FROM colours UNION ALL SELECT '$folder/query.jpg'")
-      try {
-        val results = statements.map { statement =>
-          val frame =
-            sql(statement.replace("/models/clip", model.toString).replace("/images/query.jpg", s"$folder/query.jpg"))
-          statement -> frame.collect().toSeq
-        }
-        val selected = results.collect { case (statement, rows) if statement.startsWith("SELECT") => rows }
-        assert(selected.length == 2)
-        val (duplicates, found) = (selected.head, selected.last)
-        assert(duplicates.map(row => Set(row.getString(0), row.getString(1))) ==
-          Seq(Set(s"$folder/0.png", s"$folder/query.jpg")))
-        assert(found.take(2).map(_.getString(0)).toSet == Set(s"$folder/0.png", s"$folder/query.jpg"))
-        assert(found.last.getDouble(1) < 0.1)
-      } finally {
-        sql("DROP TABLE IF EXISTS vectors")
-        spark.conf.unset("spark.classify.backend")
-        spark.conf.unset("spark.classify.models.clip")
-      }
-    }
-  }
 }

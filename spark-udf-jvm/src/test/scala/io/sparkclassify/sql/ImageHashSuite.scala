@@ -6,7 +6,7 @@ import java.nio.file.{Files, Path}
 import scala.jdk.CollectionConverters._
 
 import com.fasterxml.jackson.databind.ObjectMapper
-import io.sparkclassify.{ColourImages, CountedFileSystem, SharedSession, TestData}
+import io.sparkclassify.{ColourImages, Condition, CountedFileSystem, SharedSession, TestData}
 import io.sparkclassify.conf.ClassifyConf
 import io.sparkclassify.plans.{Plans, Ran}
 import org.apache.spark.sql.{DataFrame, Row}
@@ -20,7 +20,7 @@ class ImageHashSuite extends SharedSession {
   private val golden: Map[String, (String, String)] = {
     val images = new ObjectMapper().readTree(new File("tests/golden/hashes.json")).get("images")
     images.fieldNames.asScala.map { path =>
-      path -> (images.get(path).get("phash").asText, images.get(path).get("dhash").asText)
+      (path, (images.get(path).get("phash").asText, images.get(path).get("dhash").asText))
     }.toMap - "tests/golden/images/grey_ramp.gif" // Pillow does not look at its palette.
   }
 
@@ -132,7 +132,7 @@ class ImageHashSuite extends SharedSession {
       assert(run("SELECT image_hash(path) FROM images").images == golden.size)
     } finally spark.conf.set(ClassifyConf.Model.key, model)
     val error = failure("SELECT classify('x', 'onnx', 'hashes:')")
-    assert(error.getCondition.startsWith("CLASSIFY_"), error)
+    assert(Condition.of(error).startsWith("CLASSIFY_"), error)
   }
 
   test("plans show the call, and one operator reads an image once for its class and its hashes") {
