@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # Prints the SPARK_HOME of a release of Spark: spark_home.sh 3.5.9. Where it is not in .sparks (or in $SPARKS) yet, it is
 # installed there from its Python package, which carries all jars of the release (450 MB to download).
+#
+# The Python package of Spark 3.5 has Scala 2.12. With 2.13 (spark_home.sh 3.5.6_2.13) its jars come from Maven: not all of
+# them, so that spark-sql and spark-shell do not run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 version=${1:?which release of Spark? Usage: spark_home.sh 3.5.9}
@@ -12,7 +15,12 @@ home=$folder/$version/pyspark
 if [ ! -d "$home/jars" ]; then
     printf 'installing Spark %s into %s\n' "$version" "$folder/$version" >&2
     rm -rf "$folder/.$version"
-    python3 -m pip install --quiet --disable-pip-version-check --no-deps --target "$folder/.$version" "pyspark==$version" >&2
+    python3 -m pip install --quiet --disable-pip-version-check --no-deps --target "$folder/.$version" \
+        "pyspark==${version%_*}" >&2
+    if [[ $version == *_2.13 ]]; then
+        rm -r "$folder/.$version/pyspark/jars"
+        gradle --quiet -p scripts/spark-jars sparkJars "-Pspark=${version%_*}" "-Pinto=$folder/.$version/pyspark/jars" >&2
+    fi
     rm -rf "${folder:?}/$version"
     mv "$folder/.$version" "$folder/$version"
 fi

@@ -23,6 +23,9 @@ EXTENSION = "spark.sql.extensions=io.sparkclassify.ClassifyExtensions"
 
 @pytest.fixture(scope="session")
 def jar() -> Path:
+    """The jar that `make build` leaves, or the one that SPARK_CLASSIFY_JAR names."""
+    if named := os.environ.get("SPARK_CLASSIFY_JAR"):
+        return Path(named)
     (jar,) = (ROOT / "spark-udf-jvm/build/libs").glob("spark-classify_*.jar")
     return jar
 
@@ -36,10 +39,10 @@ def golden() -> dict[str, dict[str, list[float]]]:
 
 @pytest.fixture
 def spark_run(tmp_path):
-    """Runs one of Spark's launchers (spark-submit, spark-sql, ...) in the project's root."""
+    """Runs one of Spark's launchers (spark-submit, spark-sql, ...) in the project's root; `env` may name another Spark."""
 
     def run(launcher: str, *args: object, stdin: str = "", env: dict[str, str] | None = None, check: bool = True):
-        home = Path(os.environ["SPARK_HOME"])
+        home = Path({**os.environ, **(env or {})}["SPARK_HOME"])
         command = [
             str(home / "bin" / launcher),
             *["--conf", "spark.ui.enabled=false"],

@@ -57,6 +57,8 @@ object SharedSession {
     .config("spark.sql.shuffle.partitions", "2")
     .config("spark.sql.warehouse.dir", s"${System.getProperty("java.io.tmpdir")}/warehouse")
     .config("spark.ui.enabled", "false")
+    // As in Spark 4; in 3.5, CREATE TABLE would ask for Hive.
+    .config("spark.sql.legacy.createHiveTableByDefault", "false")
     .config("spark.hadoop.fs.counted.impl", classOf[CountedFileSystem].getName)
     .config("spark.hadoop.fs.slow.impl", classOf[SlowFileSystem].getName)
     .config("spark.hadoop.fs.blocking.impl", classOf[BlockingFileSystem].getName)

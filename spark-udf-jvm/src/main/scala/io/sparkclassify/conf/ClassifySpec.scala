@@ -48,7 +48,8 @@ final case class ModelSpec(
 
   /** How it is listed: what is not as usual stands after it. */
   override def toString: String = {
-    val unusual = Seq(precision.name).filter(_ => precision != Precision.Fp32) ++ Seq(device.name).filterNot(_ => device.isCpu)
+    val unusual =
+      Seq(precision.name).filter(_ => precision != Precision.Fp32) ++ Seq(device.name).filterNot(_ => device.isCpu)
     if (unusual.isEmpty) uri else s"$uri (${unusual.mkString(", ")})"
   }
 }

@@ -17,7 +17,10 @@ object StoredFunctions {
     val stored = SQLFunction.fromCatalogFunction(session.catalog.getFunctionMetadata(name), session.sqlParser)
     require(stored.properties.keys.exists(_.startsWith(prefix)), stored.properties)
     val properties = stored.properties ++ settings.map { case (key, value) => prefix + key -> value }
-    session.catalog.alterFunction(stored.copy(properties = properties).toCatalogFunction)
+    // By its fields: of what `copy` is called with, releases of Spark have different numbers.
+    val fields = stored.productIterator.map(field => if (field == stored.properties) properties else field)
+    val planted = stored.getClass.getConstructors.head.newInstance(fields.map(_.asInstanceOf[AnyRef]).toSeq: _*)
+    session.catalog.alterFunction(planted.asInstanceOf[SQLFunction].toCatalogFunction)
     val resources = session.catalog.getFunctionMetadata(name).resources.map(_.uri)
     settings.foreach { case (_, value) => require(resources.exists(_.contains(value)), resources) }
   }

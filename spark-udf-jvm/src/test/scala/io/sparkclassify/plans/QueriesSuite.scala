@@ -2,48 +2,14 @@ package io.sparkclassify.plans
 
 import java.nio.file.Files
 
-import io.sparkclassify.{ColourImages, CountedFileSystem, SharedSession, TestData}
+import io.sparkclassify.{ColourImages, CountedFileSystem, TestData}
 import org.apache.spark.sql.Row
 import org.apache.spark.sql.functions.{call_function, col, lit, max}
 
 /**
  * SQL of many shapes over images whose classes are known: right rows, every inference in an operator, each done once.
  */
-class QueriesSuite extends SharedSession {
-
-  private val count = 12
-  private val classified = "(SELECT id, name, path, classify(path) AS c FROM images)"
-
-  private def nameOf(id: Int): String = ColourImages.labels(id % 3)
-
-  /** `images` in three partitions: `path`, `id` from 0 on, and `name`, which is the class. */
-  private def withImages(body: => Unit): Unit = TestData.withFolder { folder =>
-    val rows = (0 until count).map { id =>
-      Files.write(folder.resolve(s"$id.png"), ColourImages.file(id % 3))
-      (s"counted:$folder/$id.png", id, nameOf(id))
-    }
-    spark
-      .createDataFrame(spark.sparkContext.parallelize(rows, 3))
-      .toDF("path", "id", "name")
-      .createOrReplaceTempView("images")
-    withConf("spark.classify.backend" -> "onnx", "spark.classify.model" -> ColourImages.model.toString)(body)
-  }
-
-  /**
-   * @param images
-   *   how many are classified, and read
-   */
-  private def query(name: String, text: String, images: Int = count)(isRight: Seq[Row] => Boolean): Unit = test(name) {
-    withImages {
-      var ran: Ran = null
-      val opened = CountedFileSystem.opens { ran = Plans.run(sql(text)) }
-      assert(isRight(ran.rows), ran.rows)
-      assert(ran.left.isEmpty && ran.images == images, sql(text).queryExecution)
-      assert(opened == images, "what the operators of the last run do not count")
-    }
-  }
-
-  private def named(rows: Seq[Row]): Boolean = rows.forall(row => row.getString(1) == nameOf(row.getInt(0)))
+class QueriesSuite extends KnownImages {
 
   query(
     "ROLLUP",
@@ -92,11 +58,6 @@ class QueriesSuite extends SharedSession {
     rows =>
       rows.map(_.getInt(0)) == Seq(2, 3, 4) && named(rows)
   )
-
-  query(
-    "pipes",
-    "FROM images |> EXTEND classify(path) AS c |> WHERE c.class = 'red' |> AGGREGATE count(*) AS n GROUP BY c.class"
-  )(rows => rows == Seq(Row("red", 4)))
 
   query(
     "branches",
@@ -261,7 +222,7 @@ class QueriesSuite extends SharedSession {
     }
   }
 
-  test("parameters and variables as constants") {
+  test("parameters as constants, and a name as one") {
     withImages {
       val byName =
         spark.sql("SELECT id, classify(path, :engine).class FROM images", Map[String, Any]("engine" -> "onnx"))
@@ -271,9 +232,6 @@ class QueriesSuite extends SharedSession {
         "SELECT id, classify(path, ?, ?).class FROM images",
         Array[Any]("onnx", model)
       ).collect().toSeq))
-      sql("DECLARE OR REPLACE VARIABLE engine STRING DEFAULT 'onnx'")
-      try assert(named(sql("SELECT id, classify(path, engine).class FROM images").collect().toSeq))
-      finally sql("DROP TEMPORARY VARIABLE engine")
       assert(named(sql("SELECT id, IDENTIFIER('class' || 'ify')(path).class FROM images").collect().toSeq))
     }
   }
