@@ -126,7 +126,7 @@ object DirectBuffers {
   }
 
   /** Idle buffers give way: so many bytes of them may be left. */
-  private def freeIdle(most: Long): Unit = synchronized {
+  private[memory] def freeIdle(most: Long): Unit = synchronized {
     while (!idle.isEmpty && idleBytes > most) DirectMemory.free(take(idle.lastKey))
   }
 }

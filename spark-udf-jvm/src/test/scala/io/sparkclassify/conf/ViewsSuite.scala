@@ -4,7 +4,7 @@ import io.sparkclassify.{ColourImages, OtherFileSystem, SharedSession, TestData}
 import io.sparkclassify.plans.Plans
 import org.apache.spark.sql.Row
 
-/** Views and SQL functions, for which Spark keeps a part of the configuration from when they were made. */
+/** Views, for which Spark keeps a part of the configuration from when they were made. */
 class ViewsSuite extends SharedSession {
 
   private val image = TestData.image(".png")
@@ -65,18 +65,6 @@ class ViewsSuite extends SharedSession {
           )
         assert(plan.contains("onnx") && !plan.contains("pytorch"), plan)
       } finally sql("DROP VIEW stored_classes")
-    }
-  }
-
-  test("a SQL function may classify with a model by its name") {
-    withPaths {
-      withConf(models) {
-        sql("CREATE TEMPORARY FUNCTION card(p STRING) RETURNS INT RETURN classify(p, 'onnx', 'cards').class_id")
-        try {
-          val ran = Plans.run(sql("SELECT card(path) FROM stored_paths WHERE card(path) >= 0"))
-          assert(ran.rows == Seq(expected("classify(path, 'onnx')")) && ran.images == 1)
-        } finally sql("DROP TEMPORARY FUNCTION card")
-      }
     }
   }
 }

@@ -1,7 +1,5 @@
 package io.sparkclassify.plans
 
-import java.nio.file.Files
-
 import io.sparkclassify.{ColourImages, CountedFileSystem, TestData}
 import org.apache.spark.sql.Row
 import org.apache.spark.sql.functions.{call_function, col, lit, max}
