@@ -23,6 +23,9 @@ EXTENSION = "spark.sql.extensions=io.sparkclassify.ClassifyExtensions"
 
 @pytest.fixture(scope="session")
 def jar() -> Path:
+    """The jar that `make build` leaves, or the one that SPARK_CLASSIFY_JAR names."""
+    if named := os.environ.get("SPARK_CLASSIFY_JAR"):
+        return Path(named)
     (jar,) = (ROOT / "spark-udf-jvm/build/libs").glob("spark-classify_*.jar")
     return jar
 

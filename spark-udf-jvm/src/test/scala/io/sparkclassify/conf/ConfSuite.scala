@@ -167,7 +167,10 @@ class ConfSuite extends SharedSession {
     val prefix = "sqlConfig."
     assert(parsed.properties.keys.exists(_.startsWith(prefix)), parsed.properties)
     val properties = parsed.properties ++ settings.map { case (key, value) => prefix + key -> value }
-    session.catalog.alterFunction(parsed.copy(properties = properties).toCatalogFunction)
+    // By its fields: of what `copy` is called with, releases of Spark have different numbers.
+    val fields = parsed.productIterator.map(field => if (field == parsed.properties) properties else field)
+    val planted = parsed.getClass.getConstructors.head.newInstance(fields.map(_.asInstanceOf[AnyRef]).toSeq: _*)
+    session.catalog.alterFunction(planted.asInstanceOf[SQLFunction].toCatalogFunction)
     assert(
       session.catalog.getFunctionMetadata(FunctionIdentifier(function)).resources.exists(_.uri.contains("/planted"))
     )

