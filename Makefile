@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 version := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+# The oldest Spark that the jar runs on; it is compiled against the newest.
+oldest_spark := 4.0.5
 jar := spark-udf-jvm/build/libs/spark-classify_2.13-$(version).jar
 # Every recipe that builds or runs something does so against the Spark and the libtorch of .venv.
 env := source scripts/env.sh &&
@@ -51,6 +53,7 @@ test-asan: build ## the C code of the decoders under AddressSanitizer, over brok
 test-jvm: build ## ScalaTest suites on a real SparkSession
 	@$(env) cargo build --release --quiet -p spark-classify-jni-faulty
 	@$(env) gradle --quiet test
+	@$(env) gradle --quiet test -Psuite=LinkageSuite -PtestSparkHome=$$(scripts/spark_home.sh $(oldest_spark))
 
 test-e2e: build ## spark-submit, spark-sql and PySpark with the jar, on local and local-cluster masters
 	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/e2e

@@ -192,6 +192,19 @@ job, errors and the native boundary. The end-to-end tests start spark-submit, sp
 Connect server with a client of the same release, and the Thrift server, each with `--jars` alone. {same}
 
 {runs}
+## What differs between releases of Spark
+
+- **Repeated tasks, from 4.2 on.** Spark compares what a task wrote for a shuffle with what an earlier run of it wrote
+  (`spark.sql.shuffle.orderIndependentChecksum.enabled`, on by default). Where they differ, it runs the stages after
+  it again, or fails the job where it cannot. The last digits of a probability or an embedding depend on which images
+  were in a batch, on the processor, and on a GPU on what other tasks ran. So a job that shuffles them and loses
+  executors may repeat more than before. Shuffle the paths and not the results, round them, or set
+  `spark.sql.shuffle.orderIndependentChecksum.enableFullRetryOnMismatch` to `false`, which is as 4.1 does it.
+- **Names, from 4.2 on.** `builtin.classify(...)` is this function, whatever a session or a database defines under its
+  name.
+- **Similarity, from 4.2 on.** `vector_cosine_similarity` and joins by nearness: [embeddings.md](embeddings.md).
+- **Python.** PySpark 4.0 needs Python 3.9, 4.1 and 4.2 need 3.10, 4.3 needs 3.11; the jar needs none.
+
 ## What was read, not run
 
 {systems}

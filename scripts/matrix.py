@@ -33,13 +33,16 @@ CORE = (
     *["InputPositionsSuite", "StreamingSuite", "JobSuite", "BadInputSuite", "ClassifyExceptionSuite", "ConfSuite"],
     *["InfoSuite", "ModelCacheSuite", "NativeBoundarySuite", "JniChecksSuite"],
 )
-# Each with `--jars` alone: spark-submit, spark-sql, spark-shell, PySpark, the Connect and the Thrift server.
+# Each with `--jars` alone: spark-sql, spark-shell, PySpark, spark-submit, the Connect and the Thrift server.
 END_TO_END = (
-    "test_sql.py",
-    "test_connect.py",
+    "test_sql.py::test_spark_sql_with_jars_alone",
+    "test_sql.py::test_spark_shell_knows_the_functions",
+    "test_sql.py::test_pyspark_bad_input_names_path_reason_and_condition",
+    "test_sql.py::test_python_functions_below_and_above",
+    "test_job.py::test_job_matches_the_python_reference[local-cluster[2,1,1024]-onnx]",
+    "test_job.py::test_job_matches_the_python_reference[local[2]-pytorch]",
+    "test_connect.py::test_a_connect_client_classifies[local[2]]",
     "test_static_keys.py::test_thrift_server",
-    "test_job.py",
-    "test_cluster.py",
 )
 
 
