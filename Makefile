@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 version := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+# The oldest Spark that the jar runs on; it is compiled against the newest.
+oldest_spark := 4.0.5
 jar := spark-udf-jvm/build/libs/spark-classify_2.13-$(version).jar
 # Every recipe that builds or runs something does so against the Spark and the libtorch of .venv.
 env := source scripts/env.sh &&
@@ -13,7 +15,7 @@ shell_files := $(wildcard scripts/*.sh) scripts/gpu-check .ci/run
 # Without Spark, ONNX Runtime has to be told: the one that goes into the jar.
 onnxruntime := ORT_DYLIB_PATH=$$(gradle --quiet onnxruntimeLibrary)
 
-.PHONY: help setup build run check deny test test-rust test-checked test-asan test-jvm test-e2e test-parity test-python test-libtorch-versions test-faults parity-models parity parity-live fuzz lint format \
+.PHONY: help setup build run check deny test test-rust test-checked test-asan test-jvm test-e2e test-matrix test-parity test-python test-libtorch-versions test-faults parity-models parity parity-live fuzz lint format \
 	reference golden bench bench-core bench-growth bench-steps bench-images gpu-programs clean
 
 help: ## this list
@@ -31,7 +33,7 @@ run: build ## classify the committed dataset in Spark with both backends
 	@scripts/run_job.sh onnx
 
 test: ## everything, the cheapest first, each stage with its time
-	@for stage in lint deny test-rust test-checked test-asan test-jvm test-e2e test-parity test-python; do \
+	@for stage in lint deny test-rust test-checked test-asan test-jvm test-e2e test-matrix test-parity test-python; do \
 		start=$$SECONDS; $(MAKE) --no-print-directory $$stage; echo "== $$stage: $$((SECONDS - start)) s"; \
 	done
 	@echo "All tests passed."
@@ -51,6 +53,7 @@ test-asan: build ## the C code of the decoders under AddressSanitizer, over brok
 test-jvm: build ## ScalaTest suites on a real SparkSession
 	@$(env) cargo build --release --quiet -p spark-classify-jni-faulty
 	@$(env) gradle --quiet test
+	@$(env) gradle --quiet test -Psuite=LinkageSuite -PtestSparkHome=$$(scripts/spark_home.sh $(oldest_spark))
 
 test-e2e: build ## spark-submit, spark-sql and PySpark with the jar, on local and local-cluster masters
 	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/e2e
@@ -58,6 +61,10 @@ test-e2e: build ## spark-submit, spark-sql and PySpark with the jar, on local an
 test-faults: build ## executors of 1 GB with files that are large for them; JVMs that end amid calls, 50 times each way (half an hour)
 	@$(env) $(onnxruntime) PYTHONPATH=tests/e2e .venv/bin/python -m pytest -q -p conftest tests/faults
 	@$(env) PROCESS_ENDS=$${PROCESS_ENDS:-50} gradle --quiet test -Psuite=ProcessEndSuite
+
+test-matrix: build ## the tests on every Spark and Java of scripts/matrix.py, and docs/compatibility.md (an hour; MATRIX=4.0.5 for a part)
+	@$(env) cargo build --release --quiet -p spark-classify-jni-faulty
+	@$(env) .venv/bin/python scripts/matrix.py
 
 test-parity: parity-models ## ten model families, and embeddings of five, against transformers, torchvision, torch and ONNX Runtime in Python
 	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/parity

@@ -48,8 +48,8 @@ have=$(rustc --version 2>/dev/null | cut -d' ' -f2) || true
     die "rustc $have is too old: this project needs $wanted or later (rustup update stable)."
 java_major=$(javac -version 2>&1 | sed -E 's/^javac ([0-9]+).*/\1/')
 [ "$java_major" -ge 17 ] || die "javac $java_major is too old: Spark 4 needs JDK 17 or later; set JAVA_HOME and PATH."
-python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
-    die "$(python3 --version) is too old: pyspark 4 needs Python 3.10 or later."
+python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+    die "$(python3 --version) is too old: pyspark 4.3 needs Python 3.11 or later."
 
 # The stamp holds what the environment was made from, so that a changed requirement or Python makes it anew.
 stamp=.venv/.made-from

@@ -19,13 +19,18 @@ public final class ClassifyAnalysisException extends AnalysisException {
   /**
    * @param condition one of {@code error-conditions.json}
    * @param reason what is wrong and the way out
-   * @param origin the place in the query
    */
-  public ClassifyAnalysisException(String condition, String reason, Origin origin) {
+  public ClassifyAnalysisException(String condition, String reason) {
+    this(condition, reason, Option.empty(), Option.empty());
+  }
+
+  // Not from an Origin: how one is made, differs between releases of Spark.
+  private ClassifyAnalysisException(
+      String condition, String reason, Option<Object> line, Option<Object> startPosition) {
     super(
         new ClassifyException(condition, reason).getMessage(),
-        origin.line(),
-        origin.startPosition(),
+        line,
+        startPosition,
         Option.empty(),
         Option.apply(condition),
         new Map.Map1<>("message", Printable.escape(reason)),
@@ -55,7 +60,7 @@ public final class ClassifyAnalysisException extends AnalysisException {
   @Override
   public AnalysisException withPosition(Origin position) {
     ClassifyAnalysisException positioned =
-        new ClassifyAnalysisException(condition, reason, position);
+        new ClassifyAnalysisException(condition, reason, position.line(), position.startPosition());
     positioned.setStackTrace(getStackTrace());
     return positioned;
   }

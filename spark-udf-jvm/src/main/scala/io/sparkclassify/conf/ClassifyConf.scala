@@ -160,14 +160,17 @@ object ClassifyConf {
     .checkValue(size => size > 0 && size <= 4096, "It must be from 1 to 4096.")
     .createWithDefault(256)
 
-  val GpuMaxBytes = SQLConf
-    .buildConf("spark.classify.gpu.maxBytes")
-    .doc(
-      "The most that ONNX Runtime may take of a GPU's memory for one model; 0 is no limit. libtorch has a setting of its " +
-        "own, the environment variable PYTORCH_CUDA_ALLOC_CONF (per_process_memory_fraction)."
+  val GpuMaxBytes = KeyInError
+    .of(
+      SQLConf
+        .buildConf("spark.classify.gpu.maxBytes")
+        .doc(
+          "The most that ONNX Runtime may take of a GPU's memory for one model; 0 is no limit. libtorch has a setting of its " +
+            "own, the environment variable PYTORCH_CUDA_ALLOC_CONF (per_process_memory_fraction)."
+        )
+        .version("0.1.0")
+        .bytesConf(ByteUnit.BYTE)
     )
-    .version("0.1.0")
-    .bytesConf(ByteUnit.BYTE)
     .checkValue(_ >= 0, "It must not be negative.")
     .createWithDefault(0L)
 
@@ -198,14 +201,17 @@ object ClassifyConf {
       .createWithDefault(8)
   )
 
-  val ImageMaxBytes = SQLConf
-    .buildConf("spark.classify.image.maxBytes")
-    .doc(
-      "An image file or BINARY value with more bytes than this is an error; a file is then not read. At least 64k. What the " +
-        "application was started with is the most that a session may set."
+  val ImageMaxBytes = KeyInError
+    .of(
+      SQLConf
+        .buildConf("spark.classify.image.maxBytes")
+        .doc(
+          "An image file or BINARY value with more bytes than this is an error; a file is then not read. At least 64k. What the " +
+            "application was started with is the most that a session may set."
+        )
+        .version("0.1.0")
+        .bytesConf(ByteUnit.BYTE)
     )
-    .version("0.1.0")
-    .bytesConf(ByteUnit.BYTE)
     .checkValue(
       bytes => bytes >= SmallestLimit && bytes <= LargestImageBytes,
       s"It must be from $SmallestLimit bytes to $LargestImageBytes bytes."
@@ -224,16 +230,19 @@ object ClassifyConf {
     .checkValue(_ >= SmallestLimit, s"It must be $SmallestLimit or more.")
     .createWithDefault(178956970L)
 
-  val ImageMaxMemory = SQLConf
-    .buildConf("spark.classify.image.maxMemory")
-    .doc(
-      "An image that takes more bytes of native memory than this to be decoded and resized is an error, told before they " +
-        "are taken. It is 3 bytes a pixel for most images, 6 to 15 for progressive JPEGs and some others. Each core that " +
-        "classifies may take so much, beside 64 MiB that it keeps: `spark.executor.memoryOverhead` has to have room for that. At " +
-        "least 64 KiB. What the application was started with is the most that a session may set."
+  val ImageMaxMemory = KeyInError
+    .of(
+      SQLConf
+        .buildConf("spark.classify.image.maxMemory")
+        .doc(
+          "An image that takes more bytes of native memory than this to be decoded and resized is an error, told before they " +
+            "are taken. It is 3 bytes a pixel for most images, 6 to 15 for progressive JPEGs and some others. Each core that " +
+            "classifies may take so much, beside 64 MiB that it keeps: `spark.executor.memoryOverhead` has to have room for that. At " +
+            "least 64 KiB. What the application was started with is the most that a session may set."
+        )
+        .version("0.1.0")
+        .bytesConf(ByteUnit.BYTE)
     )
-    .version("0.1.0")
-    .bytesConf(ByteUnit.BYTE)
     .checkValue(_ >= SmallestLimit, s"It must be $SmallestLimit bytes or more.")
     .createWithDefault(256L << 20)
 
@@ -279,44 +288,53 @@ object ClassifyConf {
     .checkValue(threads => threads > 0 && threads <= 1024, "It must be from 1 to 1024.")
     .createWithDefault(8)
 
-  val ReadMaxBytes = SQLConf
-    .buildConf("spark.classify.read.maxBytes")
-    .doc(
-      "How many bytes of images a task holds at most, both ahead of a batch and in one, in direct memory. An image for each " +
-        "reading thread may come on top. Large images make smaller batches. All tasks of an executor together stay within " +
-        "`spark.classify.read.memory`."
+  val ReadMaxBytes = KeyInError
+    .of(
+      SQLConf
+        .buildConf("spark.classify.read.maxBytes")
+        .doc(
+          "How many bytes of images a task holds at most, both ahead of a batch and in one, in direct memory. An image for each " +
+            "reading thread may come on top. Large images make smaller batches. All tasks of an executor together stay within " +
+            "`spark.classify.read.memory`."
+        )
+        .version("0.1.0")
+        .bytesConf(ByteUnit.BYTE)
     )
-    .version("0.1.0")
-    .bytesConf(ByteUnit.BYTE)
     .checkValue(
       bytes => bytes > 0 && bytes <= LargestBatchBytes,
       s"It must be from 1 byte to $LargestBatchBytes bytes."
     )
     .createWithDefault(32L << 20)
 
-  val ReadTimeout = SQLConf
-    .buildConf("spark.classify.read.timeout")
-    .doc(
-      "A file whose reading takes longer than this is that row's error. Its thread is given up: it ends when its file system " +
-        "answers. A task that is killed waits for no file. The time begins when a thread opens the file; waiting for memory " +
-        "does not count. A model is copied in many steps, and one that takes longer is an error."
+  val ReadTimeout = KeyInError
+    .of(
+      SQLConf
+        .buildConf("spark.classify.read.timeout")
+        .doc(
+          "A file whose reading takes longer than this is that row's error. Its thread is given up: it ends when its file system " +
+            "answers. A task that is killed waits for no file. The time begins when a thread opens the file; waiting for memory " +
+            "does not count. A model is copied in many steps, and one that takes longer is an error."
+        )
+        .version("0.1.0")
+        .timeConf(TimeUnit.MILLISECONDS)
     )
-    .version("0.1.0")
-    .timeConf(TimeUnit.MILLISECONDS)
     .checkValue(millis => millis > 0, "It must be 1 ms or more.")
     .createWithDefaultString("10min")
 
   val ReadMemory = new StaticEntry(
-    SQLConf
-      .buildStaticConf("spark.classify.read.memory")
-      .doc(
-        "How many bytes of direct memory the images of all tasks of an executor take together, read ahead and in batches. " +
-          "Tasks wait for each other beyond that. Without it, half of the direct memory that the JVM grants " +
-          "(-XX:MaxDirectMemorySize, else as much as the heap), and no more than a third of what the container has beside the " +
-          "heap. A file that takes more than three quarters of it is its row's error."
+    KeyInError
+      .of(
+        SQLConf
+          .buildStaticConf("spark.classify.read.memory")
+          .doc(
+            "How many bytes of direct memory the images of all tasks of an executor take together, read ahead and in batches. " +
+              "Tasks wait for each other beyond that. Without it, half of the direct memory that the JVM grants " +
+              "(-XX:MaxDirectMemorySize, else as much as the heap), and no more than a third of what the container has beside the " +
+              "heap. A file that takes more than three quarters of it is its row's error."
+          )
+          .version("0.1.0")
+          .bytesConf(ByteUnit.BYTE)
       )
-      .version("0.1.0")
-      .bytesConf(ByteUnit.BYTE)
       .checkValue(bytes => bytes >= LeastReadMemory, s"It must be $LeastReadMemory bytes or more.")
       .createOptional
   )

@@ -3,7 +3,6 @@ package io.sparkclassify.conf
 import io.sparkclassify.{ClassifyAnalysisException, ClassifyException, Escaped}
 import org.apache.spark.sql.AnalysisException
 import org.apache.spark.sql.catalyst.expressions.Expression
-import org.apache.spark.sql.catalyst.trees.Origin
 import org.apache.spark.sql.types.DataType
 
 /** The errors that the Spark side raises itself, each with its condition. */
@@ -11,7 +10,7 @@ private[sparkclassify] object ClassifyErrors {
 
   /** The call of `classify` cannot be analysed. */
   def configuration(message: String): AnalysisException =
-    new ClassifyAnalysisException("CLASSIFY_BAD_CONFIGURATION", message, Origin())
+    new ClassifyAnalysisException("CLASSIFY_BAD_CONFIGURATION", message)
 
   def missingModel(): AnalysisException = configuration(
     "no model: set spark.classify.model to a model directory (SET spark.classify.model=/path/to/model), or give the name " +
@@ -65,8 +64,7 @@ private[sparkclassify] object ClassifyErrors {
   def wrongArguments(function: String, parameters: Seq[String], reason: String): AnalysisException =
     new ClassifyAnalysisException(
       "CLASSIFY_WRONG_ARGUMENTS",
-      s"cannot call $function(${parameters.mkString(", ")}): $reason",
-      Origin()
+      s"cannot call $function(${parameters.mkString(", ")}): $reason"
     )
 
   /**

@@ -7,6 +7,7 @@ import org.apache.spark.sql.catalyst.analysis.TypeCheckResult
 import org.apache.spark.sql.catalyst.analysis.TypeCheckResult.{DataTypeMismatch, TypeCheckSuccess}
 import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.expressions.codegen.CodegenFallback
+import org.apache.spark.sql.catalyst.trees.LeafLike
 import org.apache.spark.sql.types._
 
 /**
@@ -102,7 +103,7 @@ case class ImageInference(child: Expression, marker: Expression, spec: ClassifyS
  *   the columns that the inference is over, where it must not be made over others, see
  *   [[io.sparkclassify.plans.PinInferences]]
  */
-case class NotInOptimizer(pinned: Option[Set[ExprId]] = None) extends LeafExpression with Unevaluable {
+case class NotInOptimizer(pinned: Option[Set[ExprId]] = None) extends NeverEvaluated with LeafLike[Expression] {
   override def dataType: DataType = NullType
   override def nullable: Boolean = true
   override def toString: String = "marker"
