@@ -15,7 +15,7 @@ shell_files := $(wildcard scripts/*.sh) scripts/gpu-check .ci/run
 # Without Spark, ONNX Runtime has to be told: the one that goes into the jar.
 onnxruntime := ORT_DYLIB_PATH=$$(gradle --quiet onnxruntimeLibrary)
 
-.PHONY: help setup build run check deny test test-rust test-checked test-asan test-jvm test-e2e test-matrix test-parity test-python test-libtorch-versions test-faults parity-models parity parity-live fuzz lint format \
+.PHONY: help setup build run check deny test test-rust test-checked test-asan test-jvm test-e2e test-spark35 test-matrix test-parity test-python test-libtorch-versions test-faults parity-models parity parity-live fuzz lint format \
 	reference golden bench bench-core bench-growth bench-steps bench-images gpu-programs clean
 
 help: ## this list
@@ -33,7 +33,7 @@ run: build ## classify the committed dataset in Spark with both backends
 	@scripts/run_job.sh onnx
 
 test: ## everything, the cheapest first, each stage with its time
-	@for stage in lint deny test-rust test-checked test-asan test-jvm test-e2e test-matrix test-parity test-python; do \
+	@for stage in lint deny test-rust test-checked test-asan test-jvm test-e2e test-spark35 test-parity test-python; do \
 		start=$$SECONDS; $(MAKE) --no-print-directory $$stage; echo "== $$stage: $$((SECONDS - start)) s"; \
 	done
 	@echo "All tests passed."
@@ -61,6 +61,10 @@ test-e2e: build ## spark-submit, spark-sql and PySpark with the jar, on local an
 test-faults: build ## executors of 1 GB with files that are large for them; JVMs that end amid calls, 50 times each way (half an hour)
 	@$(env) $(onnxruntime) PYTHONPATH=tests/e2e .venv/bin/python -m pytest -q -p conftest tests/faults
 	@$(env) PROCESS_ENDS=$${PROCESS_ENDS:-50} gradle --quiet test -Psuite=ProcessEndSuite
+
+test-spark35: build ## the core suites, and launchers, on Spark 3.5 with Scala 2.12 and Java 11, with the jar for it
+	@$(env) cargo build --release --quiet -p spark-classify-jni-faulty
+	@$(env) $(onnxruntime) MATRIX=3.5.9/11 .venv/bin/python scripts/matrix.py
 
 test-matrix: build ## the tests on every Spark and Java of scripts/matrix.py, and docs/compatibility.md (an hour; MATRIX=4.0.5 for a part)
 	@$(env) cargo build --release --quiet -p spark-classify-jni-faulty

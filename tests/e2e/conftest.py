@@ -39,7 +39,7 @@ def golden() -> dict[str, dict[str, list[float]]]:
 
 @pytest.fixture
 def spark_run(tmp_path):
-    """Runs one of Spark's launchers (spark-submit, spark-sql, ...) in the project's root; `env` may name another Spark."""
+    """Runs one of Spark's launchers (spark-submit, spark-sql, ...) in the project's root; SPARK_HOME may be another."""
 
     def run(launcher: str, *args: object, stdin: str = "", env: dict[str, str] | None = None, check: bool = True):
         home = Path({**os.environ, **(env or {})}["SPARK_HOME"])

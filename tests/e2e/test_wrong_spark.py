@@ -93,8 +93,10 @@ def test_java_11_is_enough_for_the_sentence_and_for_spark_3_5(spark_run, jars):
 def test_a_spark_to_come(spark_run, jars, tmp_path, version):
     """A real Spark that says it is newer: the properties that it has its version from come from elsewhere."""
     (tmp_path / "spark-version-info.properties").write_text(
-        "".join(f"{key}={version if key == 'version' else 'x'}\n" for key in
-                ("version", "user", "revision", "branch", "date", "url", "docroot"))
+        "".join(
+            f"{key}={version if key == 'version' else 'x'}\n"
+            for key in ("version", "user", "revision", "branch", "date", "url", "docroot")
+        )
     )
     env = {"SPARK_HOME": installed("spark_home.sh", "4.3.0"), "SPARK_CONF_DIR": str(tmp_path)}
     image = sorted(os.listdir(ROOT / "dataset/all_images"))[0]
