@@ -13,7 +13,7 @@ shell_files := $(wildcard scripts/*.sh) scripts/gpu-check .ci/run
 # Without Spark, ONNX Runtime has to be told: the one that goes into the jar.
 onnxruntime := ORT_DYLIB_PATH=$$(gradle --quiet onnxruntimeLibrary)
 
-.PHONY: help setup build run check deny test test-rust test-checked test-asan test-jvm test-e2e test-parity test-python test-libtorch-versions test-faults parity-models parity parity-live fuzz lint format \
+.PHONY: help setup build run check deny test test-rust test-checked test-asan test-jvm test-e2e test-aarch64 test-parity test-python test-libtorch-versions test-faults parity-models parity parity-live fuzz lint format \
 	reference golden bench bench-core bench-growth bench-steps bench-images gpu-programs clean
 
 help: ## this list
@@ -58,6 +58,14 @@ test-e2e: build ## spark-submit, spark-sql and PySpark with the jar, on local an
 test-faults: build ## executors of 1 GB with files that are large for them; JVMs that end amid calls, 50 times each way (half an hour)
 	@$(env) $(onnxruntime) PYTHONPATH=tests/e2e .venv/bin/python -m pytest -q -p conftest tests/faults
 	@$(env) PROCESS_ENDS=$${PROCESS_ENDS:-50} gradle --quiet test -Psuite=ProcessEndSuite
+
+test-aarch64: build ## linux-aarch64 under QEMU (qemu-user): the pixels of x86, and the main job in a JVM for Arm
+	@command -v qemu-aarch64 >/dev/null || { echo "make test-aarch64 needs qemu-aarch64 (Debian: qemu-user)" >&2; exit 1; }
+	@scripts/build_natives.sh && scripts/aarch64_root.sh
+	@$(env) for target in "" "--target aarch64-unknown-linux-gnu"; do \
+		cargo build --release --quiet $$target -p classify-tools --bin classify-pixels; \
+	done
+	@$(env) .venv/bin/python -m pytest -q -rs tests/e2e/test_aarch64.py
 
 test-parity: parity-models ## ten model families, and embeddings of five, against transformers, torchvision, torch and ONNX Runtime in Python
 	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/parity

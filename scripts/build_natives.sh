@@ -18,9 +18,7 @@ for platform in ${NATIVES:-$all}; do
     linux-aarch64)
         scripts/setup.sh --aarch64
         source scripts/env.sh
-        LIBTORCH=$PWD/target/natives/libtorch-aarch64/torch \
-            CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=$PWD/scripts/link_portable_aarch64.sh \
-            cargo build --release --quiet --target aarch64-unknown-linux-gnu \
+        LIBTORCH=$PWD/target/aarch64/libtorch/torch cargo build --release --quiet --target aarch64-unknown-linux-gnu \
             -p spark-classify-jni-onnx -p spark-classify-jni-torch
         built=target/aarch64-unknown-linux-gnu/release
         ;;

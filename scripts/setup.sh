@@ -77,11 +77,12 @@ if [ "${1:-}" = --aarch64 ]; then
         die "Rust's standard library for $target is missing, and rustup cannot install it."
     stubs=target/glibc-2.28/aarch64
     [ -e $stubs/libc.so ] || scripts/glibc_stubs.sh aarch64 $stubs
-    libtorch=target/natives/libtorch-aarch64
+    libtorch=target/aarch64/libtorch
     if [ ! -e $libtorch/torch/lib/libtorch_cpu.so ]; then
-        say "getting libtorch for aarch64 (420 MB to download)"
-        .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --target $libtorch \
-            --platform manylinux_2_28_aarch64 "$(grep '^torch==' scripts/requirements-libtorch.txt)"
+        say "getting libtorch for aarch64 (430 MB to download)"
+        .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --target $libtorch --only-binary :all: \
+            --platform manylinux_2_28_aarch64 --platform manylinux_2_25_aarch64 --platform manylinux2014_aarch64 \
+            -r scripts/requirements-libtorch.txt
     fi
 fi
 say "ready"
