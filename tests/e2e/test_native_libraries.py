@@ -1,11 +1,14 @@
 """What the shipped native libraries need from a machine, read from the libraries themselves (docs/natives.md)."""
 
+import os
+import platform as machine
 import re
+import shutil
 import subprocess
 import zipfile
 
 import pytest
-from conftest import ROOT
+from conftest import BACKENDS, ROOT, assert_matches_golden, read_predictions
 
 # Never newer than what libtorch itself asks for. RHEL 8, Debian 10 and Ubuntu 20.04 have all of it.
 CEILINGS = {"GLIBC": (2, 28), "GLIBCXX": (3, 4, 22), "CXXABI": (1, 3, 11), "GCC": (4, 5, 0)}
@@ -133,3 +136,27 @@ def test_newer_instructions_are_in_dispatched_functions_only(libraries, platform
 
 def test_classify_bench_runs_on_older_systems():
     assert_runs_on_older_systems(ROOT / "target/release/classify-bench")
+
+
+@pytest.mark.skipif(machine.machine() != "x86_64", reason="about processors of x86-64-v2")
+@pytest.mark.skipif(shutil.which("qemu-x86_64") is None, reason="there is no qemu-x86_64 here (Debian: qemu-user)")
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_engines_and_decoders_meet_no_newer_instruction(golden, tmp_path, backend):
+    table = (ROOT / "dataset/image_data.csv").read_text().splitlines()[:4]
+    (tmp_path / "images.csv").write_text("\n".join(table))
+    done = subprocess.run(
+        [
+            *["qemu-x86_64", "-cpu", "Nehalem", ROOT / "target/release/classify-bench"],
+            *["--images", tmp_path / "images.csv", "--image-dir", "dataset/all_images", "--model", "model"],
+            *["--backend", backend, "--output", tmp_path / "predictions.csv"],
+        ],
+        cwd=ROOT,
+        env={key: value for key, value in os.environ.items() if key != "LD_LIBRARY_PATH"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    images = [row.split(",")[0] for row in table[1:]]
+    assert_matches_golden(
+        read_predictions(tmp_path / "predictions.csv"), {image: golden[backend][image] for image in images}
+    )

@@ -75,7 +75,8 @@ final class Platform {
   }
 
   /**
-   * Instructions that a processor lacks would end the JVM.
+   * An instruction that a processor lacks ends the JVM, and libtorch has no convolutions for one
+   * without SSE 4.1.
    *
    * @param processors as in {@code /proc/cpuinfo}; where it has no flags, nothing is known
    */
