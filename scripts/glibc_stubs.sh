@@ -3,18 +3,21 @@
 # hold its symbols and their versions and no code, and its start-up objects. zig makes them from its lists of what each
 # release of glibc exports. docs/natives.md tells why 2.28.
 #
-#   scripts/glibc_stubs.sh x86_64|aarch64 FOLDER
+#   scripts/glibc_stubs.sh x86_64|aarch64
 set -euo pipefail
 cd "$(dirname "$0")/.."
 arch=$1
-mkdir -p "$2"
-folder=$(cd "$2" && pwd)
+folder=$PWD/target/glibc-2.28/$arch
+[ -e "$folder/libc.so" ] && exit
+mkdir -p "$folder"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 echo 'int main(void) { return 0; }' >"$work/main.c"
+python=$PWD/.venv/bin/python
+"$python" -m pip install --quiet --disable-pip-version-check --target "$work/zig" -r scripts/requirements-zig.txt
 # Linking a program for that release leaves all of it in zig's cache.
-ZIG_GLOBAL_CACHE_DIR=$work/cache ZIG_LOCAL_CACHE_DIR=$work/cache "${PYTHON:-.venv/bin/python}" -m ziglang \
+PYTHONPATH=$work/zig ZIG_GLOBAL_CACHE_DIR=$work/cache ZIG_LOCAL_CACHE_DIR=$work/cache "$python" -m ziglang \
     cc -target "$arch-linux-gnu.2.28" "$work/main.c" -o "$work/main"
 for file in libc.so.6 libm.so.6 libpthread.so.0 libdl.so.2 librt.so.1 libutil.so.1 libresolv.so.2 libld.so.2 \
     libc_nonshared.a crt1.o; do

@@ -68,15 +68,13 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$made_from" ]; then
     printf '%s\n' "$made_from" >"$stamp"
 fi
 # What portable programs are linked with: see scripts/env.sh.
-stubs=target/glibc-2.28/$(uname -m)
-[ -e "$stubs/libc.so" ] || scripts/glibc_stubs.sh "$(uname -m)" "$stubs"
+scripts/glibc_stubs.sh "$(uname -m)"
 
 if [ "${1:-}" = --aarch64 ]; then
     target=aarch64-unknown-linux-gnu
     [ -d "$(rustc --print target-libdir --target $target)" ] || rustup target add $target ||
         die "Rust's standard library for $target is missing, and rustup cannot install it."
-    stubs=target/glibc-2.28/aarch64
-    [ -e $stubs/libc.so ] || scripts/glibc_stubs.sh aarch64 $stubs
+    scripts/glibc_stubs.sh aarch64
     libtorch=target/aarch64/libtorch
     if [ ! -e $libtorch/torch/lib/libtorch_cpu.so ]; then
         say "getting libtorch for aarch64 (430 MB to download)"
