@@ -15,7 +15,7 @@ shell_files := $(wildcard scripts/*.sh) scripts/gpu-check .ci/run
 # Without Spark, ONNX Runtime has to be told: the one that goes into the jar.
 onnxruntime := ORT_DYLIB_PATH=$$(gradle --quiet onnxruntimeLibrary)
 
-.PHONY: help setup build run check deny test test-rust test-checked test-asan test-jvm test-e2e test-spark35 test-matrix test-parity test-python test-libtorch-versions test-faults parity-models parity parity-live fuzz lint format \
+.PHONY: help setup build run check deny test test-rust test-checked test-asan test-jvm test-e2e test-aarch64 test-spark35 test-matrix test-parity test-python test-libtorch-versions test-faults parity-models parity parity-live fuzz lint format \
 	reference golden bench bench-core bench-growth bench-steps bench-images gpu-programs clean
 
 help: ## this list
@@ -69,6 +69,14 @@ test-spark35: build ## the core suites, and launchers, on Spark 3.5 with Scala 2
 test-matrix: build ## the tests on every Spark and Java of scripts/matrix.py, and docs/compatibility.md (an hour; MATRIX=4.0.5 for a part)
 	@$(env) cargo build --release --quiet -p spark-classify-jni-faulty
 	@$(env) .venv/bin/python scripts/matrix.py
+
+test-aarch64: build ## linux-aarch64 under QEMU (qemu-user): the pixels of x86, and the main job in a JVM for Arm
+	@command -v qemu-aarch64 >/dev/null || { echo "make test-aarch64 needs qemu-aarch64 (Debian: qemu-user)" >&2; exit 1; }
+	@scripts/build_natives.sh && scripts/aarch64_root.sh
+	@$(env) for target in "" "--target aarch64-unknown-linux-gnu"; do \
+		cargo build --release --quiet $$target -p classify-tools --bin classify-pixels; \
+	done
+	@$(env) .venv/bin/python -m pytest -q -rs tests/e2e/test_aarch64.py
 
 test-parity: parity-models ## ten model families, and embeddings of five, against transformers, torchvision, torch and ONNX Runtime in Python
 	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/parity

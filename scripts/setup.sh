@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what building and running needs, and nothing twice: system packages (apt, when root), and a virtual
 # environment .venv with pyspark, the libtorch libraries and the test tools. With --fonts also those that cards are
-# drawn with.
+# drawn with; with --aarch64 what builds for that platform.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,6 +27,9 @@ if [ "${1:-}" = --fonts ]; then
     for font in dejavu=fonts-dejavu-core liberation=fonts-liberation; do
         [ -d "/usr/share/fonts/truetype/${font%=*}" ] || missing+=("${font#*=}")
     done
+fi
+if [ "${1:-}" = --aarch64 ]; then
+    command -v aarch64-linux-gnu-g++ >/dev/null || missing+=(g++-aarch64-linux-gnu)
 fi
 if ((${#missing[@]})); then
     mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
@@ -63,5 +66,21 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$made_from" ]; then
     .venv/bin/python -m pip install --quiet --disable-pip-version-check -r scripts/requirements.txt
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r scripts/requirements-libtorch.txt
     printf '%s\n' "$made_from" >"$stamp"
+fi
+# What portable programs are linked with: see scripts/env.sh.
+scripts/glibc_stubs.sh "$(uname -m)"
+
+if [ "${1:-}" = --aarch64 ]; then
+    target=aarch64-unknown-linux-gnu
+    [ -d "$(rustc --print target-libdir --target $target)" ] || rustup target add $target ||
+        die "Rust's standard library for $target is missing, and rustup cannot install it."
+    scripts/glibc_stubs.sh aarch64
+    libtorch=target/aarch64/libtorch
+    if [ ! -e $libtorch/torch/lib/libtorch_cpu.so ]; then
+        say "getting libtorch for aarch64 (430 MB to download)"
+        .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --target $libtorch --only-binary :all: \
+            --platform manylinux_2_28_aarch64 --platform manylinux_2_25_aarch64 --platform manylinux2014_aarch64 \
+            -r scripts/requirements-libtorch.txt
+    fi
 fi
 say "ready"

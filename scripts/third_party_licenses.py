@@ -34,6 +34,8 @@ def linked_crates() -> list[dict]:
         "--locked",
         "--filter-platform",
         "x86_64-unknown-linux-gnu",
+        "--filter-platform",
+        "aarch64-unknown-linux-gnu",
     ]
     metadata = json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout)
     packages = {package["id"]: package for package in metadata["packages"]}

@@ -40,8 +40,11 @@ fn compile() -> Result<(), String> {
         .define("_GLIBCXX_USE_CXX11_ABI", "1")
         // torch's headers are not ours to clean.
         .warnings(false)
+        // What stands in for newer symbols must be there whatever comes first on the linker's command line.
+        .link_lib_modifier("+whole-archive")
         .file("cpp/module.cpp")
         .file("cpp/lane.cpp")
+        .file("cpp/older_libstdcxx.cpp")
         .file("cpp/operators.cpp")
         .file("cpp/state.cpp")
         .try_compile("spark_classify_torch")

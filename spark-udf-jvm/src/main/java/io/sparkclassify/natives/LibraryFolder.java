@@ -145,7 +145,8 @@ final class LibraryFolder {
       throw Unavailable.because(
           "the jar has no "
               + resource.substring(1)
-              + "; it was built without this library (`make build` builds it whole)");
+              + "; it was built without this library (`make build` builds that of its own platform,"
+              + " `make package` a jar for all)");
     }
     return content;
   }

@@ -148,10 +148,10 @@ public final class NativeLoader {
 
   private static ClassifyException notLinked(
       Path library, UnsatisfiedLinkError failure, String hint) {
-    return Unavailable.because(
-        "cannot load " + library,
-        failure.getMessage() + (hint.isEmpty() ? "" : ". " + hint),
-        failure);
+    String details =
+        Platform.olderSystem(failure)
+            .orElse(failure.getMessage() + (hint.isEmpty() ? "" : ". " + hint));
+    return Unavailable.because("cannot load " + library, details, failure);
   }
 
   /** What the linker does not say: which way out there is. */

@@ -12,10 +12,10 @@ import java.util.stream.Stream;
 final class OnnxRuntime {
   private static final String LIBRARY = "libonnxruntime.so";
 
-  /**
-   * Where the Maven artifact {@code onnxruntime_gpu} has its libraries, which find each other by
-   * name in one folder.
-   */
+  /** The only platform that the Maven artifact {@code onnxruntime_gpu} has libraries for. */
+  private static final String GPU_PLATFORM = "native/linux-x86_64";
+
+  /** Where it has them, which find each other by name in one folder. */
   private static final String GPU_RESOURCES = "ai/onnxruntime/native/linux-x64";
 
   private static final List<String> GPU_LIBRARIES =
@@ -43,7 +43,8 @@ final class OnnxRuntime {
     if (options.onnxRuntimeHome() != null) {
       return in(FileNames.path(NativeOptions.ONNX_RUNTIME_HOME_KEY, options.onnxRuntimeHome()));
     }
-    if (LibraryFolder.hasResource(GPU_RESOURCES, GPU_LIBRARIES.get(2))) {
+    if (resources.equals(GPU_PLATFORM)
+        && LibraryFolder.hasResource(GPU_RESOURCES, GPU_LIBRARIES.get(2))) {
       return folder.unpackTogether(GPU_RESOURCES, GPU_LIBRARIES).resolve(LIBRARY);
     }
     return folder.unpack(resources, LIBRARY);
