@@ -52,11 +52,11 @@ test-jvm: build ## ScalaTest suites on a real SparkSession
 	@$(env) cargo build --release --quiet -p spark-classify-jni-faulty
 	@$(env) gradle --quiet test
 
-test-e2e: build ## spark-submit, spark-sql and PySpark with the jar, on local and local-cluster masters
-	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/e2e
+test-e2e: build ## spark-submit, spark-sql and PySpark with the jar, on local, local-cluster and standalone masters
+	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/e2e tests/cluster
 
 test-faults: build ## executors of 1 GB with files that are large for them; JVMs that end amid calls, 50 times each way (half an hour)
-	@$(env) $(onnxruntime) PYTHONPATH=tests/e2e .venv/bin/python -m pytest -q -p conftest tests/faults
+	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/faults
 	@$(env) PROCESS_ENDS=$${PROCESS_ENDS:-50} gradle --quiet test -Psuite=ProcessEndSuite
 
 test-parity: parity-models ## ten model families, and embeddings of five, against transformers, torchvision, torch and ONNX Runtime in Python

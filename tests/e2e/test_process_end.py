@@ -4,7 +4,7 @@ import json
 import os
 
 import pytest
-from conftest import BACKENDS, EXTENSION, ROOT
+from conftest import BACKENDS, EXTENSION, ROOT, event_log, read_events
 
 # Four tasks classify, for minutes, when the JVM is told to end.
 SCRIPT = """
@@ -100,26 +100,23 @@ json.dump(counts, open(answers, "w"))
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("kill", [False, True], ids=["its tasks end", "it is killed"])
-def test_a_decommissioned_executor_ends(spark_run, standalone_cluster, jar, golden, tmp_path, backend, kill):
+def test_a_decommissioned_executor_ends(spark_run, cluster, jar, golden, tmp_path, backend, kill):
     script, answers, events = tmp_path / "script.py", tmp_path / "answers.json", tmp_path / "events"
     script.write_text(DECOMMISSION)
-    events.mkdir()
     spark_run(
-        *["spark-submit", "--master", standalone_cluster, "--jars", jar, "--conf", EXTENSION],
+        *["spark-submit", "--master", cluster.url, "--jars", jar, "--conf", EXTENSION],
         *["--conf", "spark.executor.memory=512m", "--conf", "spark.driver.host=127.0.0.1"],
         *["--conf", f"spark.classify.model={ROOT}/model"],
         *["--conf", f"spark.classify.torch.home={os.environ['LIBTORCH']}"],
         *["--conf", f"spark.executor.extraJavaOptions=-XX:ErrorFile={tmp_path}/hs_err"],
         *["--conf", "spark.decommission.enabled=true"],
         *(["--conf", "spark.executor.decommission.forceKillTimeout=1s"] if kill else []),
-        *["--conf", "spark.eventLog.enabled=true", "--conf", "spark.eventLog.compress=false"],
-        *["--conf", f"spark.eventLog.dir={events}"],
-        *[script, backend, tmp_path / "work", answers],
+        *[*event_log(events), script, backend, cluster.folder, answers],
     )
     counts = json.loads(answers.read_text())
     assert sum(counts.values()) == 30 * len(golden[backend])
-    log = [json.loads(line) for file in events.rglob("events_*") for line in file.open()]
+    log = read_events(events)
     reasons = [event["Removed Reason"] for event in log if event["Event"] == "SparkListenerExecutorRemoved"]
     assert reasons[-1] == ("Executor killed by driver." if kill else "Command exited with code 0"), reasons
     assert not (tmp_path / "hs_err").exists()
-    assert not any("SIGSEGV" in log.read_text(errors="replace") for log in tmp_path.glob("work/*/*/std*"))
+    assert not any("SIGSEGV" in log.read_text(errors="replace") for log in cluster.folder.glob("work/*/*/std*"))
