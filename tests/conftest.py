@@ -27,6 +27,18 @@ def jar() -> Path:
 
 
 @pytest.fixture(scope="session")
+def faulty_file_system(tmp_path_factory) -> list[str]:
+    """The options by which an application has the scheme `faulty:` of tests/java/FaultyFileSystem.java."""
+    folder = tmp_path_factory.mktemp("faulty")
+    source, classes, target = ROOT / "tests/java/FaultyFileSystem.java", folder / "classes", folder / "faulty.jar"
+    class_path = f"{os.environ['SPARK_HOME']}/jars/*"
+    subprocess.run(["javac", "--release", "17", "-d", classes, "-classpath", class_path, source], check=True)
+    subprocess.run(["jar", "--create", "--file", target, "-C", classes, "."], check=True)
+    schemes = "spark.classify.read.schemes=file,viewfs,faulty"
+    return ["--jars", str(target), "--conf", "spark.hadoop.fs.faulty.impl=FaultyFileSystem", "--conf", schemes]
+
+
+@pytest.fixture(scope="session")
 def golden() -> dict[str, dict[str, list[float]]]:
     """Reference probabilities: backend → image → one value a class, in class-id order."""
     images = json.loads((ROOT / "tests/golden/predictions.json").read_text())["images"]

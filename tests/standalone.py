@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import socket
 import subprocess
 import time
@@ -44,6 +43,19 @@ def wait_for(port: int, process: subprocess.Popen, log: Path) -> None:
             return probe.connect_ex(("127.0.0.1", port)) == 0
 
     wait_until(f"listening on port {port}", listens, process, log)
+
+
+def executors_below(folder: Path) -> list[int]:
+    """The ids of the processes that are executors and run below a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            is_below = Path(os.readlink(process / "cwd")).is_relative_to(folder)
+            if is_below and b"CoarseGrainedExecutorBackend" in (process / "cmdline").read_bytes():
+                found.append(int(process.name))
+        except OSError:
+            pass  # It has ended, or is another user's.
+    return sorted(found)
 
 
 class Cluster:
@@ -127,23 +139,7 @@ class Cluster:
 
     def executors(self) -> list[int]:
         """The ids of the processes of the executors that run."""
-        found = []
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                of_cluster = Path(os.readlink(process / "cwd")).is_relative_to(self.folder)
-                if of_cluster and b"CoarseGrainedExecutorBackend" in (process / "cmdline").read_bytes():
-                    found.append(int(process.name))
-            except OSError:
-                pass  # It has ended, or is another user's.
-        return sorted(found)
-
-    def kill_executor(self, process: int) -> bool:
-        """Whether it was still there."""
-        try:
-            os.kill(process, signal.SIGKILL)
-        except ProcessLookupError:
-            return False
-        return True
+        return executors_below(self.folder)
 
     def forget(self) -> None:
         """Forgets the executors of the applications that have ended, whose last processes it waits for."""

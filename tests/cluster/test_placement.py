@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import BACKENDS, EXTENSION, ROOT
-from standalone import SHORT_LIVED, Cluster
-
-MODEL = f"file:{ROOT}/model"
+from placement import MODEL, assert_loaded_once, assert_right, common
+from standalone import Cluster
 
 # Classifies the dataset with both backends; writes for each the probabilities of each image.
 SCRIPT = r"""
@@ -28,40 +25,6 @@ for backend in ["pytorch", "onnx"]:
     answers[backend] = [[row.image_path, row.p] for row in rows]
 json.dump(answers, open(sys.argv[2], "w"))
 """
-
-
-def common(cluster: Cluster, model: str = MODEL) -> list[str]:
-    """Options by which an application has an executor of one core on each host, and waits for both."""
-    settings = {
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.extraJavaOptions": SHORT_LIVED,
-        "spark.executor.extraJavaOptions": SHORT_LIVED,
-        "spark.executor.cores": "1",
-        "spark.cores.max": "2",
-        # Tasks do not wait for the executor that has their input.
-        "spark.locality.wait": "0",
-        "spark.scheduler.minRegisteredResourcesRatio": "1",
-        "spark.scheduler.maxRegisteredResourcesWaitingTime": "120s",
-        "spark.classify.model": model,
-        "spark.classify.torch.home": os.environ["LIBTORCH"],
-    }
-    options = [word for key, value in settings.items() for word in ("--conf", f"{key}={value}")]
-    return ["--master", cluster.url, "--conf", EXTENSION, *options]
-
-
-def assert_right(answers: dict[str, list], golden) -> None:
-    for backend in BACKENDS:
-        rows = dict(answers[backend])
-        assert len(rows) == len(answers[backend]) and rows.keys() == golden[backend].keys()
-        for image, expected in golden[backend].items():
-            assert rows[image] == pytest.approx(expected, abs=1e-4), (backend, image)
-
-
-def assert_loaded_once(cluster: Cluster, executors: int, models: dict[str, int]) -> None:
-    """Each executor, of all applications, says of each model that it was loaded, once for each backend."""
-    loads = cluster.model_loads()
-    assert len(loads) == executors
-    assert all(found == Counter(models) for found in loads.values()), loads
 
 
 PLACES = {

@@ -58,8 +58,9 @@ def test_a_jvm_ends_amid_native_calls(spark_run, jar, tmp_path, backend, how, st
 
 
 DECOMMISSION = """
-import glob, json, os, signal, sys, threading, time
+import json, os, signal, sys, threading, time
 from pyspark.sql import SparkSession
+from standalone import executors_below
 backend, work, answers = sys.argv[1:]
 spark = SparkSession.builder.getOrCreate()
 tracker = spark.sparkContext.statusTracker()
@@ -71,16 +72,7 @@ def classify(times, tasks):
     many = images.crossJoin(spark.range(times)).repartition(tasks).selectExpr(call)
     counts.update({row[0]: row[1] for row in many.groupBy("c.class").count().collect()})
 
-def executors():
-    for process in glob.glob("/proc/[0-9]*"):
-        try:
-            command = open(f"{process}/cmdline").read()
-            if "CoarseGrainedExecutorBackend" in command and os.readlink(f"{process}/cwd").startswith(work):
-                yield int(process.split("/")[-1])
-        except OSError:
-            pass
-
-while len(list(executors())) < 2:
+while len(executors_below(work)) < 2:
     time.sleep(0.1)
 # Then executors have the model, and the next tasks, of some seconds each, are amid calls.
 classify(1, 2)
@@ -89,10 +81,10 @@ job.start()
 while not any(tracker.getStageInfo(stage).numActiveTasks == 2 for stage in tracker.getActiveStageIds()):
     time.sleep(0.05)
 time.sleep(0.3)
-leaving = min(executors())
+leaving = executors_below(work)[0]
 os.kill(leaving, signal.SIGPWR)
 job.join()
-while leaving in executors():
+while leaving in executors_below(work):
     time.sleep(0.1)
 json.dump(counts, open(answers, "w"))
 """
@@ -112,6 +104,7 @@ def test_a_decommissioned_executor_ends(spark_run, cluster, jar, golden, tmp_pat
         *["--conf", "spark.decommission.enabled=true"],
         *(["--conf", "spark.executor.decommission.forceKillTimeout=1s"] if kill else []),
         *[*event_log(events), script, backend, cluster.folder, answers],
+        env={"PYTHONPATH": str(ROOT / "tests")},
     )
     counts = json.loads(answers.read_text())
     assert sum(counts.values()) == 30 * len(golden[backend])
