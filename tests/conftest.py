@@ -116,6 +116,34 @@ def event_log(folder: Path) -> list[str]:
     return [word for key, value in settings.items() for word in ("--conf", f"spark.eventLog.{key}={value}")]
 
 
+class FaultReport:
+    """What the jobs of tests/faults/test_kills.py went through, for the last line of the report."""
+
+    def __init__(self) -> None:
+        self.jobs = self.kills = self.rows = self.lost = self.seed = 0
+
+    def add(self, *, kills: int, rows: int, lost: int, seed: int) -> None:
+        self.jobs, self.kills, self.rows = self.jobs + 1, self.kills + kills, self.rows + rows
+        self.lost, self.seed = self.lost + lost, seed
+
+
+FAULTS = pytest.StashKey[FaultReport]()
+
+
+@pytest.fixture(scope="session")
+def fault_report(pytestconfig) -> FaultReport:
+    return pytestconfig.stash.setdefault(FAULTS, FaultReport())
+
+
+def pytest_terminal_summary(terminalreporter, config) -> None:
+    report = config.stash.get(FAULTS, None)
+    if report is not None:
+        terminalreporter.write_line(
+            f"{report.jobs} jobs, {report.kills} kills, {report.rows} rows, lost rows = {report.lost}"
+            f" (FAULT_SEED={report.seed})"
+        )
+
+
 def read_predictions(directory: Path) -> dict[str, dict[str, str]]:
     """The rows of a written prediction CSV (a Spark output folder or one file), by image path."""
     parts = sorted(directory.glob("part-*.csv")) if directory.is_dir() else [directory]

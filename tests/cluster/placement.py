@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 
 import pytest
@@ -25,7 +24,6 @@ def common(cluster: Cluster, cores: int = 2) -> list[str]:
         "spark.scheduler.minRegisteredResourcesRatio": "1",
         "spark.scheduler.maxRegisteredResourcesWaitingTime": "120s",
         "spark.classify.model": MODEL,
-        "spark.classify.torch.home": os.environ["LIBTORCH"],
     }
     options = [word for key, value in settings.items() for word in ("--conf", f"{key}={value}")]
     return ["--master", cluster.url, "--conf", EXTENSION, *options]

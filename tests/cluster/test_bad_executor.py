@@ -9,7 +9,6 @@ from conftest import event_log, read_events
 from placement import assert_right, common
 from standalone import Cluster
 
-# Classifies with pytorch, and then again where Spark leaves out executors that fail.
 SCRIPT = r"""
 import json, sys
 from pyspark.sql import SparkSession
@@ -30,7 +29,7 @@ BAD_HOST = "127.0.0.2"
 @pytest.fixture(scope="module")
 def mixed_cluster(tmp_path_factory):
     """A cluster of which one host has no libtorch."""
-    without = {BAD_HOST: {"LIBTORCH": "/no/such/torch"}}
+    without = {BAD_HOST: {"LIBTORCH": "/no/such/torch", "PYSPARK_PYTHON": "/no/such/python"}}
     with Cluster(tmp_path_factory.mktemp("mixed") / "cluster", environment=without) as cluster:
         yield cluster
 
@@ -42,9 +41,7 @@ def answer(spark_run, mixed_cluster, jar, tmp_path):
     def ask(*options: str) -> tuple[dict, list[dict]]:
         script, answers, events = tmp_path / "script.py", tmp_path / "answers.json", tmp_path / "events"
         script.write_text(SCRIPT)
-        # An empty value is none: each host's LIBTORCH counts.
-        own = [*common(mixed_cluster), "--conf", "spark.classify.torch.home="]
-        spark_run("spark-submit", *own, *event_log(events), "--jars", jar, *options, script, answers)
+        spark_run("spark-submit", *common(mixed_cluster), *event_log(events), "--jars", jar, *options, script, answers)
         return json.loads(answers.read_text()), read_events(events)
 
     return ask
