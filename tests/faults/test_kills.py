@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -92,7 +94,8 @@ class Killer(threading.Thread):
                 if not self._wait(lambda moment=moment: self._done() >= moment and self.cluster.executors()):
                     return
                 if kind == "executor":
-                    if self.cluster.kill_executor(dice.choice(self.cluster.executors())):
+                    with suppress(ProcessLookupError):  # It has ended by itself.
+                        os.kill(dice.choice(self.cluster.executors()), signal.SIGKILL)
                         self.killed.append(kind)
                 else:
                     host = dice.choice(self.cluster.hosts)

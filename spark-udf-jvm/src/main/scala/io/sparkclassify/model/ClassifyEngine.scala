@@ -38,7 +38,7 @@ object ClassifyEngine {
    * @return
    *   a lease, to be closed when the model is no longer needed
    */
-  def acquire(spec: ClassifySpec, outputs: ModelOutputs): ModelLease = {
+  def acquire(spec: ClassifySpec, outputs: ModelOutputs): ModelLease = ClassifyErrors.onExecutor {
     // One model, by whatever name it is called. Nothing below shares models: the native library loads one each time.
     val located = spec.model.copy(uri = ModelFiles.locate(spec.model.uri), device = Devices.resolve(spec.model.device))
     val lease = new ModelLease(models.acquire(located, spec.maxLoadedModels)(load(located, spec)))
