@@ -55,11 +55,11 @@ test-jvm: build ## ScalaTest suites on a real SparkSession
 	@$(env) gradle --quiet test
 	@$(env) gradle --quiet test -Psuite=LinkageSuite -PtestSparkHome=$$(scripts/spark_home.sh $(oldest_spark))
 
-test-e2e: build ## spark-submit, spark-sql and PySpark with the jar, on local and local-cluster masters
-	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/e2e
+test-e2e: build ## spark-submit, spark-sql and PySpark with the jar, on local, local-cluster and standalone masters
+	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/e2e tests/cluster
 
 test-faults: build ## executors of 1 GB with files that are large for them; JVMs that end amid calls, 50 times each way (half an hour)
-	@$(env) $(onnxruntime) PYTHONPATH=tests/e2e .venv/bin/python -m pytest -q -p conftest tests/faults
+	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/faults
 	@$(env) PROCESS_ENDS=$${PROCESS_ENDS:-50} gradle --quiet test -Psuite=ProcessEndSuite
 
 test-spark35: build ## the core suites, and launchers, on Spark 3.5 with Scala 2.12 and Java 11, with the jar for it

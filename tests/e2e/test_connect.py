@@ -9,7 +9,8 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT, free_port, wait_for
+from conftest import ROOT
+from standalone import free_port, wait_for
 
 CLIENT = r"""
 import json, sys

@@ -4,7 +4,7 @@ import json
 import os
 
 import pytest
-from conftest import BACKENDS, EXTENSION, ROOT
+from conftest import BACKENDS, EXTENSION, ROOT, event_log, read_events
 
 # Four tasks classify, for minutes, when the JVM is told to end.
 SCRIPT = """
@@ -58,8 +58,9 @@ def test_a_jvm_ends_amid_native_calls(spark_run, jar, tmp_path, backend, how, st
 
 
 DECOMMISSION = """
-import glob, json, os, signal, sys, threading, time
+import json, os, signal, sys, threading, time
 from pyspark.sql import SparkSession
+from standalone import executors_below
 backend, work, answers = sys.argv[1:]
 spark = SparkSession.builder.getOrCreate()
 tracker = spark.sparkContext.statusTracker()
@@ -71,16 +72,7 @@ def classify(times, tasks):
     many = images.crossJoin(spark.range(times)).repartition(tasks).selectExpr(call)
     counts.update({row[0]: row[1] for row in many.groupBy("c.class").count().collect()})
 
-def executors():
-    for process in glob.glob("/proc/[0-9]*"):
-        try:
-            command = open(f"{process}/cmdline").read()
-            if "CoarseGrainedExecutorBackend" in command and os.readlink(f"{process}/cwd").startswith(work):
-                yield int(process.split("/")[-1])
-        except OSError:
-            pass
-
-while len(list(executors())) < 2:
+while len(executors_below(work)) < 2:
     time.sleep(0.1)
 # Then executors have the model, and the next tasks, of some seconds each, are amid calls.
 classify(1, 2)
@@ -89,10 +81,10 @@ job.start()
 while not any(tracker.getStageInfo(stage).numActiveTasks == 2 for stage in tracker.getActiveStageIds()):
     time.sleep(0.05)
 time.sleep(0.3)
-leaving = min(executors())
+leaving = executors_below(work)[0]
 os.kill(leaving, signal.SIGPWR)
 job.join()
-while leaving in executors():
+while leaving in executors_below(work):
     time.sleep(0.1)
 json.dump(counts, open(answers, "w"))
 """
@@ -100,26 +92,24 @@ json.dump(counts, open(answers, "w"))
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("kill", [False, True], ids=["its tasks end", "it is killed"])
-def test_a_decommissioned_executor_ends(spark_run, standalone_cluster, jar, golden, tmp_path, backend, kill):
+def test_a_decommissioned_executor_ends(spark_run, cluster, jar, golden, tmp_path, backend, kill):
     script, answers, events = tmp_path / "script.py", tmp_path / "answers.json", tmp_path / "events"
     script.write_text(DECOMMISSION)
-    events.mkdir()
     spark_run(
-        *["spark-submit", "--master", standalone_cluster, "--jars", jar, "--conf", EXTENSION],
+        *["spark-submit", "--master", cluster.url, "--jars", jar, "--conf", EXTENSION],
         *["--conf", "spark.executor.memory=512m", "--conf", "spark.driver.host=127.0.0.1"],
         *["--conf", f"spark.classify.model={ROOT}/model"],
         *["--conf", f"spark.classify.torch.home={os.environ['LIBTORCH']}"],
         *["--conf", f"spark.executor.extraJavaOptions=-XX:ErrorFile={tmp_path}/hs_err"],
         *["--conf", "spark.decommission.enabled=true"],
         *(["--conf", "spark.executor.decommission.forceKillTimeout=1s"] if kill else []),
-        *["--conf", "spark.eventLog.enabled=true", "--conf", "spark.eventLog.compress=false"],
-        *["--conf", f"spark.eventLog.dir={events}"],
-        *[script, backend, tmp_path / "work", answers],
+        *[*event_log(events), script, backend, cluster.folder, answers],
+        env={"PYTHONPATH": str(ROOT / "tests")},
     )
     counts = json.loads(answers.read_text())
     assert sum(counts.values()) == 30 * len(golden[backend])
-    log = [json.loads(line) for file in events.rglob("events_*") for line in file.open()]
+    log = read_events(events)
     reasons = [event["Removed Reason"] for event in log if event["Event"] == "SparkListenerExecutorRemoved"]
     assert reasons[-1] == ("Executor killed by driver." if kill else "Command exited with code 0"), reasons
     assert not (tmp_path / "hs_err").exists()
-    assert not any("SIGSEGV" in log.read_text(errors="replace") for log in tmp_path.glob("work/*/*/std*"))
+    assert not any("SIGSEGV" in log.read_text(errors="replace") for log in cluster.folder.glob("work/*/*/std*"))

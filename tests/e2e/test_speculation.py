@@ -8,7 +8,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 
-from conftest import EXTENSION, ROOT
+from conftest import EXTENSION, ROOT, event_log, read_events
 
 HANG_SECONDS = 60
 
@@ -50,7 +50,7 @@ class Images(BaseHTTPRequestHandler):
         pass
 
 
-def test_the_slower_attempt_is_killed(spark_run, standalone_cluster, jar, golden, tmp_path):
+def test_the_slower_attempt_is_killed(spark_run, cluster, jar, golden, tmp_path):
     names = sorted(golden["onnx"])[:8]
     Images.asked.clear()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Images)
@@ -63,10 +63,9 @@ def test_the_slower_attempt_is_killed(spark_run, standalone_cluster, jar, golden
     script.write_text(SCRIPT)
     questions.write_text(json.dumps(urls))
     events = tmp_path / "events"
-    events.mkdir()
     try:
         spark_run(
-            *["spark-submit", "--master", standalone_cluster, "--jars", jar, "--conf", EXTENSION],
+            *["spark-submit", "--master", cluster.url, "--jars", jar, "--conf", EXTENSION],
             *["--conf", "spark.executor.memory=512m", "--conf", "spark.driver.host=127.0.0.1"],
             *[
                 "--conf",
@@ -78,9 +77,7 @@ def test_the_slower_attempt_is_killed(spark_run, standalone_cluster, jar, golden
             ],
             *["--conf", "spark.speculation.interval=100ms", "--conf", "spark.speculation.quantile=0.5"],
             *["--conf", "spark.speculation.multiplier=1.1", "--conf", "spark.speculation.minTaskRuntime=1s"],
-            *["--conf", "spark.eventLog.enabled=true", "--conf", "spark.eventLog.compress=false"],
-            *["--conf", f"spark.eventLog.dir={events}"],
-            *[script, questions, answers],
+            *[*event_log(events), script, questions, answers],
         )
     finally:
         server.shutdown()
@@ -89,8 +86,7 @@ def test_the_slower_attempt_is_killed(spark_run, standalone_cluster, jar, golden
     assert sorted(map(tuple, results["rows"])) == sorted(expected.items())
     assert results["again"] == expected[urls[0]]
 
-    log = [json.loads(line) for file in events.rglob("*") if file.is_file() for line in file.open() if line[0] == "{"]
-    ends = [event for event in log if event["Event"] == "SparkListenerTaskEnd"]
+    ends = [event for event in read_events(events) if event["Event"] == "SparkListenerTaskEnd"]
     killed = [end for end in ends if end["Task End Reason"]["Reason"] == "TaskKilled"]
     assert killed, "Spark killed the attempt that hung"
     assert all(

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import EXTENSION, ROOT, free_port, wait_for
+from conftest import EXTENSION, ROOT
+from standalone import free_port, wait_for
 
 STATIC = ["torch.home", "onnxruntime.library", "onnxruntime.home", "native.dir"]
 SPELLINGS = ["SET {key}={value}", "set  {key} = {value} ", "SET `{key}`=`{value}`", "SET {key} {value}"]

@@ -11,7 +11,7 @@ from itertools import cycle, islice
 from pathlib import Path
 
 import pytest
-from conftest import EXTENSION
+from conftest import EXTENSION, event_log, read_events
 from PIL import Image
 
 CORES = 4
@@ -71,15 +71,12 @@ def classify(spark_run, jar, tmp_path):
         script.write_text(SCRIPT)
         questions.write_text(json.dumps([str(path) for path in paths]))
         events = tmp_path / "events"
-        events.mkdir()
         spark_run(
             *["spark-submit", "--master", f"local-cluster[1,{CORES},1024]", "--jars", jar, "--conf", EXTENSION],
             *["--conf", "spark.classify.model=model"],
-            *["--conf", "spark.eventLog.enabled=true", "--conf", "spark.eventLog.compress=false"],
-            *["--conf", f"spark.eventLog.dir={events}", script, questions, answers],
+            *[*event_log(events), script, questions, answers],
         )
-        (file,) = events.rglob("events_*")
-        log = [json.loads(line) for line in file.open()]
+        log = read_events(events)
         # Executors go when the application does, and not before.
         last_job = max(at for at, event in enumerate(log) if event["Event"] == "SparkListenerJobEnd")
         assert [event for event in log[:last_job] if event["Event"] == "SparkListenerExecutorRemoved"] == []

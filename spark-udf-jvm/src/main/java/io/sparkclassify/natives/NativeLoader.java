@@ -5,14 +5,14 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.sparkclassify.ClassifyException;
 import io.sparkclassify.Printable;
+import io.sparkclassify.SparkLog;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
+import org.apache.logging.log4j.Logger;
 
 /**
  * Loads the native libraries: finds what they need, unpacks them, links them and checks that they
@@ -170,7 +170,7 @@ public final class NativeLoader {
   }
 
   private static Logger log() {
-    return LoggerFactory.getLogger(NativeLoader.class);
+    return SparkLog.named(NativeLoader.class.getName());
   }
 
   /** A backend that is loaded at first use. */

@@ -1,8 +1,8 @@
 package io.sparkclassify.natives;
 
 import io.sparkclassify.Printable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
+import io.sparkclassify.SparkLog;
+import org.apache.logging.log4j.Logger;
 
 /** Where the log messages of the native libraries arrive. Only native code calls this class. */
 final class NativeLog {
@@ -18,7 +18,7 @@ final class NativeLog {
 
   /** The most detailed level that is wanted, 0 (none) to 5 (trace). */
   static int level() {
-    Logger log = LoggerFactory.getLogger(PREFIX);
+    Logger log = SparkLog.named(PREFIX);
     if (log.isTraceEnabled()) return TRACE;
     if (log.isDebugEnabled()) return DEBUG;
     if (log.isInfoEnabled()) return INFO;
@@ -34,7 +34,7 @@ final class NativeLog {
    */
   static void log(int level, String target, String text) {
     String message = Printable.escape(text);
-    Logger log = LoggerFactory.getLogger(PREFIX + "." + target.replace("::", "."));
+    Logger log = SparkLog.named(PREFIX + "." + target.replace("::", "."));
     switch (level) {
       case ERROR:
         log.error(message);

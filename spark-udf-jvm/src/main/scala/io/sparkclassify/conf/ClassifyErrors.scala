@@ -1,6 +1,7 @@
 package io.sparkclassify.conf
 
 import io.sparkclassify.{ClassifyAnalysisException, ClassifyException, Escaped}
+import org.apache.spark.SparkEnv
 import org.apache.spark.sql.AnalysisException
 import org.apache.spark.sql.catalyst.expressions.Expression
 import org.apache.spark.sql.types.DataType
@@ -157,6 +158,23 @@ private[sparkclassify] object ClassifyErrors {
       s"Spark has assigned the GPU '$address' to the task, which is no number: have the discovery script " +
         "(spark.executor.resource.gpu.discoveryScript) print numbers, as scripts/discover_gpus.sh does"
     )
+
+  /**
+   * Names the executor in what goes wrong, since another one may have what it lacks. Spark names it only around errors
+   * that have no condition.
+   */
+  def onExecutor[T](action: => T): T =
+    try action
+    catch {
+      case e: ClassifyException if !executor.forall(e.getReason.endsWith) =>
+        throw new ClassifyException(e.getCondition, s"${e.getReason} ${executor.get}", e)
+    }
+
+  /** None on the driver. */
+  private def executor: Option[String] =
+    Option(SparkEnv.get).map(_.blockManager.blockManagerId).filterNot(_.isDriver).map { id =>
+      s"(executor ${id.executorId} on ${id.host})"
+    }
 
   private def quoted(sql: String): String = "\"" + sql + "\""
 }

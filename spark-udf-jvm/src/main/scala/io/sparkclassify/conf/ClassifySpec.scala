@@ -24,7 +24,8 @@ final case class ClassifySpec(
 ) {
 
   /** The engine's native library, which is loaded when this JVM does not have it. */
-  def nativeEngine(): NativeEngine = NativeLoader.load(model.engine.name, natives.options)
+  def nativeEngine(): NativeEngine =
+    ClassifyErrors.onExecutor(NativeLoader.load(model.engine.name, natives.options))
 }
 
 /**

@@ -4,12 +4,11 @@ import java.util.concurrent.{CompletableFuture, TimeUnit}
 
 import scala.util.control.NonFatal
 
-import io.sparkclassify.Printable
+import io.sparkclassify.{Printable, SparkLog}
 import io.sparkclassify.natives.{NativeLoader, NativeOptions}
 import io.sparkclassify.threads.ReadThreads
 import org.apache.hadoop.fs.Path
 import org.apache.spark.SparkFiles
-import org.slf4j.LoggerFactory
 
 /**
  * Which engine runs a model where nobody names one: `auto`, the default of `spark.classify.backend`.
@@ -72,7 +71,7 @@ private[conf] object EngineChoice {
   /** What stands for a choice in the place of an engine's name. */
   val Auto = "auto"
 
-  private val log = LoggerFactory.getLogger("io.sparkclassify.EngineChoice")
+  private val log = SparkLog.named("io.sparkclassify.EngineChoice")
   private val TorchScript = "model.pt"
 
   /** The folder in which some exporters put ONNX models. */

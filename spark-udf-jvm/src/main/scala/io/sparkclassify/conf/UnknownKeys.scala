@@ -2,14 +2,13 @@ package io.sparkclassify.conf
 
 import java.util.concurrent.ConcurrentHashMap
 
-import io.sparkclassify.Printable
+import io.sparkclassify.{Printable, SparkLog}
 import org.apache.spark.unsafe.types.UTF8String
-import org.slf4j.LoggerFactory
 
 /** Finds misspelt keys, which Spark takes and nobody reads. */
 private[sparkclassify] object UnknownKeys {
 
-  private val log = LoggerFactory.getLogger("io.sparkclassify.ClassifyConf")
+  private val log = SparkLog.named("io.sparkclassify.ClassifyConf")
   private val known = ClassifyConf.keys.map(_.name).toSet
   private val warned = ConcurrentHashMap.newKeySet[String]
 

@@ -1,5 +1,6 @@
 package io.sparkclassify.memory
 
+import io.sparkclassify.SparkLog
 import io.sparkclassify.conf.{ApplicationConf, ClassifyConf}
 import io.sparkclassify.threads.ReadThreads
 import java.io.IOException
@@ -9,7 +10,6 @@ import java.util.concurrent.atomic.AtomicLong
 
 import com.sun.management.{HotSpotDiagnosticMXBean, OperatingSystemMXBean}
 import org.apache.spark.{SparkConf, SparkEnv}
-import org.slf4j.LoggerFactory
 
 /**
  * The direct memory that all tasks of a JVM read images into: one budget, of which each image's part is taken before
@@ -123,7 +123,7 @@ private[sparkclassify] object ReadMemory {
   /** Less would not hold a photograph. */
   private val Least = 64L << 20
 
-  private val log = LoggerFactory.getLogger("io.sparkclassify.ReadMemory")
+  private val log = SparkLog.named("io.sparkclassify.ReadMemory")
 
   private final class Request(val bytes: Long) {
     var granted = false

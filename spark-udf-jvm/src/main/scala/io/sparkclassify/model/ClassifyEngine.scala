@@ -1,6 +1,6 @@
 package io.sparkclassify.model
 
-import io.sparkclassify.{ClassifyException, Printable}
+import io.sparkclassify.{ClassifyException, Printable, SparkLog}
 import io.sparkclassify.conf.{ClassifyErrors, ClassifySpec, DecodeSpec, ModelSpec}
 import io.sparkclassify.natives.NativeEngine
 import io.sparkclassify.threads.TaskKill
@@ -12,12 +12,11 @@ import scala.jdk.CollectionConverters._
 import com.fasterxml.jackson.databind.ObjectMapper
 import com.fasterxml.jackson.databind.node.ObjectNode
 import org.apache.spark.unsafe.types.UTF8String
-import org.slf4j.LoggerFactory
 
 /** The models of this JVM. Each is loaded once and shared by all tasks, see [[ModelCache]]. */
 object ClassifyEngine {
 
-  private val log = LoggerFactory.getLogger("io.sparkclassify.ClassifyEngine")
+  private val log = SparkLog.named("io.sparkclassify.ClassifyEngine")
   private val json = new ObjectMapper
   private val models = new ModelCache[ModelSpec, LoadedModel](_.close(), () => TaskKill.check())
   private val loads = new LongAdder
@@ -39,7 +38,7 @@ object ClassifyEngine {
    * @return
    *   a lease, to be closed when the model is no longer needed
    */
-  def acquire(spec: ClassifySpec, outputs: ModelOutputs): ModelLease = {
+  def acquire(spec: ClassifySpec, outputs: ModelOutputs): ModelLease = ClassifyErrors.onExecutor {
     // One model, by whatever name it is called. Nothing below shares models: the native library loads one each time.
     val located = spec.model.copy(uri = ModelFiles.locate(spec.model.uri), device = Devices.resolve(spec.model.device))
     val lease = new ModelLease(models.acquire(located, spec.maxLoadedModels)(load(located, spec)))

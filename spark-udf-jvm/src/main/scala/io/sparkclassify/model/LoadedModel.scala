@@ -1,12 +1,12 @@
 package io.sparkclassify.model
 
+import io.sparkclassify.SparkLog
 import io.sparkclassify.image.ImageBytes
 import io.sparkclassify.natives.NativeEngine
 
 import scala.util.control.NonFatal
 
 import org.apache.spark.unsafe.types.UTF8String
-import org.slf4j.LoggerFactory
 
 /**
  * A model that this JVM has loaded.
@@ -52,6 +52,6 @@ final class LoadedModel(
     try natives.closeModel(handle)
     catch {
       // The caller wanted room for another model, and has it.
-      case NonFatal(e) => LoggerFactory.getLogger("io.sparkclassify.ClassifyEngine").warn("Cannot close a model", e)
+      case NonFatal(e) => SparkLog.named("io.sparkclassify.ClassifyEngine").warn("Cannot close a model", e)
     }
 }

@@ -1,6 +1,6 @@
 package io.sparkclassify.model
 
-import io.sparkclassify.Printable
+import io.sparkclassify.{Printable, SparkLog}
 import io.sparkclassify.conf.{ClassifyConf, ClassifyErrors, Schemes}
 import io.sparkclassify.natives.FileNames
 import io.sparkclassify.threads.{ReadThreads, TaskKill}
@@ -14,7 +14,6 @@ import scala.annotation.tailrec
 import org.apache.commons.io.FileUtils
 import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs.{FileStatus, FileSystem, Path}
-import org.slf4j.LoggerFactory
 
 /**
  * The making of a local copy of a model directory, on one of the [[ReadThreads]]: a file system that never answers
@@ -207,7 +206,7 @@ private[sparkclassify] final class ModelCopy(
 }
 
 private object ModelCopy {
-  private val log = LoggerFactory.getLogger("io.sparkclassify.ModelFiles")
+  private val log = SparkLog.named("io.sparkclassify.ModelFiles")
 
   /** How often a task that waits looks whether it has been killed. */
   private val CheckMillis = 100L

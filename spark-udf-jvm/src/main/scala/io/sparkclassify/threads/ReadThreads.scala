@@ -6,16 +6,16 @@ import java.util.concurrent.atomic.AtomicInteger
 
 import scala.util.control.NonFatal
 
+import io.sparkclassify.SparkLog
 import org.apache.hadoop.ipc.CallerContext
 import org.apache.hadoop.security.UserGroupInformation
-import org.slf4j.LoggerFactory
 
 /**
  * The threads of this JVM that read files, images and models. All tasks share them, since a task of few images would
  * spend a tenth of its time in starting threads of its own.
  */
 private[sparkclassify] object ReadThreads {
-  private val log = LoggerFactory.getLogger("io.sparkclassify.ReadThreads")
+  private val log = SparkLog.named("io.sparkclassify.ReadThreads")
   private val IdleSeconds = 10L
   private val count = new AtomicInteger
 

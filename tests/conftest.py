@@ -1,4 +1,4 @@
-"""What the end-to-end tests share: the built jar, the golden predictions, and running Spark's own launchers.
+"""What the tests that start Spark share: the built jar, the golden predictions, and running Spark's own launchers.
 
 Every launcher runs as a separate process, as a user would start it, and binds to loopback only.
 """
@@ -8,14 +8,13 @@ from __future__ import annotations
 import csv
 import json
 import os
-import socket
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
+from standalone import Cluster
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 CLASSES = ["crop_and_replace", "font_issue", "valid_id"]
 BACKENDS = ["pytorch", "onnx"]
 EXTENSION = "spark.sql.extensions=io.sparkclassify.ClassifyExtensions"
@@ -31,6 +30,18 @@ def jar() -> Path:
 
 
 @pytest.fixture(scope="session")
+def faulty_file_system(tmp_path_factory) -> list[str]:
+    """The options by which an application has the scheme `faulty:` of tests/java/FaultyFileSystem.java."""
+    folder = tmp_path_factory.mktemp("faulty")
+    source, classes, target = ROOT / "tests/java/FaultyFileSystem.java", folder / "classes", folder / "faulty.jar"
+    class_path = f"{os.environ['SPARK_HOME']}/jars/*"
+    subprocess.run(["javac", "--release", "17", "-d", classes, "-classpath", class_path, source], check=True)
+    subprocess.run(["jar", "--create", "--file", target, "-C", classes, "."], check=True)
+    schemes = "spark.classify.read.schemes=file,viewfs,faulty"
+    return ["--jars", str(target), "--conf", "spark.hadoop.fs.faulty.impl=FaultyFileSystem", "--conf", schemes]
+
+
+@pytest.fixture(scope="session")
 def golden() -> dict[str, dict[str, list[float]]]:
     """Reference probabilities: backend → image → one value a class, in class-id order."""
     images = json.loads((ROOT / "tests/golden/predictions.json").read_text())["images"]
@@ -42,9 +53,9 @@ def spark_run(tmp_path):
     """Runs one of Spark's launchers (spark-submit, spark-sql, ...) in the project's root; SPARK_HOME may be another."""
 
     def run(launcher: str, *args: object, stdin: str = "", env: dict[str, str] | None = None, check: bool = True):
-        home = Path({**os.environ, **(env or {})}["SPARK_HOME"])
+        environment = {**os.environ, **(env or {})}
         command = [
-            str(home / "bin" / launcher),
+            f"{environment['SPARK_HOME']}/bin/{launcher}",
             *["--conf", "spark.ui.enabled=false"],
             *["--conf", f"spark.sql.warehouse.dir={tmp_path}/warehouse"],
             *["--conf", f"spark.local.dir={tmp_path}/local"],
@@ -54,7 +65,7 @@ def spark_run(tmp_path):
         done = subprocess.run(
             command,
             cwd=ROOT,
-            env={**os.environ, **(env or {})},
+            env=environment,
             input=stdin,
             capture_output=True,
             text=True,
@@ -67,35 +78,6 @@ def spark_run(tmp_path):
     return run
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_for(port: int, process: subprocess.Popen, log: Path) -> None:
-    """Waits until a process that has just been started listens on a port of loopback."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        assert process.poll() is None, log.read_text()[-8000:]
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.5)
-    pytest.fail(f"nobody listens on port {port}\n{log.read_text()[-8000:]}")
-
-
-def wait_for_workers(count: int, master_log: Path, processes: list[subprocess.Popen]) -> None:
-    """Waits until the master has registered its workers: an application that asks before has fewer executors."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        assert all(process.poll() is None for process in processes), "a process of the cluster ended"
-        if master_log.read_text().count("Registering worker") >= count:
-            return
-        time.sleep(0.5)
-    pytest.fail(f"the master has not registered {count} workers")
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item):
     """Keeps on the test whether it failed, for fixtures that then say more."""
@@ -104,40 +86,65 @@ def pytest_runtest_makereport(item):
     return report
 
 
+@pytest.fixture(scope="session")
+def started_cluster(tmp_path_factory):
+    with Cluster(tmp_path_factory.mktemp("spark") / "cluster") as running:
+        yield running
+
+
 @pytest.fixture
-def standalone_cluster(tmp_path, request):
-    """The URL of a master with two workers of one core, on two addresses and so, for Spark, two hosts.
+def cluster(started_cluster, request):
+    """A master with two workers of one core, on which nothing runs.
 
-    When the test fails, the ends of the cluster's logs are shown with it.
+    When the test fails, the ends of the logs of its executors are shown with it.
     """
-    launcher = str(Path(os.environ["SPARK_HOME"]) / "bin/spark-class")
-    port = free_port()
-    url = f"spark://127.0.0.1:{port}"
-    processes: list[subprocess.Popen] = []
-
-    def start(name: str, *args: object) -> Path:
-        log = tmp_path / f"{name}.log"
-        with log.open("w") as output:
-            command = [launcher, f"org.apache.spark.deploy.{name}", *map(str, args), "--webui-port", "0"]
-            environment = {**os.environ, "SPARK_WORKER_DIR": str(tmp_path / "work")}
-            processes.append(subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, env=environment))
-        return log
-
+    started_cluster.forget()
     try:
-        log = start("master.Master", "--host", "127.0.0.1", "--port", port)
-        wait_for(port, processes[0], log)
-        for host in ["127.0.0.1", "127.0.0.2"]:
-            start("worker.Worker", "--host", host, "--cores", 1, "--memory", "1g", url)
-        wait_for_workers(2, log, processes)
-        yield url
+        yield started_cluster
     finally:
-        for process in reversed(processes):
-            process.terminate()
-        for process in processes:
-            process.wait(timeout=60)
         if getattr(request.node, "failed", True):
-            for log in [*tmp_path.glob("*.log"), *tmp_path.glob("work/*/*/stderr")]:
-                print(f"--- {log}\n{log.read_text(errors='replace')[-8000:]}")
+            started_cluster.show_logs()
+
+
+def read_events(folder: Path) -> list[dict]:
+    """What Spark noted in the event logs of a folder (`event_log`)."""
+    files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
+    return [json.loads(line) for file in files for line in file.open() if line[0] == "{"]
+
+
+def event_log(folder: Path) -> list[str]:
+    """The options by which an application notes its events in the folder, for `read_events`."""
+    folder.mkdir()
+    settings = {"enabled": "true", "compress": "false", "dir": folder}
+    return [word for key, value in settings.items() for word in ("--conf", f"spark.eventLog.{key}={value}")]
+
+
+class FaultReport:
+    """What the jobs of tests/faults/test_kills.py went through, for the last line of the report."""
+
+    def __init__(self) -> None:
+        self.jobs = self.kills = self.rows = self.lost = self.seed = 0
+
+    def add(self, *, kills: int, rows: int, lost: int, seed: int) -> None:
+        self.jobs, self.kills, self.rows = self.jobs + 1, self.kills + kills, self.rows + rows
+        self.lost, self.seed = self.lost + lost, seed
+
+
+FAULTS = pytest.StashKey[FaultReport]()
+
+
+@pytest.fixture(scope="session")
+def fault_report(pytestconfig) -> FaultReport:
+    return pytestconfig.stash.setdefault(FAULTS, FaultReport())
+
+
+def pytest_terminal_summary(terminalreporter, config) -> None:
+    report = config.stash.get(FAULTS, None)
+    if report is not None:
+        terminalreporter.write_line(
+            f"{report.jobs} jobs, {report.kills} kills, {report.rows} rows, lost rows = {report.lost}"
+            f" (FAULT_SEED={report.seed})"
+        )
 
 
 def read_predictions(directory: Path) -> dict[str, dict[str, str]]:
