@@ -15,7 +15,7 @@ shell_files := $(wildcard scripts/*.sh) scripts/gpu-check .ci/run
 # Without Spark, ONNX Runtime has to be told: the one that goes into the jar.
 onnxruntime := ORT_DYLIB_PATH=$$(gradle --quiet onnxruntimeLibrary)
 
-.PHONY: help setup build run check deny test test-rust test-checked test-asan test-jvm test-e2e test-aarch64 test-spark35 test-matrix test-parity test-python test-libtorch-versions test-faults parity-models parity parity-live fuzz lint format \
+.PHONY: help setup build run check deny test test-rust test-checked test-asan test-jvm test-e2e test-aarch64 test-spark35 test-matrix test-parity test-python test-libtorch-versions test-faults docker-check parity-models parity parity-live fuzz lint format \
 	reference golden bench bench-core bench-growth bench-steps bench-images gpu-programs clean
 
 help: ## this list
@@ -77,6 +77,9 @@ test-aarch64: build ## linux-aarch64 under QEMU (qemu-user): the pixels of x86, 
 		cargo build --release --quiet $$target -p classify-tools --bin classify-pixels; \
 	done
 	@$(env) .venv/bin/python -m pytest -q -rs tests/e2e/test_aarch64.py
+
+docker-check: ## build the image of the Dockerfile and run its job, without Docker (VARIANT=gpu)
+	@scripts/check_dockerfile.sh $(or $(VARIANT),cpu)
 
 test-parity: parity-models ## ten model families, and embeddings of five, against transformers, torchvision, torch and ONNX Runtime in Python
 	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/parity
@@ -159,6 +162,7 @@ lint: setup ## rustfmt, clippy, rustdoc, the fuzz targets, imports without circl
 	@python3 scripts/check_imports.py && python3 scripts/check_width.py
 	@.venv/bin/clang-format --dry-run -Werror $(c_files)
 	@.venv/bin/shfmt -i 4 -d $(shell_files) && .venv/bin/shellcheck $(shell_files)
+	@.venv/bin/hadolint Dockerfile
 	@$(env) cargo clippy --release --workspace --all-targets --quiet -- -D warnings
 	@$(env) cargo check --release --quiet --manifest-path rust-core/fuzz/Cargo.toml --target-dir target
 	@$(env) RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --release --quiet --workspace --no-deps --document-private-items

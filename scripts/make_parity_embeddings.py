@@ -10,18 +10,24 @@ is left alone.
 
 from __future__ import annotations
 
-import argparse
-import csv
 import json
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 import transformers
-from classifier_model import decode
-from make_parity_models import CONVNEXT, DYNAMIC_BATCH, GOLDEN, IMAGES, ONNX_OPSET, SEED, is_made, preprocess, versions
+from make_parity_models import (
+    CONVNEXT,
+    DYNAMIC_BATCH,
+    GOLDEN,
+    ONNX_OPSET,
+    SEED,
+    make_missing,
+    options,
+    preprocess,
+    versions,
+)
 from PIL import Image
 from processor_cases import transformers_processor
 from torch import nn
@@ -137,7 +143,7 @@ def export(encoder: Encoder, network: nn.Module, pixels: torch.Tensor, directory
     )
 
 
-def make(encoder: Encoder, images: dict[str, Image.Image], directory: Path) -> None:
+def make(encoder: Encoder, images: dict[str, Image.Image], few: list[str], directory: Path) -> None:
     """Writes a model directory and its golden values."""
     torch.manual_seed(SEED)
     directory.mkdir(parents=True, exist_ok=True)
@@ -145,32 +151,18 @@ def make(encoder: Encoder, images: dict[str, Image.Image], directory: Path) -> N
     processor, written = transformers_processor(encoder.processor, encoder.processing)
     for name, content in (("config.json", encoder.config), ("preprocessor_config.json", written)):
         (directory / name).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    pixels = preprocess(processor, list(images.values())).float()
+    pixels = preprocess(processor, [images[name] for name in few]).float()
     export(encoder, network, pixels, directory)
     # One by one, as the reference for any batch.
     rows = torch.cat([embeddings(encoder, network, image) for image in pixels.split(1)])
-    golden = {"versions": versions(), "output": encoder.output, "images": dict(zip(images, rows.tolist(), strict=True))}
+    golden = {"versions": versions(), "output": encoder.output, "images": dict(zip(few, rows.tolist(), strict=True))}
     # Written last: where it is, everything is.
     (directory / GOLDEN).write_text(json.dumps(golden, indent=1) + "\n", encoding="utf-8")
     print(f"{directory}: {rows.shape[1]} values, which differ by {rows.std(0).mean():.3f}", flush=True)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dataset", type=Path, default=Path("dataset"), help="the committed data set")
-    parser.add_argument("--out", type=Path, default=Path("tests/parity/embeddings"), help="folder to write to")
-    arguments = parser.parse_args()
-
-    with (arguments.dataset / "image_data.csv").open(newline="") as table:
-        names = [row["image_path"] for row in csv.DictReader(table)]
-    names = names[:: len(names) // IMAGES][:IMAGES]
-    images = {name: decode((arguments.dataset / "all_images" / name).read_bytes()) for name in names}
-    # What tracing warns of (comparisons of shapes) holds for every image: all have one size.
-    warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
-    warnings.filterwarnings("ignore", category=DeprecationWarning)
-    for encoder in encoders():
-        if not is_made(arguments.out / encoder.name):
-            make(encoder, images, arguments.out / encoder.name)
+    make_missing(options(__doc__, "tests/parity/embeddings").parse_args(), encoders(), make)
 
 
 if __name__ == "__main__":

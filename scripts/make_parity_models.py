@@ -469,13 +469,17 @@ def is_made(directory: Path) -> bool:
     return golden.is_file() and json.loads(golden.read_text())["versions"] == versions()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def options(description: str, out: str) -> argparse.ArgumentParser:
+    """The options that scripts like this one have in common."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", type=Path, default=Path("dataset"), help="the committed data set")
-    parser.add_argument("--model", type=Path, default=Path("model"), help="the committed model directory")
-    parser.add_argument("--out", type=Path, default=Path("tests/parity/models"), help="folder to write to")
-    arguments = parser.parse_args()
+    parser.add_argument("--out", type=Path, default=Path(out), help="folder to write to")
+    return parser
 
+
+def make_missing(arguments: argparse.Namespace, subjects: list, make: Callable[..., None]) -> None:
+    """Makes those of the subjects that are not made yet, each in the folder of its name. `make` gets a subject, all
+    images by name, the names of those that golden values are of, and the folder."""
     with (arguments.dataset / "image_data.csv").open(newline="") as table:
         names = [row["image_path"] for row in csv.DictReader(table)]
     few = names[:: len(names) // IMAGES][:IMAGES]
@@ -483,9 +487,16 @@ def main() -> None:
     # What tracing warns of (comparisons of shapes) holds for every image: all have one size.
     warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
     warnings.filterwarnings("ignore", category=DeprecationWarning)
-    for model in models(arguments.model):
-        if not is_made(arguments.out / model.name):
-            make(model, images, few, arguments.out / model.name)
+    for subject in subjects:
+        if not is_made(arguments.out / subject.name):
+            make(subject, images, few, arguments.out / subject.name)
+
+
+def main() -> None:
+    parser = options(__doc__, "tests/parity/models")
+    parser.add_argument("--model", type=Path, default=Path("model"), help="the committed model directory")
+    arguments = parser.parse_args()
+    make_missing(arguments, models(arguments.model), make)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,22 @@ die() {
     exit 1
 }
 
+[ "$(uname -s)" = Linux ] || die "this builds on Linux alone, and this is $(uname -s)."
+
+# Runs a command without its output; where it fails, its last words are the reason.
+attempt() {
+    local problem=$1 log reason
+    shift
+    log=$(mktemp)
+    if ! "$@" >"$log" 2>&1; then
+        reason=$(grep -E '^(E|ERROR|Error): ?' "$log" | tail -n 1 || true)
+        [ -n "$reason" ] || reason=$(grep . "$log" | tail -n 1 || true)
+        rm -f "$log"
+        die "$problem: $reason"
+    fi
+    rm -f "$log"
+}
+
 # command -> Debian package
 declare -A packages=(
     [cc]=build-essential [c++]=build-essential [cmake]=cmake [nasm]=nasm [gradle]=gradle [javac]=openjdk-17-jdk-headless
@@ -35,8 +51,8 @@ if ((${#missing[@]})); then
     mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         say "installing ${missing[*]}"
-        apt-get update -qq
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+        attempt "apt-get cannot install ${missing[*]}" \
+            env DEBIAN_FRONTEND=noninteractive sh -c 'apt-get update -qq && exec apt-get install -y -qq --no-install-recommends "$@"' apt "${missing[@]}"
     else
         die "these packages are missing: ${missing[*]}. Install them (Debian: sudo apt-get install ${missing[*]}) and run this again."
     fi
@@ -49,10 +65,17 @@ have=$(rustc --version 2>/dev/null | cut -d' ' -f2) || true
 [ -n "$have" ] || die "rustc does not run: no Rust tool chain is installed (rustup toolchain install stable)."
 [ "$(printf '%s\n' "$wanted" "$have" | sort -V | head -n1)" = "$wanted" ] ||
     die "rustc $have is too old: this project needs $wanted or later (rustup update stable)."
-java_major=$(javac -version 2>&1 | sed -E 's/^javac ([0-9]+).*/\1/')
+# Before Java 9 there was a 1. in front.
+java_major=$(javac -version 2>&1 | sed -nE 's/^javac (1\.)?([0-9]+).*/\2/p') || true
+[ -n "$java_major" ] || die "javac does not run: install JDK 17 or later, or set PATH to one (javac -version says what is wrong)."
 [ "$java_major" -ge 17 ] || die "javac $java_major is too old: Spark 4 needs JDK 17 or later; set JAVA_HOME and PATH."
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     die "$(python3 --version) is too old: pyspark 4.3 needs Python 3.11 or later."
+
+pip_install() {
+    attempt "pip cannot install $1 (is a package index in reach?)" \
+        .venv/bin/python -m pip install --quiet --disable-pip-version-check -r "$@"
+}
 
 # The stamp holds what the environment was made from, so that a changed requirement or Python makes it anew.
 stamp=.venv/.made-from
@@ -62,9 +85,10 @@ made_from=$(
 )
 if [ "$(cat "$stamp" 2>/dev/null)" != "$made_from" ]; then
     say "making .venv (about 1 GB to download)"
-    python3 -m venv .venv
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check -r scripts/requirements.txt
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r scripts/requirements-libtorch.txt
+    rm -f "$stamp"
+    attempt "python3 cannot make .venv" python3 -m venv .venv
+    pip_install scripts/requirements.txt
+    pip_install scripts/requirements-libtorch.txt --no-deps
     printf '%s\n' "$made_from" >"$stamp"
 fi
 # What portable programs are linked with: see scripts/env.sh.

@@ -1,7 +1,6 @@
 """Classifies a labelled set of images from PySpark, through SQL alone.
 
-    spark-submit --jars spark-classify_2.13-<version>.jar \
-        --conf spark.sql.extensions=io.sparkclassify.ClassifyExtensions scripts/spark_infer.py [pytorch|onnx]
+    spark-submit --jars spark-classify_2.13-<version>.jar scripts/spark_infer.py [pytorch|onnx]
 
 Python only writes the queries here: the images are read, decoded and classified inside the executor JVMs.
 """

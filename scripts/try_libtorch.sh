@@ -41,8 +41,7 @@ classified() {
 queried() {
     "$SPARK_HOME/bin/spark-sql" --master 'local[1]' --driver-java-options "-Dderby.system.home=$scratch" \
         --conf "spark.sql.warehouse.dir=$scratch/warehouse" --jars "$(echo spark-udf-jvm/build/libs/spark-classify_*.jar)" \
-        --conf spark.sql.extensions=io.sparkclassify.ClassifyExtensions --conf spark.classify.model=model \
-        --conf "spark.classify.torch.home=$1" \
+        --conf spark.classify.model=model --conf "spark.classify.torch.home=$1" \
         -e "SELECT classify('$PWD/dataset/all_images/id_0001.jpg', 'pytorch').class"
 }
 

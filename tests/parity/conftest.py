@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from collections import defaultdict
 from pathlib import Path
 
@@ -23,6 +25,29 @@ def golden_of(model: str) -> dict[str, object]:
 
 def model_names() -> list[str]:
     return sorted(path.parent.name for path in MODELS.glob("*/golden.json"))
+
+
+def in_spark(folder: Path, script: str, *arguments: object) -> dict[str, object]:
+    """The JSON that a PySpark script writes into the file that is its last argument."""
+    program, output = folder / "script.py", folder / "results.json"
+    program.write_text(script)
+    (jar,) = (ROOT / "spark-udf-jvm/build/libs").glob("spark-classify_*.jar")
+    done = subprocess.run(
+        [
+            *[Path(os.environ["SPARK_HOME"]) / "bin/spark-submit", "--master", "local[2]", "--jars", jar],
+            *["--conf", "spark.classify.model.allowPaths=true"],
+            *["--conf", f"spark.classify.torch.home={os.environ['LIBTORCH']}"],
+            *["--conf", "spark.ui.enabled=false", "--conf", f"spark.sql.warehouse.dir={folder}/warehouse"],
+            *[program, *arguments, output],
+        ],
+        cwd=folder,
+        # spark-submit writes what the script says to its own standard output, errors too.
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-8000:]
+    return json.loads(output.read_text())
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

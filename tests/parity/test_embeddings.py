@@ -6,13 +6,10 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import BACKENDS, EMBEDDINGS, ROOT
+from conftest import BACKENDS, EMBEDDINGS, ROOT, in_spark
 
 IMAGES = ROOT / "dataset/all_images"
 TOLERANCE = 1e-5
@@ -45,28 +42,9 @@ def golden_of(encoder: str) -> dict[str, list[float]]:
 @pytest.fixture(scope="module")
 def results(tmp_path_factory) -> dict[str, dict[str, list[float]]]:
     """What `embed_image` gives in one Spark session, for all models and backends."""
-    folder = tmp_path_factory.mktemp("spark")
-    script, output = folder / "embed.py", folder / "results.json"
-    script.write_text(SPARK)
     models = {str(EMBEDDINGS / encoder): list(golden_of(encoder)) for encoder in encoders()}
-    (jar,) = (ROOT / "spark-udf-jvm/build/libs").glob("spark-classify_*.jar")
-    done = subprocess.run(
-        [
-            *[Path(os.environ["SPARK_HOME"]) / "bin/spark-submit", "--master", "local[2]", "--jars", jar],
-            *["--conf", "spark.sql.extensions=io.sparkclassify.ClassifyExtensions"],
-            *["--conf", "spark.classify.model.allowPaths=true"],
-            *["--conf", f"spark.classify.torch.home={os.environ['LIBTORCH']}"],
-            *["--conf", "spark.ui.enabled=false", "--conf", f"spark.sql.warehouse.dir={folder}/warehouse"],
-            *[script, IMAGES, json.dumps(models), json.dumps(list(BACKENDS)), output],
-        ],
-        cwd=folder,
-        # spark-submit writes what the script says to its own standard output, errors too.
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout[-8000:]
-    return json.loads(output.read_text())
+    arguments = [IMAGES, json.dumps(models), json.dumps(list(BACKENDS))]
+    return in_spark(tmp_path_factory.mktemp("spark"), SPARK, *arguments)
 
 
 def test_there_are_encoders():

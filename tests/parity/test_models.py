@@ -8,13 +8,11 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import os
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import BACKENDS, MODELS, PAGE, ROOT, golden_of, model_names, versions_line
+from conftest import BACKENDS, MODELS, PAGE, ROOT, golden_of, in_spark, model_names, versions_line
 
 IMAGES = ROOT / "dataset/all_images"
 TENSOR_TOLERANCE = 1e-6
@@ -120,28 +118,8 @@ json.dump(results, open(output, "w"))
 @pytest.fixture(scope="session")
 def spark_results(tmp_path_factory) -> dict[str, dict[str, tuple[str, list[float]]]]:
     """What `classify` gives in one Spark session, for all models and backends."""
-    folder = tmp_path_factory.mktemp("spark")
-    script, output = folder / "classify.py", folder / "results.json"
-    script.write_text(SPARK)
     models = {str(MODELS / model): (list(golden_of(model)["images"]), list(BACKENDS)) for model in model_names()}
-    (jar,) = (ROOT / "spark-udf-jvm/build/libs").glob("spark-classify_*.jar")
-    done = subprocess.run(
-        [
-            *[Path(os.environ["SPARK_HOME"]) / "bin/spark-submit", "--master", "local[2]", "--jars", jar],
-            *["--conf", "spark.sql.extensions=io.sparkclassify.ClassifyExtensions"],
-            *["--conf", "spark.classify.model.allowPaths=true"],
-            *["--conf", f"spark.classify.torch.home={os.environ['LIBTORCH']}"],
-            *["--conf", "spark.ui.enabled=false", "--conf", f"spark.sql.warehouse.dir={folder}/warehouse"],
-            *[script, IMAGES, json.dumps(models), output],
-        ],
-        cwd=folder,
-        # spark-submit writes what the script says to its own standard output, errors too.
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout[-8000:]
-    return json.loads(output.read_text())
+    return in_spark(tmp_path_factory.mktemp("spark"), SPARK, IMAGES, json.dumps(models))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

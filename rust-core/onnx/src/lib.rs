@@ -118,7 +118,7 @@ impl Engine for OnnxEngine {
         options: &LoadOptions,
     ) -> Result<Arc<dyn DeviceModel>> {
         if !matches!(options.precision, Precision::Fp32 | Precision::Fp16) {
-            let reason = "the onnx backend has only `fp32` and `fp16` on a GPU, where a model keeps its own precision";
+            let reason = "the onnx backend has only `fp32` and `fp16` on a GPU, where a model keeps its own precision; use one of them";
             return Err(options.precision.refused(reason.to_owned()));
         }
         let name = spark_classify_core::gpu::cuda::gpu(gpu)?;

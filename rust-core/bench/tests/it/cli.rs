@@ -1,69 +1,12 @@
 //! The binary on the project's model and images.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
-use serde_json::Value;
 use spark_classify_testing::{make_fifo, repository};
 
+use crate::command::{bench, directory, image_dir, images, json, refusal, rows, run, text};
+
 const BACKENDS: [&str; 2] = ["pytorch", "onnx"];
-
-/// A new directory for the test called `name`.
-fn directory(name: &str) -> PathBuf {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _ = fs::remove_dir_all(&dir);
-    fs::create_dir_all(&dir).unwrap();
-    dir
-}
-
-/// `classify-bench` with the project's model; the caller adds the images.
-fn bench(backend: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_classify-bench"));
-    // It has to find libtorch by itself.
-    command.env_remove("LD_LIBRARY_PATH");
-    command.arg("--model").arg(repository("model"));
-    command.args(["--backend", backend]);
-    command
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
-}
-
-fn run(command: &mut Command, code: i32) -> Output {
-    let output = command.output().unwrap();
-    assert_eq!(output.status.code(), Some(code), "stderr: {}", text(&output.stderr));
-    output
-}
-
-fn json(command: &mut Command, code: i32) -> Value {
-    serde_json::from_slice(&run(command.arg("--json"), code).stdout).unwrap()
-}
-
-/// The stderr of a run that could not start.
-fn refusal(command: &mut Command) -> String {
-    text(&run(command, 2).stderr).to_owned()
-}
-
-fn rows(csv: &Path) -> Vec<Vec<String>> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_path(csv).unwrap();
-    let row = |record: csv::StringRecord| record.iter().map(str::to_owned).collect();
-    reader.records().map(|record| row(record.unwrap())).collect()
-}
-
-/// A CSV file in `dir` with the first `n` images of the dataset, and then `more` lines.
-fn images(dir: &Path, n: usize, more: &[&str]) -> PathBuf {
-    let all = fs::read_to_string(repository("dataset/image_data.csv")).unwrap();
-    let lines: Vec<_> = all.lines().take(n + 1).chain(more.iter().copied()).collect();
-    let path = dir.join("images.csv");
-    fs::write(&path, lines.join("\n")).unwrap();
-    path
-}
-
-fn image_dir() -> PathBuf {
-    repository("dataset/all_images")
-}
 
 #[test]
 fn the_report_adds_up() {
@@ -397,108 +340,6 @@ fn what_cannot_run_is_refused_with_a_reason() {
     );
 }
 
-/// The model of the golden values, with other names for its classes red, green and blue.
-fn model_with_labels(dir: &Path, labels: [&str; 3]) -> PathBuf {
-    let original = repository("tests/golden/colour-model");
-    for name in ["model.onnx", "preprocessor_config.json"] {
-        fs::copy(original.join(name), dir.join(name)).unwrap();
-    }
-    let [red, green, blue] = labels;
-    let config = serde_json::json!({ "id2label": { "0": red, "1": green, "2": blue } });
-    fs::write(dir.join("config.json"), config.to_string()).unwrap();
-    dir.to_owned()
-}
-
-/// A green and a blue image in `dir`.
-fn green_and_blue(dir: &Path) {
-    for (name, color) in [("green.ppm", [0, 255, 0]), ("blue.ppm", [0, 0, 255])] {
-        let pixels = color.repeat(32 * 32);
-        fs::write(dir.join(name), [b"P6 32 32 255 ", &pixels[..]].concat()).unwrap();
-    }
-}
-
-/// `classify-bench` with the model in `dir`, on the images there that `list` names.
-fn bench_in(dir: &Path, list: &str) -> Command {
-    let csv = dir.join("images.csv");
-    fs::write(&csv, list).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_classify-bench"));
-    command.args(["--backend", "onnx", "--model"]).arg(dir);
-    command.arg("--images").arg(csv).arg("--image-dir").arg(dir);
-    command
-}
-
-#[test]
-fn classes_of_one_name_have_columns_of_their_own() {
-    let dir = directory("one name");
-    green_and_blue(&dir);
-    let header = |labels| {
-        model_with_labels(&dir, labels);
-        let predictions = dir.join("predictions.csv");
-        let mut command = bench_in(&dir, "image_path\ngreen.ppm\n");
-        run(command.arg("--output").arg(&predictions), 0);
-        rows(&predictions)[0][6..].to_vec()
-    };
-    assert_eq!(
-        header(["crane", "heron", "crane"]),
-        ["prob_crane (0)", "prob_heron", "prob_crane (2)"]
-    );
-    assert_eq!(
-        header(["Crane", "heron", "crane"]),
-        ["prob_Crane (0)", "prob_heron", "prob_crane (2)"]
-    );
-    assert_eq!(
-        header(["crane", "CRANE (0)", "crane"]),
-        ["prob_crane (0) (0)", "prob_CRANE (0) (1)", "prob_crane (2)"]
-    );
-    assert_eq!(header(["a\nb", "c,d", "e\"f"]), ["prob_a\nb", "prob_c,d", "prob_e\"f"]);
-}
-
-#[test]
-fn an_image_is_right_as_any_class_of_its_name() {
-    let dir = model_with_labels(&directory("actual name"), ["heron", "crane", "crane"]);
-    green_and_blue(&dir);
-    let report = |list| {
-        let predictions = dir.join("predictions.csv");
-        let report = json(bench_in(&dir, list).arg("--output").arg(&predictions), 0);
-        (report["confusion_matrix"].clone(), rows(&predictions)[1..].to_vec())
-    };
-    let (matrix, rows) = report("image_path,actual_class\ngreen.ppm,crane\nblue.ppm,crane\n");
-    assert_eq!(matrix, serde_json::json!([[0, 0, 0], [0, 1, 0], [0, 0, 1]]));
-    // Which of the two it is, nobody has said.
-    assert_eq!(rows[0][..5], ["green.ppm", "crane", "", "crane", "1"]);
-    assert_eq!(rows[1][..5], ["blue.ppm", "crane", "", "crane", "2"]);
-
-    let list = "image_path,actual_class,actual_class_id\ngreen.ppm,crane,1\nblue.ppm,crane,1\ngreen.ppm,heron,\n";
-    let (matrix, rows) = report(list);
-    assert_eq!(matrix, serde_json::json!([[0, 1, 0], [0, 1, 1], [0, 0, 0]]));
-    assert_eq!(rows[1][..5], ["blue.ppm", "crane", "1", "crane", "2"]);
-}
-
-#[test]
-fn names_do_not_reach_a_terminal_as_they_are() {
-    let labels = ["crane", "a\nb\u{1b}[31m", "crane"];
-    let dir = model_with_labels(&directory("terminal"), labels);
-    green_and_blue(&dir);
-    let list = "image_path,actual_class_id\ngreen.ppm,1\n\"\u{1b}[2J\nlost.png\",1\n";
-    let output = run(&mut bench_in(&dir, list), 1);
-    let (report, errors) = (text(&output.stdout), text(&output.stderr));
-    assert!(
-        !report.contains('\u{1b}') && !errors.contains('\u{1b}'),
-        "{report}{errors}"
-    );
-    assert!(
-        report.contains("a\\nb\\u001b[31m") && report.contains("crane (2)"),
-        "{report}"
-    );
-    assert!(errors.contains("\\u001b[2J\\nlost.png: cannot be read"), "{errors}");
-
-    let refused = refusal(&mut bench_in(
-        &dir,
-        "image_path,actual_class\ngreen.ppm,\u{1b}[2Jno label\n",
-    ));
-    assert!(refused.contains("actual_class `\\u001b[2Jno label`"), "{refused}");
-}
-
 #[test]
 fn threads_that_the_system_does_not_give() {
     let csv = images(&directory("threads"), 3, &[]);
@@ -518,50 +359,4 @@ fn threads_that_the_system_does_not_give() {
         let refused = refusal(&mut without_threads(options));
         assert!(refused.contains("the system has no thread for one of "), "{refused}");
     }
-}
-
-/// `classify-bench --check` of a directory.
-fn check(model: &Path, code: i32) -> (String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_classify-bench"));
-    command.env_remove("LD_LIBRARY_PATH");
-    let done = run(command.arg("--check").arg("--model").arg(model), code);
-    (text(&done.stdout).to_owned(), text(&done.stderr).to_owned())
-}
-
-#[test]
-fn a_check_tells_the_steps_the_classes_and_the_files() {
-    let (told, _) = check(&repository("model"), 0);
-    for line in [
-        "  2. resize to 128 x 128 pixels (height x width), whatever the aspect ratio, with Pillow's filter bilinear",
-        "  3. divide the samples (0 to 255) by 255",
-        "  4. normalise red, green, blue: minus 0.485, 0.456, 0.406, over 0.229, 0.224, 0.225",
-        "Classes: 3: \"crop_and_replace\", \"font_issue\", \"valid_id\"",
-        "  onnx, fp32: yes, with model.onnx, which gives logits, of which softmax makes probabilities",
-        "  onnx, int8: yes, with model.int8.onnx, which gives logits, of which softmax makes probabilities",
-        "  pytorch, fp32: yes, with model.pt, which gives logits, of which softmax makes probabilities",
-        "This directory can be used.",
-    ] {
-        assert!(told.lines().any(|told| told == line), "{line} in:\n{told}");
-    }
-}
-
-#[test]
-fn a_check_tells_what_is_missing_and_fails_where_no_backend_is_left() {
-    let dir = directory("check");
-    for file in ["config.json", "preprocessor_config.json", "model.onnx"] {
-        fs::copy(repository("model").join(file), dir.join(file)).unwrap();
-    }
-    let (told, _) = check(&dir, 0);
-    assert!(told.contains("  onnx, fp32: yes, with model.onnx, "), "{told}");
-    assert!(told.contains("model.int8.onnx: is missing"), "{told}");
-    assert!(told.contains("  pytorch, fp32: no: "), "{told}");
-
-    fs::write(dir.join("model.onnx"), "no model").unwrap();
-    let (told, _) = check(&dir, 1);
-    assert!(told.contains("  onnx, fp32: no: "), "{told}");
-    assert!(told.ends_with("No backend can use this directory.\n"), "{told}");
-
-    fs::remove_file(dir.join("config.json")).unwrap();
-    let (_, error) = check(&dir, 1);
-    assert!(error.contains("config.json: is missing"), "{error}");
 }

@@ -1,5 +1,6 @@
 //! The embeddings of a batch.
 
+use super::rows::Rows;
 use crate::error::PredictionError;
 
 /// No vector is divided by less, as in torch's `nn.functional.normalize`.
@@ -7,12 +8,7 @@ const EPSILON: f64 = 1e-12;
 
 /// The embeddings of one batch, in the order of its images. Reuse the value from batch to batch: it keeps its memory.
 #[derive(Debug, Default)]
-pub struct Embeddings {
-    width: usize,
-    /// Row-major, images x width. Rows of bad images are garbage.
-    values: Vec<f32>,
-    outcomes: Vec<Result<(), PredictionError>>,
-}
+pub struct Embeddings(Rows);
 
 impl Embeddings {
     /// An empty value.
@@ -24,13 +20,13 @@ impl Embeddings {
     /// The number of images, good and bad.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.outcomes.len()
+        self.0.len()
     }
 
     /// Whether the batch had no images.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.outcomes.is_empty()
+        self.len() == 0
     }
 
     /// The embedding of the image at `index` of the batch.
@@ -41,8 +37,7 @@ impl Embeddings {
     /// # Panics
     /// If `index` is not below [`len`](Self::len).
     pub fn get(&self, index: usize) -> Result<&[f32], &PredictionError> {
-        self.outcomes[index].as_ref()?;
-        Ok(&self.values[index * self.width..][..self.width])
+        self.0.get(index)
     }
 
     /// All results, in the order of the images.
@@ -60,21 +55,17 @@ impl Embeddings {
         outcomes: &[Result<(), PredictionError>],
         normalize: bool,
     ) {
-        self.width = width;
-        self.values.clear();
-        self.outcomes.clear();
-        self.outcomes.extend_from_slice(outcomes);
-        for (row, outcome) in rows.zip(&mut self.outcomes) {
-            let start = self.values.len();
-            self.values.extend_from_slice(row);
-            if outcome.is_ok() && !row.iter().all(|value| value.is_finite()) {
-                *outcome = Err(PredictionError::NoEmbedding {
+        self.0.fill(width, rows, outcomes, |row| {
+            if !row.iter().all(|value| value.is_finite()) {
+                return Err(PredictionError::NoEmbedding {
                     reason: "its values are not finite numbers",
                 });
-            } else if normalize {
-                divide_by_length(&mut self.values[start..]);
             }
-        }
+            if normalize {
+                divide_by_length(row);
+            }
+            Ok(())
+        });
     }
 }
 

@@ -6,6 +6,8 @@ mod hasher;
 mod images;
 mod predictions;
 mod probe;
+mod rows;
+mod runner;
 
 pub use self::classifier::Classifier;
 pub use self::embeddings::Embeddings;

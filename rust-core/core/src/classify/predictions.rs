@@ -3,18 +3,13 @@
 use ndarray::ArrayViewMut1;
 
 use super::probe::{are_probabilities, are_within_one};
+use super::rows::Rows;
 use crate::error::PredictionError;
 use crate::model::OutputKind;
 
 /// The results of one batch, in the order of its images. Reuse the value from batch to batch: it keeps its memory.
 #[derive(Debug, Default)]
-pub struct Predictions {
-    classes: usize,
-    /// Row-major, images x classes: what the model gives, then probabilities in its place. Rows of bad images are
-    /// garbage.
-    values: Vec<f32>,
-    outcomes: Vec<Result<(), PredictionError>>,
-}
+pub struct Predictions(Rows);
 
 /// What the model says about one image.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -38,19 +33,19 @@ impl Predictions {
     /// The number of images, good and bad.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.outcomes.len()
+        self.0.len()
     }
 
     /// Whether the batch had no images.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.outcomes.is_empty()
+        self.len() == 0
     }
 
     /// The number of images that could not be classified.
     #[must_use]
     pub fn bad_images(&self) -> usize {
-        self.outcomes.iter().filter(|outcome| outcome.is_err()).count()
+        self.0.bad()
     }
 
     /// The result for the image at `index` of the batch.
@@ -61,8 +56,7 @@ impl Predictions {
     /// # Panics
     /// If `index` is not below [`len`](Self::len).
     pub fn get(&self, index: usize) -> Result<Prediction<'_>, &PredictionError> {
-        self.outcomes[index].as_ref()?;
-        let probabilities = &self.values[index * self.classes..][..self.classes];
+        let probabilities = self.0.get(index)?;
         let (class_id, confidence) = argmax(probabilities);
         Ok(Prediction {
             class_id,
@@ -87,15 +81,8 @@ impl Predictions {
         outcomes: &[Result<(), PredictionError>],
         kind: OutputKind,
     ) {
-        self.classes = classes;
-        self.values.clear();
-        rows.for_each(|row| self.values.extend_from_slice(row));
-        self.outcomes.clear();
-        self.outcomes.extend_from_slice(outcomes);
-        let rows = self.values.chunks_exact_mut(classes.max(1));
-        for (row, outcome) in rows.zip(&mut self.outcomes) {
+        self.0.fill(classes, rows, outcomes, |row| {
             let (usable, reason) = match kind {
-                _ if outcome.is_err() => continue,
                 OutputKind::Logits => (softmax(ArrayViewMut1::from(row)), "its logits are not finite numbers"),
                 OutputKind::Probabilities => (
                     are_probabilities(row),
@@ -107,10 +94,12 @@ impl Predictions {
                     "its outputs are no probabilities, which are from 0 to 1",
                 ),
             };
-            if !usable {
-                *outcome = Err(PredictionError::NoClass { reason });
+            if usable {
+                Ok(())
+            } else {
+                Err(PredictionError::NoClass { reason })
             }
-        }
+        });
     }
 }
 

@@ -29,13 +29,18 @@ public final class ClassifyException extends RuntimeException implements SparkTh
         "["
             + condition
             + "] "
-            + ErrorConditions.messageTemplate(condition)
-                .replace("<" + PARAMETER + ">", Printable.escape(reason))
+            + ended(
+                ErrorConditions.messageTemplate(condition)
+                    .replace("<" + PARAMETER + ">", Printable.escape(reason)))
             + " SQLSTATE: "
             + ErrorConditions.sqlState(condition),
         Printable.cause(cause));
     this.condition = condition;
     this.reason = Printable.escape(reason);
+  }
+
+  private static String ended(String sentence) {
+    return sentence.endsWith(".") ? sentence : sentence + ".";
   }
 
   /** What went wrong, without condition and SQLSTATE. */

@@ -14,7 +14,7 @@ class ClassifyExceptionSuite extends AnyFunSuite {
   test("an error reads and answers like one of Spark's own") {
     val cause = new RuntimeException("behind it")
     val error: Throwable with SparkThrowable = new ClassifyException("CLASSIFY_BAD_MODEL", "no $1 in <model>", cause)
-    assert(error.getMessage == "[CLASSIFY_BAD_MODEL] no $1 in <model> SQLSTATE: F0000")
+    assert(error.getMessage == "[CLASSIFY_BAD_MODEL] no $1 in <model>. SQLSTATE: F0000")
     assert(Condition.of(error) == "CLASSIFY_BAD_MODEL")
     assert(error.getSqlState == "F0000")
     assert(error.getMessageParameters == java.util.Map.of("message", "no $1 in <model>"))
@@ -34,7 +34,7 @@ class ClassifyExceptionSuite extends AnyFunSuite {
   }
 
   test("a condition that is not in the table is an internal error") {
-    assert(new ClassifyException("CLASSIFY_NONE", "x").getMessage == "[CLASSIFY_NONE] x SQLSTATE: XX000")
+    assert(new ClassifyException("CLASSIFY_NONE", "x").getMessage == "[CLASSIFY_NONE] x. SQLSTATE: XX000")
   }
 
   test("the table has exactly the conditions that the sources use, each with a SQLSTATE") {

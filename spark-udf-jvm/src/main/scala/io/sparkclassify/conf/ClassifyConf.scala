@@ -62,7 +62,7 @@ object ClassifyConf {
     )
     .version("0.1.0")
     .stringConf
-    .checkValue(_.trim.nonEmpty, "The model directory must not be empty.")
+    .checkValue(_.trim.nonEmpty, "It must be a model directory, or the name of a configured model.")
     .createOptional
 
   val AllowPaths = new StaticEntry(

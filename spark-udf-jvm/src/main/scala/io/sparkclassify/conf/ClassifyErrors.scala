@@ -13,15 +13,22 @@ private[sparkclassify] object ClassifyErrors {
   def configuration(message: String): AnalysisException =
     new ClassifyAnalysisException("CLASSIFY_BAD_CONFIGURATION", message)
 
-  def missingModel(): AnalysisException = configuration(
-    "no model: set spark.classify.model to a model directory (SET spark.classify.model=/path/to/model), or give the name " +
-      "of a configured model as the argument `model` of the function"
+  /** `configured` are the models that have names. */
+  def missingModel(configured: Seq[String]): AnalysisException = configuration(
+    s"no model: set ${ClassifyConf.Model.key} to a model directory (SET ${ClassifyConf.Model.key}=/path/to/model in SQL, " +
+      s"--conf ${ClassifyConf.Model.key}=/path/to/model at the start), or give the argument `model` a name for which " +
+      s"${ClassifyConf.NamedModel.name} is set; ${these(configured)}. A model directory holds config.json, " +
+      "preprocessor_config.json, and model.onnx or model.pt, as the folder `model` of spark-classify's sources does"
   )
 
   def unknownModel(name: String, configured: Seq[String]): AnalysisException = configuration(
     s"unknown model '$name': the argument `model` is a name for which ${ClassifyConf.NamedModel.name} is set; " +
-      (if (configured.isEmpty) "none is" else s"these are: ${configured.mkString(", ")}")
+      these(configured)
   )
+
+  private def these(configured: Seq[String]): String =
+    if (configured.isEmpty) s"none is (SET ${ClassifyConf.NamedModel.name}=/path/to/model sets one)"
+    else s"these are: ${configured.mkString(", ")}"
 
   def modelPathRefused(path: String): AnalysisException = configuration(
     s"the argument `model` is the path or URI '$path', but ${ClassifyConf.AllowPaths.key} is false: set " +
@@ -101,13 +108,16 @@ private[sparkclassify] object ClassifyErrors {
   )
 
   /**
-   * Why an image cannot be classified: the text of both functions' errors. It is escaped for `try_classify` too, whose
-   * rows are written to files of one line a row and shown on terminals.
+   * Why an image has no result: the text of the errors of all functions, which share its decoding. It is escaped for
+   * those with `try_` too, whose rows are written to files of one line a row and shown on terminals.
    *
+   * @param problem
+   *   what cannot be done with it
    * @param name
    *   the path, or what else the user knows the image by
    */
-  def badImage(name: String, reason: String): String = s"cannot classify ${Escaped(name)}: ${Escaped(reason)}"
+  def badImage(problem: String, name: String, reason: String): String =
+    s"cannot $problem ${Escaped(name)}: ${Escaped(reason)}"
 
   /** The JVM grants less direct memory than a batch needs. */
   def noDirectMemory(bytes: Long): ClassifyException = new ClassifyException(
@@ -135,6 +145,15 @@ private[sparkclassify] object ClassifyErrors {
       s"cannot use the model $uri (from ${ClassifyConf.Model.key} or ${ClassifyConf.NamedModel.name}): $reason"
     )
 
+  /** A model that the engine has loaded and cannot run on a batch. */
+  def inferenceFailed(uri: String, reason: String, cause: Throwable): ClassifyException =
+    new ClassifyException(
+      "CLASSIFY_INFERENCE_FAILED",
+      s"cannot run the model $uri: $reason. Which image it cannot be run on shows with SET ${ClassifyConf.BatchSize.key}=1 " +
+        "and fewer rows",
+      cause
+    )
+
   /** A precision that an executor's CPU or libraries do not have. */
   def precisionUnavailable(uri: String, reason: String, cause: Throwable): ClassifyException =
     new ClassifyException(
@@ -147,7 +166,7 @@ private[sparkclassify] object ClassifyErrors {
   def deviceUnavailable(uri: String, reason: String, cause: Throwable): ClassifyException =
     new ClassifyException(
       "CLASSIFY_DEVICE_UNAVAILABLE",
-      s"cannot load the model $uri: $reason (${ClassifyConf.Device.key})",
+      s"cannot load the model $uri: $reason (${ClassifyConf.Device.key}): set that to a GPU that executors have, or to cpu",
       cause
     )
 

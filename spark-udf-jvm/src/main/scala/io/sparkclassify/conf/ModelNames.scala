@@ -16,6 +16,8 @@ private[sparkclassify] final class ModelNames(conf: SQLConf, workingDirectory: P
 
   private val models = conf.getAllConfs.collect { case (key, value) if isKey(key) => key.drop(prefix.length) -> value }
 
+  private def names: Seq[String] = models.keys.toSeq.sorted
+
   /**
    * The directory that a call means.
    *
@@ -25,11 +27,11 @@ private[sparkclassify] final class ModelNames(conf: SQLConf, workingDirectory: P
   def directory(argument: Option[String], allowPaths: Boolean): String = argument.map(_.trim) match {
     case Some(text) =>
       named(text).getOrElse {
-        if (!text.exists("/:".contains(_))) throw ClassifyErrors.unknownModel(text, models.keys.toSeq.sorted)
+        if (!text.exists("/:".contains(_))) throw ClassifyErrors.unknownModel(text, names)
         if (!allowPaths) throw ClassifyErrors.modelPathRefused(text)
         absolute("the argument `model`", text)
       }
-    case None => default().getOrElse(throw ClassifyErrors.missingModel())
+    case None => default().getOrElse(throw ClassifyErrors.missingModel(names))
   }
 
   /** All directories that the configuration names. */
@@ -52,7 +54,10 @@ private[sparkclassify] final class ModelNames(conf: SQLConf, workingDirectory: P
     else {
       val path =
         try new Path(workingDirectory, text)
-        catch { case e: IllegalArgumentException => refuse(s"is no path or URI: ${e.getMessage}") }
+        catch {
+          case e: IllegalArgumentException =>
+            refuse(s"is no path or URI (${e.getMessage}): write it like /models/id-card or hdfs:///models/id-card")
+        }
       val uri = path.toUri
       if (uri.getScheme == "file" && uri.getAuthority != null)
         refuse(

@@ -12,7 +12,7 @@ import org.apache.hadoop.fs.{FSDataInputStream, FileStatus, FileSystem, LocalFil
 import org.apache.hadoop.util.functional.FutureIO
 
 /**
- * Why an image cannot be classified.
+ * Why an image has no result.
  *
  * @param condition
  *   CLASSIFY_UNREADABLE_IMAGE or CLASSIFY_BAD_IMAGE
@@ -25,11 +25,11 @@ object BadImage {
 
   /** Its bytes cannot be had. */
   def unreadable(name: String, reason: String): BadImage =
-    BadImage("CLASSIFY_UNREADABLE_IMAGE", ClassifyErrors.badImage(name, reason))
+    BadImage("CLASSIFY_UNREADABLE_IMAGE", ClassifyErrors.badImage("read", name, reason))
 
-  /** Its bytes are no image that can be classified. */
+  /** Its bytes are no image that can be used. */
   def undecodable(name: String, reason: String): BadImage =
-    BadImage("CLASSIFY_BAD_IMAGE", ClassifyErrors.badImage(name, reason))
+    BadImage("CLASSIFY_BAD_IMAGE", ClassifyErrors.badImage("use", name, reason))
 }
 
 /**

@@ -107,6 +107,7 @@ object ClassifyEngine {
       new LoadedModel(
         natives,
         handle,
+        spec.model.uri,
         labels,
         text("no_classes"),
         description.get("embedding").asInt,

@@ -1,6 +1,7 @@
 package io.sparkclassify.model
 
-import io.sparkclassify.SparkLog
+import io.sparkclassify.{ClassifyException, SparkLog}
+import io.sparkclassify.conf.ClassifyErrors
 import io.sparkclassify.image.ImageBytes
 import io.sparkclassify.natives.NativeEngine
 
@@ -11,6 +12,8 @@ import org.apache.spark.unsafe.types.UTF8String
 /**
  * A model that this JVM has loaded.
  *
+ * @param uri
+ *   its directory, for errors
  * @param labels
  *   the names of the classes, in class-id order; none where it gives no classes
  * @param noClasses
@@ -29,6 +32,7 @@ import org.apache.spark.unsafe.types.UTF8String
 final class LoadedModel(
     natives: NativeEngine,
     handle: Long,
+    uri: String,
     val labels: Array[UTF8String],
     noClasses: Option[String],
     embeddingWidth: Int,
@@ -44,7 +48,11 @@ final class LoadedModel(
 
   override def run(images: collection.Seq[ImageBytes], outputs: ModelOutputs): BatchResults =
     BatchCall.run(images, outputs, labels, embeddingWidth) { batch =>
-      natives.classify(handle, outputs.code, batch.contents, batch.sizes, batch.threads, batch.output)
+      try natives.classify(handle, outputs.code, batch.contents, batch.sizes, batch.threads, batch.output)
+      catch {
+        case e: ClassifyException if e.getCondition == "CLASSIFY_INFERENCE_FAILED" =>
+          throw ClassifyErrors.inferenceFailed(uri, e.getReason, e)
+      }
     }
 
   /** Frees its memory. To be called once, when nobody uses it any more. */

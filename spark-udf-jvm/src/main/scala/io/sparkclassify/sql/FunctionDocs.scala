@@ -44,7 +44,7 @@ object FunctionDocs {
     input + options,
     """
       > SELECT path, c.error FROM (SELECT path, _FUNC_(path, 'onnx') AS c FROM images) WHERE c.error IS NOT NULL;
-       /images/none.jpg	[CLASSIFY_UNREADABLE_IMAGE] cannot classify /images/none.jpg: the file does not exist
+       /images/none.jpg	[CLASSIFY_UNREADABLE_IMAGE] cannot read /images/none.jpg: the file does not exist
     """,
     """
     The result is a STRUCT<class, class_id, confidence, probabilities, error: STRING>, that of classify with one more
@@ -93,7 +93,7 @@ object FunctionDocs {
     input + options,
     """
       > SELECT path, e.error FROM (SELECT path, _FUNC_(path, 'onnx') AS e FROM images) WHERE e.error IS NOT NULL;
-       /images/none.jpg	[CLASSIFY_UNREADABLE_IMAGE] cannot classify /images/none.jpg: the file does not exist
+       /images/none.jpg	[CLASSIFY_UNREADABLE_IMAGE] cannot read /images/none.jpg: the file does not exist
     """,
     """
     The result is a STRUCT<embedding: ARRAY<FLOAT>, error: STRING>. The error of a good image is NULL; of a bad one, the
@@ -126,7 +126,7 @@ object FunctionDocs {
     input,
     """
       > SELECT path, h.error FROM (SELECT path, _FUNC_(path) AS h FROM images) WHERE h.error IS NOT NULL;
-       /images/none.jpg	[CLASSIFY_UNREADABLE_IMAGE] cannot classify /images/none.jpg: the file does not exist
+       /images/none.jpg	[CLASSIFY_UNREADABLE_IMAGE] cannot read /images/none.jpg: the file does not exist
     """,
     """
     The result is a STRUCT<phash: BIGINT, dhash: BIGINT, error: STRING>. The error of a good image is NULL; of a bad

@@ -152,7 +152,7 @@ class ImagePathSuite extends SharedSession {
     val rows = classified(paths)
     assert(rows.size == paths.size)
     rows.foreach(row =>
-      assert(row.isNullAt(1) && row.getString(2).startsWith("[CLASSIFY_UNREADABLE_IMAGE] cannot classify"), row)
+      assert(row.isNullAt(1) && row.getString(2).startsWith("[CLASSIFY_UNREADABLE_IMAGE] cannot read"), row)
     )
   }
 

@@ -118,7 +118,7 @@ class EmbedImageSuite extends SharedSession {
           assert(row.isNullAt(2))
         }
         assert(rows.last.isNullAt(1))
-        assert(rows.last.getString(2).startsWith("[CLASSIFY_BAD_IMAGE] cannot classify "), rows.last)
+        assert(rows.last.getString(2).startsWith("[CLASSIFY_BAD_IMAGE] cannot use "), rows.last)
         val error = failure(s"SELECT ${call("embed_image", engine)} FROM mixed")
         assertError(error, "CLASSIFY_BAD_IMAGE", s"$folder/bad.png", "use try_embed_image")
       }

@@ -95,7 +95,7 @@ class ImageHashSuite extends SharedSession {
       val rows = run("SELECT id, h.* FROM (SELECT id, try_image_hash(path) AS h FROM mixed) ORDER BY id").rows
       rows.init.foreach(row => assert(!row.isNullAt(1) && !row.isNullAt(2) && row.isNullAt(3), row))
       assert(rows.last.isNullAt(1) && rows.last.isNullAt(2))
-      assert(rows.last.getString(3).startsWith("[CLASSIFY_BAD_IMAGE] cannot classify "), rows.last)
+      assert(rows.last.getString(3).startsWith("[CLASSIFY_BAD_IMAGE] cannot use "), rows.last)
       val query = "SELECT image_hash(path) FROM mixed"
       assertError(failure(query), "CLASSIFY_BAD_IMAGE", s"$folder/bad.png", "use try_image_hash")
       withConf("spark.sql.codegen.fallback" -> "false", "spark.sql.codegen.factoryMode" -> "CODEGEN_ONLY") {

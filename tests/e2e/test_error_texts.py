@@ -1,0 +1,148 @@
+"""The text of every error condition, as SQL users see it, against `tests/golden/errors.json`.
+
+Whoever changes a text reads it there next to the others: each names the thing, the reason and the way out. With
+ERRORS=write in the environment the file is written again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+
+import pytest
+from conftest import ROOT
+from PIL import Image
+
+GOLDEN = ROOT / "tests/golden/errors.json"
+CONDITIONS = ROOT / "spark-udf-jvm/src/main/resources/io/sparkclassify/error-conditions.json"
+COLOUR = "SET spark.classify.model=tests/golden/colour-model"
+IMAGE = "dataset/all_images/id_0001.jpg"
+# No SQL comes to these: a bug has no known cause, and the process of the second one is ending.
+UNPROVOKED = ["CLASSIFY_INTERNAL_ERROR", "CLASSIFY_SHUTTING_DOWN"]
+
+# What each application is started with, and by name the statements whose last one fails. Each has a session of its own.
+OPEN = {
+    "spark.classify.torch.home": "/no/such/torch",
+    "spark.classify.image.maxBytes": "1m",
+}
+LOCKED = {"spark.classify.models.locked": "true", "spark.classify.models.cards": "model"}
+CASES = {
+    "open": {
+        "no model": [f"SELECT classify('{IMAGE}')"],
+        "no model, but others": ["SET spark.classify.models.cards=model", f"SELECT classify('{IMAGE}')"],
+        "unknown model": [COLOUR, f"SELECT classify('{IMAGE}', model => 'cards')"],
+        "path for a model": [COLOUR, f"SELECT classify('{IMAGE}', model => '/models/cards')"],
+        "two slashes": ["SET spark.classify.model=//models/cards", f"SELECT classify('{IMAGE}')"],
+        "server of a local model": ["SET spark.classify.model=file://host/cards", f"SELECT classify('{IMAGE}')"],
+        "no URI": ["SET spark.classify.model=a:b:/c", f"SELECT classify('{IMAGE}')"],
+        "unknown backend": [COLOUR, f"SELECT classify('{IMAGE}', 'tensorflow')"],
+        "precision of another backend": [COLOUR, "SET spark.classify.precision=bf16", "SELECT classify('x', 'onnx')"],
+        "limit above that of the application": [
+            COLOUR,
+            "SET spark.classify.image.maxBytes=2m",
+            f"SELECT classify('{IMAGE}', 'onnx')",
+        ],
+        "no class asked for": [COLOUR, f"SELECT classify_topk('{IMAGE}', 0, 'onnx')"],
+        "unknown parameter": [COLOUR, f"SELECT classify('{IMAGE}', modell => 'cards')"],
+        "no libtorch": [COLOUR, f"SELECT classify('{IMAGE}', 'pytorch')"],
+        "no such GPU": [COLOUR, "SET spark.classify.device=cuda:998", f"SELECT classify('{IMAGE}', 'onnx')"],
+        "no model directory": ["SET spark.classify.model={work}/none", f"SELECT classify('{IMAGE}', 'onnx')"],
+        "empty model directory": ["SET spark.classify.model={work}/empty", f"SELECT classify('{IMAGE}', 'onnx')"],
+        "broken configuration": ["SET spark.classify.model={work}/broken", f"SELECT classify('{IMAGE}', 'onnx')"],
+        "no file for the precision": [
+            COLOUR,
+            "SET spark.classify.precision=int8",
+            f"SELECT classify('{IMAGE}', 'onnx')",
+        ],
+        "no embeddings": [COLOUR, f"SELECT embed_image('{IMAGE}', 'onnx')"],
+        "engine that fails": [
+            "SET spark.classify.model=tests/golden/failing-model",
+            "SELECT classify('{work}/red.png')",
+        ],
+        "no file": [COLOUR, "SELECT classify('no/such.jpg', 'onnx')"],
+        "no file to embed": [COLOUR, "SELECT image_hash('no/such.jpg')"],
+        "directory": [COLOUR, "SELECT classify('{work}', 'onnx')"],
+        "scheme": [COLOUR, "SELECT classify('https://host/a.jpg', 'onnx')"],
+        "large file": [COLOUR, "SELECT classify('{work}/large.jpg', 'onnx')"],
+        "no image": [COLOUR, "SELECT classify('{work}/text.png', 'onnx')"],
+        "no image in BINARY": [COLOUR, "SELECT classify(X'00010203', 'onnx')"],
+        "pixels": [COLOUR, "SET spark.classify.image.maxPixels=65536", "SELECT classify('{work}/red.png', 'onnx')"],
+    },
+    "locked": {
+        "locked models": [COLOUR, f"SELECT classify('{IMAGE}', 'onnx')"],
+    },
+}
+
+SCRIPT = r"""
+import json, sys
+from pyspark.sql import SparkSession
+
+cases, unprovoked, answers = json.load(open(sys.argv[1])), json.loads(sys.argv[2]), sys.argv[3]
+spark = SparkSession.builder.getOrCreate()
+
+def text(error):
+    java = getattr(error, "java_exception", None) or error._origin
+    while java is not None:
+        if java.getClass().getName().startswith("io.sparkclassify."):
+            return java.getMessage()
+        java = java.getCause()
+    return "another error: " + str(error)
+
+def outcome(statements):
+    session = spark.newSession()
+    for statement in statements[:-1]:
+        session.sql(statement)
+    try:
+        return "no error: " + str(session.sql(statements[-1]).collect())
+    except Exception as error:
+        return text(error)
+
+results = {name: outcome(statements) for name, statements in cases.items()}
+for condition in unprovoked:
+    results[condition] = spark._jvm.io.sparkclassify.ClassifyException(condition, "what is wrong").getMessage()
+json.dump(results, open(answers, "w"))
+"""
+
+
+@pytest.fixture
+def work(tmp_path):
+    """The files that the statements name."""
+    folder = tmp_path / "work"
+    for name in ["empty", "broken"]:
+        (folder / name).mkdir(parents=True)
+    (folder / "broken/config.json").write_text("{")
+    (folder / "text.png").write_text("this is no picture")
+    (folder / "large.jpg").write_bytes(bytes((1 << 20) + 1))
+    Image.new("RGB", (300, 300), "red").save(folder / "red.png")
+    return folder
+
+
+def plain(message: str, work) -> str:
+    """The message without what is of this machine, and without the plan that Spark adds to some."""
+    for place, name in [(work, "{work}"), (ROOT, "{root}")]:
+        message = message.replace(str(place), name)
+    # Why there is no such GPU: there is none, or there are others.
+    message = re.sub(r"(device cuda:998: ).*( \(spark\.classify\.device\))", r"\1{reason}\2", message)
+    return message.split(";\n")[0]
+
+
+def test_every_condition_says_what_is_wrong_and_the_way_out(spark_run, jar, work, tmp_path):
+    script, questions, answers = tmp_path / "errors.py", tmp_path / "cases.json", tmp_path / "answers.json"
+    script.write_text(SCRIPT)
+    messages = {}
+    for settings, (application, cases) in zip([OPEN, LOCKED], CASES.items(), strict=True):
+        questions.write_text(json.dumps(cases).replace("{work}", str(work)))
+        unprovoked = UNPROVOKED if application == "open" else []
+        spark_run(
+            *["spark-submit", "--master", "local[1]", "--jars", jar],
+            *[part for key, value in settings.items() for part in ("--conf", f"{key}={value}")],
+            *[script, questions, json.dumps(unprovoked), answers],
+        )
+        messages |= {name: plain(message, work) for name, message in json.loads(answers.read_text()).items()}
+
+    if os.environ.get("ERRORS") == "write":
+        GOLDEN.write_text(json.dumps(messages, indent=2) + "\n")
+    assert messages == json.loads(GOLDEN.read_text()), "ERRORS=write writes the file again"
+    shown = {re.match(r"\[(\w+)\]", message).group(1) for message in messages.values()}
+    assert shown == set(json.loads(CONDITIONS.read_text()))
