@@ -14,7 +14,7 @@ shell_files := $(wildcard scripts/*.sh) scripts/gpu-check .ci/run
 onnxruntime := ORT_DYLIB_PATH=$$(gradle --quiet onnxruntimeLibrary)
 
 .PHONY: help setup build run check deny test test-rust test-checked test-asan test-jvm test-e2e test-parity test-python test-libtorch-versions test-faults parity-models parity parity-live fuzz lint format \
-	reference golden bench bench-core bench-growth bench-steps bench-images gpu-programs clean
+	package publish-local test-package first-query reference golden bench bench-core bench-growth bench-steps bench-images gpu-programs clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -104,6 +104,17 @@ golden: reference ## make the reference values of the tests again
 .venv-bench%/.made-from: benchmarks/requirements%.txt
 	@rm -rf $(@D) && python3 -m venv $(@D)
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $< && cp $< $@ || rm -rf $(@D)
+
+.venv-package/.made-from: scripts/requirements-package.txt
+	@rm -rf $(@D) && python3 -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $< && cp $< $@
+
+package: build .venv-package/.made-from ## everything that is published, into target/package: Maven artifacts, wheels, SBOMs (LINES=spark4_2.13 for one)
+	@$(env) .venv-package/bin/python scripts/package.py build $(if $(LINES),--lines $(LINES))
+
+publish-local: ## copy the Maven artifacts of `make package` into the repository in a folder: REPOSITORY=DIR
+	@test -n "$(REPOSITORY)" || { echo "which folder? make publish-local REPOSITORY=DIR" >&2; exit 1; }
+	@.venv-package/bin/python scripts/package.py publish $(REPOSITORY)
 
 bench: build .venv-bench-peers/.made-from .venv-bench-synapseml/.made-from ## measure against other ways to do the same (3 GB to download; BENCH="--only limit,spark-onnx")
 	@scripts/setup.sh --fonts
