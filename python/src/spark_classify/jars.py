@@ -62,10 +62,11 @@ def installed_spark() -> SparkVersion:
     )
 
 
-def jar_paths(spark: str | None = None, scala: str | None = None, *, folder: Path = _FOLDER) -> list[Path]:
+def jar_paths(spark: str | None = None, scala: str | None = None, *, folder: Path | None = None) -> list[Path]:
     """The files that Spark needs: the jar of classes for a Spark and Scala, and that of the native libraries.
 
-    Both versions are those of `installed_spark()` where none is given. `folder` is where the jars are.
+    Both versions are those of `installed_spark()` where none is given. `folder` is where the jars are, by default
+    those of this package.
 
     Raises ClassifyError, which names what there is, where none fits.
     """
@@ -73,6 +74,7 @@ def jar_paths(spark: str | None = None, scala: str | None = None, *, folder: Pat
     if wanted is not None:
         spark, scala = wanted.spark, scala or wanted.scala
     assert spark is not None
+    folder = folder or _FOLDER
     there = _classes(folder)
     if not there:
         raise ClassifyError(
@@ -92,9 +94,15 @@ def jar_path(spark: str | None = None, scala: str | None = None) -> str:
 
         spark-submit --jars "$(python -c 'import spark_classify; print(spark_classify.jar_path())')" …
 
-    Raises ClassifyError as `jar_paths()` does.
+    Raises ClassifyError as `jar_paths()` does, and where a comma is in their path.
     """
-    return ",".join(path.as_uri() for path in jar_paths(spark, scala))
+    paths = jar_paths(spark, scala)
+    if any("," in str(path) for path in paths):
+        # Spark separates them by commas, and undoes the escapes of an URI first.
+        raise ClassifyError(
+            f"{paths[0].parent}: Spark takes no jar whose path has a comma; install into another folder"
+        )
+    return ",".join(path.as_uri() for path in paths)
 
 
 def _classes(folder: Path) -> dict[SparkVersion, Path]:

@@ -142,9 +142,10 @@ final class LibraryFolder {
     InputStream content = LibraryFolder.class.getResourceAsStream(resource);
     if (content == null) {
       throw Unavailable.because(
-          "the jar has no "
+          "no jar that Spark was given has "
               + resource.substring(1)
-              + "; it was built without this library (`make build` builds it whole)");
+              + ": give it the natives jar beside the jar of classes where there are two (`spark-classify"
+              + " jars` names both), or one that was built whole (`make build`)");
     }
     return content;
   }
