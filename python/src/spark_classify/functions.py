@@ -4,9 +4,9 @@
     images.select("path", sc.classify("path").alias("c")).select("path", "c.class", "c.confidence")
 
 `image` is a column or its name: a path or URI (STRING), an image's content (BINARY), or the struct of Spark's `image`
-source. NULL gives NULL. `model` is a directory, a URI, or a NAME for which `spark.classify.models.NAME` is set, and
-`backend` `auto`, `pytorch` or `onnx`; where they are not given, `spark.classify.model` and `spark.classify.backend`
-count. Both must be the same for all rows.
+source. NULL gives NULL. `model` is a NAME for which `spark.classify.models.NAME` is set (or a directory or URI, where
+`spark.classify.model.allowPaths` is true), and `backend` `auto`, `pytorch` or `onnx`; where they are not given,
+`spark.classify.model` and `spark.classify.backend` count. Both are the same for all rows.
 
 Wrong arguments, models and configurations are an `AnalysisException` when the query is made. A bad image fails the
 query that it is in, with its path and the reason; functions that begin with `try_` say it in a field `error` instead.
