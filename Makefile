@@ -31,7 +31,7 @@ run: build ## classify the committed dataset in Spark with both backends
 	@scripts/run_job.sh onnx
 
 test: ## everything, the cheapest first, each stage with its time
-	@for stage in lint deny test-rust test-checked test-asan test-jvm test-e2e test-parity test-python; do \
+	@for stage in lint deny test-rust test-checked test-asan test-jvm test-e2e test-package test-parity test-python; do \
 		start=$$SECONDS; $(MAKE) --no-print-directory $$stage; echo "== $$stage: $$((SECONDS - start)) s"; \
 	done
 	@echo "All tests passed."
@@ -115,6 +115,12 @@ package: build .venv-package/.made-from ## everything that is published, into ta
 publish-local: ## copy the Maven artifacts of `make package` into the repository in a folder: REPOSITORY=DIR
 	@test -n "$(REPOSITORY)" || { echo "which folder? make publish-local REPOSITORY=DIR" >&2; exit 1; }
 	@.venv-package/bin/python scripts/package.py publish $(REPOSITORY)
+
+test-package: package ## what `make package` built: installed by --packages and by pip, the first query, SBOMs
+	@$(env) PYTHONPATH=tests/e2e .venv-package/bin/python -m pytest -q -p conftest tests/package
+
+first-query: ## from an empty machine to the first answer, by the wheel and by --packages, with what each step takes (1 GB to download)
+	@$(env) .venv-package/bin/python scripts/first_query.py
 
 bench: build .venv-bench-peers/.made-from .venv-bench-synapseml/.made-from ## measure against other ways to do the same (3 GB to download; BENCH="--only limit,spark-onnx")
 	@scripts/setup.sh --fonts

@@ -99,8 +99,7 @@ def clean_environment(**more: str) -> dict[str, str]:
 @pytest.fixture(scope="module", params=LINES)
 def python(request, tmp_path_factory) -> Path:
     """The Python of a new virtual environment with the wheel and a pyspark for one of its jars."""
-    # A blank in the path comes to Spark as it should.
-    folder = tmp_path_factory.mktemp("venv of someone")
+    folder = tmp_path_factory.mktemp("venv")
     release = release_of(f"spark-classify-{request.param}")
     if release is None:
         (core,) = (Path(os.environ["SPARK_HOME"]) / "jars").glob("spark-core_*.jar")
@@ -117,6 +116,10 @@ def python(request, tmp_path_factory) -> Path:
     ]
     subprocess.run([str(folder / "bin/python"), *install], check=True)
     return folder / "bin/python"
+
+
+# One Spark is enough for what does not depend on it.
+ON_DEFAULT = pytest.mark.parametrize("python", LINES[-1:], indirect=True)
 
 
 def run(python: Path, program: str, *arguments: object, folder: Path, check: bool = True, **environment: str):
@@ -141,6 +144,7 @@ def test_the_first_query(python, golden, tmp_path):
         assert int(class_id) == max(range(3), key=expected.__getitem__), (image, label)
 
 
+@ON_DEFAULT
 def test_jars_of_the_user_are_kept(python, tmp_path):
     """Those of the builder; and where it has none, those of spark-defaults.conf."""
     for name in ("mine", "defaults"):
@@ -168,6 +172,7 @@ except spark_classify.ClassifyError as error:
         assert "runs in this Python process already" in done.stdout
 
 
+@ON_DEFAULT
 @pytest.mark.parametrize(
     ("environment", "message"),
     [
@@ -183,6 +188,7 @@ def test_jars_that_would_not_come_to_spark_are_refused(python, tmp_path, environ
     assert message in done.stderr
 
 
+@ON_DEFAULT
 def test_a_submitted_program_has_the_jars_of_spark_submit(python, tmp_path):
     """With --jars of `spark-classify jars` it starts; without, the error says so."""
     (tmp_path / "job.py").write_text(
@@ -207,7 +213,8 @@ def test_a_submitted_program_has_the_jars_of_spark_submit(python, tmp_path):
 @pytest.fixture(scope="module")
 def two_jars(tmp_path_factory) -> list[Path]:
     """The jar of classes for the Spark of .venv, and that of the native libraries."""
-    folder = tmp_path_factory.mktemp("jars")
+    # A blank in the path comes to Spark as it should.
+    folder = tmp_path_factory.mktemp("jars of someone")
     with zipfile.ZipFile(own_wheel()) as archive:
         archive.extractall(folder)
     found = (folder / "spark_classify/jars").glob("*.jar")
@@ -215,14 +222,13 @@ def two_jars(tmp_path_factory) -> list[Path]:
 
 
 WAYS = {
-    "jars": lambda jars: ["--jars", ",".join(map(str, jars))],
-    "jars, natives first": lambda jars: ["--jars", ",".join(map(str, reversed(jars)))],
+    "jars": lambda jars: ["--jars", ",".join(jar.as_uri() for jar in jars)],
     "class path": lambda jars: [
         *["--driver-class-path", ":".join(map(str, jars))],
         *["--conf", f"spark.executor.extraClassPath={':'.join(map(str, jars))}"],
     ],
     "userClassPathFirst": lambda jars: [
-        *["--jars", ",".join(map(str, jars)), "--conf", "spark.driver.userClassPathFirst=true"],
+        *["--jars", ",".join(jar.as_uri() for jar in jars), "--conf", "spark.driver.userClassPathFirst=true"],
         *["--conf", "spark.executor.userClassPathFirst=true"],
     ],
 }
