@@ -142,10 +142,11 @@ final class LibraryFolder {
     InputStream content = LibraryFolder.class.getResourceAsStream(resource);
     if (content == null) {
       throw Unavailable.because(
-          "no jar that Spark was given has "
+          "the jar has no "
               + resource.substring(1)
-              + ": give it the natives jar beside the jar of classes where there are two (`spark-classify"
-              + " jars` names both), or one that was built whole (`make build`)");
+              + "; it was built without this library (`make build` builds that of its own platform,"
+              + " `make package` a jar for all), or it is the jar of classes alone, beside which Spark"
+              + " needs the natives jar (`spark-classify jars` names both)");
     }
     return content;
   }

@@ -177,7 +177,7 @@ class LibraryFolderSuite extends AnyFunSuite {
 
   test("a library that the jar lacks is named") {
     TestData.withFolder { folder =>
-      unavailable("native/linux-x86_64/libnone.so", "no jar that Spark was given has", "natives jar") {
+      unavailable("native/linux-x86_64/libnone.so", "the jar has no", "make package", "natives jar") {
         LibraryFolder.open(folder.toString).unpack(Platform.resourceFolder, "libnone.so")
       }
       assert(names(folder).isEmpty)
