@@ -16,7 +16,7 @@ shell_files := $(wildcard scripts/*.sh) scripts/gpu-check .ci/run
 onnxruntime := ORT_DYLIB_PATH=$$(gradle --quiet onnxruntimeLibrary)
 
 .PHONY: help setup build run check deny test test-rust test-checked test-asan test-jvm test-e2e test-aarch64 test-spark35 test-matrix test-parity test-python test-libtorch-versions test-faults docker-check parity-models parity parity-live fuzz lint format \
-	reference golden bench bench-core bench-growth bench-steps bench-images gpu-programs clean
+	package publish-local test-package first-query reference golden bench bench-core bench-growth bench-steps bench-images gpu-programs clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -33,7 +33,7 @@ run: build ## classify the committed dataset in Spark with both backends
 	@scripts/run_job.sh onnx
 
 test: ## everything, the cheapest first, each stage with its time
-	@for stage in lint deny test-rust test-checked test-asan test-jvm test-e2e test-spark35 test-parity test-python; do \
+	@for stage in lint deny test-rust test-checked test-asan test-jvm test-e2e test-spark35 test-package test-parity test-python; do \
 		start=$$SECONDS; $(MAKE) --no-print-directory $$stage; echo "== $$stage: $$((SECONDS - start)) s"; \
 	done
 	@echo "All tests passed."
@@ -126,6 +126,23 @@ golden: reference ## make the reference values of the tests again
 .venv-bench%/.made-from: benchmarks/requirements%.txt
 	@rm -rf $(@D) && python3 -m venv $(@D)
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $< && cp $< $@ || rm -rf $(@D)
+
+.venv-package/.made-from: scripts/requirements-package.txt
+	@rm -rf $(@D) && python3 -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $< && cp $< $@
+
+package: build .venv-package/.made-from ## everything that is published, into target/package: Maven artifacts, wheels, SBOMs (LINES=spark4_2.13 for one)
+	@$(env) .venv-package/bin/python scripts/package.py build $(if $(LINES),--lines $(LINES))
+
+publish-local: ## copy the Maven artifacts of `make package` into the repository in a folder: REPOSITORY=DIR
+	@test -n "$(REPOSITORY)" || { echo "which folder? make publish-local REPOSITORY=DIR" >&2; exit 1; }
+	@.venv-package/bin/python scripts/package.py publish $(REPOSITORY)
+
+test-package: package ## what `make package` built: installed by --packages and by pip, the first query, SBOMs
+	@$(env) PYTHONPATH=tests/e2e .venv-package/bin/python -m pytest -q -p conftest tests/package
+
+first-query: ## from an empty machine to the first answer, by the wheel and by --packages, with what each step takes (1 GB to download)
+	@$(env) .venv-package/bin/python scripts/first_query.py
 
 bench: build .venv-bench-peers/.made-from .venv-bench-synapseml/.made-from ## measure against other ways to do the same (3 GB to download; BENCH="--only limit,spark-onnx")
 	@scripts/setup.sh --fonts

@@ -21,11 +21,13 @@ BUNDLED = {
     "turbojpeg-sys": [("libjpeg-turbo", "libjpeg-turbo", ("LICENSE.md", "README.ijg"))],
     "openjpeg-sys": [("OpenJPEG", "vendor", ("LICENSE",))],
     "zstd-sys": [("Zstandard", "zstd", ("LICENSE",))],
+    "bzip2-sys": [("bzip2", "bzip2-1.0.8", ("LICENSE",))],
 }
 
 
 def linked_crates() -> list[dict]:
-    """The packages of others that are compiled into the native libraries, without build scripts and macros."""
+    """The packages of others that are compiled into the native libraries, without build scripts and macros, as cargo
+    describes them; `uses` has the ids of those that each of them uses."""
     command = [
         "cargo",
         "metadata",
@@ -49,7 +51,8 @@ def linked_crates() -> list[dict]:
             continue
         found.add(crate)
         links = [link for link in nodes[crate]["deps"] if any(kind["kind"] is None for kind in link["dep_kinds"])]
-        waiting += [link["pkg"] for link in links]
+        packages[crate]["uses"] = [link["pkg"] for link in links]
+        waiting += packages[crate]["uses"]
     others = [packages[crate] for crate in found if packages[crate]["source"]]
     return sorted(others, key=lambda package: (package["name"].lower(), package["version"]))
 

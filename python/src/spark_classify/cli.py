@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from spark_classify.errors import ClassifyError
+from spark_classify.jars import jar_path
 
 EXTRA = "spark-classify[export]"
 
@@ -27,6 +28,9 @@ def _run(parsed: argparse.Namespace) -> int:
         from spark_classify.check import check
 
         return check(parsed.directory, parsed.classify_bench)
+    if parsed.command == "jars":
+        print(jar_path(parsed.spark, parsed.scala))
+        return 0
     try:
         from spark_classify.export.command import export
 
@@ -37,9 +41,12 @@ def _run(parsed: argparse.Namespace) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """All commands and options."""
-    top = argparse.ArgumentParser(prog="spark-classify", description="Makes and checks model directories.")
+    top = argparse.ArgumentParser(
+        prog="spark-classify", description="Makes and checks model directories, and names the jars for Spark."
+    )
     commands = top.add_subparsers(dest="command", required=True)
     _add_check(commands.add_parser("check", help="explain what a model directory does to an image, and what it lacks"))
+    _add_jars(commands.add_parser("jars", help="print the jars that a Spark needs, as --jars takes them"))
     _add_export(
         commands.add_parser(
             "export",
@@ -54,6 +61,11 @@ def parser() -> argparse.ArgumentParser:
 def _add_check(check: argparse.ArgumentParser) -> None:
     check.add_argument("directory", type=Path, help="the model directory")
     _add_classify_bench(check)
+
+
+def _add_jars(jars: argparse.ArgumentParser) -> None:
+    jars.add_argument("--spark", metavar="VERSION", help="of which Spark: 3.5.9 [default: the installed one]")
+    jars.add_argument("--scala", metavar="VERSION", help="with which Scala: 2.12 [default: its own]")
 
 
 def _add_export(export: argparse.ArgumentParser) -> None:

@@ -177,7 +177,7 @@ class LibraryFolderSuite extends AnyFunSuite {
 
   test("a library that the jar lacks is named") {
     TestData.withFolder { folder =>
-      unavailable(s"${Platform.resourceFolder}/libnone.so", "the jar has no", "make package") {
+      unavailable(s"${Platform.resourceFolder}/libnone.so", "the jar has no", "make package", "natives jar") {
         LibraryFolder.open(folder.toString).unpack(Platform.resourceFolder, "libnone.so")
       }
       assert(names(folder).isEmpty)
