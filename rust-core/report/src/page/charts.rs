@@ -39,7 +39,7 @@ pub(super) fn class_bars(classes: &[(&str, u64)]) -> Markup {
 
 /// Images by confidence.
 pub(super) fn histogram(bins: &[ConfidenceBin]) -> Markup {
-    let most = bins.iter().map(|bin| bin.images).max().unwrap_or(0).max(1) as f64;
+    let most = round_top(bins.iter().map(|bin| bin.images).max().unwrap_or(0)) as f64;
     html! {
         svg.chart viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label="Images by confidence" {
             (axes("confidence", |share| count((share * most).round() as u64)))
@@ -107,6 +107,19 @@ fn axes(label: &str, tick: impl Fn(f64) -> String) -> Markup {
     }
 }
 
+/// The end of an axis that has this value on it, and whole numbers at its quarters.
+fn round_top(value: u64) -> u64 {
+    let mut unit = 4;
+    while unit < value {
+        let tops = [unit, unit * 2, unit * 3, unit * 5];
+        if let Some(top) = tops.into_iter().find(|&top| top >= value) {
+            return top;
+        }
+        unit *= 10;
+    }
+    unit
+}
+
 fn percent_label(share: f64) -> String {
     format!("{:.0}%", share * 100.0)
 }
@@ -125,4 +138,21 @@ pub(super) fn shortened(text: &str, characters: usize) -> String {
         return text.to_owned();
     }
     text.chars().take(characters - 1).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{round_top, shortened};
+
+    #[test]
+    fn axes_end_at_round_numbers() {
+        let tops = [0, 1, 5, 12, 13, 21, 66, 4_000, 1_000_000].map(round_top);
+        assert_eq!(tops, [4, 4, 8, 12, 20, 40, 80, 4_000, 1_200_000]);
+    }
+
+    #[test]
+    fn long_names_end_in_an_ellipsis() {
+        assert_eq!(shortened("Gr\u{fc}\u{df}e", 5), "Gr\u{fc}\u{df}e");
+        assert_eq!(shortened("Gr\u{fc}\u{df}e!", 5), "Gr\u{fc}\u{df}\u{2026}");
+    }
 }
