@@ -98,6 +98,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "CSV")]
     pub(crate) output: Option<PathBuf>,
 
+    /// Where to write the report of the run as a page; its twin in JSON goes beside it
+    #[arg(long, value_name = "HTML", conflicts_with_all = ["check", "limit", "compare_precision", "compare_decode"])]
+    pub(crate) report: Option<PathBuf>,
+
+    /// The report of another run, in JSON, to compare this one with on the page
+    #[arg(long, value_name = "JSON", requires = "report")]
+    pub(crate) baseline: Option<PathBuf>,
+
     /// Print the report as JSON
     #[arg(long)]
     pub(crate) json: bool,

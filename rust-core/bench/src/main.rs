@@ -13,6 +13,7 @@ mod engine;
 mod images;
 mod limit;
 mod output;
+mod page;
 mod report;
 mod run;
 
@@ -101,8 +102,11 @@ fn measure(
     if let Some(path) = &args.output {
         output::write(path, &images, &run.predictions, labels)?;
     }
-
     let version = engine.version()?;
+    if let Some(path) = &args.report {
+        page::write(path, args, &version, &images, &run, labels)?;
+    }
+
     let report = Report::new(args, &version, load, &images, &run, labels);
     let mut stdout = io::stdout().lock();
     if args.json {

@@ -64,7 +64,7 @@ impl<'a> Report<'a> {
             shares: shares(run, args.threads),
             latencies,
             bad_images: outcomes()
-                .filter_map(|(image, outcome)| Some((image.name.as_str(), outcome.as_ref().err()?.as_str())))
+                .filter_map(|(image, outcome)| Some((image.name.as_str(), outcome.as_ref().err()?.reason.as_str())))
                 .collect(),
             confusion: (!pairs.is_empty()).then(|| ConfusionMatrix::new(labels.len(), pairs)),
         }

@@ -23,8 +23,16 @@ pub(crate) struct Predicted {
     pub(crate) probabilities: Vec<f32>,
 }
 
-/// A prediction, or the reason why there is none.
-pub(crate) type Outcome = Result<Predicted, String>;
+/// Why an image has no prediction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Bad {
+    /// The error condition that the Spark function would report.
+    pub(crate) condition: &'static str,
+    pub(crate) reason: String,
+}
+
+/// A prediction, or why there is none.
+pub(crate) type Outcome = Result<Predicted, Bad>;
 
 /// What came out of a run.
 #[derive(Debug)]
@@ -182,9 +190,13 @@ fn classify(
     predictions: &mut Predictions,
 ) -> Result<(Vec<Outcome>, Stages), Error> {
     let start = Instant::now();
-    let files: Vec<Result<Vec<u8>, String>> = batch
+    let unreadable = |cause| Bad {
+        condition: "CLASSIFY_UNREADABLE_IMAGE",
+        reason: format!("cannot be read: {cause}"),
+    };
+    let files: Vec<Result<Vec<u8>, Bad>> = batch
         .iter()
-        .map(|image| files::read(&image.path).map_err(|cause| format!("cannot be read: {cause}")))
+        .map(|image| files::read(&image.path).map_err(unreadable))
         .collect();
     let read = start.elapsed();
 
@@ -214,7 +226,10 @@ fn outcome(prediction: Result<Prediction<'_>, &PredictionError>) -> Outcome {
             confidence: prediction.confidence,
             probabilities: prediction.probabilities.to_vec(),
         })
-        .map_err(ToString::to_string)
+        .map_err(|error| Bad {
+            condition: "CLASSIFY_BAD_IMAGE",
+            reason: error.to_string(),
+        })
 }
 
 fn progress_bar(images: u64) -> ProgressBar {

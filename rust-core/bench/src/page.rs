@@ -1,0 +1,135 @@
+//! The report of a run as a page, with its twin in JSON.
+
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use spark_classify_core::model::Labels;
+use spark_classify_core::platform::files;
+use spark_classify_core::{ModelDirectory, Precision};
+use spark_classify_report::{Collector, Head, Outcome, Report, Step, Thumbnails};
+
+use crate::args::Args;
+use crate::images::Image;
+use crate::run::Run;
+
+/// Writes the page `path` and, with the extension `json`, its twin.
+///
+/// # Errors
+/// A message that names the file.
+pub(crate) fn write(
+    path: &Path,
+    args: &Args,
+    engine_version: &str,
+    images: &[Image],
+    run: &Run,
+    labels: &Labels,
+) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let named = |path: &Path, cause: &dyn std::fmt::Display| format!("{}: {cause}", path.display());
+    let baseline = args.baseline.as_deref().map(|path| {
+        let json = fs::read(path).map_err(|cause| named(path, &cause))?;
+        Report::from_json(&json).map_err(|cause| named(path, &cause))
+    });
+    let baseline = baseline.transpose()?;
+
+    let mut collector = Collector::default();
+    for (image, outcome) in images.iter().zip(&run.predictions) {
+        match outcome {
+            Ok(predicted) => collector.push(
+                &image.name,
+                image.actual.map(|actual| actual.class(predicted.class_id, labels)),
+                Outcome::Predicted {
+                    class_id: predicted.class_id,
+                    confidence: predicted.confidence,
+                    probabilities: &predicted.probabilities,
+                },
+            ),
+            Err(bad) => collector.push(
+                &image.name,
+                None,
+                Outcome::Bad {
+                    condition: bad.condition,
+                    reason: &bad.reason,
+                },
+            ),
+        }
+    }
+    let classes = labels.iter().map(str::to_owned).collect();
+    let report = Report::new(collector.finish(head(args, engine_version, run)?, classes));
+
+    let thumbnails = thumbnails(&report, images);
+    let json = path.with_extension("json");
+    fs::write(&json, report.to_json()?).map_err(|cause| named(&json, &cause))?;
+    fs::write(path, report.page(&thumbnails, baseline.as_ref())).map_err(|cause| named(path, &cause))?;
+    Ok(())
+}
+
+fn head(args: &Args, engine_version: &str, run: &Run) -> Result<Head, Box<dyn Error + Send + Sync>> {
+    let precision = Precision::from(args.precision);
+    let backend = args.backend.to_string();
+    let file = ModelDirectory::open(&args.model)?.model_file(&backend, precision)?;
+    let digest = Sha256::digest(files::read(&file).map_err(|cause| format!("{}: {cause}", file.display()))?);
+    let passes = args.repeat.get() as f64;
+    let step = |name: &str, time: Duration| Step {
+        name: name.to_owned(),
+        seconds: time.as_secs_f64() / passes,
+    };
+    let defaults = [
+        ("--batch-size", args.batch_size.get(), 1),
+        ("--tasks", args.tasks.get(), 1),
+        ("--threads", args.threads.get(), 1),
+        ("--repeat", args.repeat.get(), 1),
+    ];
+    let changed = defaults.into_iter().filter(|(_, value, default)| value != default);
+    let mut configuration: Vec<_> = changed
+        .map(|(name, value, _)| (name.to_owned(), value.to_string()))
+        .collect();
+    if args.exif_transpose {
+        configuration.push(("--exif-transpose".to_owned(), String::new()));
+    }
+    if args.decode == crate::args::Decode::Fast {
+        configuration.push(("--decode".to_owned(), "fast".to_owned()));
+    }
+    let seconds = run.wall.as_secs_f64();
+    let started = Timestamp::now() - Duration::from_secs(seconds.round() as u64);
+    Ok(Head {
+        model: args.model.display().to_string(),
+        model_sha256: Some(hexadecimal(&digest)),
+        device: args.device.clone(),
+        precision: precision.name().to_owned(),
+        versions: vec![
+            ("classify-bench".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+            (backend.clone(), engine_version.to_owned()),
+        ],
+        backend,
+        configuration,
+        started: format!("{started:.0}"),
+        // Of one pass, as the images are counted once.
+        seconds: seconds / passes,
+        steps: vec![
+            step("read", run.stages.read),
+            step("decode", run.stages.times.decode),
+            step("resize", run.stages.times.resize),
+            step("inference", run.stages.times.inference),
+        ],
+    })
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn thumbnails(report: &Report, images: &[Image]) -> Thumbnails {
+    let mut thumbnails = Thumbnails::default();
+    for sample in report.samples.iter() {
+        let image = images.iter().find(|image| image.name == sample.path);
+        // An image that has gone meanwhile is shown without its picture.
+        if let Some(file) = image.and_then(|image| files::read(&image.path).ok()) {
+            thumbnails.add(&sample.path, &file);
+        }
+    }
+    thumbnails
+}

@@ -1,0 +1,64 @@
+//! Small pictures of the images that a report shows.
+
+use std::collections::HashMap;
+
+use base64::engine::general_purpose::STANDARD;
+use base64::Engine as _;
+use image::codecs::jpeg::JpegEncoder;
+use image::ExtendedColorType;
+use spark_classify_imaging::{decode, resize, DecodeOptions, Resampling, Scratch};
+
+/// No page has more thumbnails, so that it stays a few megabytes large.
+pub const MAX_THUMBNAILS: usize = 200;
+/// Pixels of a thumbnail's longer side, at most.
+pub const THUMBNAIL_SIZE: usize = 160;
+const JPEG_QUALITY: u8 = 80;
+
+/// Thumbnails by the paths of their images.
+#[derive(Debug, Default)]
+pub struct Thumbnails {
+    jpegs: HashMap<String, String>,
+    scratch: Scratch,
+}
+
+impl Thumbnails {
+    /// Makes the thumbnail of an image file, upright. Returns whether it has one: what cannot be decoded has none,
+    /// nor has any image after the first [`MAX_THUMBNAILS`].
+    pub fn add(&mut self, path: &str, file: &[u8]) -> bool {
+        if self.jpegs.contains_key(path) {
+            return true;
+        }
+        if self.jpegs.len() >= MAX_THUMBNAILS {
+            return false;
+        }
+        let Some(jpeg) = self.jpeg(file) else {
+            return false;
+        };
+        self.jpegs.insert(path.to_owned(), STANDARD.encode(jpeg));
+        true
+    }
+
+    /// The JPEG of an image, in base64.
+    pub(crate) fn get(&self, path: &str) -> Option<&str> {
+        self.jpegs.get(path).map(String::as_str)
+    }
+
+    fn jpeg(&mut self, file: &[u8]) -> Option<Vec<u8>> {
+        let options = DecodeOptions {
+            exif_transpose: true,
+            // A thumbnail needs no more pixels than that.
+            fast: true,
+            ..DecodeOptions::default()
+        };
+        let image = decode(file, &options, &mut self.scratch).ok()?.clone();
+        let longer = image.width.max(image.height);
+        let side = |pixels: usize| (pixels * THUMBNAIL_SIZE.min(longer) / longer).max(1);
+        let (width, height) = (side(image.width), side(image.height));
+        let small = resize(&image, (width, height), Resampling::Bilinear, &mut self.scratch).ok()?;
+        let mut jpeg = Vec::new();
+        JpegEncoder::new_with_quality(&mut jpeg, JPEG_QUALITY)
+            .encode(&small.pixels, width as u32, height as u32, ExtendedColorType::Rgb8)
+            .ok()?;
+        Some(jpeg)
+    }
+}
