@@ -185,6 +185,9 @@ The jar that `make build` leaves in `spark-udf-jvm/build/libs/`, `spark-classify
 Spark 4. It is compiled against the newest Spark of these and runs on all: `LinkageSuite` looks on each of them for
 every class, method and field of Spark, Scala and Hadoop that the jar names.
 
+A jar on a Spark that it is not made for says so in one sentence, which names the artifact to take: when the session
+starts where `spark.sql.extensions` or `ClassifyJob` is named, else by each query, and in the log.
+
 ## What was run
 
 The suites start Spark in the JVM of the tests; *all* are all of them, *core* those for functions, plans, batches, the
@@ -194,6 +197,9 @@ Connect server with a client of the same release, and the Thrift server, each wi
 {runs}
 ## What differs between releases of Spark
 
+- **PySpark 3.5** makes its session in a way in which Spark looks for no extensions: beside `--jars` it needs
+  `--conf spark.sql.extensions=io.sparkclassify.ClassifyExtensions`. All other launchers find the functions by
+  themselves. The Connect server of 3.5 is a package of its own, and untried.
 - **Repeated tasks, from 4.2 on.** Spark compares what a task wrote for a shuffle with what an earlier run of it wrote
   (`spark.sql.shuffle.orderIndependentChecksum.enabled`, on by default). Where they differ, it runs the stages after
   it again, or fails the job where it cannot. The last digits of a probability or an embedding depend on which images
