@@ -203,6 +203,8 @@ Connect server with a client of the same release, and the Thrift server, each wi
 - **Names, from 4.2 on.** `builtin.classify(...)` is this function, whatever a session or a database defines under its
   name.
 - **Similarity, from 4.2 on.** `vector_cosine_similarity` and joins by nearness: [embeddings.md](embeddings.md).
+- **Java 24 and later** warn once that the jar loads native code, until drivers and executors are started with
+  `--enable-native-access=ALL-UNNAMED` (`spark.driver.extraJavaOptions`, `spark.executor.extraJavaOptions`).
 - **Python.** PySpark 4.0 needs Python 3.9, 4.1 and 4.2 need 3.10, 4.3 needs 3.11; the jar needs none.
 
 ## What was read, not run

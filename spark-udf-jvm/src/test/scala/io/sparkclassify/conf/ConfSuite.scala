@@ -8,7 +8,6 @@ import io.sparkclassify.inference.ImageInference
 import io.sparkclassify.natives.CapturedLog
 import org.apache.spark.sql.{AnalysisException, SparkSession}
 import org.apache.spark.sql.catalyst.FunctionIdentifier
-import org.apache.spark.sql.catalyst.catalog.SQLFunction
 import org.apache.spark.sql.internal.SQLConf
 
 class ConfSuite extends SharedSession {
@@ -121,7 +120,10 @@ class ConfSuite extends SharedSession {
       val planted = staticKeys.map(key => key -> plantedValue(key))
       sql(planted.map { case (key, value) => s"'view.sqlConfig.$key'='$value'" }
         .mkString("ALTER VIEW planted_view SET TBLPROPERTIES (", ", ", ")"))
-      plant("planted_function", planted)
+      StoredFunction.addSettings(spark, "planted_function", planted)
+      val metadata = spark.asInstanceOf[org.apache.spark.sql.classic.SparkSession].sessionState.catalog
+        .getFunctionMetadata(FunctionIdentifier("planted_function"))
+      assert(metadata.resources.exists(_.uri.contains("/planted")))
       // As the options of a builder would have it.
       planted.foreach { case (key, value) => SQLConf.get.setConfString(key, value) }
       assert(queries.map(spec) == before)
@@ -157,23 +159,6 @@ class ConfSuite extends SharedSession {
     case _ if key == ClassifyConf.MaxLoadedModels.key                                             => "3"
     case _ if key == ClassifyConf.ReadMemory.key                                                  => "3m"
     case _                                                                                        => "/planted"
-  }
-
-  /** Writes into what Spark has stored of a SQL function, as whoever may write to the catalog can. */
-  private def plant(function: String, settings: Seq[(String, String)]): Unit = {
-    val session = spark.asInstanceOf[org.apache.spark.sql.classic.SparkSession].sessionState
-    val stored = session.catalog.getFunctionMetadata(FunctionIdentifier(function))
-    val parsed = SQLFunction.fromCatalogFunction(stored, session.sqlParser)
-    val prefix = "sqlConfig."
-    assert(parsed.properties.keys.exists(_.startsWith(prefix)), parsed.properties)
-    val properties = parsed.properties ++ settings.map { case (key, value) => prefix + key -> value }
-    // By its fields: of what `copy` is called with, releases of Spark have different numbers.
-    val fields = parsed.productIterator.map(field => if (field == parsed.properties) properties else field)
-    val planted = parsed.getClass.getConstructors.head.newInstance(fields.map(_.asInstanceOf[AnyRef]).toSeq: _*)
-    session.catalog.alterFunction(planted.asInstanceOf[SQLFunction].toCatalogFunction)
-    assert(
-      session.catalog.getFunctionMetadata(FunctionIdentifier(function)).resources.exists(_.uri.contains("/planted"))
-    )
   }
 
   test("sizes are written as Spark's are") {

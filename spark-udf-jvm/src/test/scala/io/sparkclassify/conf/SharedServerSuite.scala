@@ -4,8 +4,6 @@ import io.sparkclassify.{OtherFileSystem, SharedSession, TestData}
 import io.sparkclassify.inference.ImageInference
 import org.apache.spark.SparkEnv
 import org.apache.spark.sql.SparkSession
-import org.apache.spark.sql.catalyst.FunctionIdentifier
-import org.apache.spark.sql.catalyst.catalog.SQLFunction
 
 /**
  * What the application was started with, on a server whose users have sessions, views and SQL functions of their own.
@@ -44,12 +42,7 @@ class SharedServerSuite extends SharedSession {
       sql("CREATE FUNCTION shared_function(p STRING) RETURNS INT RETURN classify(p, 'onnx').class_id")
       val properties = settings.map { case (key, value) => s"'view.sqlConfig.$key'='$value'" }
       if (settings.nonEmpty) sql(properties.mkString("ALTER VIEW shared_view SET TBLPROPERTIES (", ", ", ")"))
-      val catalog = spark.asInstanceOf[org.apache.spark.sql.classic.SparkSession].sessionState.catalog
-      val parser = spark.asInstanceOf[org.apache.spark.sql.classic.SparkSession].sessionState.sqlParser
-      val stored =
-        SQLFunction.fromCatalogFunction(catalog.getFunctionMetadata(FunctionIdentifier("shared_function")), parser)
-      val more = stored.properties ++ settings.map { case (key, value) => s"sqlConfig.$key" -> value }
-      catalog.alterFunction(stored.copy(properties = more).toCatalogFunction)
+      StoredFunction.addSettings(spark, "shared_function", settings)
       body
     } finally {
       sql("DROP FUNCTION IF EXISTS shared_function")
