@@ -189,9 +189,11 @@ every class, method and field of Spark, Scala and Hadoop that the jar names.
 
 The suites start Spark in the JVM of the tests; *all* are all of them, *core* those for functions, plans, batches, the
 job, errors and the native boundary. The end-to-end tests start spark-submit, spark-sql, spark-shell, PySpark, the
-Connect server with a client of the same release, and the Thrift server, each with `--jars` alone. {same}
+Connect server with a client of the same release, and the Thrift server, each with `--jars` alone.
 
 {runs}
+{same}
+
 ## What differs between releases of Spark
 
 - **Repeated tasks, from 4.2 on.** Spark compares what a task wrote for a shuffle with what an earlier run of it wrote
@@ -217,7 +219,10 @@ GPU. [gpu.md](gpu.md) says what an executor with one needs.
 """
 
 
-def write_page(results: list[Result]) -> None:
-    PAGE.write_text(
-        TEMPLATE.format(artifacts=artifacts(results), same=same_jar(results), runs=runs(results), systems=systems())
+def write_page(results: list[Result], not_run: list[str]) -> None:
+    """Writes the page from results, with the names of the rows that have none."""
+    lines = [same_jar(results), f"Not run yet: {', '.join(not_run)} (Spark/Java)." if not_run else ""]
+    text = TEMPLATE.format(
+        artifacts=artifacts(results), same=" ".join(filter(None, lines)), runs=runs(results), systems=systems()
     )
+    PAGE.write_text(re.sub(r"\n{3,}", "\n\n", text))
