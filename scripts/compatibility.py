@@ -124,16 +124,15 @@ def table(titles: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
-def artifacts(results: list[Result]) -> str:
-    """Which artifact is for which releases of Spark, from what was run."""
+def artifacts(served: list[tuple[str, str, str]]) -> str:
+    """Which artifact is for which releases of Spark, from a Spark, a Scala and an artifact for each row."""
     rows = []
-    for artifact in dict.fromkeys(result.artifact for result in results):
-        own = [result for result in results if result.artifact == artifact]
-        sparks = sorted({minor(result.spark) for result in own})
-        javas = sorted({int(result.java.split(".")[0]) for result in own if result.passed})
+    for artifact in dict.fromkeys(name for _, _, name in served):
+        sparks = sorted({minor(spark) for spark, _, name in served if name == artifact})
+        (scala,) = {scala for _, scala, name in served if name == artifact}
         span = sparks[0] if len(sparks) == 1 else f"{sparks[0]} to {sparks[-1]}"
-        rows.append([span, own[0].scala, ", ".join(map(str, javas)), f"`io.sparkclassify:spark-classify-{artifact}`"])
-    return table(["Spark", "Scala", "Java", "artifact"], rows)
+        rows.append([span, scala, f"`io.sparkclassify:spark-classify-{artifact}`"])
+    return table(["Spark", "Scala", "artifact"], rows)
 
 
 def runs(results: list[Result]) -> str:
@@ -219,10 +218,10 @@ GPU. [gpu.md](gpu.md) says what an executor with one needs.
 """
 
 
-def write_page(results: list[Result], not_run: list[str]) -> None:
-    """Writes the page from results, with the names of the rows that have none."""
+def write_page(results: list[Result], served: list[tuple[str, str, str]], not_run: list[str]) -> None:
+    """Writes the page from results, what artifacts are for, and the names of the rows that have no result."""
     lines = [same_jar(results), f"Not run yet: {', '.join(not_run)} (Spark/Java)." if not_run else ""]
     text = TEMPLATE.format(
-        artifacts=artifacts(results), same=" ".join(filter(None, lines)), runs=runs(results), systems=systems()
+        artifacts=artifacts(served), same=" ".join(filter(None, lines)), runs=runs(results), systems=systems()
     )
     PAGE.write_text(re.sub(r"\n{3,}", "\n\n", text))

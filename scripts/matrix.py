@@ -167,6 +167,7 @@ def main() -> int:
         print(f"Spark {row.spark}, Java {result.java}: suites {result.jvm}, end to end {result.end_to_end}", flush=True)
     write_page(
         [results[row.name] for row in ROWS if row.name in results],
+        served=[(row.spark, row.scala, row.artifact) for row in ROWS],
         not_run=[row.name for row in ROWS if row.name not in results],
     )
     failed = [row.name for row in rows if not results[row.name].passed]
