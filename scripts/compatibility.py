@@ -124,16 +124,15 @@ def table(titles: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
-def artifacts(results: list[Result]) -> str:
-    """Which artifact is for which releases of Spark, from what was run."""
+def artifacts(served: list[tuple[str, str, str]]) -> str:
+    """Which artifact is for which releases of Spark, from a Spark, a Scala and an artifact for each row."""
     rows = []
-    for artifact in dict.fromkeys(result.artifact for result in results):
-        own = [result for result in results if result.artifact == artifact]
-        sparks = sorted({minor(result.spark) for result in own})
-        javas = sorted({int(result.java.split(".")[0]) for result in own if result.passed})
+    for artifact in dict.fromkeys(name for _, _, name in served):
+        sparks = sorted({minor(spark) for spark, _, name in served if name == artifact})
+        (scala,) = {scala for _, scala, name in served if name == artifact}
         span = sparks[0] if len(sparks) == 1 else f"{sparks[0]} to {sparks[-1]}"
-        rows.append([span, own[0].scala, ", ".join(map(str, javas)), f"`io.sparkclassify:spark-classify-{artifact}`"])
-    return table(["Spark", "Scala", "Java", "artifact"], rows)
+        rows.append([span, scala, f"`io.sparkclassify:spark-classify-{artifact}`"])
+    return table(["Spark", "Scala", "artifact"], rows)
 
 
 def runs(results: list[Result]) -> str:
@@ -192,9 +191,11 @@ starts where `spark.sql.extensions` or `ClassifyJob` is named, else by each quer
 
 The suites start Spark in the JVM of the tests; *all* are all of them, *core* those for functions, plans, batches, the
 job, errors and the native boundary. The end-to-end tests start spark-submit, spark-sql, spark-shell, PySpark, the
-Connect server with a client of the same release, and the Thrift server, each with `--jars` alone. {same}
+Connect server with a client of the same release, and the Thrift server, each with `--jars` alone.
 
 {runs}
+{same}
+
 ## What differs between releases of Spark
 
 - **PySpark 3.5** makes its session in a way in which Spark looks for no extensions: beside `--jars` it needs
@@ -209,6 +210,8 @@ Connect server with a client of the same release, and the Thrift server, each wi
 - **Names, from 4.2 on.** `builtin.classify(...)` is this function, whatever a session or a database defines under its
   name.
 - **Similarity, from 4.2 on.** `vector_cosine_similarity` and joins by nearness: [embeddings.md](embeddings.md).
+- **Java 24 and later** warn once that the jar loads native code, until drivers and executors are started with
+  `--enable-native-access=ALL-UNNAMED` (`spark.driver.extraJavaOptions`, `spark.executor.extraJavaOptions`).
 - **Python.** PySpark 4.0 needs Python 3.9, 4.1 and 4.2 need 3.10, 4.3 needs 3.11; the jar needs none.
 
 ## What was read, not run
@@ -221,7 +224,10 @@ GPU. [gpu.md](gpu.md) says what an executor with one needs.
 """
 
 
-def write_page(results: list[Result]) -> None:
-    PAGE.write_text(
-        TEMPLATE.format(artifacts=artifacts(results), same=same_jar(results), runs=runs(results), systems=systems())
+def write_page(results: list[Result], served: list[tuple[str, str, str]], not_run: list[str]) -> None:
+    """Writes the page from results, what artifacts are for, and the names of the rows that have no result."""
+    lines = [same_jar(results), f"Not run yet: {', '.join(not_run)} (Spark/Java)." if not_run else ""]
+    text = TEMPLATE.format(
+        artifacts=artifacts(served), same=" ".join(filter(None, lines)), runs=runs(results), systems=systems()
     )
+    PAGE.write_text(re.sub(r"\n{3,}", "\n\n", text))

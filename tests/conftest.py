@@ -71,7 +71,7 @@ def spark_run(tmp_path):
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
         )
         if check and done.returncode != 0:
             pytest.fail(f"{launcher} ended with {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-12000:]}")

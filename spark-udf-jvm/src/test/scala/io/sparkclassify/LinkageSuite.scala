@@ -209,7 +209,7 @@ class LinkageSuite extends AnyFunSuite {
 
 private object LinkageSuite {
 
-  /** What linking needs to know of a class: its flags, superclass and interfaces, and its members' flags by signature. */
+  /** A class as linking needs it: its flags, what is above it, and the flags of its members by signature. */
   final case class Shape(flags: Int, parents: Seq[String], members: Map[String, Int])
 
   /** A class that is named, or a member of it, by which method. */

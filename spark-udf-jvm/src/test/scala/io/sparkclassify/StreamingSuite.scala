@@ -156,10 +156,12 @@ class StreamingSuite extends SharedSession {
         .option("checkpointLocation", s"$results/checkpoint")
         .trigger(Trigger.AvailableNow())
         .start()
-      query.awaitTermination()
-      val counts =
-        sql("SELECT class, count FROM classes").collect().map(row => row.getString(0) -> row.getLong(1)).toMap
-      assert(counts == Map("red" -> 3L, "green" -> 2L, "blue" -> 2L))
+      try {
+        query.awaitTermination()
+        val counts =
+          sql("SELECT class, count FROM classes").collect().map(row => row.getString(0) -> row.getLong(1)).toMap
+        assert(counts == Map("red" -> 3L, "green" -> 2L, "blue" -> 2L))
+      } finally spark.catalog.dropTempView("classes")
     }
   }
 }

@@ -27,6 +27,17 @@ class FunctionsSuite extends SharedSession {
     ).foreach(call => assert(sql(s"SELECT $call.class_id $view").head() == expected, call))
   }
 
+  test("from Spark 4.2 on, a name for Spark's own functions is one for ours, whatever else has it") {
+    if (spark.catalog.functionExists("current_path")) {
+      val expected = sql(s"SELECT classify(path, 'onnx').class_id $view").head()
+      sql("CREATE TEMPORARY FUNCTION classify(path STRING, backend STRING) RETURNS INT RETURN 7")
+      try Seq("builtin", "system.builtin").foreach { name =>
+          assert(sql(s"SELECT $name.classify(path, 'onnx').class_id $view").head() == expected, name)
+        }
+      finally sql("DROP TEMPORARY FUNCTION classify")
+    }
+  }
+
   test("wrong arguments fail the analysis with condition, SQLSTATE and position") {
     def refused(call: String, parts: String*): Unit = {
       val error = failureOf(sql(s"SELECT $call $view"))
