@@ -58,9 +58,13 @@ def test_pixels_are_those_of_x86():
 
 @pytest.mark.parametrize("backend", ["onnx", "pytorch"])
 def test_the_job_runs_in_a_jvm_for_arm(golden, jar, tmp_path, backend):
-    libraries = [NATIVES / "linux-aarch64" / f"libspark_classify_{name}.so" for name in ["onnx", "torch"]]
-    need(ARM / "done", *libraries, LIBTORCH.with_name("nvidia"))
-    libraries.append(ROOT / "spark-udf-jvm/build/onnxruntime/linux-aarch64/libonnxruntime.so")
+    libraries = [
+        NATIVES
+        / "linux-aarch64"
+        / {"onnx": "libspark_classify_onnx.so", "pytorch": "libspark_classify_torch.so"}[backend],
+        ROOT / "spark-udf-jvm/build/onnxruntime/linux-aarch64/libonnxruntime.so",
+    ]
+    need(ARM / "done", LIBTORCH.with_name("nvidia"), *libraries)
     # The jar of this machine with the libraries for Arm in the place where a jar for all platforms has them.
     both = tmp_path / "both.jar"
     shutil.copy(jar, both)

@@ -11,7 +11,9 @@ template std::stringstream::basic_stringstream();
 #if defined(__GLIBCXX__) && __GNUC__ >= 11
 namespace std {
 // Since GCC 11, for std::allocator.
-void __throw_bad_array_new_length() { throw std::bad_array_new_length(); }
+void __throw_bad_array_new_length() {
+    throw std::bad_array_new_length();
+}
 } // namespace std
 #endif
 
