@@ -66,7 +66,7 @@ def start(model: str | os.PathLike[str] | None = None, **conf: object) -> SparkS
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder
-    for key, value in {"spark.app.name": "spark-classify", **conf}.items():
+    for key, value in conf.items():
         builder = builder.config(key, value)
     session = configure(builder, model).getOrCreate()
     if not session.catalog.functionExists("classify"):
