@@ -77,7 +77,8 @@ def start(model: str | os.PathLike[str] | None = None, **conf: object) -> SparkS
     if not session.catalog.functionExists("classify"):
         raise ClassifyError(
             "the Spark of this program was started without spark-classify: give it to spark-submit, with "
-            '--jars "$(spark-classify jars)" or --packages'
+            '--jars "$(spark-classify jars)" or --packages, and on Spark 3.5 also '
+            f"--conf {_EXTENSIONS}={_OURS}"
         )
     return session
 
