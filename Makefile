@@ -134,14 +134,14 @@ golden: reference ## make the reference values of the tests again
 package: build .venv-package/.made-from ## everything that is published, into target/package: Maven artifacts, wheels, SBOMs (LINES=spark4_2.13 for one)
 	@$(env) .venv-package/bin/python scripts/package.py build $(if $(LINES),--lines $(LINES))
 
-publish-local: ## copy the Maven artifacts of `make package` into the repository in a folder: REPOSITORY=DIR
+publish-local: .venv-package/.made-from ## copy the Maven artifacts of `make package` into the repository in a folder: REPOSITORY=DIR
 	@test -n "$(REPOSITORY)" || { echo "which folder? make publish-local REPOSITORY=DIR" >&2; exit 1; }
 	@.venv-package/bin/python scripts/package.py publish $(REPOSITORY)
 
 test-package: package ## what `make package` built: installed by --packages and by pip, the first query, SBOMs
 	@$(env) PYTHONPATH=tests/e2e .venv-package/bin/python -m pytest -q -p conftest tests/package
 
-first-query: ## from an empty machine to the first answer, by the wheel and by --packages, with what each step takes (1 GB to download)
+first-query: package ## from an empty machine to the first answer, by the wheel and by --packages, with what each step takes (1 GB to download)
 	@$(env) .venv-package/bin/python scripts/first_query.py
 
 bench: build .venv-bench-peers/.made-from .venv-bench-synapseml/.made-from ## measure against other ways to do the same (3 GB to download; BENCH="--only limit,spark-onnx")

@@ -28,9 +28,8 @@ print(spark_classify.start({str(ROOT / "model")!r}, **{{"spark.ui.enabled": "fal
 
 
 def main() -> None:
-    spark = next(iter(sorted((Path(os.environ["SPARK_HOME"]) / "jars").glob("spark-core_*.jar")))).stem.rpartition("-")[
-        2
-    ]
+    (core,) = (Path(os.environ["SPARK_HOME"]) / "jars").glob("spark-core_*.jar")
+    spark = core.stem.rpartition("-")[2]
     print(f"Spark {spark}, {len(os.sched_getaffinity(0))} cores")
     wheel(f"pyspark=={spark}")
     packages(f"pyspark=={spark}")

@@ -35,7 +35,7 @@ OUTPUT = ROOT / "target/package"
 WORK = OUTPUT / "work"
 NATIVES = ROOT / "target/natives"
 # The lines of artifacts, and the release of Spark that each is compiled for: that of .venv where none is named.
-LINES = {"spark4_2.13": None, "spark3.5_2.12": "3.5.9"}
+LINES = {"spark4_2.13": None, "spark3.5_2.12": "3.5.9", "spark3.5_2.13": "3.5.6_2.13"}
 # What a package index takes.
 LARGEST_WHEEL = 100_000_000
 # The oldest system that a wheel may promise, in the terms of PEP 600.

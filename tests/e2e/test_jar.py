@@ -13,6 +13,7 @@ def test_it_holds_the_licences_of_what_is_in_it(jar):
         "ONNX Runtime (MIT)",
         "libjpeg-turbo, in turbojpeg-sys",
         "dav1d, in libdav1d-sys",
+        "bzip2, in bzip2-sys",
         "Independent JPEG Group",
     )
     for name in (*bundled, "\njni 0.22", "\ntch "):

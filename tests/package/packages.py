@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
+import sys
 from pathlib import Path
 
 from conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from package import LINES
 
 BUILT = ROOT / "target/package"
 REPOSITORY = BUILT / "maven"
@@ -33,14 +37,21 @@ def own_wheel() -> Path:
     return wheel
 
 
-def release_of(name: str) -> str | None:
-    """The release of Spark on which the artifact of a line is tried; None for the one of .venv."""
-    return "3.5.9" if re.search(r"spark3\.5_2\.12", name) else None
+def line_of(artifact: str) -> str:
+    """The line of Spark and Scala that an artifactId names."""
+    return artifact.removeprefix("spark-classify-")
 
 
-def spark_home(release: str | None) -> Path:
-    """Where a release of Spark is, installed first if it is not."""
+def spark_home(line: str) -> Path:
+    """A Spark that the artifact of a line is for: the one that it was compiled for, installed first if it is not."""
+    release = LINES[line]
     if release is None:
         return Path(os.environ["SPARK_HOME"])
     command = [ROOT / "scripts/spark_home.sh", release]
     return Path(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip())
+
+
+def spark_release(home: Path) -> str:
+    """The release that is in a SPARK_HOME."""
+    (core,) = (home / "jars").glob("spark-core_*.jar")
+    return core.stem.rpartition("-")[2]

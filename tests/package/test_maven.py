@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, assert_matches_golden, read_predictions
-from packages import REPOSITORY, artifacts, release_of, spark_home
+from packages import REPOSITORY, artifacts, line_of, spark_home
 
 POM = "{http://maven.apache.org/POM/4.0.0}"
 
@@ -118,7 +118,7 @@ def test_spark_installs_it_with_packages(artifact, golden, tmp_path):
     home.mkdir()
     publish(repository)
     command = [
-        str(spark_home(release_of(artifact.parent.name)) / "bin/spark-submit"),
+        str(spark_home(line_of(artifact.parent.name)) / "bin/spark-submit"),
         *["--packages", f"io.sparkclassify:{artifact.parent.name}:{artifact.name}"],
         *["--repositories", repository.as_uri(), "--conf", f"spark.jars.ivy={tmp_path}/ivy"],
         *["--master", "local-cluster[2,1,1024]", "--conf", "spark.ui.enabled=false"],

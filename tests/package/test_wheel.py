@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, assert_matches_golden, read_predictions
-from packages import artifacts, own_wheel, release_of, spark_home, wheels
+from packages import artifacts, line_of, own_wheel, spark_home, spark_release, wheels
 
-LINES = [folder.parent.name.removeprefix("spark-classify-") for folder in artifacts()]
+LINES = [line_of(folder.parent.name) for folder in artifacts()]
 # What a user's first program does.
 FIRST_QUERY = """
 import csv, sys
@@ -98,12 +98,9 @@ def clean_environment(**more: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module", params=LINES)
 def python(request, tmp_path_factory) -> Path:
-    """The Python of a new virtual environment with the wheel and a pyspark for one of its jars."""
+    """The Python of a new virtual environment with the wheel and the pyspark that one of its jars is for."""
     folder = tmp_path_factory.mktemp("venv")
-    release = release_of(f"spark-classify-{request.param}")
-    if release is None:
-        (core,) = (Path(os.environ["SPARK_HOME"]) / "jars").glob("spark-core_*.jar")
-        release = core.stem.rpartition("-")[2]
+    release = spark_release(spark_home(request.param))
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     install = [
         "-m",
@@ -132,9 +129,12 @@ def run(python: Path, program: str, *arguments: object, folder: Path, check: boo
     return done
 
 
-def test_the_first_query(python, golden, tmp_path):
+def test_the_first_query(python, golden, tmp_path, request):
     output = tmp_path / "rows.csv"
-    run(python, FIRST_QUERY, ROOT, output, folder=tmp_path)
+    # The package pyspark 3.5 has Scala 2.12; with 2.13 its Spark is one that SPARK_HOME names.
+    line = request.node.callspec.params["python"]
+    home = {"SPARK_HOME": str(spark_home(line))} if line == "spark3.5_2.13" else {}
+    run(python, FIRST_QUERY, ROOT, output, folder=tmp_path, **home)
     with output.open(newline="") as file:
         rows = {row[0]: row[1:] for row in csv.reader(file)}
     assert rows.keys() == golden["onnx"].keys()
@@ -238,7 +238,7 @@ WAYS = {
 def test_two_jars_do_what_one_does(two_jars, golden, tmp_path, way):
     """The classes find the libraries in the other jar, in the driver (which reads the model) and in executors."""
     command = [
-        str(spark_home(None) / "bin/spark-submit"),
+        str(spark_home(LINES[-1]) / "bin/spark-submit"),
         *["--master", "local-cluster[2,1,1024]", "--conf", "spark.ui.enabled=false", *WAYS[way](two_jars)],
         *["--class", "io.sparkclassify.ClassifyJob", "spark-internal"],
         *["--images", "dataset/image_data.csv", "--image-dir", "dataset/all_images", "--model", "model"],
@@ -252,7 +252,7 @@ def test_two_jars_do_what_one_does(two_jars, golden, tmp_path, way):
 def test_classes_without_natives_say_what_is_missing(two_jars, tmp_path):
     (classes,) = (jar for jar in two_jars if "natives" not in jar.name)
     query = f"SELECT classify('{ROOT}/dataset/all_images/id_0001.jpg', 'onnx')"
-    command = [str(spark_home(None) / "bin/spark-sql"), "--master", "local[1]", "--jars", str(classes)]
+    command = [str(spark_home(LINES[-1]) / "bin/spark-sql"), "--master", "local[1]", "--jars", str(classes)]
     command += ["--conf", "spark.ui.enabled=false", "--conf", f"spark.classify.model={ROOT}/model", "-e", query]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode != 0

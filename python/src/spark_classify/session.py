@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spark_classify.errors import ClassifyError
-from spark_classify.jars import jar_path, spark_home
+from spark_classify.jars import installed_spark, jar_path, spark_home
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _JARS = "spark.jars"
+_EXTENSIONS = "spark.sql.extensions"
+_OURS = "io.sparkclassify.ClassifyExtensions"
 _MODEL = "spark.classify.model"
 
 
@@ -50,8 +52,11 @@ def configure(builder: SparkSession.Builder, model: str | os.PathLike[str] | Non
             "spark_classify.configure or start before the first session, in a fresh process"
         )
     _refuse_jars_of_submit_arguments()
-    before = options.get(_JARS) or _jars_of_defaults()
-    return builder.config(_JARS, ",".join(filter(None, [before, jar_path()])))
+    builder = builder.config(_JARS, _added(jar_path(), options.get(_JARS) or _default(_JARS)))
+    if installed_spark().spark.startswith("3."):
+        # PySpark 3.5 makes its sessions without looking for the extensions that register themselves.
+        builder = builder.config(_EXTENSIONS, _added(_OURS, options.get(_EXTENSIONS) or _default(_EXTENSIONS)))
+    return builder
 
 
 def start(model: str | os.PathLike[str] | None = None, **conf: object) -> SparkSession:
@@ -66,13 +71,14 @@ def start(model: str | os.PathLike[str] | None = None, **conf: object) -> SparkS
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder
-    for key, value in {"spark.app.name": "spark-classify", **conf}.items():
+    for key, value in conf.items():
         builder = builder.config(key, value)
     session = configure(builder, model).getOrCreate()
     if not session.catalog.functionExists("classify"):
         raise ClassifyError(
             "the Spark of this program was started without spark-classify: give it to spark-submit, with "
-            '--jars "$(spark-classify jars)" or --packages'
+            '--jars "$(spark-classify jars)" or --packages, and on Spark 3.5 also '
+            f"--conf {_EXTENSIONS}={_OURS}"
         )
     return session
 
@@ -104,12 +110,17 @@ def _refuse_jars_of_submit_arguments() -> None:
             )
 
 
-def _jars_of_defaults() -> str:
-    """`spark.jars` of spark-defaults.conf, in whose place Spark takes that of a session."""
+def _default(key: str) -> str:
+    """What spark-defaults.conf has for a key, in whose place Spark takes what a session has."""
     folder = os.environ.get("SPARK_CONF_DIR") or spark_home() / "conf"
     try:
         lines = Path(folder, "spark-defaults.conf").read_text(encoding="utf-8").splitlines()
     except OSError:
         return ""
-    matches = [re.match(r"\s*spark\.jars(?:\s*[=:]\s*|\s+)(\S.*)", line) for line in lines]
+    matches = [re.match(rf"\s*{re.escape(key)}(?:\s*[=:]\s*|\s+)(\S.*)", line) for line in lines]
     return next((match[1].strip() for match in reversed(matches) if match), "")
+
+
+def _added(ours: str, others: str) -> str:
+    """A list with commas, and ours in it once."""
+    return others if ours in others.split(",") else ",".join(filter(None, [others, ours]))

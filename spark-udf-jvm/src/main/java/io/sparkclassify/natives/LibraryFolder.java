@@ -146,8 +146,8 @@ final class LibraryFolder {
           "the jar has no "
               + resource.substring(1)
               + "; it was built without this library (`make build` builds that of its own platform,"
-              + " `make package` a jar for all), or it is the jar of classes alone, beside which Spark"
-              + " needs the natives jar (`spark-classify jars` names both)");
+              + " `make package` a jar for all), or it is the jar of classes alone, beside which"
+              + " Spark needs the natives jar (`spark-classify jars` names both)");
     }
     return content;
   }
