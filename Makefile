@@ -15,7 +15,7 @@ shell_files := $(wildcard scripts/*.sh) scripts/gpu-check .ci/run
 # Without Spark, ONNX Runtime has to be told: the one that goes into the jar.
 onnxruntime := ORT_DYLIB_PATH=$$(gradle --quiet onnxruntimeLibrary)
 
-.PHONY: help setup build run check deny test test-rust test-checked test-asan test-jvm test-e2e test-aarch64 test-spark35 test-matrix test-parity test-python test-libtorch-versions test-faults docker-check parity-models parity parity-live fuzz lint format \
+.PHONY: help setup build run check deny test test-rust test-checked test-asan test-jvm test-e2e test-aarch64 test-spark35 test-matrix test-parity test-python test-libtorch-versions test-cluster-yarn test-faults docker-check parity-models parity parity-live fuzz lint format \
 	package publish-local test-package first-query reference golden bench bench-core bench-growth bench-steps bench-images gpu-programs clean
 
 help: ## this list
@@ -57,8 +57,13 @@ test-jvm: build ## ScalaTest suites on a real SparkSession
 
 test-e2e: build ## spark-submit, spark-sql and PySpark with the jar, on local, local-cluster and standalone masters
 	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/e2e tests/cluster
+	@$(env) FAULT_JOBS=2 .venv/bin/python -m pytest -q tests/faults/test_kills.py
 
-test-faults: build ## executors of 1 GB with files that are large for them; JVMs that end amid calls, 50 times each way (half an hour)
+test-cluster-yarn: build ## the job on a YARN of two nodes (60 MB of Hadoop to download)
+	@$(env) .venv/bin/python -m pytest -q tests/yarn
+
+# The seed of the kills is printed, and FAULT_SEED=... makes the same ones again; FAULT_JOBS is their number, 20 by default.
+test-faults: build ## jobs with killed executors and workers, bad folders, executors with files large for them, JVMs that end amid calls (half an hour)
 	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/faults
 	@$(env) PROCESS_ENDS=$${PROCESS_ENDS:-50} gradle --quiet test -Psuite=ProcessEndSuite
 
@@ -132,6 +137,7 @@ golden: reference ## make the reference values of the tests again
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $< && cp $< $@
 
 package: build .venv-package/.made-from ## everything that is published, into target/package: Maven artifacts, wheels, SBOMs (LINES=spark4_2.13 for one)
+	@scripts/build_natives.sh
 	@$(env) .venv-package/bin/python scripts/package.py build $(if $(LINES),--lines $(LINES))
 
 publish-local: .venv-package/.made-from ## copy the Maven artifacts of `make package` into the repository in a folder: REPOSITORY=DIR

@@ -3,8 +3,8 @@
     scripts/matrix.py            # all rows
     MATRIX=4.0.5 scripts/matrix.py     # the rows of a release; more after commas, 4.3.0/21 for one Java
 
-What each row gave is kept in target/matrix.json, so that a part can be run again; the page is written when all rows
-have been run.
+What each row gave is kept in target/matrix.json, so that a part can be run again; the page names the rows that have not
+been run.
 `make test-matrix` builds first.
 """
 

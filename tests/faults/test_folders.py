@@ -122,7 +122,8 @@ def test_no_library_can_be_unpacked(spark_run, cluster, jar, tmp_path, kind):
 def test_no_room_for_the_copy_of_a_model(spark_run, cluster, jar, tmp_path):
     script, answers, folder = tmp_path / "script.py", tmp_path / "answers.json", tmp_path / "scratch"
     script.write_text(ASK)
-    with mounted(folder, "mode=1777,size=1m"):
+    # Spark unpacks libraries of its own there, for which there is room.
+    with mounted(folder, "mode=1777,size=8m"):
         settings = {
             "spark.executor.extraJavaOptions": f"{SHORT_LIVED} -Djava.io.tmpdir={folder}",
             "spark.classify.native.dir": str(tmp_path / "natives"),
@@ -133,7 +134,7 @@ def test_no_room_for_the_copy_of_a_model(spark_run, cluster, jar, tmp_path):
         # What was copied of it has gone again.
         assert not list(folder.glob("spark-classify-*-model-*"))
     error = json.loads(answers.read_text())
-    for part in ["CLASSIFY_BAD_MODEL", "viewfs://far/model", "No space left on device"]:
+    for part in ["CLASSIFY_BAD_MODEL", "viewfs://far/model", str(folder), "No space left on device", "(executor "]:
         assert part in error, (part, error)
 
 
@@ -157,4 +158,5 @@ def test_the_model_has_gone_when_an_executor_is_replaced(spark_run, cluster, jar
     spark_run("spark-submit", *options(cluster, jar), script, answers, model, cluster.folder, env=SHARED)
     before, error, after = json.loads(answers.read_text())
     assert before == after == best(golden)
-    assert "CLASSIFY_BAD_MODEL" in error and str(model) in error, error
+    for part in ["CLASSIFY_BAD_MODEL", str(model), "(executor "]:
+        assert part in error, (part, error)

@@ -47,7 +47,7 @@ private[sparkclassify] final class ModelFiles(
       }
       val copy = new ModelCopy(directory, configuration, schemes, needed, folder)
       try {
-        guarded(uri, "it cannot be copied")(copy.make(timeoutMillis))
+        guarded(uri, s"it cannot be copied into $temporary (java.io.tmpdir)")(copy.make(timeoutMillis))
         load(folder)
       } finally copy.delete()
     }
