@@ -61,13 +61,18 @@ make_debian() {
     mirror=$(apt-get indextargets --format '$(SITE)' "Codename: $suite" "Component: main" | head -n 1)
     debootstrap --variant=minbase "$suite" "$root" ${mirror:+"$mirror"} >"$work/debootstrap.log" ||
         die "debootstrap failed: $work/debootstrap.log says why."
-    # With the updates of security, as the image has them.
+    # As the image has it: apt keeps nothing, and there are the updates of security.
+    cat >"$root/etc/apt/apt.conf.d/docker-clean" <<'END'
+DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb || true"; };
+Dir::Cache::pkgcache "";
+Dir::Cache::srcpkgcache "";
+END
     [ ! -e /etc/apt/sources.list.d/debian.sources ] || rm "$root/etc/apt/sources.list"
     container=$(images from scratch)
     images copy --quiet "$container" "$root" / >/dev/null
     setting "$container" /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list.d/debian.sources
     setting "$container" /usr/local/share/ca-certificates /usr/local/share/ca-certificates
-    inside "$container" -- sh -c 'apt-get update -qq && apt-get upgrade -y -qq >/dev/null && apt-get clean && \
+    inside "$container" -- sh -c 'apt-get update -qq && apt-get upgrade -y -qq >/dev/null && \
         rm -rf /var/lib/apt/lists/*'
     commit "$container" "debian:$suite"
     rm -rf "$root"
@@ -142,8 +147,13 @@ trap 'images rm --all >/dev/null; images rmi --force "$name" >/dev/null 2>&1; im
 say "building $name"
 images build --isolation chroot --pull-never --layers=false --format docker --build-arg "GPU=$gpu" --tag "$name" .
 
-# Runs a command of the image as the image says: its user, its folder, its environment.
 container=$(images from --pull-never "localhost/$name")
+root=$(images mount "$container")
+say "size of $name: $(du -xsh "$root" | cut -f1), of which"
+du -xs --block-size=M "$root"/usr "$root"/opt/spark-classify/* "$root"/opt/spark-classify/.venv/lib/python3.*/site-packages/* |
+    sed "s|$root||" | sort -rn | head -n 12
+
+# As the image says: its user, its folder, its environment, its commands.
 user=$(inside "$container" -- id -un)
 [ "$user" = spark ] || die "the image runs as $user, and is to run as spark."
 mapfile -t entrypoint < <(images inspect --format '{{range .Docker.Config.Entrypoint}}{{println .}}{{end}}' "$container" | grep .)
@@ -161,8 +171,4 @@ for backend in pytorch onnx; do
         --model model --backend "$backend" >"$work/stdout" 2>&1 || die "it failed: $(tail -n 5 "$work/stdout")"
 done
 
-root=$(images mount "$container")
-say "size of $name: $(du -xsh "$root" | cut -f1), of which"
-du -xs --block-size=M "$root"/usr "$root"/opt/spark-classify/* "$root"/opt/spark-classify/.venv/lib/python3.*/site-packages/* |
-    sed "s|$root||" | sort -rn | head -n 12
 say "passed"

@@ -1,7 +1,10 @@
 //! The binary on the project's model and images.
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
+use serde_json::Value;
 use spark_classify_testing::{make_fifo, repository};
 
 use crate::command::{bench, directory, image_dir, images, json, refusal, rows, run, text};
