@@ -59,7 +59,7 @@ test-faults: build ## executors of 1 GB with files that are large for them; JVMs
 	@$(env) $(onnxruntime) PYTHONPATH=tests/e2e .venv/bin/python -m pytest -q -p conftest tests/faults
 	@$(env) PROCESS_ENDS=$${PROCESS_ENDS:-50} gradle --quiet test -Psuite=ProcessEndSuite
 
-test-aarch64: build ## linux-aarch64 under QEMU (qemu-user): the pixels of x86, and the main job in a JVM for Arm
+test-aarch64: build ## linux-aarch64 under QEMU (qemu-user): the pixels of x86, and a model in a JVM for Arm
 	@command -v qemu-aarch64 >/dev/null || { echo "make test-aarch64 needs qemu-aarch64 (Debian: qemu-user)" >&2; exit 1; }
 	@scripts/build_natives.sh && scripts/aarch64_root.sh
 	@$(env) for target in "" "--target aarch64-unknown-linux-gnu"; do \
