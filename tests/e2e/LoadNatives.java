@@ -1,6 +1,6 @@
 package io.sparkclassify.natives;
 
-/** Loads a backend's natives out of the jar in this JVM, opens a model, which runs it once, and prints what both say. */
+/** Loads a backend out of the jar in this JVM, opens a model, which runs it once, and prints what both say. */
 public final class LoadNatives {
   public static void main(String[] arguments) {
     NativeOptions options = new NativeOptions(arguments[2], null, null, null);
