@@ -75,7 +75,7 @@ test-matrix: build ## the tests on every Spark and Java of scripts/matrix.py, an
 	@$(env) cargo build --release --quiet -p spark-classify-jni-faulty
 	@$(env) .venv/bin/python scripts/matrix.py
 
-test-aarch64: build ## linux-aarch64 under QEMU (qemu-user): the pixels of x86, and the main job in a JVM for Arm
+test-aarch64: build ## linux-aarch64 under QEMU (qemu-user): the pixels of x86, and a model in a JVM for Arm
 	@command -v qemu-aarch64 >/dev/null || { echo "make test-aarch64 needs qemu-aarch64 (Debian: qemu-user)" >&2; exit 1; }
 	@scripts/build_natives.sh && scripts/aarch64_root.sh
 	@$(env) for target in "" "--target aarch64-unknown-linux-gnu"; do \

@@ -20,4 +20,8 @@ for package in "$root"/apt/*.deb; do
     dpkg -x "$package" $root
 done
 rm -r $root/apt
+# ONNX Runtime reads it and ends where it is that of an x86 processor.
+mkdir -p $root/proc
+printf 'processor\t: 0\nFeatures\t: fp asimd crc32 cpuid\nCPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: 0x0\nCPU part\t: 0xd08\nCPU revision\t: 3\n\n' \
+    >$root/proc/cpuinfo
 touch $root/done
