@@ -21,20 +21,20 @@ object ClassifyInfo {
 
   private val strings = ArrayType(StringType, containsNull = false)
 
-  /** A row for each executor and backend, in the order of [[ProcessInfo.rows]]. */
+  /** A row for each executor and backend, in the order of [[ProcessInfo.rows]]: what is short comes first. */
   val schema: StructType = new StructType()
     .add("executor", StringType, nullable = false)
     .add("host", StringType, nullable = false)
-    .add("jar_version", StringType)
-    .add("spark_version", StringType)
     .add("backend", StringType)
     .add("available", BooleanType, nullable = false)
-    .add("reason", StringType)
     .add("engine_version", StringType)
-    .add("devices", strings)
-    .add("no_gpu", StringType)
+    .add("jar_version", StringType)
+    .add("spark_version", StringType)
     .add("instruction_set", StringType)
+    .add("devices", strings)
     .add("loaded_models", strings)
+    .add("reason", StringType)
+    .add("no_gpu", StringType)
     .add("notes", strings)
 
   /** Analyses a call. */
@@ -52,14 +52,14 @@ object ClassifyInfo {
     "",
     """
     Examples:
-      > SELECT executor, backend, available, reason, engine_version, devices, loaded_models FROM _FUNC_();
-       driver	onnx	true	NULL	1.28.0	["cpu"]	["file:/models/id-card"]
+      > SELECT executor, backend, available, engine_version, devices, loaded_models, reason FROM _FUNC_();
+       driver	onnx	true	1.28.0	["cpu"]	["file:/models/id-card"]	NULL
     """,
     """
-    Each process loads the libraries of both backends to answer. The column reason says why a backend is not available,
-    or that an executor could not be reached, which then has one row. The column no_gpu says why a process has no GPU.
-    The column notes says of the loaded models what is to be known about the way their files are read, for example that
-    transformers would resize images otherwise.
+    Each process loads the libraries of both backends to answer. The column reason says why a backend is not
+      available, or that an executor could not be reached, which then has one row. The column no_gpu says why a process
+      has no GPU. The column notes says of the loaded models what is to be known about the way their files are read,
+      for example that transformers would resize images otherwise.
     """,
     "table_funcs",
     "0.1.0",

@@ -24,7 +24,7 @@ private[sparkclassify] final case class ProcessInfo(executor: String, host: Stri
   def rows: Seq[Row] = answer match {
     case None =>
       val reason = "the executor could not be reached: it has ended, or its cores stayed busy"
-      Seq(Row(executor, host, null, null, null, false, reason, null, null, null, null, null, null))
+      Seq(Row(executor, host, null, false, null, null, null, null, null, null, reason, null, null))
     case Some(Answer(jar, spark, backends)) =>
       backends.map { case BackendInfo(name, loadedModels, notes, engine) =>
         val (available, reason) = (engine.isRight, engine.left.toOption.orNull)
@@ -32,16 +32,16 @@ private[sparkclassify] final case class ProcessInfo(executor: String, host: Stri
         Row(
           executor,
           host,
-          jar,
-          spark,
           name,
           available,
-          reason,
           of.map(_.version).orNull,
-          of.map(_.devices).orNull,
-          of.flatMap(_.noGpu).orNull,
+          jar,
+          spark,
           of.map(_.instructionSet).orNull,
+          of.map(_.devices).orNull,
           loadedModels,
+          reason,
+          of.flatMap(_.noGpu).orNull,
           notes
         )
       }

@@ -43,7 +43,7 @@ object FunctionDocs {
     "Classifies the image `input` like classify, but keeps the rows of bad images and says what is wrong with them.",
     input + options,
     """
-      > SELECT path, c.error FROM (SELECT path, _FUNC_(path, 'onnx') AS c FROM images) WHERE c.error IS NOT NULL;
+      > SELECT path, c.error FROM (SELECT path, _FUNC_(path) AS c FROM images) WHERE c.error IS NOT NULL;
        /images/none.jpg	[CLASSIFY_UNREADABLE_IMAGE] cannot read /images/none.jpg: the file does not exist
     """,
     """
@@ -92,12 +92,12 @@ object FunctionDocs {
     "The embedding of the image `input`, like embed_image, but keeps the rows of bad images and says what is wrong.",
     input + options,
     """
-      > SELECT path, e.error FROM (SELECT path, _FUNC_(path, 'onnx') AS e FROM images) WHERE e.error IS NOT NULL;
+      > SELECT path, e.error FROM (SELECT path, _FUNC_(path) AS e FROM images) WHERE e.error IS NOT NULL;
        /images/none.jpg	[CLASSIFY_UNREADABLE_IMAGE] cannot read /images/none.jpg: the file does not exist
     """,
     """
-    The result is a STRUCT<embedding: ARRAY<FLOAT>, error: STRING>. The error of a good image is NULL; of a bad one, the
-    embedding is NULL. A model or configuration that cannot be used fails the query all the same.
+    The result is a STRUCT<embedding: ARRAY<FLOAT>, error: STRING>. The error of a good image is NULL; of a bad one,
+    the embedding is NULL. A model or configuration that cannot be used fails the query all the same.
     """
   )
 
@@ -114,8 +114,8 @@ object FunctionDocs {
     """,
     """
     The result is a STRUCT<phash: BIGINT, dhash: BIGINT>, with the 64 bits that phash and dhash of Python's imagehash
-    give. Up to 6 bits that differ mostly mean the same picture, resized, recoded or retouched. An image that cannot be
-    read or decoded fails the query; try_image_hash keeps its row.
+    give. Up to 6 bits that differ mostly mean the same picture, resized, recoded or retouched. An image that cannot
+    be read or decoded fails the query; try_image_hash keeps its row.
     """
   )
 
@@ -148,7 +148,8 @@ object FunctionDocs {
     s"_FUNC_($parameters) - $usage",
     s"\n    Arguments:\n$arguments    ",
     s"\n    Examples:$examples",
-    note,
+    // Spark puts the first line two columns further in than it stands here.
+    note.stripTrailing.linesIterator.drop(1).map(_.trim).mkString("\n    ", "\n      ", "\n  "),
     "misc_funcs",
     "0.1.0",
     "",

@@ -27,6 +27,12 @@ class InfoSuite extends SharedSession {
     }
   }
 
+  test("what is short comes first, and what may be a sentence last") {
+    val columns = sql("SELECT * FROM classify_info()").columns.toSeq
+    assert(columns.take(5) == Seq("executor", "host", "backend", "available", "engine_version"))
+    assert(columns.takeRight(4) == Seq("loaded_models", "reason", "no_gpu", "notes"))
+  }
+
   test("it is asked when the query runs, and shows the models that are loaded then") {
     TestData.withFolder { folder =>
       val model = TestData.copyModel(folder)
@@ -73,8 +79,9 @@ class InfoSuite extends SharedSession {
     assert(rows.length == 1)
     val row = rows.head
     assert(row.length == ClassifyInfo.schema.length)
-    assert(row.getString(0) == "7" && row.getString(1) == "host" && !row.getBoolean(5))
-    assert(row.getString(6).contains("could not be reached"))
+    assert(row.getString(0) == "7" && row.getString(1) == "host")
+    assert(!row.getBoolean(ClassifyInfo.schema.fieldIndex("available")))
+    assert(row.getString(ClassifyInfo.schema.fieldIndex("reason")).contains("could not be reached"))
   }
 
   test("DESCRIBE FUNCTION explains it, and arguments are refused") {

@@ -167,6 +167,12 @@ class FunctionsSuite extends SharedSession {
   }
 
   test("DESCRIBE FUNCTION EXTENDED explains every function") {
+    Seq("classify", "try_classify", "classify_topk", "classify_info").foreach { name =>
+      val text = sql(s"DESCRIBE FUNCTION EXTENDED $name").collect().map(_.getString(0)).mkString("\n")
+      // As it stands on a terminal: the lines of the note are below each other, and none is too long for one.
+      val note = text.linesIterator.toSeq.dropWhile(_ != "    Note:").drop(1).takeWhile(_.trim.nonEmpty)
+      assert(note.nonEmpty && note.forall(line => line.matches("      \\S.*") && line.length <= 120), text)
+    }
     Seq("classify", "try_classify", "classify_topk").foreach { name =>
       val text = sql(s"DESCRIBE FUNCTION EXTENDED $name").collect().map(_.getString(0)).mkString("\n")
       Seq(s"$name(input", "image data source", "backend", "spark.classify.models", "STRUCT<", "Since: 0.1.0")
