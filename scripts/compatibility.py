@@ -169,7 +169,7 @@ def systems() -> str:
         [system, dotted(glibc), "new enough" if glibc >= lowest else f"too old: {dotted(lowest)} is needed"]
         for system, glibc in SYSTEMS
     ]
-    text = f"What the native libraries ask for, read from their symbols ({source}): {said}.\n\n"
+    text = f"What the native libraries ask for, read from their symbols\n({source}):\n{said}.\n\n"
     return text + table(["system", "its glibc", ""], rows)
 
 

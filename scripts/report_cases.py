@@ -29,7 +29,9 @@ def calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:
     return float(sum(distances) / len(confidence))
 
 
-def case(name: str, classes: int, images: int, sharpness: float, seed: int, missing: int | None = None) -> dict[str, Any]:
+def case(
+    name: str, classes: int, images: int, sharpness: float, seed: int, missing: int | None = None
+) -> dict[str, Any]:
     """Images whose labels follow the probabilities, more or less; none of them of the class `missing`."""
     random = np.random.default_rng(seed)
     # Few digits, so that the file is short; float32 as the model gives them.

@@ -97,7 +97,7 @@ fn head(args: &Args, engine_version: &str, run: &Run) -> Result<Head, Box<dyn Er
     let started = Timestamp::now() - Duration::from_secs(seconds.round() as u64);
     Ok(Head {
         model: args.model.display().to_string(),
-        model_sha256: Some(hexadecimal(&digest)),
+        model_sha256: Some(format!("{digest:x}")),
         device: args.device.clone(),
         precision: precision.name().to_owned(),
         versions: vec![
@@ -116,10 +116,6 @@ fn head(args: &Args, engine_version: &str, run: &Run) -> Result<Head, Box<dyn Er
             step("inference", run.stages.times.inference),
         ],
     })
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn thumbnails(report: &Report, images: &[Image]) -> Thumbnails {

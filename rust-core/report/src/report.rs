@@ -3,9 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::figures::Figures;
-use crate::page;
 use crate::run::{BadImages, Head, Run, Samples};
-use crate::thumbnail::Thumbnails;
 
 /// `report.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,11 +47,5 @@ impl Report {
     /// None that are known; the reason if there is one after all.
     pub fn to_json(&self) -> Result<String, String> {
         serde_json::to_string_pretty(self).map_err(|cause| cause.to_string())
-    }
-
-    /// The HTML page, beside the report of another run where there is one.
-    #[must_use]
-    pub fn page(&self, thumbnails: &Thumbnails, baseline: Option<&Report>) -> String {
-        page::render(self, thumbnails, baseline)
     }
 }

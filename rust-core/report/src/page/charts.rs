@@ -45,7 +45,7 @@ pub(super) fn histogram(bins: &[ConfidenceBin]) -> Markup {
             (axes("confidence", |share| count((share * most).round() as u64)))
             @for bin in bins {
                 @let height = bin.images as f64 / most * (BOTTOM - TOP);
-                rect.bar x=(x(bin.from) + 1.0) y=(BOTTOM - height) width=(x(bin.to) - x(bin.from) - 2.0) height=(height) {
+                rect.bar x=(x(bin.from) + 1.0) y=(BOTTOM - height) width=(width(bin)) height=(height) {
                     title { (percent(bin.from)) " to " (percent(bin.to)) ": " (images(bin.images)) }
                 }
             }
@@ -60,8 +60,12 @@ pub(super) fn reliability(bins: &[ConfidenceBin]) -> Markup {
             (axes("confidence", percent_label))
             @for bin in bins {
                 @if let (Some(accuracy), Some(confidence)) = (bin.accuracy, bin.mean_confidence) {
-                    rect.bar x=(x(bin.from) + 1.0) y=(y(accuracy)) width=(x(bin.to) - x(bin.from) - 2.0) height=(BOTTOM - y(accuracy)) {
-                        title { (images(bin.images)) " of mean confidence " (percent(confidence)) ": accuracy " (percent(accuracy)) }
+                    @let height = BOTTOM - y(accuracy);
+                    rect.bar x=(x(bin.from) + 1.0) y=(y(accuracy)) width=(width(bin)) height=(height) {
+                        title {
+                            (images(bin.images)) " of mean confidence " (percent(confidence))
+                            ": accuracy " (percent(accuracy))
+                        }
                     }
                 }
             }
@@ -105,6 +109,11 @@ fn axes(label: &str, tick: impl Fn(f64) -> String) -> Markup {
         }
         text.middle x=(f64::midpoint(LEFT, RIGHT)) y=(HEIGHT - 3.0) { (label) }
     }
+}
+
+/// Of a bin's bar, with a gap to the next.
+fn width(bin: &ConfidenceBin) -> f64 {
+    x(bin.to) - x(bin.from) - 2.0
 }
 
 /// The end of an axis that has this value on it, and whole numbers at its quarters.

@@ -21,7 +21,15 @@ const SCRIPT: &str = include_str!("script.js");
 /// Rows of a chart of classes.
 const CHART_CLASSES: usize = 30;
 
-pub(crate) fn render(report: &Report, thumbnails: &Thumbnails, baseline: Option<&Report>) -> String {
+impl Report {
+    /// The HTML page, beside the report of another run where there is one.
+    #[must_use]
+    pub fn page(&self, thumbnails: &Thumbnails, baseline: Option<&Report>) -> String {
+        render(self, thumbnails, baseline)
+    }
+}
+
+fn render(report: &Report, thumbnails: &Thumbnails, baseline: Option<&Report>) -> String {
     let policy = format!(
         "default-src 'none'; img-src data:; style-src '{}'; script-src '{}'; base-uri 'none'; form-action 'none'",
         source_hash(STYLE),

@@ -29,7 +29,7 @@ class EmbeddingsPageSuite extends SharedSession {
             sql(statement.replace("/models/clip", model.toString).replace("/images/query.jpg", s"$folder/query.jpg"))
           statement -> frame.collect().toSeq
         }
-        val selected = results.collect { case (statement, rows) if statement.startsWith("SELECT") => rows }
+        val selected = results.collect { case (statement, found) if statement.startsWith("SELECT") => found }
         assert(selected.length == (if (newer) 4 else 2))
         val duplicates = selected.head
         assert(duplicates.map(row => Set(row.getString(0), row.getString(1))) ==

@@ -31,7 +31,7 @@ class PlantedKeysSuite extends SharedSession {
       .sql(query)
       .queryExecution
       .analyzed
-      .collect { case node => node.expressions.flatMap(_.collect { case call: ImageInference => call.spec }) }
+      .collect { case node => node.expressions.flatMap(_.collect { case inference: ImageInference => inference.spec }) }
       .flatten
       .head
 
