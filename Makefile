@@ -73,7 +73,7 @@ test-spark35: build ## the core suites, and launchers, on Spark 3.5 with Scala 2
 
 test-matrix: build ## the tests on every Spark and Java of scripts/matrix.py, and docs/compatibility.md (an hour; MATRIX=4.0.5 for a part)
 	@$(env) cargo build --release --quiet -p spark-classify-jni-faulty
-	@$(env) .venv/bin/python scripts/matrix.py
+	@$(env) $(onnxruntime) .venv/bin/python scripts/matrix.py --page
 
 test-aarch64: build ## linux-aarch64 under QEMU (qemu-user): the pixels of x86, and a model in a JVM for Arm
 	@command -v qemu-aarch64 >/dev/null || { echo "make test-aarch64 needs qemu-aarch64 (Debian: qemu-user)" >&2; exit 1; }

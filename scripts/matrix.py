@@ -1,11 +1,10 @@
 """Runs the tests on every Spark and Java of a table, and writes docs/compatibility.md from what was run.
 
-    scripts/matrix.py            # all rows
+    scripts/matrix.py --page           # all rows, and the page
     MATRIX=4.0.5 scripts/matrix.py     # the rows of a release; more after commas, 4.3.0/21 for one Java
 
 What each row gave is kept in target/matrix.json, so that a part can be run again; the page names the rows that have not
-been run.
-`make test-matrix` builds first.
+been run. `make test-matrix` builds first.
 """
 
 from __future__ import annotations
@@ -151,6 +150,15 @@ def run(row: Row) -> Result:
     )
 
 
+def show_failures(name: str) -> None:
+    """Prints from the logs of a row what failed, and the ends of the logs where they do not say."""
+    for log in sorted(LOGS.glob(f"{name.replace('/', '-java')}-*.log")):
+        lines = log.read_text(errors="replace").splitlines()
+        failures = [number for number, line in enumerate(lines) if "FAILED" in line or "ABORTED" in line]
+        shown = [line for number in failures[:20] for line in lines[number : number + 4]] or lines[-40:]
+        print(f"--- {log.relative_to(ROOT)}", *shown, sep="\n", flush=True)
+
+
 def artifact_jar(row: Row) -> Path:
     """The jar that `gradle jar` makes for a row."""
     folder = "libs" if row.artifact == SPARK_4 else f"{row.artifact}/libs"
@@ -179,12 +187,15 @@ def main() -> int:
         ordered = [results[known.name] for known in ROWS if known.name in results]
         RESULTS.write_text(json.dumps([dataclasses.asdict(one) for one in ordered], indent=2) + "\n")
         print(f"Spark {row.spark}, Java {result.java}: suites {result.jvm}, end to end {result.end_to_end}", flush=True)
-    write_page(
-        [results[row.name] for row in ROWS if row.name in results],
-        served=[(row.spark, row.scala, row.artifact) for row in ROWS],
-        not_run=[row.name for row in ROWS if row.name not in results],
-    )
+    if "--page" in sys.argv[1:]:
+        write_page(
+            [results[row.name] for row in ROWS if row.name in results],
+            served=[(row.spark, row.scala, row.artifact) for row in ROWS],
+            not_run=[row.name for row in ROWS if row.name not in results],
+        )
     failed = [row.name for row in rows if not results[row.name].passed]
+    for name in failed:
+        show_failures(name)
     tests = sum(results[row.name].jvm.passed + results[row.name].end_to_end.passed for row in rows)
     print(
         f"{len(rows) - len(failed)} of {len(rows)} rows passed, {tests} tests"
