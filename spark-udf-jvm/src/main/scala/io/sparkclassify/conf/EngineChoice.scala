@@ -43,7 +43,7 @@ private[conf] final class EngineChoice(
         else if (hasOnnx) (Engine.Onnx, "the driver has no libtorch")
         // Executors may have what the driver has not; if not, their error says what to install.
         else (Engine.PyTorch, s"it has $TorchScript alone")
-      log.info("The backend of {} is {}: {}", Printable.escape(uri), engine.name, reason)
+      log.info(s"The backend of ${Printable.escape(uri)} is ${engine.name}: $reason")
       engine
   }
 

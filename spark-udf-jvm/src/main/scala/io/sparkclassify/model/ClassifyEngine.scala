@@ -97,12 +97,8 @@ object ClassifyEngine {
         UTF8String.fromString(description.get("labels").get(id).asText)
       }
       loads.increment()
-      log.info(
-        "The model {} runs on {} ({})",
-        Printable.escape(located.uri),
-        located.device.name,
-        spec.model.device.name
-      )
+      val (device, wanted) = (located.device.name, spec.model.device.name)
+      log.info(s"The model ${Printable.escape(located.uri)} runs on $device ($wanted)")
       def text(field: String) = Option(description.get(field)).filterNot(_.isNull).map(_.asText)
       new LoadedModel(
         natives,

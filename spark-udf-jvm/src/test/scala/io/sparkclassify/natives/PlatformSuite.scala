@@ -54,8 +54,9 @@ class PlatformSuite extends AnyFunSuite {
   private def asking(folder: Path, library: String, version: String): Path = {
     val content = new String(Files.readAllBytes(FaultyLibrary.path.resolveSibling(library)), ISO_8859_1)
     val prefix = version.takeWhile(_ != '_')
-    val known = s"\u0000(${prefix}_[0-9.]{${version.length - prefix.length - 1}})\u0000".r.findFirstMatchIn(content).get
-    val changed = content.replace(known.matched, s"\u0000$version\u0000")
+    val nul = '\u0000'
+    val known = s"$nul(${prefix}_[0-9.]{${version.length - prefix.length - 1}})$nul".r.findFirstMatchIn(content).get
+    val changed = content.replace(known.matched, s"$nul$version$nul")
     Files.write(folder.resolve(library), changed.getBytes(ISO_8859_1))
   }
 
