@@ -8,7 +8,7 @@ class SqlFunctionsSuite extends SharedSession {
 
   test("a SQL function may classify with a model by its name") {
     TestData.withFolder { folder =>
-      // A file, since Spark makes of rows that stand in the query other rows, which have the function's parameter in them.
+      // A file: of rows that stand in the query Spark makes others, which have the parameter in them.
       sql(s"SELECT '${TestData.image(".png")}' AS path").write.parquet(s"$folder/paths")
       val paths = s"parquet.`$folder/paths`"
       withConf("spark.classify.models.cards" -> TestData.model.toString) {
