@@ -41,7 +41,7 @@ CASES = {
     "a javac that does not run": ({"javac": NO_JDK}, ["javac does not run", "JDK 17"]),
     "JDK 11": ({"javac": "echo javac 11.0.25"}, ["javac 11", "JDK 17", "JAVA_HOME"]),
     "JDK 8": ({"javac": "echo javac 1.8.0_432 >&2"}, ["javac 8", "JDK 17", "JAVA_HOME"]),
-    "old Python": ({"python3": OLD_PYTHON}, ["Python 3.9.2 is too old", "3.10"]),
+    "old Python": ({"python3": OLD_PYTHON}, ["Python 3.9.2 is too old", "3.11"]),
     "no Rust": ({"cargo": None, "rustc": None}, ["cargo is missing", "rustup"]),
     "Rust without a tool chain": ({"rustc": NO_TOOL_CHAIN}, ["no Rust tool chain", "rustup toolchain install"]),
     "old Rust": ({"rustc": "echo 'rustc 1.70.0 (90c541806 2023-05-31)'"}, ["rustc 1.70.0", "rustup update"]),
