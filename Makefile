@@ -199,6 +199,7 @@ lint: setup ## rustfmt, clippy, rustdoc, the fuzz targets, imports without circl
 # Built once, which takes minutes. The list of known weaknesses is asked for where it can be reached.
 deny: setup ## what Rust dependencies may be (deny.toml): licences, sources, no second release of a crate, no known weakness
 	@test -x target/tools/bin/cargo-deny || cargo install --quiet --locked --root target/tools cargo-deny@0.20.2
+	@cargo fetch --quiet --locked # also what no build here needs: other platforms' crates
 	@target/tools/bin/cargo-deny --offline check --hide-inclusion-graph licenses bans sources
 	@if target/tools/bin/cargo-deny fetch db 2>/dev/null; then target/tools/bin/cargo-deny check --disable-fetch advisories; \
 		else echo "The database of known weaknesses cannot be reached: not asked."; fi
