@@ -34,7 +34,7 @@ run: build ## classify the committed dataset in Spark with both backends
 
 test: ## everything, the cheapest first, each stage with its time
 	@for stage in lint deny test-rust test-checked test-asan test-jvm test-e2e test-spark35 test-package test-parity test-python; do \
-		start=$$SECONDS; $(MAKE) --no-print-directory $$stage; echo "== $$stage: $$((SECONDS - start)) s"; \
+		start=$$SECONDS; $(MAKE) --no-print-directory $$stage PACKAGE_LINES=spark4_2.13; echo "== $$stage: $$((SECONDS - start)) s"; \
 	done
 	@echo "All tests passed."
 
@@ -136,9 +136,9 @@ golden: reference ## make the reference values of the tests again
 	@rm -rf $(@D) && python3 -m venv $(@D)
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $< && cp $< $@
 
-package: build .venv-package/.made-from ## everything that is published, into target/package: Maven artifacts, wheels, SBOMs (LINES=spark4_2.13 for one)
+package: build .venv-package/.made-from ## everything that is published, into target/package: Maven artifacts, wheels, SBOMs (PACKAGE_LINES=spark4_2.13 for one)
 	@scripts/build_natives.sh
-	@$(env) .venv-package/bin/python scripts/package.py build $(if $(LINES),--lines $(LINES))
+	@$(env) .venv-package/bin/python scripts/package.py build $(if $(PACKAGE_LINES),--lines $(PACKAGE_LINES))
 
 publish-local: .venv-package/.made-from ## copy the Maven artifacts of `make package` into the repository in a folder: REPOSITORY=DIR
 	@test -n "$(REPOSITORY)" || { echo "which folder? make publish-local REPOSITORY=DIR" >&2; exit 1; }
