@@ -9,3 +9,5 @@ mod class_names;
 mod cli;
 #[cfg(all(feature = "onnx", feature = "torch"))]
 mod command;
+#[cfg(all(feature = "onnx", feature = "torch"))]
+mod page;
