@@ -213,5 +213,5 @@ format: setup ## rewrite the sources in the project's format
 	@.venv/bin/ruff format scripts tests benchmarks python
 
 clean: ## remove everything that was built
-	@rm -rf target spark-udf-jvm/build .gradle .venv .venv-reference .venv-bench-peers .venv-bench-synapseml tests/parity/models tests/parity/embeddings \
+	@rm -rf target spark-udf-jvm/build .gradle .sparks .venv .venv-package .venv-reference .venv-bench-peers .venv-bench-synapseml tests/parity/models tests/parity/embeddings \
 		benchmarks/.images benchmarks/.models benchmarks/jvm/build output_predictions
