@@ -11,7 +11,8 @@ FROM rust:1.95-bookworm AS build
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 WORKDIR /opt/spark-classify
 COPY Cargo.toml ./
-COPY scripts/setup.sh scripts/requirements.txt scripts/requirements-libtorch.txt scripts/
+COPY scripts/setup.sh scripts/glibc_stubs.sh scripts/requirements.txt scripts/requirements-libtorch.txt scripts/requirements-zig.txt \
+    scripts/
 RUN scripts/setup.sh
 ARG GPU=
 COPY scripts/image_environment.sh scripts/requirements-gpu.txt scripts/
@@ -19,11 +20,12 @@ RUN scripts/image_environment.sh /image/.venv "$GPU"
 # `make build` finds these built, so that a change of the JVM side alone compiles no Rust.
 COPY Cargo.toml Cargo.lock ./
 COPY rust-core rust-core
-COPY scripts/env.sh scripts/
+COPY scripts/env.sh scripts/link_portable.sh scripts/
 RUN . scripts/env.sh && \
     cargo build --release --quiet -p spark-classify-jni-onnx -p spark-classify-jni-torch -p classify-bench
 COPY . .
-RUN make build
+# ONNX Runtime, for classify-bench.
+RUN make build && cp "$(gradle --quiet onnxruntimeLibrary)" target/release/
 
 FROM debian:bookworm-slim
 LABEL org.opencontainers.image.title="spark-classify" \
@@ -43,10 +45,9 @@ COPY --from=build /image/.venv .venv
 COPY dataset dataset
 COPY model model
 COPY scripts/env.sh scripts/run_job.sh scripts/spark_infer.py scripts/
-COPY --from=build /opt/spark-classify/target/release/classify-bench target/release/
-COPY --from=build /opt/spark-classify/spark-udf-jvm/build/onnxruntime/libonnxruntime.so target/release/
+COPY --from=build /opt/spark-classify/target/release/classify-bench /opt/spark-classify/target/release/libonnxruntime.so \
+    target/release/
 COPY --from=build /opt/spark-classify/spark-udf-jvm/build/libs spark-udf-jvm/build/libs
-# For classify-bench.
 ENV ORT_DYLIB_PATH=/opt/spark-classify/target/release/libonnxruntime.so
 # What the NVIDIA container runtime gives to the container; other runtimes do not look at it.
 ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
