@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import tiny_onnx
 import torch
-from onnx import TensorProto, checker, helper
+from onnx import TensorProto, helper
 
 FOLDER = Path("tests/golden/colour-model")
 SIZE = 8
@@ -32,11 +33,7 @@ def write_onnx(path: Path) -> None:
     pixels = helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["batch", 3, SIZE, SIZE])
     logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 3])
     graph = helper.make_graph([pool, flatten], "colour", [pixels], [logits])
-    model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8, producer_name="spark-classify"
-    )
-    checker.check_model(model)
-    path.write_bytes(model.SerializeToString())
+    tiny_onnx.write(graph, path)
 
 
 def write_json(name: str, content: dict[str, object]) -> None:

@@ -11,10 +11,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import tiny_onnx
 import torch
 from make_colour_model import FOLDER as COLOURS
 from make_colour_model import MEAN, SIZE, STD
-from onnx import TensorProto, checker, helper
+from onnx import TensorProto, helper
 
 FOLDER = Path("tests/golden/colour-embedding")
 
@@ -45,11 +46,7 @@ def write_onnx(path: Path) -> None:
     pixels = helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["batch", 3, SIZE, SIZE])
     outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 3]) for name in ("logits", "embedding")]
     graph = helper.make_graph(nodes, "colour", [pixels], outputs, constants)
-    model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8, producer_name="spark-classify"
-    )
-    checker.check_model(model)
-    path.write_bytes(model.SerializeToString())
+    tiny_onnx.write(graph, path)
 
 
 def main() -> None:

@@ -11,7 +11,8 @@ import shutil
 from pathlib import Path
 
 import numpy
-from onnx import TensorProto, checker, helper, numpy_helper
+import tiny_onnx
+from onnx import TensorProto, helper, numpy_helper
 
 COLOUR = Path("tests/golden/colour-model")
 FOLDER = Path("tests/golden/failing-model")
@@ -42,11 +43,7 @@ def write_onnx(path: Path) -> None:
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 3])],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
-    model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8, producer_name="spark-classify"
-    )
-    checker.check_model(model)
-    path.write_bytes(model.SerializeToString())
+    tiny_onnx.write(graph, path)
 
 
 def main() -> None:
