@@ -98,13 +98,15 @@ fn measure(
     run: impl FnOnce(&[Image]) -> Result<Run, Box<dyn Error + Send + Sync>>,
 ) -> Result<usize, Box<dyn Error + Send + Sync>> {
     let images = images::find(args.images(), args.image_dir.as_deref(), labels)?;
+    // Before the run, which a baseline that cannot be read would else cost.
+    let baseline = page::baseline(args)?;
     let run = run(&images)?;
     if let Some(path) = &args.output {
         output::write(path, &images, &run.predictions, labels)?;
     }
     let version = engine.version()?;
     if let Some(path) = &args.report {
-        page::write(path, args, &version, &images, &run, labels)?;
+        page::write(path, baseline.as_ref(), args, &version, &images, &run, labels)?;
     }
 
     let report = Report::new(args, &version, load, &images, &run, labels);

@@ -1,9 +1,11 @@
 //! The report of a run as a page, with its twin in JSON.
 
+use std::collections::HashMap;
 use std::error::Error;
-use std::fs;
+use std::fmt::Display;
 use std::path::Path;
 use std::time::Duration;
+use std::{fs, io};
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -12,9 +14,21 @@ use spark_classify_core::platform::files;
 use spark_classify_core::{ModelDirectory, Precision};
 use spark_classify_report::{Collector, Head, Outcome, Report, Step, Thumbnails};
 
-use crate::args::Args;
+use crate::args::{Args, Decode};
 use crate::images::Image;
 use crate::run::Run;
+
+/// Reads the report that `--baseline` names.
+///
+/// # Errors
+/// A message that names the file.
+pub(crate) fn baseline(args: &Args) -> Result<Option<Report>, String> {
+    let read = |path: &Path| {
+        let json = fs::read(path).map_err(|cause| named(path, &cause))?;
+        Report::from_json(&json).map_err(|cause| named(path, &cause))
+    };
+    args.baseline.as_deref().map(read).transpose()
+}
 
 /// Writes the page `path` and, with the extension `json`, its twin.
 ///
@@ -22,19 +36,13 @@ use crate::run::Run;
 /// A message that names the file.
 pub(crate) fn write(
     path: &Path,
+    baseline: Option<&Report>,
     args: &Args,
     engine_version: &str,
     images: &[Image],
     run: &Run,
     labels: &Labels,
 ) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let named = |path: &Path, cause: &dyn std::fmt::Display| format!("{}: {cause}", path.display());
-    let baseline = args.baseline.as_deref().map(|path| {
-        let json = fs::read(path).map_err(|cause| named(path, &cause))?;
-        Report::from_json(&json).map_err(|cause| named(path, &cause))
-    });
-    let baseline = baseline.transpose()?;
-
     let mut collector = Collector::default();
     for (image, outcome) in images.iter().zip(&run.predictions) {
         match outcome {
@@ -63,15 +71,22 @@ pub(crate) fn write(
     let thumbnails = thumbnails(&report, images);
     let json = path.with_extension("json");
     fs::write(&json, report.to_json()?).map_err(|cause| named(&json, &cause))?;
-    fs::write(path, report.page(&thumbnails, baseline.as_ref())).map_err(|cause| named(path, &cause))?;
+    fs::write(path, report.page(&thumbnails, baseline)).map_err(|cause| named(path, &cause))?;
     Ok(())
+}
+
+fn named(path: &Path, cause: &dyn Display) -> String {
+    format!("{}: {cause}", path.display())
 }
 
 fn head(args: &Args, engine_version: &str, run: &Run) -> Result<Head, Box<dyn Error + Send + Sync>> {
     let precision = Precision::from(args.precision);
     let backend = args.backend.to_string();
     let file = ModelDirectory::open(&args.model)?.model_file(&backend, precision)?;
-    let digest = Sha256::digest(files::read(&file).map_err(|cause| format!("{}: {cause}", file.display()))?);
+    let mut hash = Sha256::new();
+    files::open(&file)
+        .and_then(|mut open| io::copy(&mut open.file, &mut hash))
+        .map_err(|cause| named(&file, &cause))?;
     let passes = args.repeat.get() as f64;
     let step = |name: &str, time: Duration| Step {
         name: name.to_owned(),
@@ -90,14 +105,14 @@ fn head(args: &Args, engine_version: &str, run: &Run) -> Result<Head, Box<dyn Er
     if args.exif_transpose {
         configuration.push(("--exif-transpose".to_owned(), String::new()));
     }
-    if args.decode == crate::args::Decode::Fast {
+    if args.decode == Decode::Fast {
         configuration.push(("--decode".to_owned(), "fast".to_owned()));
     }
     let seconds = run.wall.as_secs_f64();
     let started = Timestamp::now() - Duration::from_secs(seconds.round() as u64);
     Ok(Head {
         model: args.model.display().to_string(),
-        model_sha256: Some(format!("{digest:x}")),
+        model_sha256: Some(format!("{:x}", hash.finalize())),
         device: args.device.clone(),
         precision: precision.name().to_owned(),
         versions: vec![
@@ -119,12 +134,19 @@ fn head(args: &Args, engine_version: &str, run: &Run) -> Result<Head, Box<dyn Er
 }
 
 fn thumbnails(report: &Report, images: &[Image]) -> Thumbnails {
+    let paths: HashMap<_, _> = images.iter().map(|image| (&image.name, &image.path)).collect();
     let mut thumbnails = Thumbnails::default();
-    for sample in report.samples.iter() {
-        let image = images.iter().find(|image| image.name == sample.path);
-        // An image that has gone meanwhile is shown without its picture.
-        if let Some(file) = image.and_then(|image| files::read(&image.path).ok()) {
-            thumbnails.add(&sample.path, &file);
+    // Most samples stand in several lists.
+    for (name, path) in report
+        .samples
+        .iter()
+        .filter_map(|sample| paths.get_key_value(&sample.path))
+    {
+        if thumbnails.wants(name) {
+            // An image that has gone meanwhile is shown without its picture.
+            if let Ok(file) = files::read(path) {
+                thumbnails.add(name, &file);
+            }
         }
     }
     thumbnails

@@ -22,14 +22,17 @@ pub struct Thumbnails {
 }
 
 impl Thumbnails {
+    /// Whether the image of this path has no thumbnail yet, and may have one.
+    #[must_use]
+    pub fn wants(&self, path: &str) -> bool {
+        self.jpegs.len() < MAX_THUMBNAILS && !self.jpegs.contains_key(path)
+    }
+
     /// Makes the thumbnail of an image file, upright. Returns whether it has one: what cannot be decoded has none,
     /// nor has any image after the first [`MAX_THUMBNAILS`].
     pub fn add(&mut self, path: &str, file: &[u8]) -> bool {
-        if self.jpegs.contains_key(path) {
-            return true;
-        }
-        if self.jpegs.len() >= MAX_THUMBNAILS {
-            return false;
+        if !self.wants(path) {
+            return self.jpegs.contains_key(path);
         }
         let Some(jpeg) = self.jpeg(file) else {
             return false;
