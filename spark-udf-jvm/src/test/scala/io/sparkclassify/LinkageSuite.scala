@@ -98,27 +98,12 @@ class LinkageSuite extends AnyFunSuite {
     Option(ClassLoader.getSystemResourceAsStream(s"$name.class")).map { stream =>
       val reader = reading(stream)(new ClassReader(_))
       val members = Map.newBuilder[String, Int]
-      val visitor = new ClassVisitor(Opcodes.ASM9) {
-        override def visitMethod(
-            flags: Int,
-            name: String,
-            descriptor: String,
-            signature: String,
-            exceptions: Array[String]
-        ): MethodVisitor = {
+      val visitor = new MemberVisitor {
+        def method(flags: Int, name: String, descriptor: String): MethodVisitor = {
           members += (name + descriptor) -> flags
           null
         }
-        override def visitField(
-            flags: Int,
-            name: String,
-            descriptor: String,
-            signature: String,
-            value: AnyRef
-        ): FieldVisitor = {
-          members += s"$name:$descriptor" -> flags
-          null
-        }
+        def field(flags: Int, name: String, descriptor: String): Unit = members += s"$name:$descriptor" -> flags
       }
       reader.accept(visitor, noDebug | ClassReader.SKIP_CODE)
       Shape(reader.getAccess, Option(reader.getSuperName).toSeq ++ reader.getInterfaces, members.result())
@@ -174,28 +159,13 @@ class LinkageSuite extends AnyFunSuite {
           arguments: AnyRef*
       ): Unit = (bootstrap +: arguments).foreach(constant)
     }
-    val visitor = new ClassVisitor(Opcodes.ASM9) {
-      override def visitMethod(
-          flags: Int,
-          name: String,
-          descriptor: String,
-          signature: String,
-          exceptions: Array[String]
-      ): MethodVisitor = {
+    val visitor = new MemberVisitor {
+      def method(flags: Int, name: String, descriptor: String): MethodVisitor = {
         from = name + descriptor
         types(Type.getMethodType(descriptor))
         code
       }
-      override def visitField(
-          flags: Int,
-          name: String,
-          descriptor: String,
-          signature: String,
-          value: AnyRef
-      ): FieldVisitor = {
-        types(Type.getType(descriptor))
-        null
-      }
+      def field(flags: Int, name: String, descriptor: String): Unit = types(Type.getType(descriptor))
     }
     (Option(reader.getSuperName) ++ reader.getInterfaces).foreach(named)
     reader.accept(visitor, noDebug)
@@ -208,6 +178,31 @@ class LinkageSuite extends AnyFunSuite {
 }
 
 private object LinkageSuite {
+
+  /** Visits the members of a class, without what linking does not look at. */
+  abstract class MemberVisitor extends ClassVisitor(Opcodes.ASM9) {
+    def method(flags: Int, name: String, descriptor: String): MethodVisitor
+    def field(flags: Int, name: String, descriptor: String): Unit
+
+    override def visitMethod(
+        flags: Int,
+        name: String,
+        descriptor: String,
+        signature: String,
+        exceptions: Array[String]
+    ): MethodVisitor = method(flags, name, descriptor)
+
+    override def visitField(
+        flags: Int,
+        name: String,
+        descriptor: String,
+        signature: String,
+        value: AnyRef
+    ): FieldVisitor = {
+      field(flags, name, descriptor)
+      null
+    }
+  }
 
   /** A class as linking needs it: its flags, what is above it, and the flags of its members by signature. */
   final case class Shape(flags: Int, parents: Seq[String], members: Map[String, Int])
