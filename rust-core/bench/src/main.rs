@@ -8,7 +8,6 @@ mod args;
 mod check;
 mod classes;
 mod compare;
-mod confusion;
 mod engine;
 mod images;
 mod limit;
@@ -25,6 +24,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use spark_classify_core::model::Labels;
 use spark_classify_core::{Classifier, Engine};
+use spark_classify_report::Head;
 
 use crate::args::{Args, Decode, Precision};
 use crate::classes::printable;
@@ -105,11 +105,16 @@ fn measure(
         output::write(path, &images, &run.predictions, labels)?;
     }
     let version = engine.version()?;
-    if let Some(path) = &args.report {
-        page::write(path, baseline.as_ref(), args, &version, &images, &run, labels)?;
-    }
+    let found = if let Some(path) = &args.report {
+        let found = page::found(page::head(args, &version, &run)?, &images, &run, labels);
+        page::write(path, &found, baseline.as_ref(), &images)?;
+        found
+    } else {
+        page::found(Head::default(), &images, &run, labels)
+    };
+    let labelled = found.figures.labelled.as_ref();
 
-    let report = Report::new(args, &version, load, &images, &run, labels);
+    let report = Report::new(args, &version, load, &images, &run, labels, labelled);
     let mut stdout = io::stdout().lock();
     if args.json {
         writeln!(stdout, "{:#}", report.to_json())?;

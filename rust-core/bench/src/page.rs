@@ -30,19 +30,8 @@ pub(crate) fn baseline(args: &Args) -> Result<Option<Report>, String> {
     args.baseline.as_deref().map(read).transpose()
 }
 
-/// Writes the page `path` and, with the extension `json`, its twin.
-///
-/// # Errors
-/// A message that names the file.
-pub(crate) fn write(
-    path: &Path,
-    baseline: Option<&Report>,
-    args: &Args,
-    engine_version: &str,
-    images: &[Image],
-    run: &Run,
-    labels: &Labels,
-) -> Result<(), Box<dyn Error + Send + Sync>> {
+/// What the run found. `head` says how it was made.
+pub(crate) fn found(head: Head, images: &[Image], run: &Run, labels: &Labels) -> Report {
     let mut collector = Collector::default();
     for (image, outcome) in images.iter().zip(&run.predictions) {
         match outcome {
@@ -66,9 +55,20 @@ pub(crate) fn write(
         }
     }
     let classes = labels.iter().map(str::to_owned).collect();
-    let report = Report::new(collector.finish(head(args, engine_version, run)?, classes));
+    Report::new(collector.finish(head, classes))
+}
 
-    let thumbnails = thumbnails(&report, images);
+/// Writes the page `path` and, with the extension `json`, its twin.
+///
+/// # Errors
+/// A message that names the file.
+pub(crate) fn write(
+    path: &Path,
+    report: &Report,
+    baseline: Option<&Report>,
+    images: &[Image],
+) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let thumbnails = thumbnails(report, images);
     let json = path.with_extension("json");
     fs::write(&json, report.to_json()?).map_err(|cause| named(&json, &cause))?;
     fs::write(path, report.page(&thumbnails, baseline)).map_err(|cause| named(path, &cause))?;
@@ -79,7 +79,11 @@ fn named(path: &Path, cause: &dyn Display) -> String {
     format!("{}: {cause}", path.display())
 }
 
-fn head(args: &Args, engine_version: &str, run: &Run) -> Result<Head, Box<dyn Error + Send + Sync>> {
+/// How the run was made.
+///
+/// # Errors
+/// A message that names the model's file, which is read for its hash.
+pub(crate) fn head(args: &Args, engine_version: &str, run: &Run) -> Result<Head, Box<dyn Error + Send + Sync>> {
     let precision = Precision::from(args.precision);
     let backend = args.backend.to_string();
     let file = ModelDirectory::open(&args.model)?.model_file(&backend, precision)?;

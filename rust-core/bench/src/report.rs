@@ -7,10 +7,10 @@ use std::time::Duration;
 use serde_json::{json, Value};
 use spark_classify_core as core;
 use spark_classify_core::model::Labels;
+use spark_classify_report::{ClassFigures, Labelled};
 
 use crate::args::Args;
 use crate::classes::{printable, unique_names};
-use crate::confusion::ConfusionMatrix;
 use crate::images::Image;
 use crate::run::Run;
 
@@ -32,7 +32,8 @@ pub(crate) struct Report<'a> {
     shares: [(&'static str, f64); 5],
     /// Path and reason of the images without a prediction.
     bad_images: Vec<(&'a str, &'a str)>,
-    confusion: Option<ConfusionMatrix>,
+    /// How often the model was right, where that is known.
+    labelled: Option<&'a Labelled>,
 }
 
 impl<'a> Report<'a> {
@@ -43,16 +44,11 @@ impl<'a> Report<'a> {
         images: &'a [Image],
         run: &'a Run,
         labels: &'a Labels,
+        labelled: Option<&'a Labelled>,
     ) -> Self {
         let mut latencies = run.latencies.clone();
         latencies.sort_unstable();
         let outcomes = || images.iter().zip(&run.predictions);
-        let pairs: Vec<_> = outcomes()
-            .filter_map(|(image, outcome)| {
-                let predicted = outcome.as_ref().ok()?.class_id;
-                Some((image.actual?.class(predicted, labels), predicted))
-            })
-            .collect();
         Self {
             args,
             engine_version,
@@ -66,7 +62,7 @@ impl<'a> Report<'a> {
             bad_images: outcomes()
                 .filter_map(|(image, outcome)| Some((image.name.as_str(), outcome.as_ref().err()?.reason.as_str())))
                 .collect(),
-            confusion: (!pairs.is_empty()).then(|| ConfusionMatrix::new(labels.len(), pairs)),
+            labelled,
         }
     }
 
@@ -115,16 +111,15 @@ impl<'a> Report<'a> {
             },
             "time_shares": shares,
             "labels": self.labels.iter().collect::<Vec<_>>(),
-            "accuracy": self.confusion.as_ref().and_then(ConfusionMatrix::accuracy),
-            "confusion_matrix": self.confusion.as_ref().map(ConfusionMatrix::counts),
-            "precision": self.by_class(ConfusionMatrix::precision),
-            "recall": self.by_class(ConfusionMatrix::recall),
+            "accuracy": self.labelled.map(|labelled| labelled.accuracy),
+            "confusion_matrix": self.labelled.map(Labelled::matrix),
+            "precision": self.by_class(|class| class.precision),
+            "recall": self.by_class(|class| class.recall),
         })
     }
 
-    fn by_class(&self, measure: fn(&ConfusionMatrix, usize) -> Option<f64>) -> Option<Vec<Option<f64>>> {
-        let confusion = self.confusion.as_ref()?;
-        Some((0..self.labels.len()).map(|class| measure(confusion, class)).collect())
+    fn by_class(&self, measure: fn(&ClassFigures) -> Option<f64>) -> Option<Vec<Option<f64>>> {
+        Some(self.labelled?.classes.iter().map(measure).collect())
     }
 }
 
@@ -171,33 +166,32 @@ impl fmt::Display for Report<'_> {
             .map(|(name, share)| format!("{name} {:.1}%", share * 100.0))
             .collect();
         writeln!(f, "time        {}", shares.join(", "))?;
-        self.confusion
-            .as_ref()
-            .map_or(Ok(()), |confusion| write_confusion(f, confusion, self.labels))
+        self.labelled
+            .map_or(Ok(()), |labelled| write_confusion(f, labelled, self.labels))
     }
 }
 
-fn write_confusion(f: &mut fmt::Formatter<'_>, confusion: &ConfusionMatrix, labels: &Labels) -> fmt::Result {
+fn write_confusion(f: &mut fmt::Formatter<'_>, labelled: &Labelled, labels: &Labels) -> fmt::Result {
     let percent = |share: Option<f64>| share.map_or_else(|| "-".to_owned(), |share| format!("{:.1}%", share * 100.0));
     let names: Vec<_> = unique_names(labels).iter().map(|name| printable(name)).collect();
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(9);
     writeln!(
         f,
         "accuracy    {} of {} images",
-        percent(confusion.accuracy()),
-        confusion.total()
+        percent(Some(labelled.accuracy)),
+        labelled.images
     )?;
     write!(f, "\n{:>width$}", "actual")?;
     for heading in names.iter().map(String::as_str).chain(["precision", "recall"]) {
         write!(f, "  {heading:>width$}")?;
     }
     writeln!(f)?;
-    for (class, (name, row)) in names.iter().zip(confusion.counts()).enumerate() {
+    for ((name, row), class) in names.iter().zip(labelled.matrix()).zip(&labelled.classes) {
         write!(f, "{name:>width$}")?;
         for count in row {
             write!(f, "  {count:>width$}")?;
         }
-        for share in [confusion.precision(class), confusion.recall(class)] {
+        for share in [class.precision, class.recall] {
             write!(f, "  {:>width$}", percent(share))?;
         }
         writeln!(f)?;

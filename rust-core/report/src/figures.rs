@@ -145,6 +145,18 @@ impl Figures {
 }
 
 impl Labelled {
+    /// The confusion matrix with its zeros: a row for each actual class, a column for each predicted one.
+    #[must_use]
+    pub fn matrix(&self) -> Vec<Vec<u64>> {
+        let mut matrix = vec![vec![0; self.classes.len()]; self.classes.len()];
+        for cell in &self.confusion {
+            if let Some(images) = matrix.get_mut(cell.actual).and_then(|row| row.get_mut(cell.predicted)) {
+                *images = cell.images;
+            }
+        }
+        matrix
+    }
+
     fn of(counts: &[Count], classes: &[String]) -> Option<Self> {
         let total = images(counts);
         if total == 0 {

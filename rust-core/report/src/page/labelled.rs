@@ -89,13 +89,7 @@ pub(super) fn confusion(report: &Report, labelled: &Labelled) -> Markup {
 }
 
 fn matrix(report: &Report, labelled: &Labelled) -> Markup {
-    let cell = |actual, predicted| {
-        let cell = labelled
-            .confusion
-            .iter()
-            .find(|cell| (cell.actual, cell.predicted) == (actual, predicted));
-        cell.map_or(0, |cell| cell.images)
-    };
+    let matrix = labelled.matrix();
     let level = |actual: usize, images: u64| {
         let all = labelled.classes.get(actual).map_or(0, |class| class.images).max(1);
         (images as f64 / all as f64 * LEVELS).ceil()
@@ -119,7 +113,7 @@ fn matrix(report: &Report, labelled: &Labelled) -> Markup {
                         tr {
                             th scope="row" title=(class) { (shortened(class, 24)) }
                             @for (predicted, name) in predicted.iter().enumerate() {
-                                @let images = cell(actual, predicted);
+                                @let images = matrix[actual][predicted];
                                 td.number.right[actual == predicted] data-level=(level(actual, images)) {
                                     @if images == 0 { "0" } @else { (pair_button(class, name, &Confusion { actual, predicted, images })) }
                                 }

@@ -60,11 +60,7 @@ fn figures_are_those_of_scikit_learn() {
                 case.name
             );
         }
-        let mut confusion = vec![vec![0; case.classes]; case.classes];
-        for cell in labelled.confusion {
-            confusion[cell.actual][cell.predicted] = cell.images;
-        }
-        assert_eq!(confusion, case.confusion, "{}", case.name);
+        assert_eq!(labelled.matrix(), case.confusion, "{}", case.name);
     }
 }
 
@@ -76,4 +72,37 @@ fn the_json_reads_back_as_it_was_written() {
     assert!(again == report, "it reads back otherwise");
     let error = Report::from_json(b"{\"head\": 3}").unwrap_err();
     assert!(error.starts_with("this is no report.json: "), "{error}");
+}
+
+#[test]
+fn precision_and_recall_follow_their_definitions() {
+    // Three images of class 0 (two found), one of class 1 (found), none of class 2 (predicted once).
+    let mut collector = Collector::default();
+    for (actual, class_id) in [(0, 0), (0, 0), (0, 2), (1, 1)] {
+        let outcome = Outcome::Predicted {
+            class_id,
+            confidence: 1.0,
+            probabilities: &[],
+        };
+        collector.push("image", Some(actual), outcome);
+    }
+    let classes = ["a", "b", "c"].map(str::to_owned).to_vec();
+    let labelled = Report::new(collector.finish(Head::default(), classes))
+        .figures
+        .labelled
+        .unwrap();
+    assert_eq!(labelled.matrix(), [vec![2, 0, 1], vec![0, 1, 0], vec![0, 0, 0]]);
+    assert_eq!(labelled.images, 4);
+    assert_eq!(Some(labelled.accuracy), Some(0.75));
+    assert_eq!(labelled.classes[0].precision, Some(1.0));
+    assert_eq!(labelled.classes[0].recall, Some(2.0 / 3.0));
+    assert_eq!(labelled.classes[2].precision, Some(0.0));
+    assert_eq!(labelled.classes[2].recall, None);
+}
+
+#[test]
+fn nothing_is_known_of_no_images() {
+    let classes = ["a", "b"].map(str::to_owned).to_vec();
+    let report = Report::new(Collector::default().finish(Head::default(), classes));
+    assert_eq!(report.figures.labelled, None);
 }
