@@ -18,8 +18,11 @@ ROOT = Path(__file__).resolve().parents[1]
 CLASSES = ["crop_and_replace", "font_issue", "valid_id"]
 BACKENDS = ["pytorch", "onnx"]
 EXTENSION = "spark.sql.extensions=io.sparkclassify.ClassifyExtensions"
-# What PySpark needs beside the jar: Spark 3.5 looks for extensions only where a session is built on the JVM.
-PYTHON_CONF = ["--conf", EXTENSION] if list(Path(os.environ["SPARK_HOME"]).glob("jars/spark-core_*-3.5.*.jar")) else []
+
+
+def python_conf() -> list[str]:
+    """What PySpark needs beside the jar: Spark 3.5 looks for extensions only where a session is built on the JVM."""
+    return ["--conf", EXTENSION] if list(Path(os.environ["SPARK_HOME"]).glob("jars/spark-core_*-3.5.*.jar")) else []
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,9 @@ import json
 import os
 
 import pytest
-from conftest import CLASSES, EXTENSION, PYTHON_CONF
+from conftest import CLASSES, EXTENSION, python_conf
 
 MODEL = ["--conf", "spark.classify.model=model"]
-PYTHON = [*MODEL, *PYTHON_CONF]
 
 
 def test_spark_sql_with_jars_alone(spark_run, jar, golden):
@@ -91,7 +90,8 @@ def test_pyspark_bad_input_names_path_reason_and_condition(spark_run, jar, tmp_p
     questions.write_text(json.dumps(queries))
     models = ["--conf", f"spark.classify.models.nowhere={tmp_path}/nowhere"]
     models += ["--conf", f"spark.classify.models.broken={broken}"]
-    spark_run("spark-submit", "--master", "local[2]", "--jars", jar, *PYTHON, *models, script, questions, answers)
+    options = ["--master", "local[2]", "--jars", jar, *MODEL, *python_conf(), *models]
+    spark_run("spark-submit", *options, script, questions, answers)
     results = json.loads(answers.read_text())
 
     assert results["null"] == [{"c": None}]
@@ -151,7 +151,7 @@ def test_python_functions_below_and_above(spark_run, jar, golden, tmp_path):
     script, questions, answers = tmp_path / "functions.py", tmp_path / "names.json", tmp_path / "answers.json"
     script.write_text(PYTHON_FUNCTIONS)
     questions.write_text(json.dumps(names))
-    spark_run("spark-submit", "--master", "local[2]", "--jars", jar, *PYTHON, script, questions, answers)
+    spark_run("spark-submit", "--master", "local[2]", "--jars", jar, *MODEL, *python_conf(), script, questions, answers)
     expected = [[name, CLASSES[max(range(3), key=golden["onnx"][name].__getitem__)]] for name in names]
     for key, rows in json.loads(answers.read_text()).items():
         assert sorted(rows) == expected, key
