@@ -10,10 +10,11 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import CLASSES, ROOT
+from conftest import BACKENDS, CLASSES, ROOT
 
 NATIVES = ROOT / "target/natives"
 ARM = ROOT / "target/aarch64/root"
+LIBTORCH = ROOT / "target/aarch64/libtorch/torch"
 JAVA = ARM / "usr/lib/jvm/java-17-openjdk-arm64/bin/java"
 PIXELS = {
     machine: ROOT / f"target/{folder}release/classify-pixels"
@@ -61,13 +62,15 @@ def test_pixels_are_those_of_x86():
     assert actual.stdout == expected.stdout
 
 
-def test_the_onnx_library_works_in_a_jvm_for_arm(jar, tmp_path):
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_library_works_in_a_jvm_for_arm(jar, tmp_path, backend):
     """Out of the class path, through the handshake, to a model that has been run once."""
     libraries = [
         NATIVES / "linux-aarch64/libspark_classify_onnx.so",
+        NATIVES / "linux-aarch64/libspark_classify_torch.so",
         ROOT / "spark-udf-jvm/build/onnxruntime/linux-aarch64/libonnxruntime.so",
     ]
-    need(ARM / "done", *libraries)
+    need(ARM / "done", LIBTORCH / "lib/libtorch_cpu.so", *libraries)
     folder = tmp_path / "native/linux-aarch64"
     folder.mkdir(parents=True)
     for library in libraries:
@@ -77,7 +80,7 @@ def test_the_onnx_library_works_in_a_jvm_for_arm(jar, tmp_path):
     subprocess.run(["javac", "--release", "17", "-d", tmp_path, "-cp", classpath, source], check=True)
     done = on_arm(
         *[JAVA, "-XX:TieredStopAtLevel=1", "-cp", classpath],
-        *["io.sparkclassify.natives.LoadNatives", "onnx", ROOT / "model", tmp_path],
+        *["io.sparkclassify.natives.LoadNatives", backend, ROOT / "model", tmp_path, LIBTORCH],
         text=True,
     )
     architecture, engine, model = done.stdout.splitlines()
