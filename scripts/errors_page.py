@@ -26,7 +26,8 @@ INTRODUCTION = """\
 Every error has a condition, an SQLSTATE and one sentence that names the thing, the reason and the way out:
 
 ```
-[CLASSIFY_UNREADABLE_IMAGE] cannot read /images/none.jpg: the file does not exist. To keep such rows with their error, use try_classify. SQLSTATE: 58030
+[CLASSIFY_UNREADABLE_IMAGE] cannot read /images/none.jpg: the file does not exist.
+To keep such rows with their error, use try_classify. SQLSTATE: 58030
 ```
 
 A bad image concerns its row: `classify` fails the query, and `try_classify` puts condition and reason into the field
