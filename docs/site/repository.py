@@ -24,8 +24,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     while new:
         found |= new
         new = {target for page in new if page.suffix == ".md" for target in links_of(page)} - found
-    assets = sorted(SITE.glob("assets/*"))
-    return Files([_file(path, ROOT, config) for path in sorted(found)] + [_file(path, SITE, config) for path in assets])
+    ours = [_file(path, ROOT, config) for path in sorted(found)]
+    ours += [_file(path, SITE, config) for path in sorted(SITE.glob("assets/*"))]
+    return Files([*ours, *(file for file in files if file.src_dir != config.docs_dir)])
 
 
 def links_of(page: Path) -> set[Path]:

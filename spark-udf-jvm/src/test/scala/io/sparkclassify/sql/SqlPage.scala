@@ -35,9 +35,9 @@ object SqlPage {
       """<!-- Written by `gradle sqlDocs` from FunctionDocs.scala and ClassifyInfo.scala; change it there. -->
         |# SQL functions
         |
-        |`DESCRIBE FUNCTION EXTENDED classify` shows the same in a session. The functions work in every place where a
-        |column may stand, in views, SQL functions, streaming queries and over Spark Connect, and
-        |[tuning.md](tuning.md) tells what they become in a plan. [errors.md](errors.md) has their errors.
+        |`DESCRIBE FUNCTION EXTENDED classify` shows the same in a session. The functions work wherever a column may stand, in
+        |views, SQL functions, streaming queries and over Spark Connect. [Tuning](tuning.md) tells what they become in a plan,
+        |and [errors](errors.md) what their errors are.
         |
         || function | |
         ||---|---|
