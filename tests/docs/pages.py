@@ -17,7 +17,7 @@ NOT_RUN = re.compile(r"<!-- not run: (.+) -->")
 
 @dataclass(frozen=True)
 class Block:
-    """A block of code: where it begins, its language (empty where none is named), and why it is not run, if it is not."""
+    """A block of code: where it begins, its language (empty where none is named), and why no test runs it, if so."""
 
     page: str
     line: int

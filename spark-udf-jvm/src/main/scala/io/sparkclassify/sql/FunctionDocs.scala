@@ -92,7 +92,8 @@ object FunctionDocs {
     "The embedding of the image `input`, like embed_image, but keeps the rows of bad images and says what is wrong.",
     input + options,
     """
-      > SELECT path, e.error FROM (SELECT path, _FUNC_(path) AS e FROM images) WHERE e.error IS NOT NULL;
+      > SET spark.classify.models.clip=/models/clip-vit-base-patch32;
+      > SELECT path, e.error FROM (SELECT path, _FUNC_(path, model => 'clip') AS e FROM images) WHERE e.error IS NOT NULL;
        /images/none.jpg	[CLASSIFY_UNREADABLE_IMAGE] cannot read /images/none.jpg: the file does not exist
     """,
     """
