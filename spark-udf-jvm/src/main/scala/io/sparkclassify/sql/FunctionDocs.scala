@@ -93,8 +93,8 @@ object FunctionDocs {
     input + options,
     """
       > SET spark.classify.models.clip=/models/clip-vit-base-patch32;
-      > SELECT path, e.error FROM (SELECT path, _FUNC_(path, model => 'clip') AS e FROM images) WHERE e.error IS NOT NULL;
-       /images/none.jpg	[CLASSIFY_UNREADABLE_IMAGE] cannot read /images/none.jpg: the file does not exist
+      > SELECT e.error FROM (SELECT _FUNC_(path, model => 'clip') AS e FROM images) WHERE e.error IS NOT NULL;
+       [CLASSIFY_UNREADABLE_IMAGE] cannot read /images/none.jpg: the file does not exist
     """,
     """
     The result is a STRUCT<embedding: ARRAY<FLOAT>, error: STRING>. The error of a good image is NULL; of a bad one,
