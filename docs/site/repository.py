@@ -2,12 +2,13 @@
 
 MkDocs takes a folder of pages. Ours link to what is beside that folder as well (`../SECURITY.md`, a manifest of
 `examples/`), and the first page is the README. So this hook gives MkDocs the files under their paths in the repository:
-the README, the changes, the pages of docs/, and whatever file a page links to.
+the pages of docs/, those that the navigation names, and whatever file a page links to.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -20,7 +21,8 @@ LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)\s]*)?\)")
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     found: set[Path] = set()
-    new = {ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/**/*.md")}
+    # What the navigation names and is not there is MkDocs' to report, and so is what a page links to.
+    new = {ROOT / name for name in named(config.nav) if (ROOT / name).is_file()} | set(ROOT.glob("docs/**/*.md"))
     while new:
         found |= new
         new = {target for page in new if page.suffix == ".md" for target in links_of(page)} - found
@@ -29,8 +31,18 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return Files([*ours, *(file for file in files if file.src_dir != config.docs_dir)])
 
 
+def named(navigation: object) -> Iterator[str]:
+    """The pages in a navigation, which has lists of pages, and of titles with a page or a list each."""
+    if isinstance(navigation, str):
+        yield navigation
+    else:
+        entries = navigation.values() if isinstance(navigation, dict) else navigation
+        for entry in entries:
+            yield from named(entry)
+
+
 def links_of(page: Path) -> set[Path]:
-    """The files of the repository that a page links to. What is not there is MkDocs' to report."""
+    """The files of the repository that a page links to."""
     targets = {(page.parent / link).resolve() for link in LINK.findall(page.read_text()) if "://" not in link}
     return {target for target in targets if target.is_file() and target.is_relative_to(ROOT)}
 
