@@ -25,7 +25,7 @@ object SqlPage {
   def functions: Seq[ExpressionInfo] = {
     Registration(new SparkSessionExtensions)
     Seq[FunctionRegistryBase[_]](FunctionRegistry.builtin, TableFunctionRegistry.builtin)
-      .flatMap(registry => registry.listFunction().flatMap(registry.lookupFunction))
+      .flatMap(registry => registry.listFunction().flatMap(name => registry.lookupFunction(name)))
       .filter(_.getClassName.startsWith("io.sparkclassify."))
       .sortBy(info => (info.getName.stripPrefix("try_"), info.getName))
   }
