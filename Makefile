@@ -15,8 +15,8 @@ shell_files := $(wildcard scripts/*.sh) scripts/gpu-check .ci/run
 # Without Spark, ONNX Runtime has to be told: the one that goes into the jar.
 onnxruntime := ORT_DYLIB_PATH=$$(gradle --quiet onnxruntimeLibrary)
 
-.PHONY: help setup build run check deny test test-rust test-checked test-asan test-jvm test-e2e test-aarch64 test-spark35 test-matrix test-parity test-python test-libtorch-versions test-cluster-yarn test-faults docker-check parity-models parity parity-live fuzz lint format \
-	package publish-local test-package first-query reference golden bench bench-core bench-growth bench-steps bench-images gpu-programs clean
+.PHONY: help setup build run check deny test test-rust test-checked test-asan test-jvm test-e2e test-aarch64 test-spark35 test-matrix test-parity test-python test-cluster-yarn test-faults docker-check parity-models parity parity-live fuzz lint format \
+	docs test-docs package publish-local test-package first-query reference golden bench bench-core bench-growth bench-steps bench-images gpu-programs clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -34,7 +34,7 @@ run: build ## classify the committed dataset in Spark with both backends
 
 # Of the artifacts that are published, one line: three take three times as long (make test-package).
 test: ## everything, the cheapest first, each stage with its time
-	@for stage in lint deny test-rust test-checked test-asan test-jvm test-e2e test-spark35 test-package test-parity test-python; do \
+	@for stage in lint deny test-rust test-checked test-asan test-jvm test-e2e test-docs test-spark35 test-package test-parity test-python; do \
 		start=$$SECONDS; $(MAKE) --no-print-directory $$stage PACKAGE_LINES=spark4_2.13; echo "== $$stage: $$((SECONDS - start)) s"; \
 	done
 	@echo "All tests passed."
@@ -137,6 +137,17 @@ golden: reference ## make the reference values of the tests again
 	@rm -rf $(@D) && python3 -m venv $(@D)
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $< && cp $< $@
 
+.venv-docs/.made-from: scripts/requirements-docs.txt
+	@rm -rf $(@D) && python3 -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $< && cp $< $@
+
+# Its theme announces the end of MkDocs on every run. With --quiet, MkDocs would pass over what --strict has it fail for.
+docs: .venv-docs/.made-from ## the documentation as a site, into target/site (30 MB to download)
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --config-file docs/site/mkdocs.yml 2>&1 | sed '/^INFO/d; /^$$/d'
+
+test-docs: build docs ## the site, the links, and the SQL, Python and shell that the pages show
+	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/docs
+
 package: build .venv-package/.made-from ## everything that is published, into target/package: Maven artifacts, wheels, SBOMs (PACKAGE_LINES=spark4_2.13 for one)
 	@scripts/build_natives.sh
 	@$(env) .venv-package/bin/python scripts/package.py build $(if $(PACKAGE_LINES),--lines $(PACKAGE_LINES))
@@ -193,8 +204,8 @@ lint: setup ## rustfmt, clippy, rustdoc, the fuzz targets, imports without circl
 	@$(env) cargo check --release --quiet --manifest-path rust-core/fuzz/Cargo.toml --target-dir target
 	@$(env) RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --release --quiet --workspace --no-deps --document-private-items
 	@gradle --quiet scalafmtCheck javaFormatCheck
-	@.venv/bin/ruff check scripts tests benchmarks python
-	@.venv/bin/ruff format --check scripts tests benchmarks python
+	@.venv/bin/ruff check scripts tests benchmarks python docs
+	@.venv/bin/ruff format --check scripts tests benchmarks python docs
 	@.venv/bin/mypy --config-file python/pyproject.toml python/src
 
 # Built once, which takes minutes. The list of known weaknesses is asked for where it can be reached.
@@ -210,9 +221,9 @@ format: setup ## rewrite the sources in the project's format
 	@.venv/bin/clang-format -i $(c_files)
 	@.venv/bin/shfmt -i 4 -w $(shell_files)
 	@gradle --quiet scalafmt javaFormat
-	@.venv/bin/ruff check --fix scripts tests benchmarks python
-	@.venv/bin/ruff format scripts tests benchmarks python
+	@.venv/bin/ruff check --fix scripts tests benchmarks python docs
+	@.venv/bin/ruff format scripts tests benchmarks python docs
 
 clean: ## remove everything that was built
-	@rm -rf target spark-udf-jvm/build .gradle .sparks .venv .venv-package .venv-reference .venv-bench-peers .venv-bench-synapseml tests/parity/models tests/parity/embeddings \
+	@rm -rf target spark-udf-jvm/build .gradle .sparks .venv .venv-docs .venv-package .venv-reference .venv-bench-peers .venv-bench-synapseml tests/parity/models tests/parity/embeddings \
 		benchmarks/.images benchmarks/.models benchmarks/jvm/build output_predictions

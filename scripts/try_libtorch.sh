@@ -5,7 +5,7 @@
 #
 # Each is installed into an environment of its own, which is thrown away (about 600 MB to download for each). The
 # engine's tests run with it, classify-bench, and one Spark query.
-# Prints a row of docs/model-directory.md for each.
+# Prints a row of docs/torchscript.md for each.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/env.sh

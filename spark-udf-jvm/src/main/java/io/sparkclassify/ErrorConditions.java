@@ -9,7 +9,8 @@ import java.util.List;
 
 /**
  * The error conditions of this project: message templates and SQLSTATEs, from the resource {@code
- * error-conditions.json}, which has the form of Spark's own.
+ * error-conditions.json}, which has the form of Spark's own. Its fields {@code meaning} and {@code
+ * wayOut} are for docs/errors.md ({@code scripts/errors_page.py}).
  *
  * <p>It is read when an error is reported, so it never fails itself: what it does not know is an
  * internal error.

@@ -92,8 +92,9 @@ object FunctionDocs {
     "The embedding of the image `input`, like embed_image, but keeps the rows of bad images and says what is wrong.",
     input + options,
     """
-      > SELECT path, e.error FROM (SELECT path, _FUNC_(path) AS e FROM images) WHERE e.error IS NOT NULL;
-       /images/none.jpg	[CLASSIFY_UNREADABLE_IMAGE] cannot read /images/none.jpg: the file does not exist
+      > SET spark.classify.models.clip=/models/clip-vit-base-patch32;
+      > SELECT e.error FROM (SELECT _FUNC_(path, model => 'clip') AS e FROM images) WHERE e.error IS NOT NULL;
+       [CLASSIFY_UNREADABLE_IMAGE] cannot read /images/none.jpg: the file does not exist
     """,
     """
     The result is a STRUCT<embedding: ARRAY<FLOAT>, error: STRING>. The error of a good image is NULL; of a bad one,

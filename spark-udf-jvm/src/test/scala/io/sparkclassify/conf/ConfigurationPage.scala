@@ -32,6 +32,7 @@ object ConfigurationPage {
   private def row(key: ClassifyConf.Key): String = {
     val default = key.default.fold("")(value => s"`$value`")
     val kind = if (key.isStatic) "static" else "runtime"
-    s"| `${key.name}` | $default | $kind | ${key.doc.replace("|", "\\|")} | ${key.since} |\n"
+    val doc = key.doc.replace("|", "\\|").replaceAll("docs/([a-z-]+)\\.md", "[$1]($1.md)")
+    s"| `${key.name}` | $default | $kind | $doc | ${key.since} |\n"
   }
 }
