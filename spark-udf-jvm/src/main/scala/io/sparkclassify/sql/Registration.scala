@@ -2,11 +2,12 @@ package io.sparkclassify.sql
 
 import java.util.{Collections, WeakHashMap}
 
+import io.sparkclassify.SessionInternals
 import io.sparkclassify.conf.ClassifyConf
 import io.sparkclassify.execution.ClassifyStrategy
 import io.sparkclassify.info.{ClassifyInfo, ClassifyInfoStrategy}
 import io.sparkclassify.plans.{ExtractInferences, PinInferences}
-import org.apache.spark.sql.SparkSessionExtensions
+import org.apache.spark.sql.{SparkSession, SparkSessionExtensions}
 import org.apache.spark.sql.catalyst.FunctionIdentifier
 import org.apache.spark.sql.catalyst.analysis.{FunctionRegistry, TableFunctionRegistry}
 import org.apache.spark.sql.catalyst.expressions.ExpressionInfo
@@ -55,5 +56,16 @@ object Registration {
     extensions.injectPreCBORule(_ => ExtractInferences)
     extensions.injectPlannerStrategy(_ => ClassifyStrategy)
     extensions.injectPlannerStrategy(_ => ClassifyInfoStrategy)
+  }
+
+  /**
+   * Adds the functions to a session that runs. Its rules are asked for with every query, so those that are injected now
+   * count; its functions were copied when it began, so they are put where the copies are, too.
+   */
+  def apply(session: SparkSession): Unit = {
+    apply(SessionInternals.extensions(session))
+    val state = SessionInternals.state(session)
+    functions.foreach(function => state.functionRegistry.registerFunction(function._1, function._2, function._3))
+    state.tableFunctionRegistry.registerFunction(info._1, info._2, info._3)
   }
 }
