@@ -80,11 +80,14 @@ import json, sys
 from pyspark.errors import AnalysisException, PySparkException, SparkRuntimeException
 from pyspark.sql import SparkSession
 
+if sys.argv[1]:
+    import spark_classify  # A classic session needs nothing of it to have one-line errors.
+
 url, cases, unprovoked, answers = sys.argv[1], json.load(open(sys.argv[2])), json.loads(sys.argv[3]), sys.argv[4]
 spark = None if url else SparkSession.builder.getOrCreate()
 
 def outcome(statements):
-    session = SparkSession.builder.remote(url).create() if url else spark.newSession()
+    session = spark_classify.register(SparkSession.builder.remote(url).create()) if url else spark.newSession()
     try:
         for statement in statements[:-1]:
             session.sql(statement)
@@ -188,6 +191,7 @@ def test_every_condition_says_what_is_wrong_and_the_way_out(spark_run, jar, ask)
 
 
 @pytest.mark.parametrize(("application", "settings"), [("open", OPEN), ("locked", LOCKED)])
-def test_clients_of_connect_get_the_same(connect_server, ask, application, settings):
+def test_clients_of_connect_get_the_same(connect_server, ask, monkeypatch, application, settings):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "python/src"))
     with connect_server(*conf(settings)) as url:
         check(ask(application, run_client, url))

@@ -7,13 +7,16 @@ import org.apache.spark.sql.SparkSession
 /** How many images the queries of an application have come to, as the UI counts them. */
 object RunningImages {
 
+  private val MaxWaitMillis = 1000L
+
   /**
-   * Of all queries that were not over at a time, in milliseconds as of `System.currentTimeMillis`: how many of them run
-   * still, their images, the bad ones among these, and the milliseconds since the first of them began, or until the last
-   * one was over. Spark tells of a running task with the heartbeats of its executor
+   * Of all queries that were not over at a time, in milliseconds as of `System.currentTimeMillis`: their images,
+   * the bad ones among these, and the milliseconds from when the first of them began until now, or until the last one was
+   * over. Spark tells of a running task with the heartbeats of its executor
    * (`spark.executor.heartbeatInterval`, 10 s), and when it is over.
    */
   def since(session: SparkSession, start: Long): Array[Long] = {
+    SessionInternals.waitForEvents(session, MaxWaitMillis)
     val store = SessionInternals.statusStore(session)
     val queries = store.executionsList().filter(_.completionTime.forall(_.getTime >= start)).filter { query =>
       query.metrics.exists(_.name == ClassifyMetrics.Images)
@@ -25,10 +28,12 @@ object RunningImages {
         yield metric.accumulatorId -> ((metric.name, value))
     }.toMap
     def sum(name: String): Long = counted.values.collect { case (`name`, value) => value.replace(",", "").toLong }.sum
-    val running = queries.count(_.completionTime.isEmpty)
-    val began = queries.map(_.submissionTime).fold(Long.MaxValue)(math.min)
-    val ended =
-      if (running > 0) System.currentTimeMillis else queries.flatMap(_.completionTime).map(_.getTime).fold(0L)(math.max)
-    Array(running.toLong, sum(ClassifyMetrics.Images), sum(ClassifyMetrics.BadImages), math.max(ended - began, 0L))
+    val began = queries.map(_.submissionTime)
+    val ended = queries.map(_.completionTime.map(_.getTime).getOrElse(System.currentTimeMillis))
+    Array(
+      sum(ClassifyMetrics.Images),
+      sum(ClassifyMetrics.BadImages),
+      if (queries.isEmpty) 0 else ended.max - began.min
+    )
   }
 }

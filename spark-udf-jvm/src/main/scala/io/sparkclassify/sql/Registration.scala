@@ -59,13 +59,12 @@ object Registration {
   }
 
   /**
-   * Adds the functions to a session that runs. Its rules are asked for with every query, so those that are injected now
-   * count; its functions were copied when it began, so they are put where the copies are, too.
+   * Adds what a session lacks that runs. Its rules are asked for with every query, so those that are injected now count;
+   * its functions were copied when it began. It may have functions without the rules, of another session's registration,
+   * and would classify row by row with them.
    */
   def apply(session: SparkSession): Unit = {
     apply(SessionInternals.extensions(session))
-    val state = SessionInternals.state(session)
-    functions.foreach(function => state.functionRegistry.registerFunction(function._1, function._2, function._3))
-    state.tableFunctionRegistry.registerFunction(info._1, info._2, info._3)
+    SessionInternals.registerFunctions(session)
   }
 }
