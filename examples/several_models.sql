@@ -11,8 +11,9 @@ FROM images ORDER BY path LIMIT 5;
 
 -- The two most probable classes, one a row.
 SELECT path, k.class, round(k.confidence, 3) AS confidence
-FROM (SELECT path, explode(classify_topk(path, 2, model => 'cards')) AS k FROM images ORDER BY path LIMIT 3);
+FROM (SELECT * FROM images ORDER BY path LIMIT 3)
+LATERAL VIEW explode(classify_topk(path, 2, model => 'cards')) AS k;
 
--- A model where it is needed alone: of what the first one calls valid, the second one sees the rest of nothing.
+-- The second model sees only what the first one calls valid.
 SELECT classify(path, model => 'colours').class AS colour, count(*) AS valid_ids
 FROM images WHERE classify(path, model => 'cards').class = 'valid_id' GROUP BY ALL ORDER BY colour;
