@@ -59,9 +59,9 @@ object Registration {
   }
 
   /**
-   * Adds what a session lacks that runs. Its rules are asked for with every query, so those that are injected now count;
-   * its functions were copied when it began. It may have functions without the rules, of another session's registration,
-   * and would classify row by row with them.
+   * Adds what a session lacks that runs. Its rules are asked for with every query, so those that are injected now
+   * count; its functions were copied when it began. It may have functions without the rules, of another session's
+   * registration, and would classify row by row with them.
    */
   def apply(session: SparkSession): Unit = {
     apply(SessionInternals.extensions(session))
