@@ -118,7 +118,7 @@ def test_dbt_model(shell):
 def test_classify_py(shell):
     output = shell(COMMANDS["classify.py"])
     assert "CLASSIFY_BAD_IMAGE 22000" in output
-    assert "\n[CLASSIFY_BAD_IMAGE] cannot classify dataset/image_data.csv: " in output
+    assert "\n[CLASSIFY_BAD_IMAGE] cannot use dataset/image_data.csv: " in output
     assert "Traceback" not in output and "font_issue" in output
 
 
@@ -174,7 +174,7 @@ def test_own_model_notebook(shell, tmp_path):
     said = "\n".join(texts)
     assert re.search(r"classify-bench, onnx .* 120 of 120\n", said) and "my-model: model.onnx" in said
     assert any(re.fullmatch(r"120 images, [\d,.]+ images/s, 0 bad", text) for text in texts), said
-    assert "[CLASSIFY_BAD_IMAGE] cannot classify" in said and "Py4J" not in said
+    assert "[CLASSIFY_BAD_IMAGE] cannot use" in said and "Py4J" not in said
     accuracy = next(float(text) for text in texts if re.fullmatch(r"[01]\.\d+", text))
     assert accuracy > 0.5
 

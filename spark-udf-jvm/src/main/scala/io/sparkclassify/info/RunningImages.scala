@@ -10,8 +10,8 @@ object RunningImages {
   private val MaxWaitMillis = 1000L
 
   /**
-   * Of all queries that were not over at a time, in milliseconds as of `System.currentTimeMillis`: their images, the bad
-   * ones among these, and the milliseconds from when the first of them began until now, or until the last one was over.
+   * Of all queries that were not over at a time, in milliseconds as of `System.currentTimeMillis`: their images, the
+   * bad ones among these, and the milliseconds from when the first of them began until now, or until the last was over.
    * Spark tells of a running task with the heartbeats of its executor (`spark.executor.heartbeatInterval`, 10 s), and
    * when it is over.
    */
