@@ -134,7 +134,7 @@ ways = {
     "table": lambda: spark.sql(f"CREATE TABLE t USING parquet AS SELECT classify('/none/1.png', 'onnx') AS c"),
     "dry run": lambda: spark.sql("SELECT classify('x', 'tensorflow')"),
     "stream": stream,
-    "of Spark": lambda: spark.sql("SELECT CAST('x' AS INT)").collect(),
+    "of Spark": lambda: spark.sql("SELECT * FROM no_such_table"),
 }
 results = {}
 for name, way in ways.items():
@@ -166,7 +166,7 @@ def test_errors_are_of_pyspark_wherever_a_query_runs(spark_run, jar, tmp_path):
     assert dry_run["kind"] == "AnalysisException" and dry_run["condition"] == "CLASSIFY_BAD_CONFIGURATION"
     assert dry_run["same"]
     assert stream["kind"] == "StreamingQueryException" and "[CLASSIFY_UNREADABLE_IMAGE]" in stream["message"]
-    assert of_spark["condition"] == "CAST_INVALID_INPUT" and of_spark["state"] == "22018", "Spark's own are as before"
+    assert of_spark["condition"] == "TABLE_OR_VIEW_NOT_FOUND" and of_spark["state"] == "42P01", "as ever"
 
 
 PROGRESS = r"""
