@@ -172,7 +172,7 @@ def test_own_model_notebook(shell, tmp_path):
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
     texts = ["".join(output.get("text", output.get("data", {}).get("text/plain", ""))) for output in outputs]
     said = "\n".join(texts)
-    assert re.search(r"classify-bench, onnx .* 120 of 120\n", said) and "my-model: model.onnx" in said
+    assert re.search(r"model.onnx, batches of 8 .* 32 of 32", said) and "my-model: model.onnx" in said
     assert any(re.fullmatch(r"120 images, [\d,.]+ images/s, 0 bad", text) for text in texts), said
     assert "[CLASSIFY_BAD_IMAGE] cannot use" in said and "Py4J" not in said
     accuracy = next(float(text) for text in texts if re.fullmatch(r"[01]\.\d+", text))
