@@ -15,8 +15,8 @@ shell_files := $(wildcard scripts/*.sh) scripts/gpu-check .ci/run
 # Without Spark, ONNX Runtime has to be told: the one that goes into the jar.
 onnxruntime := ORT_DYLIB_PATH=$$(gradle --quiet onnxruntimeLibrary)
 
-.PHONY: help setup build run check deny test test-rust test-checked test-asan test-jvm test-e2e test-aarch64 test-spark35 test-matrix test-parity test-python test-cluster-yarn test-faults docker-check parity-models parity parity-live fuzz lint format \
-	docs test-docs package publish-local test-package first-query reference golden bench bench-core bench-growth bench-steps bench-images gpu-programs clean
+# Every name without a dot: none of them is a file that is made.
+.PHONY: $(shell sed -nE 's/^([a-z0-9-]+):.*/\1/p' Makefile)
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -34,10 +34,19 @@ run: build ## classify the committed dataset in Spark with both backends
 
 # Of the artifacts that are published, one line: three take three times as long (make test-package).
 test: ## everything, the cheapest first, each stage with its time
-	@for stage in lint deny test-rust test-checked test-asan test-jvm test-e2e test-docs test-spark35 test-package test-parity test-python; do \
+	@for stage in lint deny test-rust test-checked test-asan test-jvm test-e2e test-examples test-docs test-spark35 test-package test-parity test-python; do \
 		start=$$SECONDS; $(MAKE) --no-print-directory $$stage PACKAGE_LINES=spark4_2.13; echo "== $$stage: $$((SECONDS - start)) s"; \
 	done
 	@echo "All tests passed."
+
+spark-sql: build ## a SQL shell over the dataset: the view images, the model and the functions are there
+	@scripts/spark_shell.sh spark-sql
+
+pyspark: build ## the same in Python
+	@scripts/spark_shell.sh pyspark
+
+spark-shell: build ## the same in Scala
+	@scripts/spark_shell.sh spark-shell
 
 check: lint ## the inner loop: format, lint, and the tests that need no engine, in less than a minute once all is built
 	@$(env) cargo test --release --quiet -p spark-classify-imaging -p spark-classify-core
@@ -59,6 +68,9 @@ test-jvm: build ## ScalaTest suites on a real SparkSession
 test-e2e: build ## spark-submit, spark-sql and PySpark with the jar, on local, local-cluster and standalone masters
 	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/e2e tests/cluster
 	@$(env) FAULT_JOBS=2 .venv/bin/python -m pytest -q tests/faults/test_kills.py
+
+test-examples: build reference ## what examples/ and python/README.md show, by the commands that they name, and the shells of `make`
+	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/examples
 
 test-cluster-yarn: build ## the job on a YARN of two nodes (60 MB of Hadoop to download)
 	@$(env) .venv/bin/python -m pytest -q tests/yarn
@@ -204,8 +216,8 @@ lint: setup ## rustfmt, clippy, rustdoc, the fuzz targets, imports without circl
 	@$(env) cargo check --release --quiet --manifest-path rust-core/fuzz/Cargo.toml --target-dir target
 	@$(env) RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --release --quiet --workspace --no-deps --document-private-items
 	@gradle --quiet scalafmtCheck javaFormatCheck
-	@.venv/bin/ruff check scripts tests benchmarks python docs
-	@.venv/bin/ruff format --check scripts tests benchmarks python docs
+	@.venv/bin/ruff check scripts tests benchmarks python docs examples
+	@.venv/bin/ruff format --check scripts tests benchmarks python docs examples
 	@.venv/bin/mypy --config-file python/pyproject.toml python/src
 
 # Built once, which takes minutes. The list of known weaknesses is asked for where it can be reached.
@@ -221,8 +233,8 @@ format: setup ## rewrite the sources in the project's format
 	@.venv/bin/clang-format -i $(c_files)
 	@.venv/bin/shfmt -i 4 -w $(shell_files)
 	@gradle --quiet scalafmt javaFormat
-	@.venv/bin/ruff check --fix scripts tests benchmarks python docs
-	@.venv/bin/ruff format scripts tests benchmarks python docs
+	@.venv/bin/ruff check --fix scripts tests benchmarks python docs examples
+	@.venv/bin/ruff format scripts tests benchmarks python docs examples
 
 clean: ## remove everything that was built
 	@rm -rf target spark-udf-jvm/build .gradle .sparks .venv .venv-docs .venv-package .venv-reference .venv-bench-peers .venv-bench-synapseml tests/parity/models tests/parity/embeddings \

@@ -101,3 +101,15 @@ def test_importing_it_needs_nothing_but_python():
     command = [sys.executable, "-I", "-S", "-c", program, str(source)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "['__main__', 'spark_classify']"
+
+
+def test_sources_take_the_jar_that_was_built_of_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(jars, "_FOLDER", tmp_path / "none")
+    monkeypatch.setattr(jars, "__file__", str(tmp_path / "python/src/spark_classify/jars.py"))
+    (tmp_path / "Cargo.toml").touch()
+    with pytest.raises(ClassifyError, match="holds no jars"):
+        jars.jar_paths("4.1.1")
+    built = tmp_path / "spark-udf-jvm/build/libs/spark-classify_2.13-0.1.0.jar"
+    built.parent.mkdir(parents=True)
+    built.touch()
+    assert jars.jar_paths("4.1.1") == [built]

@@ -115,6 +115,22 @@ def test_a_module_with_its_state_dict(
     torch.testing.assert_close(run_onnx(Path("out"), "logits", pixels), expected, rtol=1e-4, atol=1e-4)
 
 
+def test_steps_of_nobody_are_refused_with_the_name_that_is_missing(
+    tmp_path: Path,
+    images: Path,
+    labels: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = module(tmp_path, monkeypatch, labels)
+    steps = {key: value for key, value in STEPS.items() if key != "image_processor_type"}
+    Path("preprocessor_config.json").write_text(json.dumps(steps))
+    assert export(images, Path("out"), *arguments, "--random") == 1
+    message = capsys.readouterr().err
+    assert "preprocessor_config.json: lacks image_processor_type" in message and "ViTImageProcessor" in message
+    assert len(message) < 300, "not the list of all that transformers knows"
+
+
 def test_weights_that_do_not_fit_or_hold_code_are_refused(
     tmp_path: Path,
     images: Path,

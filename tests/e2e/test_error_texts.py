@@ -1,4 +1,4 @@
-"""The text of every error condition, as SQL users see it, against `tests/golden/errors.json`.
+"""The text of every error condition, as users of SQL and of PySpark see it, against `tests/golden/errors.json`.
 
 Whoever changes a text reads it there next to the others: each names the thing, the reason and the way out. With
 ERRORS=write in the environment the file is written again.
@@ -11,7 +11,7 @@ import os
 import re
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, python_conf, run_client
 from PIL import Image
 
 GOLDEN = ROOT / "tests/golden/errors.json"
@@ -74,33 +74,42 @@ CASES = {
     },
 }
 
+# For a classic session (an empty URL) or one of Connect: what PySpark makes of each error.
 SCRIPT = r"""
 import json, sys
+from pyspark.errors import AnalysisException, PySparkException, SparkRuntimeException
 from pyspark.sql import SparkSession
 
-cases, unprovoked, answers = json.load(open(sys.argv[1])), json.loads(sys.argv[2]), sys.argv[3]
-spark = SparkSession.builder.getOrCreate()
+if sys.argv[1]:
+    import spark_classify  # A classic session needs nothing of it to have one-line errors.
 
-def text(error):
-    java = getattr(error, "java_exception", None) or error._origin
-    while java is not None:
-        if java.getClass().getName().startswith("io.sparkclassify."):
-            return java.getMessage()
-        java = java.getCause()
-    return "another error: " + str(error)
+url, cases, unprovoked, answers = sys.argv[1], json.load(open(sys.argv[2])), json.loads(sys.argv[3]), sys.argv[4]
+spark = None if url else SparkSession.builder.getOrCreate()
 
 def outcome(statements):
-    session = spark.newSession()
-    for statement in statements[:-1]:
-        session.sql(statement)
+    session = spark_classify.register(SparkSession.builder.remote(url).create()) if url else spark.newSession()
     try:
-        return "no error: " + str(session.sql(statements[-1]).collect())
-    except Exception as error:
-        return text(error)
+        for statement in statements[:-1]:
+            session.sql(statement)
+        try:
+            return {"message": "no error: " + str(session.sql(statements[-1]).collect())}
+        except PySparkException as error:
+            kinds = {"analysis": AnalysisException, "run time": SparkRuntimeException}
+            return {
+                "kind": next((name for name, kind in kinds.items() if isinstance(error, kind)), type(error).__name__),
+                "condition": error.getCondition(),
+                "state": error.getSqlState(),
+                "parameters": dict(error.getMessageParameters()),
+                "message": str(error),
+            }
+    finally:
+        if url:
+            session.stop()
 
 results = {name: outcome(statements) for name, statements in cases.items()}
 for condition in unprovoked:
-    results[condition] = spark._jvm.io.sparkclassify.ClassifyException(condition, "what is wrong").getMessage()
+    error = spark._jvm.io.sparkclassify.ClassifyException(condition, "what is wrong")
+    results[condition] = {"message": error.getMessage()}
 json.dump(results, open(answers, "w"))
 """
 
@@ -127,22 +136,62 @@ def plain(message: str, work) -> str:
     return message.split(";\n")[0]
 
 
-def test_every_condition_says_what_is_wrong_and_the_way_out(spark_run, jar, work, tmp_path):
-    script, questions, answers = tmp_path / "errors.py", tmp_path / "cases.json", tmp_path / "answers.json"
-    script.write_text(SCRIPT)
-    messages = {}
-    for settings, (application, cases) in zip([OPEN, LOCKED], CASES.items(), strict=True):
-        questions.write_text(json.dumps(cases).replace("{work}", str(work)))
+def conf(settings: dict[str, str]) -> list[str]:
+    return [part for key, value in settings.items() for part in ("--conf", f"{key}={value}")]
+
+
+@pytest.fixture
+def ask(work, tmp_path):
+    """Runs the cases of an application by `run`, which is given the script's arguments, and gives what came of each."""
+
+    def ask(application: str, run, url: str = "", unprovoked: tuple[str, ...] = ()) -> dict[str, dict[str, str]]:
+        script, questions, answers = tmp_path / "errors.py", tmp_path / "cases.json", tmp_path / "answers.json"
+        script.write_text(SCRIPT)
+        questions.write_text(json.dumps(CASES[application]).replace("{work}", str(work)))
+        run(script, url, questions, json.dumps(unprovoked), answers)
+        outcomes = json.loads(answers.read_text())
+        for outcome in outcomes.values():
+            outcome["message"] = plain(outcome["message"], work)
+        return outcomes
+
+    return ask
+
+
+def check(outcomes: dict[str, dict[str, str]]) -> None:
+    """Each is one of PySpark's typed exceptions, with the condition, its state and its parameter, in one line."""
+    assert {name: outcome["message"] for name, outcome in outcomes.items()} == {
+        name: message for name, message in json.loads(GOLDEN.read_text()).items() if name in outcomes
+    }, "ERRORS=write writes the file again"
+    conditions = json.loads(CONDITIONS.read_text())
+    for name, outcome in outcomes.items():
+        if name in UNPROVOKED:
+            continue
+        message = outcome["message"]
+        condition = re.match(r"\[(\w+)\]", message).group(1)
+        assert outcome["condition"] == condition, name
+        assert outcome["state"] == conditions[condition]["sqlState"], name
+        assert list(outcome["parameters"]) == ["message"], name
+        assert outcome["kind"] == ("analysis" if "; line 1 pos " in message else "run time"), name
+        assert "\n" not in message, name
+
+
+def test_every_condition_says_what_is_wrong_and_the_way_out(spark_run, jar, ask):
+    outcomes = {}
+    for settings, application in zip([OPEN, LOCKED], CASES, strict=True):
+        options = ["--master", "local[1]", "--jars", jar, *python_conf(), *conf(settings)]
         unprovoked = UNPROVOKED if application == "open" else []
-        spark_run(
-            *["spark-submit", "--master", "local[1]", "--jars", jar],
-            *[part for key, value in settings.items() for part in ("--conf", f"{key}={value}")],
-            *[script, questions, json.dumps(unprovoked), answers],
-        )
-        messages |= {name: plain(message, work) for name, message in json.loads(answers.read_text()).items()}
+        outcomes |= ask(application, lambda *words: spark_run("spark-submit", *options, *words), "", unprovoked)  # noqa: B023
 
     if os.environ.get("ERRORS") == "write":
+        messages = {name: outcome["message"] for name, outcome in outcomes.items()}
         GOLDEN.write_text(json.dumps(messages, indent=2) + "\n")
-    assert messages == json.loads(GOLDEN.read_text()), "ERRORS=write writes the file again"
-    shown = {re.match(r"\[(\w+)\]", message).group(1) for message in messages.values()}
+    check(outcomes)
+    shown = {re.match(r"\[(\w+)\]", outcome["message"]).group(1) for outcome in outcomes.values()}
     assert shown == set(json.loads(CONDITIONS.read_text()))
+
+
+@pytest.mark.parametrize(("application", "settings"), [("open", OPEN), ("locked", LOCKED)])
+def test_clients_of_connect_get_the_same(connect_server, ask, monkeypatch, application, settings):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "python/src"))
+    with connect_server(*conf(settings)) as url:
+        check(ask(application, run_client, url))

@@ -10,6 +10,18 @@ directories. Importing this needs nothing but Python.
 
 from spark_classify.errors import ClassifyError
 from spark_classify.jars import SparkVersion, installed_spark, jar_path, jar_paths
-from spark_classify.session import configure, start
+from spark_classify.progress import progress
+from spark_classify.session import configure, info, register, start
 
-__all__ = ["ClassifyError", "SparkVersion", "configure", "installed_spark", "jar_path", "jar_paths", "start"]
+__all__ = [
+    "ClassifyError",
+    "SparkVersion",
+    "configure",
+    "info",
+    "installed_spark",
+    "jar_path",
+    "jar_paths",
+    "progress",
+    "register",
+    "start",
+]

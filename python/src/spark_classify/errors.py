@@ -2,4 +2,8 @@
 
 
 class ClassifyError(Exception):
-    """Something that the user can put right; the message names the thing, the reason and the way out."""
+    """What this package itself cannot do, such as find a jar; the message names the thing, the reason and the way out.
+
+    Errors of queries are PySpark's own exceptions: `AnalysisException` and `SparkRuntimeException`, whose condition
+    (`getCondition()`, on Spark 3.5 `getErrorClass()`) begins with `CLASSIFY_`.
+    """

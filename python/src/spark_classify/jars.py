@@ -66,7 +66,7 @@ def jar_paths(spark: str | None = None, scala: str | None = None, *, folder: Pat
     """The files that Spark needs: the jar of classes for a Spark and Scala, and that of the native libraries.
 
     Both versions are those of `installed_spark()` where none is given. `folder` is where the jars are, by default
-    those of this package.
+    those of this package; where it is the repository's sources, the jar that `make build` makes of them is it.
 
     Raises ClassifyError, which names what there is, where none fits.
     """
@@ -74,8 +74,10 @@ def jar_paths(spark: str | None = None, scala: str | None = None, *, folder: Pat
     if wanted is not None:
         spark, scala = wanted.spark, scala or wanted.scala
     assert spark is not None
-    folder = folder or _FOLDER
+    of_package, folder = folder is None, folder or _FOLDER
     there = _classes(folder)
+    if of_package and not there and (built := _built_in_repository()):
+        return [built]
     if not there:
         raise ClassifyError(
             f"{folder} holds no jars: this spark-classify was not installed from a wheel for this platform (Linux, "
@@ -108,6 +110,14 @@ def jar_path(spark: str | None = None, scala: str | None = None) -> str:
 def _classes(folder: Path) -> dict[SparkVersion, Path]:
     matches = [(_CLASSES.fullmatch(path.name), path) for path in sorted(folder.glob("*.jar"))]
     return {SparkVersion(match["spark"], match["scala"]): path for match, path in matches if match}
+
+
+def _built_in_repository() -> Path | None:
+    """The jar that was built in the repository around this file; it has its native libraries in it."""
+    for folder in Path(__file__).resolve().parents:
+        if (folder / "Cargo.toml").is_file():
+            return next(iter(sorted((folder / "spark-udf-jvm/build/libs").glob("spark-classify_*.jar"))), None)
+    return None
 
 
 def _is_release_of(version: str, line: str) -> bool:

@@ -6,13 +6,14 @@ import os
 import re
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from spark_classify import captured
 from spark_classify.errors import ClassifyError
 from spark_classify.jars import installed_spark, jar_path, spark_home
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 _JARS = "spark.jars"
 _EXTENSIONS = "spark.sql.extensions"
@@ -32,6 +33,8 @@ def configure(builder: SparkSession.Builder, model: str | os.PathLike[str] | Non
     Spark reads `spark.jars` when it starts. In a program that `spark-submit` runs it has been started, and nothing is
     added: the jars are given with `--jars "$(spark-classify jars)"` or `--packages`.
 
+    Errors of queries are PySpark's own exceptions from then on, in one line (see `register`).
+
     Raises ClassifyError where the jars would not come to Spark: none fits it, it runs in this process already, it is a
     Connect server elsewhere, or PYSPARK_SUBMIT_ARGS has jars of its own, which Spark takes in the place of these.
     """
@@ -44,6 +47,7 @@ def configure(builder: SparkSession.Builder, model: str | os.PathLike[str] | Non
             f"{remote} is a Spark Connect server, which must have the jars itself: start it with --jars or --packages, "
             "and this program needs nothing of spark_classify.configure"
         )
+    captured.install()
     if "PYSPARK_GATEWAY_PORT" in os.environ:
         return builder
     if _is_running():
@@ -73,14 +77,66 @@ def start(model: str | os.PathLike[str] | None = None, **conf: object) -> SparkS
     builder = SparkSession.builder
     for key, value in conf.items():
         builder = builder.config(key, value)
-    session = configure(builder, model).getOrCreate()
-    if not session.catalog.functionExists("classify"):
+    return register(configure(builder, model).getOrCreate())
+
+
+def register(spark: SparkSession) -> SparkSession:
+    """The same session, with the functions: one that runs already gets what it lacks, as do those made of it later.
+
+        spark = spark_classify.register(spark)  # in a notebook or a program whose session others have started
+
+    PySpark 3.5 needs it where `spark.sql.extensions` does not name `io.sparkclassify.ClassifyExtensions`. Elsewhere
+    sessions find what is in the jars by themselves, and only their errors come in one line then. So do those of Spark
+    Connect, whose server must have the jar: `spark.sql.connect.serverStacktrace.enabled` of the session becomes false.
+
+    Raises ClassifyError where Spark was started without the jar; it cannot be added to a Spark that runs.
+    """
+    if is_connect(spark):
+        if not spark.catalog.functionExists("classify"):
+            raise ClassifyError(
+                "the Spark Connect server of this session has no spark-classify: start it with --packages or --jars "
+                "(and a jar for its release of Spark)"
+            )
+        spark.conf.set("spark.sql.connect.serverStacktrace.enabled", "false")
+        return spark
+    captured.install()
+    _extend(spark)
+    return spark
+
+
+def info(spark: SparkSession) -> DataFrame:
+    """What the driver and each executor have to classify with: a row for each of them and each backend.
+
+    The columns are those of the SQL function `classify_info`: executor, host, backend, available, engine_version,
+    jar_version, spark_version, instruction_set, devices, loaded_models, reason (why a backend is not available),
+    no_gpu and notes.
+    """
+    return spark.sql("SELECT * FROM classify_info()")
+
+
+def is_connect(spark: SparkSession) -> bool:
+    """Whether it is a client of Spark Connect, which has no JVM."""
+    return type(spark).__module__.startswith("pyspark.sql.connect.")
+
+
+def _extend(spark: SparkSession) -> None:
+    from py4j.java_gateway import JavaPackage
+    from pyspark.errors import UnsupportedOperationException
+
+    session: Any = spark
+    extensions = session._jvm.io.sparkclassify.ClassifyExtensions
+    if isinstance(extensions, JavaPackage):
+        # What py4j takes a class for that is not there.
         raise ClassifyError(
-            "the Spark of this program was started without spark-classify: give it to spark-submit, with "
-            '--jars "$(spark-classify jars)" or --packages, and on Spark 3.5 also '
-            f"--conf {_EXTENSIONS}={_OURS}"
+            "the Spark of this program was started without spark-classify, and a jar that is added later does not "
+            'reach it: give spark-submit --jars "$(spark-classify jars)" or --packages, or stop this session and '
+            "start one with spark_classify.start() in a fresh Python process"
         )
-    return session
+    try:
+        extensions.register(session._jsparkSession)
+    except UnsupportedOperationException as unfit:
+        # In its own words: for which Spark this jar is, and which one to take.
+        raise ClassifyError(str(unfit)) from None
 
 
 def _options_of(builder: SparkSession.Builder) -> dict[str, str]:

@@ -83,6 +83,11 @@ def read(path: Path) -> tuple[Preprocess, dict[str, Any]]:
     try:
         processor = transformers.AutoImageProcessor.from_pretrained(path, backend="pil", local_files_only=True)
     except Exception as cause:
+        if fields and "image_processor_type" not in fields:
+            raise ClassifyError(
+                f"{path}: lacks image_processor_type, by which transformers knows whose steps these are; "
+                "ViTImageProcessor is one that resizes, rescales and normalizes"
+            ) from cause
         raise ClassifyError(f"{path}: holds no image processor that transformers reads: {cause}") from cause
     if isinstance(processor, transformers.TimmWrapperImageProcessor):
         return processor.val_transforms, timm_fields(str(path), processor.data_config)

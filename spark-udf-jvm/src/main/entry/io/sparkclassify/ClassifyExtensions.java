@@ -1,6 +1,7 @@
 package io.sparkclassify;
 
 import io.sparkclassify.sql.Registration;
+import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.SparkSessionExtensions;
 import scala.runtime.AbstractFunction1;
 import scala.runtime.BoxedUnit;
@@ -32,5 +33,17 @@ public final class ClassifyExtensions extends AbstractFunction1<SparkSessionExte
     }
     Registration.apply(extensions);
     return BoxedUnit.UNIT;
+  }
+
+  /**
+   * Adds the functions to a session that runs already: where the jar is on the class path, but the
+   * session was made without looking for it, as PySpark 3.5 makes them. Nothing happens where it
+   * has them. Sessions that are made of it later have them too.
+   *
+   * @throws UnsupportedOperationException when this jar is not for this Spark
+   */
+  public static void register(SparkSession session) {
+    RunningSpark.check();
+    Registration.apply(session);
   }
 }

@@ -1,19 +1,28 @@
 package io.sparkclassify;
 
 import java.util.Map;
-import org.apache.spark.SparkThrowable;
+import org.apache.spark.QueryContext;
+import org.apache.spark.SparkRuntimeException;
 
 /**
  * An error of this project, with its condition and SQLSTATE as Spark reports its own.
  *
+ * <p>It is a SparkRuntimeException because PySpark knows errors by their Java class: of one that it
+ * does not know it shows a page of Java, and no condition.
+ *
  * <p>The native libraries throw it too, through the constructor with two strings.
  */
-public final class ClassifyException extends RuntimeException implements SparkThrowable {
+public final class ClassifyException extends SparkRuntimeException {
   private static final long serialVersionUID = 1L;
   private static final String PARAMETER = "message";
 
+  // Spark's constructor makes its message of a condition of its own table. This one is in the table
+  // of every release, and whatever is asked of it is answered by the methods below.
+  private static final String CONDITION_OF_SPARK = "INTERNAL_ERROR";
+
   private final String condition;
   private final String reason;
+  private final String message;
 
   /**
    * @param condition one of {@code error-conditions.json}
@@ -26,21 +35,31 @@ public final class ClassifyException extends RuntimeException implements SparkTh
   /** The same, with the error after it. */
   public ClassifyException(String condition, String reason, Throwable cause) {
     super(
+        CONDITION_OF_SPARK,
+        new scala.collection.immutable.Map.Map1<>(PARAMETER, ""),
+        Printable.cause(cause),
+        new QueryContext[0],
+        "");
+    this.condition = condition;
+    this.reason = Printable.escape(reason);
+    message =
         "["
             + condition
             + "] "
             + ended(
                 ErrorConditions.messageTemplate(condition)
-                    .replace("<" + PARAMETER + ">", Printable.escape(reason)))
+                    .replace("<" + PARAMETER + ">", this.reason))
             + " SQLSTATE: "
-            + ErrorConditions.sqlState(condition),
-        Printable.cause(cause));
-    this.condition = condition;
-    this.reason = Printable.escape(reason);
+            + ErrorConditions.sqlState(condition);
   }
 
   private static String ended(String sentence) {
     return sentence.endsWith(".") ? sentence : sentence + ".";
+  }
+
+  @Override
+  public String getMessage() {
+    return message;
   }
 
   /** What went wrong, without condition and SQLSTATE. */

@@ -25,11 +25,15 @@ final class ClassifyMetrics(metrics: Map[String, SQLMetric]) extends Serializabl
 
 object ClassifyMetrics {
 
+  /** The names by which they are found again in what Spark tells of a query. */
+  val Images = "number of images"
+  val BadImages = "number of bad images"
+
   def create(context: SparkContext): Map[String, SQLMetric] = Map(
-    "images" -> SQLMetrics.createMetric(context, "number of images"),
+    "images" -> SQLMetrics.createMetric(context, Images),
     "batches" -> SQLMetrics.createMetric(context, "number of batches"),
     "gpuImages" -> SQLMetrics.createMetric(context, "number of images given to a GPU"),
-    "badImages" -> SQLMetrics.createMetric(context, "number of bad images"),
+    "badImages" -> SQLMetrics.createMetric(context, BadImages),
     "bytesRead" -> SQLMetrics.createSizeMetric(context, "size of files read"),
     "readTime" -> SQLMetrics.createNanoTimingMetric(context, "time to read files"),
     "waitTime" -> SQLMetrics.createNanoTimingMetric(context, "time waiting for files"),

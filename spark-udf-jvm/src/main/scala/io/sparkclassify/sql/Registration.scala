@@ -2,11 +2,12 @@ package io.sparkclassify.sql
 
 import java.util.{Collections, WeakHashMap}
 
+import io.sparkclassify.SessionInternals
 import io.sparkclassify.conf.ClassifyConf
 import io.sparkclassify.execution.ClassifyStrategy
 import io.sparkclassify.info.{ClassifyInfo, ClassifyInfoStrategy}
 import io.sparkclassify.plans.{ExtractInferences, PinInferences}
-import org.apache.spark.sql.SparkSessionExtensions
+import org.apache.spark.sql.{SparkSession, SparkSessionExtensions}
 import org.apache.spark.sql.catalyst.FunctionIdentifier
 import org.apache.spark.sql.catalyst.analysis.{FunctionRegistry, TableFunctionRegistry}
 import org.apache.spark.sql.catalyst.expressions.ExpressionInfo
@@ -55,5 +56,15 @@ object Registration {
     extensions.injectPreCBORule(_ => ExtractInferences)
     extensions.injectPlannerStrategy(_ => ClassifyStrategy)
     extensions.injectPlannerStrategy(_ => ClassifyInfoStrategy)
+  }
+
+  /**
+   * Adds what a session lacks that runs. Its rules are asked for with every query, so those that are injected now
+   * count; its functions were copied when it began. It may have functions without the rules, of another session's
+   * registration, and would classify row by row with them.
+   */
+  def apply(session: SparkSession): Unit = {
+    apply(SessionInternals.extensions(session))
+    SessionInternals.registerFunctions(session)
   }
 }
