@@ -8,11 +8,14 @@ from __future__ import annotations
 import csv
 import json
 import os
+import signal
 import subprocess
+import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from standalone import Cluster
+from standalone import Cluster, free_port, wait_for
 
 ROOT = Path(__file__).resolve().parents[1]
 CLASSES = ["crop_and_replace", "font_issue", "valid_id"]
@@ -81,6 +84,50 @@ def spark_run(tmp_path):
         return done
 
     return run
+
+
+@pytest.fixture
+def connect_server(jar, tmp_path):
+    """Starts a Spark Connect server that has the jar, in the project's root, and ends it; gives its URL."""
+
+    @contextmanager
+    def serve(*options: object, master: str = "local[2]"):
+        port, log = free_port(), tmp_path / f"server-{master}.log"
+        settings = {
+            "spark.ui.enabled": "false",
+            "spark.connect.grpc.binding.address": "127.0.0.1",
+            "spark.connect.grpc.binding.port": port,
+            "spark.sql.warehouse.dir": f"{tmp_path}/warehouse",
+            "spark.local.dir": f"{tmp_path}/local",
+        }
+        command = [
+            *[f"{os.environ['SPARK_HOME']}/bin/spark-submit", "--master", master],
+            *["--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "--jars", str(jar)],
+            *[word for key, value in settings.items() for word in ("--conf", f"{key}={value}")],
+            *map(str, options),
+            "spark-internal",
+        ]
+        with log.open("w") as output:
+            server = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, start_new_session=True)
+        try:
+            wait_for(port, server, log)
+            yield f"sc://127.0.0.1:{port}"
+        except BaseException:
+            print(log.read_text()[-8000:])
+            raise
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)
+            server.wait(timeout=60)
+
+    return serve
+
+
+def run_client(script: Path, *arguments: object) -> None:
+    """Runs a client of Spark Connect, which must not need a Spark installation."""
+    environment = {key: value for key, value in os.environ.items() if key not in ("SPARK_HOME", "JAVA_HOME")}
+    command = [sys.executable, str(script), *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-4000:]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 
 import pytest
-from conftest import ROOT
-from standalone import free_port, wait_for
+from conftest import ROOT, run_client
 
 CLIENT = r"""
 import json, sys
@@ -46,44 +41,14 @@ spark.stop()
 
 
 @pytest.mark.parametrize("master", ["local[2]", "local-cluster[2,1,1024]"])
-def test_a_connect_client_classifies(jar, golden, tmp_path, master):
+def test_a_connect_client_classifies(connect_server, golden, tmp_path, master):
     image, expected = next(iter(golden["onnx"].items()))
-    port = free_port()
-    log = tmp_path / "server.log"
-    command = [
-        os.path.join(os.environ["SPARK_HOME"], "bin", "spark-submit"),
-        *["--master", master, "--class", "org.apache.spark.sql.connect.service.SparkConnectServer"],
-        *["--conf", "spark.classify.model=model", "--conf", "spark.ui.enabled=false"],
-        *["--conf", "spark.classify.models.colours=tests/golden/colour-embedding"],
-        *[
-            "--conf",
-            "spark.connect.grpc.binding.address=127.0.0.1",
-            "--conf",
-            f"spark.connect.grpc.binding.port={port}",
-        ],
-        *["--conf", f"spark.sql.warehouse.dir={tmp_path}/warehouse", "--conf", f"spark.local.dir={tmp_path}/local"],
-        *["--jars", str(jar), "spark-internal"],
-    ]
     client, answers = tmp_path / "client.py", tmp_path / "answers.json"
     client.write_text(CLIENT)
-    with log.open("w") as output:
-        server = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, start_new_session=True)
-    try:
-        wait_for(port, server, log)
-        # The client must not need a Spark installation.
-        environment = {key: value for key, value in os.environ.items() if key not in ("SPARK_HOME", "JAVA_HOME")}
-        path = str(ROOT / "dataset/all_images" / image)
-        done = subprocess.run(
-            [sys.executable, str(client), f"sc://127.0.0.1:{port}", path, str(answers)],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert done.returncode == 0, done.stderr[-4000:] + log.read_text()[-8000:]
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait(timeout=60)
+    models = {"spark.classify.model": "model", "spark.classify.models.colours": "tests/golden/colour-embedding"}
+    options = [word for key, value in models.items() for word in ("--conf", f"{key}={value}")]
+    with connect_server(*options, master=master) as url:
+        run_client(client, url, ROOT / "dataset/all_images" / image, answers)
     results = json.loads(answers.read_text())
     class_id = expected.index(max(expected))
     assert results["sql"] == results["call_function"] == results["after"] == class_id

@@ -20,8 +20,8 @@ import org.apache.spark.sql.functions.{call_function, lit}
  * `classify(col("path"), model = "resnet50")`.
  *
  * A wrong argument, model or configuration is an `AnalysisException`: in a classic session where the column is used,
- * with Spark Connect where the query runs. A bad image fails the query, with its path and the reason; the functions that
- * begin with `try_` keep its row, and say the reason in the field `error`.
+ * with Spark Connect where the query runs. A bad image fails the query, with its path and the reason; the functions
+ * that begin with `try_` keep its row, and say the reason in the field `error`.
  */
 // Spark's own object of functions is in lower case, too.
 object functions {
@@ -83,7 +83,7 @@ object functions {
   def embed_image(image: Column, backend: String = null, model: String = null): Column =
     call("embed_image", backend, model, image)
 
-  /** The embedding of an image, or why it has none: `STRUCT<embedding: ARRAY<FLOAT>, error: STRING>`, one of them NULL. */
+  /** The embedding of an image, or why it has none: `STRUCT<embedding: ARRAY<FLOAT>, error: STRING>`, one is NULL. */
   def try_embed_image(image: Column): Column = try_embed_image(image, null, null)
 
   /** The embedding of an image, or why it has none, by this backend. */
