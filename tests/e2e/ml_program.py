@@ -108,15 +108,18 @@ def cross_to_scala(spark, images, folder):
     loaded = ImageClassifier.load(f"{folder}/scala")
     results["made"] = [loaded.uid, loaded.getInputCol(), loaded.getModel(), loaded.getErrorCol()]
     results["unset"] = [name for name in ("backend", "handleInvalid") if not loaded.isSet(name)]
-    # Python has the texts and the defaults again, as it has those of Spark's own.
+    # Python has the texts and the defaults of what is not Spark's own again.
+    ours = ("backend", "errorCol", "handleInvalid", "model", "predictedLabelCol")
     for transformer in (loaded, embedder):
+        scala_params = {param.name(): param for param in transformer._java_obj.params()}
+        assert scala_params.keys() == {param.name for param in transformer.params}
         for param in transformer.params:
-            own = transformer._java_obj.getParam(param.name)
-            if param.name in ("backend", "errorCol", "handleInvalid", "model", "predictedLabelCol"):
-                assert param.doc == own.doc(), param.name
-            if transformer.hasDefault(param):
-                assert transformer._defaultParamMap[param] == transformer._java_obj.getDefault(own).get(), param.name
-        assert {param.name for param in transformer.params} == {own.name() for own in transformer._java_obj.params()}
+            scala_param = scala_params[param.name]
+            assert param.name not in ours or param.doc == scala_param.doc(), param
+            default = transformer._java_obj.getDefault(scala_param)
+            # That of outputCol has the identifier of who made it.
+            assert param.name == "outputCol" or default.isDefined() == transformer.hasDefault(param), param
+            assert param.name not in ours or default.isEmpty() or default.get() == transformer._defaultParamMap[param]
 
 
 def main(folder, answers, url=None):
