@@ -8,7 +8,7 @@ import org.apache.spark.ml.linalg.{SQLDataTypes, Vector}
 import org.apache.spark.sql.{DataFrame, Row}
 import org.apache.spark.sql.types._
 
-/** `ImageEmbedder`, on a model whose embedding is how bright each colour is; what it shares is in the classifier's suite. */
+/** `ImageEmbedder`, on a model whose embedding is how bright each colour is. */
 class ImageEmbedderSuite extends SharedSession {
 
   private val model = ColourImages.model.resolveSibling("colour-embedding").toString
