@@ -36,11 +36,11 @@ def test_python(spark_run, jar, tmp_path):
     assert (tmp_path / "cards/stages").is_dir()
 
 
-@pytest.mark.parametrize("page", ["ml.md", "scala.md"])
-def test_scala(spark_run, jar, page):
+@pytest.mark.parametrize(("page", "shown"), [("ml.md", "only showing top 5 rows"), ("scala.md", "valid_id")])
+def test_scala(spark_run, jar, page, shown):
     program = code(page, "scala")
     done = spark_run("spark-shell", "--master", "local[2]", "--jars", jar, *OPTIONS, stdin=program)
-    assert "dataset/all_images" in done.stdout
+    assert shown in done.stdout
     # The shell goes on after an error, and says so.
     assert "error:" not in done.stdout and "Exception" not in done.stdout, done.stdout
 
