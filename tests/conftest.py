@@ -88,10 +88,10 @@ def spark_run(tmp_path):
 
 @pytest.fixture
 def connect_server(jar, tmp_path):
-    """Starts a Spark Connect server that has the jar, in the project's root, and ends it; gives its URL."""
+    """Starts a Spark Connect server, with the jar if no others are named, in the project's root; gives its URL."""
 
     @contextmanager
-    def serve(*options: object, master: str = "local[2]"):
+    def serve(*options: object, master: str = "local[2]", jars: tuple[Path, ...] = (jar,)):
         port, log = free_port(), tmp_path / f"server-{master}.log"
         settings = {
             "spark.ui.enabled": "false",
@@ -102,7 +102,8 @@ def connect_server(jar, tmp_path):
         }
         command = [
             *[f"{os.environ['SPARK_HOME']}/bin/spark-submit", "--master", master],
-            *["--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "--jars", str(jar)],
+            *["--class", "org.apache.spark.sql.connect.service.SparkConnectServer"],
+            *(["--jars", ",".join(map(str, jars))] if jars else []),
             *[word for key, value in settings.items() for word in ("--conf", f"{key}={value}")],
             *map(str, options),
             "spark-internal",

@@ -43,10 +43,11 @@ _PACKAGE = "io.sparkclassify.ml"
 # By the name of a Java class Spark ML imports the Python class for it, when it loads a pipeline.
 sys.modules[_PACKAGE] = sys.modules[__name__]
 
-_T = TypeVar("_T", bound="_ImageTransformer")
+_T = TypeVar("_T", bound="_ImageTransformer[Any]")
+_Read = TypeVar("_Read", bound="_ImageTransformer[Any]")
 
 
-class _ImageTransformer(JavaTransformer, HasInputCol, HasHandleInvalid, JavaMLReadable[Any], JavaMLWritable):
+class _ImageTransformer(JavaTransformer, HasInputCol, HasHandleInvalid, JavaMLReadable[_Read], JavaMLWritable):
     """What the transformers of images have in common."""
 
     handleInvalid: Param[str] = Param(
@@ -106,7 +107,7 @@ class _ImageTransformer(JavaTransformer, HasInputCol, HasHandleInvalid, JavaMLRe
             ) from missing
 
     @classmethod
-    def read(cls) -> JavaMLReader[Any]:
+    def read(cls) -> JavaMLReader[_Read]:
         """A reader of what `write` has written, here or in Scala."""
         # PySpark takes the name of the Java class from where the Python class is.
         peer: Any = type(cls.__name__, (cls,), {"__module__": _PACKAGE})
@@ -145,7 +146,7 @@ class _ImageTransformer(JavaTransformer, HasInputCol, HasHandleInvalid, JavaMLRe
         return self.getOrDefault(self.errorCol)
 
 
-class ImageClassifier(_ImageTransformer, HasPredictionCol, HasProbabilityCol):
+class ImageClassifier(_ImageTransformer["ImageClassifier"], HasPredictionCol, HasProbabilityCol):
     """Classifies images with a neural network, as the SQL function `classify` does.
 
         classifier = ImageClassifier(inputCol="path", model="id-card", handleInvalid="keep")
@@ -226,7 +227,7 @@ class ImageClassifier(_ImageTransformer, HasPredictionCol, HasProbabilityCol):
         return self.getOrDefault(self.predictedLabelCol)
 
 
-class ImageEmbedder(_ImageTransformer, HasOutputCol):
+class ImageEmbedder(_ImageTransformer["ImageEmbedder"], HasOutputCol):
     """Makes vectors of images with a neural network, as the SQL function `embed_image` does.
 
         embedder = ImageEmbedder(inputCol="path", outputCol="features", model="clip")
