@@ -146,6 +146,23 @@ class ImageClassifierSuite extends SharedSession {
     }
   }
 
+  test("a stream is classified as a table is") {
+    withImages { images =>
+      TestData.withFolder { folder =>
+        images.select("path").where("path IS NOT NULL").write.text(folder.resolve("paths").toString)
+        val paths = spark.readStream.text(folder.resolve("paths").toString)
+        Seq("skip" -> 3, "keep" -> 5).foreach { case (handle, rows) =>
+          val stream = classifier.setInputCol("value").setHandleInvalid(handle).transform(paths)
+          val query = stream.writeStream.format("memory").queryName(s"classified_$handle").start()
+          try query.processAllAvailable()
+          finally query.stop()
+          val labels = spark.table(s"classified_$handle").select("predictedLabel").collect().map(_.getString(0))
+          assert(labels.length == rows && labels.filter(_ != null).toSet == ColourImages.labels.toSet, handle)
+        }
+      }
+    }
+  }
+
   test("params that do not fit the data are refused by name, value and way out") {
     withImages { images =>
       def refused(transformer: => ImageTransformer, parts: String*): Unit = {
