@@ -26,7 +26,7 @@ RESULTS = ROOT / "target/matrix.json"
 LOGS = ROOT / "target/matrix"
 
 ALL = ()
-# Functions, plans, batches, streams, the job, errors, the native boundary, and what the jar names of Spark's classes.
+# Functions, plans, batches, streams, the job, Spark ML, errors, the native boundary, and what the jar names of Spark.
 CORE = (
     *["LinkageSuite", "ClassifySuite", "TryClassifySuite", "FunctionsSuite", "EmbedImageSuite", "ImageHashSuite"],
     *["ExtractInferencesSuite", "ConditionalCallsSuite", "QueriesSuite", "ViewsSuite", "ClassifyIteratorSuite"],
@@ -39,6 +39,7 @@ CORE = (
         "ConfSuite",
     ],
     *["InfoSuite", "RunningSparkSuite", "ModelCacheSuite", "NativeBoundarySuite", "JniChecksSuite"],
+    *["ColumnFunctionsSuite", "ImageClassifierSuite", "ImageEmbedderSuite", "PipelineSuite"],
 )
 # Each with `--jars` alone: spark-sql, spark-shell, PySpark, spark-submit, the Connect and the Thrift server.
 END_TO_END = (
@@ -53,6 +54,8 @@ END_TO_END = (
     "test_job.py::test_job_matches_the_python_reference[local[2]-pytorch]",
     "test_connect.py::test_a_connect_client_classifies[local[2]]",
     "test_static_keys.py::test_thrift_server",
+    "test_ml.py::test_a_classic_session",
+    "test_ml.py::test_a_connect_client",
 )
 
 

@@ -35,11 +35,11 @@ case class ResultOrFail(child: Expression)(val call: CallText) extends ResultVie
   override def prettyName: String = "result_or_fail"
   override def dataType: DataType = valueType
 
-  /** The function that keeps the rows of bad images. */
-  private def keeps: String = call.function match {
-    case Functions.EmbedImage => Functions.TryEmbedImage
+  /** The function that keeps the rows of bad images, and what does where it is Spark ML's stage that has called. */
+  private lazy val keeps: String = call.function match {
+    case Functions.EmbedImage => s"${Functions.TryEmbedImage} (in Spark ML: handleInvalid)"
     case Functions.ImageHash  => Functions.TryImageHash
-    case _                    => Functions.TryClassify
+    case _                    => s"${Functions.TryClassify} (in Spark ML: handleInvalid)"
   }
 
   override protected def nullSafeEval(result: Any): Any = {
