@@ -1,13 +1,14 @@
 package io.sparkclassify.job
 
 import java.io.InputStream
+import java.time.Instant
+import java.time.temporal.ChronoUnit
 import java.util.Locale
 
 import scala.util.control.NonFatal
 
 import io.sparkclassify.{ClassifyException, Printable, SparkLog}
 import io.sparkclassify.conf.{ClassifyConf, ClassifySpec}
-import io.sparkclassify.model.{ClassifyEngine, ModelOutputs}
 import io.sparkclassify.natives.BuildVersions
 import org.apache.spark.SPARK_VERSION
 import org.apache.spark.sql.{AnalysisException, Column, DataFrame, SparkSession}
@@ -23,6 +24,9 @@ object Job {
   private val Failed = 1
   private val WrongArguments = 2
   private val BadImages = 3
+
+  /** What the tasks have measured may come so long after the end of the query. */
+  private val MetricsMillis = 5000L
 
   /** Runs the job in a session of its own, and returns what the process is to exit with. */
   def execute(arguments: Array[String]): Int =
@@ -59,11 +63,10 @@ object Job {
   /** What its user has to know of an error whose place in the code says nothing to them. */
   private[job] def explanation(error: Throwable): Option[String] =
     Iterator.iterate(error)(_.getCause).takeWhile(_ != null).take(32).collectFirst {
-      case e @ (_: ClassifyException | _: JobException | _: AnalysisException) => e.getMessage
+      case e @ (_: ClassifyException | _: JobException) => e.getMessage
+      // What follows is a plan.
+      case e: AnalysisException => e.getMessage.takeWhile(_ != '\n').stripSuffix(";")
     }
-
-  /** What the executors tell about the model that they loaded. */
-  private final case class LoadedModel(labels: Seq[String], millis: Long)
 }
 
 /**
@@ -77,19 +80,20 @@ private[sparkclassify] final class Job(
     stopwatch: Stopwatch,
     standardInput: => InputStream
 ) {
-  import Job.LoadedModel
-
   private val output = Output.of(spark, arguments.output)
 
   /** Returns how many images have no prediction. */
   def run(): Long = {
+    val started = Instant.now().truncatedTo(ChronoUnit.SECONDS).toString
     spark.conf.set(ClassifyConf.Model.key, arguments.model)
     spark.conf.set(ClassifyConf.Backend.key, arguments.backend)
 
     output.check()
+    val report = arguments.report.map(new JobReport(spark, _, arguments.baseline))
     val images = stopwatch.time("read list")(readList())
-    val model = stopwatch.time("model load")(loadModel())
-    val predictions = predict(images.table, model.labels)
+    val spec = ClassifySpec.resolve()
+    val model = stopwatch.time("model load")(JobModel.load(spark, spec))
+    val predictions = predict(images.spread, model.labels)
     val progress = Progress.start(spark.sparkContext, images.number)
     try stopwatch.time("classify and write")(output.write(predictions))
     finally progress.close()
@@ -107,12 +111,22 @@ private[sparkclassify] final class Job(
           s"none, because ${arguments.input.source.name} has neither column ${Columns.Label} nor ${Columns.LabelId}"
         )
       if (bad > 0) println(s"\n$bad of ${classified + bad} images have no prediction")
+      report.foreach { report =>
+        stopwatch.time("report") {
+          progress.awaitEnd(images.number, Job.MetricsMillis)
+          val steps = Progress.Steps.map { case (step, metric) => step -> progress.finished(metric) / 1e9 }
+          val head = report.head(arguments, spec, model, started, stopwatch("classify and write"), steps)
+          val document = new RunDocument(results).make(head)
+          report.write(document, Thumbnails.of(images.table, RunDocument.shown(document), spec))
+        }
+      }
       showTimes(model, classified + bad)
+      arguments.report.foreach(page => println(s"\nReport: ${Printable.escape(page)}"))
       bad
     } finally results.close()
   }
 
-  private def showTimes(model: LoadedModel, images: Long): Unit = {
+  private def showTimes(model: JobModel, images: Long): Unit = {
     val rate = String.format(Locale.ROOT, "%.1f", Double.box(images / stopwatch("classify and write")))
     println("\nTime of each step, until its result was there:")
     println(
@@ -125,9 +139,12 @@ private[sparkclassify] final class Job(
     )
   }
 
-  private case class Images(table: DataFrame, number: Long)
+  /**
+   * @param spread
+   *   over the cores
+   */
+  private case class Images(table: DataFrame, spread: DataFrame, number: Long)
 
-  /** The images, spread over the cores. */
   private def readList(): Images = {
     val list = new ImageList(spark, arguments.input, standardInput).read()
     val counts = list.select(count(lit(1)), count(col(Columns.Image))).head()
@@ -137,25 +154,10 @@ private[sparkclassify] final class Job(
       if (arguments.input.columns.image.nonEmpty) None
       else Some(Partitions.number(rows, spark.sparkContext.defaultParallelism, batchSize))
     }
-    Images(parts.fold(list)(list.repartition), images)
+    Images(list, parts.fold(list)(list.repartition), images)
   }
 
   private def batchSize: Int = spark.conf.get(ClassifyConf.BatchSize.key).toInt
-
-  /** Loads the model on the executors ahead of the images, so that the report can tell the one time from the other. */
-  private def loadModel(): LoadedModel = {
-    val spec = ClassifySpec.resolve()
-    val tasks = spark.sparkContext.defaultParallelism
-    val loaded = spark.sparkContext
-      .parallelize(0 until tasks, tasks)
-      .map { _ =>
-        val lease = ClassifyEngine.acquire(spec, ModelOutputs.Classes)
-        try LoadedModel(lease.model.labels.map(_.toString).toSeq, lease.model.loadMillis)
-        finally lease.close()
-      }
-      .collect()
-    loaded.maxBy(_.millis)
-  }
 
   private def predict(images: DataFrame, labels: Seq[String]): DataFrame = {
     val actual = Seq(Columns.Label, Columns.LabelId).filter(images.columns.contains).map(col)
