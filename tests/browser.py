@@ -38,7 +38,7 @@ class Page:
         options += ["--headless", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars", "about:blank"]
         with (profile.parent / "browser.log").open("w") as log:
             self._process = subprocess.Popen(
-                ["sh", "-c", script, browser, *options], pass_fds=(read, write), stdout=log, stderr=log
+                ["bash", "-c", script, browser, *options], pass_fds=(read, write), stdout=log, stderr=log
             )
         os.close(read)
         os.close(write)

@@ -45,7 +45,7 @@ class JobArgumentsSuite extends AnyFunSuite {
   }
 
   Seq(
-    Nil -> "missing --images SOURCE, or --table NAME",
+    Seq("--model", "m") -> "missing --images SOURCE, or --table NAME",
     complete.dropRight(2) -> "missing --model DIR",
     (complete :+ "--imagez") -> "unknown argument --imagez: did you mean --images?",
     (complete :+ "--out=x") -> "unknown argument --out=x: did you mean --output?",
@@ -66,7 +66,7 @@ class JobArgumentsSuite extends AnyFunSuite {
       "--report report.json does not end in .html, after which the file beside it is called",
     (complete ++ Seq("--baseline", "report.json")) -> "--baseline goes with --report"
   ).foreach { case (arguments, expected) =>
-    test(s"wrong arguments are named: $expected")(assert(problem(arguments) == expected))
+    test(s"wrong arguments are named: ${arguments.mkString(" ")}")(assert(problem(arguments) == expected))
   }
 
   test("the help has every option, in lines that fit a terminal") {
