@@ -76,12 +76,15 @@ private[sparkclassify] final class CommandLine(
 
   private def unknown(argument: String, name: String): String = {
     val misspelt = UTF8String.fromString(name)
-    val (distance, nearest) =
-      byName.keys.map(known => (UTF8String.fromString(known).levenshteinDistance(misspelt), known)).min
+    def edits(known: String) = UTF8String.fromString(known).levenshteinDistance(misspelt)
+    // What it begins, before what it resembles.
+    val nearest = byName.keys.toSeq
+      .filter(known => known.startsWith(name) || edits(known) <= name.length / 2)
+      .sortBy(known => (!known.startsWith(name), edits(known), known))
+      .headOption
     val hint =
       if (!name.startsWith("-")) ": all arguments begin with --"
-      else if (distance <= name.length / 2) s": did you mean $nearest?"
-      else ""
+      else nearest.fold("")(known => s": did you mean $known?")
     s"unknown argument $argument$hint"
   }
 

@@ -164,10 +164,10 @@ private[sparkclassify] object JobArguments {
       "results" -> Seq(Output, OutputFormat, OutputTable, KeepBad, FailOnBad, Report, Baseline),
       "run" -> Seq(Partitions, Help, Version)
     ),
-    """Paths and URIs are Spark's: without a scheme they belong to the default file system. Everything else is
-      |configuration, which spark-submit takes before the JAR: --conf spark.classify.device=cuda, for example.
+    """Paths and URIs are Spark's: without a scheme they belong to the default file system. Everything
+      |else is configuration, which spark-submit takes before the JAR: --conf spark.classify.device=cuda
       |
-      |exit codes: 0 all is done; 1 it failed; 2 wrong arguments; 3 done, but there are bad images (--fail-on-bad)""".stripMargin
+      |exit codes: 0 all is done; 1 it failed; 2 wrong arguments; 3 done, with bad images (--fail-on-bad)""".stripMargin
   )
 
   def asksHelp(arguments: Seq[String]): Boolean = arguments.exists(Set(Help.name, "-h"))
