@@ -26,6 +26,26 @@ def test_the_job_in_both_deploy_modes(spark_run, cluster, jar, golden, tmp_path,
     assert_loaded_once(cluster, executors, {MODEL: 1})
 
 
+@pytest.mark.parametrize(
+    ("option", "state", "rows"), [("--try", "FINISHED", 2), ("--fail-on-bad", "FAILED", 2), ("--wrong", "FAILED", 0)]
+)
+def test_the_driver_in_the_cluster_tells_how_the_job_ended(spark_run, cluster, jar, tmp_path, option, state, rows):
+    image = ROOT / "dataset/all_images" / sorted((ROOT / "dataset/all_images").iterdir())[0].name
+    (tmp_path / "list.csv").write_text(f"image_path\n{image}\n/none/none.jpg\n")
+    output = tmp_path / "output"
+    done = spark_run(
+        *["spark-submit", *common(cluster, cores=1), "--deploy-mode", "cluster"],
+        *["--conf", "spark.standalone.submit.waitAppCompletion=true"],
+        *["--class", "io.sparkclassify.ClassifyJob", jar, "--images", f"file:{tmp_path}/list.csv"],
+        *["--backend", "onnx", "--model", MODEL, "--output", output, option],
+        check=False,
+    )
+    assert f" is {state}" in done.stderr, done.stderr[-4000:]
+    assert (done.returncode == 0) == (state == "FINISHED")
+    assert len(read_predictions(output) if rows else {}) == rows
+    assert output.exists() == bool(rows)
+
+
 def test_a_file_system_of_the_users_own_mounted_in_viewfs(
     spark_run, cluster, jar, golden, tmp_path, faulty_file_system
 ):

@@ -98,8 +98,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "CSV")]
     pub(crate) output: Option<PathBuf>,
 
-    /// Where to write the report of the run as a page; its twin in JSON goes beside it
-    #[arg(long, value_name = "HTML", conflicts_with_all = ["check", "limit", "compare_precision", "compare_decode"])]
+    /// Where to write the report of the run as a page, NAME.html; NAME.json goes beside it
+    #[arg(long, value_name = "HTML", value_parser = page, conflicts_with_all = ["check", "limit", "compare_precision", "compare_decode"])]
     pub(crate) report: Option<PathBuf>,
 
     /// The report of another run, in JSON, to compare this one with on the page
@@ -143,6 +143,15 @@ impl Args {
             fast: self.decode == Decode::Fast,
             ..DecodeOptions::default()
         }
+    }
+}
+
+/// The name of a page. Another one could be that of the JSON beside it.
+fn page(name: &str) -> Result<PathBuf, String> {
+    if name.to_lowercase().ends_with(".html") {
+        Ok(name.into())
+    } else {
+        Err("it does not end in .html".to_owned())
     }
 }
 

@@ -15,6 +15,7 @@ use spark_classify_core::{ModelDirectory, Precision};
 use spark_classify_report::{Collector, Head, Outcome, Report, Step, Thumbnails};
 
 use crate::args::{Args, Decode};
+use crate::classes::unique_names;
 use crate::images::Image;
 use crate::run::Run;
 
@@ -54,8 +55,7 @@ pub(crate) fn found(head: Head, images: &[Image], run: &Run, labels: &Labels) ->
             ),
         }
     }
-    let classes = labels.iter().map(str::to_owned).collect();
-    Report::new(collector.finish(head, classes))
+    Report::new(collector.finish(head, unique_names(labels)))
 }
 
 /// Writes the page `path` and, with the extension `json`, its twin.

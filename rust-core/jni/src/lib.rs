@@ -19,6 +19,7 @@ mod handles;
 mod java;
 mod library;
 mod logging;
+mod report;
 mod requests;
 mod shell;
 
@@ -27,4 +28,4 @@ pub use library::{Library, OpenEngine};
 
 /// The version of the contract between the Java classes and the native libraries: the native methods, their JSON
 /// documents and the buffers' layout. It goes up with every change of these; the loader refuses another one.
-pub const ABI: i32 = 9;
+pub const ABI: i32 = 10;

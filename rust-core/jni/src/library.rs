@@ -13,12 +13,14 @@ use once_cell::sync::OnceCell;
 use spark_classify_core::gpu::cuda;
 use spark_classify_core::platform::files::{self, RegularFile};
 use spark_classify_core::platform::{cpu, panics};
-use spark_classify_core::{Asked, Classifier, Embeddings, Engine, Error, Hasher, Predictions, Result};
+use spark_classify_core::{Asked, Classifier, Embeddings, Engine, Error, Hasher, ModelDirectory, Predictions, Result};
+use spark_classify_report::Thumbnails;
 
 use crate::exceptions::Failure;
 use crate::exit::{self, Running};
 use crate::handles::Handles;
 use crate::java::Java;
+use crate::report::WriteReport;
 use crate::requests::{
     self, BuildInfo, Decode, EngineInfo, Initialize, ModelDescription, NeededFiles, OpenModel, OpenedModel,
 };
@@ -40,6 +42,8 @@ pub struct Library {
 
 struct LoadedModel {
     request: OpenModel,
+    /// The path of its file in the model directory; none where the engine takes no file.
+    file: Option<String>,
     classifier: Classifier,
 }
 
@@ -144,17 +148,24 @@ impl Library {
             let classifier = Classifier::load(engine, &request.directory, &request.load_options())?;
             exit::guard();
             let classifier = classifier.with_decode_options(request.decode.into());
-            Ok(self.models.open(LoadedModel { request, classifier }))
+            let file = model_file(&request, engine);
+            Ok(self.models.open(LoadedModel {
+                request,
+                file,
+                classifier,
+            }))
         })
     }
 
     /// Returns labels, input size, load time and notes of a model as JSON, a `java.lang.String`.
     pub fn describe_model(&self, call: NativeCall<'_, 0>, handle: i64) -> *mut c_void {
         run_for_string(call, |_, []| {
-            let classifier = &self.models.get(handle)?.classifier;
+            let model = self.models.get(handle)?;
+            let classifier = &model.classifier;
             let outputs = classifier.outputs();
             let document = requests::render(&ModelDescription {
                 backend: self.backend,
+                file: model.file.as_deref(),
                 labels: classifier
                     .labels()
                     .map(|labels| labels.iter().collect())
@@ -221,6 +232,24 @@ impl Library {
         })
     }
 
+    /// Returns the JPEG of a small picture of an image in base64, a `java.lang.String`; an empty one for what cannot be
+    /// decoded. The object is the direct buffer with the image's file. Like [`Self::report`] it needs no `initialize`.
+    pub fn thumbnail(&self, call: NativeCall<'_, 1>) -> *mut c_void {
+        run_for_string(call, |env, [file]| {
+            let file = buffers::memory(env, &file, "file")?;
+            Ok(Thumbnails::jpeg(file).unwrap_or_default())
+        })
+    }
+
+    /// Returns the report of a run, as JSON and as HTML, in a JSON document, a `java.lang.String`. The object is the
+    /// request, a JSON string.
+    pub fn report(&self, call: NativeCall<'_, 1>) -> *mut c_void {
+        run_for_string(call, |env, [request]| {
+            let request: WriteReport = requests::parse("request", &buffers::text(env, &request, "request")?)?;
+            Ok(requests::render(&request.write()?)?)
+        })
+    }
+
     /// Forgets a model. Calls that are using it finish undisturbed.
     pub fn close_model(&self, call: NativeCall<'_, 0>, handle: i64) {
         call.run(|_, []| {
@@ -280,6 +309,12 @@ impl std::fmt::Debug for Library {
             .field("backend", &self.backend)
             .finish_non_exhaustive()
     }
+}
+
+fn model_file(request: &OpenModel, engine: &dyn Engine) -> Option<String> {
+    let directory = ModelDirectory::open(&request.directory).ok()?;
+    let file = directory.model_file(engine.name(), request.precision).ok()?;
+    Some(file.strip_prefix(directory.path()).ok()?.display().to_string())
 }
 
 fn number_of_threads(threads: i32) -> Result<NonZeroUsize> {

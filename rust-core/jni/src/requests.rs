@@ -162,6 +162,8 @@ pub(crate) struct OpenedModel<'a> {
 pub(crate) struct ModelDescription<'a> {
     /// `onnx` or `pytorch`.
     pub(crate) backend: &'static str,
+    /// The path of its file in the model directory; null where the engine takes no file.
+    pub(crate) file: Option<&'a str>,
     /// Class names, in class-id order; none for a model that gives no classes.
     pub(crate) labels: Vec<&'a str>,
     /// Why it gives no classes; null where it does.

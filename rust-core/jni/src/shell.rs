@@ -86,6 +86,16 @@ macro_rules! natives {
                 }
 
                 #[call_type(unchecked)]
+                pub extern "jni" fn thumbnail<'env>(env: &JNIEnv<'env>, file: JObject<'env>) -> JObject<'env> {
+                    JObject::from(super::$library.thumbnail(call(env, [file])).cast())
+                }
+
+                #[call_type(unchecked)]
+                pub extern "jni" fn report<'env>(env: &JNIEnv<'env>, request: JObject<'env>) -> JObject<'env> {
+                    JObject::from(super::$library.report(call(env, [request])).cast())
+                }
+
+                #[call_type(unchecked)]
                 pub extern "jni" fn closeModel<'env>(env: &JNIEnv<'env>, handle: i64) {
                     super::$library.close_model(call(env, []), handle)
                 }

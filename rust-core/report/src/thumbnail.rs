@@ -18,7 +18,6 @@ const JPEG_QUALITY: u8 = 80;
 #[derive(Debug, Default)]
 pub struct Thumbnails {
     jpegs: HashMap<String, String>,
-    scratch: Scratch,
 }
 
 impl Thumbnails {
@@ -34,34 +33,48 @@ impl Thumbnails {
         if !self.wants(path) {
             return self.jpegs.contains_key(path);
         }
-        let Some(jpeg) = self.jpeg(file) else {
+        let Some(jpeg) = Self::jpeg(file) else {
             return false;
         };
-        self.jpegs.insert(path.to_owned(), STANDARD.encode(jpeg));
+        self.insert(path, jpeg);
         true
+    }
+
+    /// Takes a thumbnail that [`Self::jpeg`] has made, if the image of this path may have one.
+    pub fn insert(&mut self, path: &str, jpeg: String) {
+        if self.wants(path) {
+            self.jpegs.insert(path.to_owned(), jpeg);
+        }
+    }
+
+    /// The thumbnail of an image file, upright, as a JPEG in base64; none for what cannot be decoded.
+    #[must_use]
+    pub fn jpeg(file: &[u8]) -> Option<String> {
+        small_jpeg(file).map(|jpeg| STANDARD.encode(jpeg))
     }
 
     /// The JPEG of an image, in base64.
     pub(crate) fn get(&self, path: &str) -> Option<&str> {
         self.jpegs.get(path).map(String::as_str)
     }
+}
 
-    fn jpeg(&mut self, file: &[u8]) -> Option<Vec<u8>> {
-        let options = DecodeOptions {
-            exif_transpose: true,
-            // A thumbnail needs no more pixels than that.
-            fast: true,
-            ..DecodeOptions::default()
-        };
-        let image = decode(file, &options, &mut self.scratch).ok()?.clone();
-        let longer = image.width.max(image.height);
-        let side = |pixels: usize| (pixels * THUMBNAIL_SIZE.min(longer) / longer).max(1);
-        let (width, height) = (side(image.width), side(image.height));
-        let small = resize(&image, (width, height), Resampling::Bilinear, &mut self.scratch).ok()?;
-        let mut jpeg = Vec::new();
-        JpegEncoder::new_with_quality(&mut jpeg, JPEG_QUALITY)
-            .encode(&small.pixels, width as u32, height as u32, ExtendedColorType::Rgb8)
-            .ok()?;
-        Some(jpeg)
-    }
+fn small_jpeg(file: &[u8]) -> Option<Vec<u8>> {
+    let mut scratch = Scratch::default();
+    let options = DecodeOptions {
+        exif_transpose: true,
+        // A thumbnail needs no more pixels than that.
+        fast: true,
+        ..DecodeOptions::default()
+    };
+    let image = decode(file, &options, &mut scratch).ok()?.clone();
+    let longer = image.width.max(image.height);
+    let side = |pixels: usize| (pixels * THUMBNAIL_SIZE.min(longer) / longer).max(1);
+    let (width, height) = (side(image.width), side(image.height));
+    let small = resize(&image, (width, height), Resampling::Bilinear, &mut scratch).ok()?;
+    let mut jpeg = Vec::new();
+    JpegEncoder::new_with_quality(&mut jpeg, JPEG_QUALITY)
+        .encode(&small.pixels, width as u32, height as u32, ExtendedColorType::Rgb8)
+        .ok()?;
+    Some(jpeg)
 }

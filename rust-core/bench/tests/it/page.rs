@@ -38,6 +38,12 @@ fn the_report_says_what_the_run_says() {
 }
 
 #[test]
+fn a_page_that_would_be_its_own_twin_is_refused() {
+    let message = refusal(bench("onnx").args(["--images", "x.csv", "--report", "report.json"]));
+    assert!(message.contains("it does not end in .html"), "{message}");
+}
+
+#[test]
 fn a_baseline_that_is_none_is_refused() {
     let dir = directory("page_baseline");
     let list = images(&dir, 1, &[]);

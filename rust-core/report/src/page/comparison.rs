@@ -55,8 +55,12 @@ pub(super) fn section(report: &Report, baseline: &Report) -> Markup {
 
 fn difference(row: &Row) -> String {
     let difference = row.now - row.before;
-    let sign = if difference < 0.0 { "−" } else { "+" };
-    format!("{sign}{}", (row.show)(difference.abs()))
+    let shown = (row.show)(difference.abs());
+    match difference {
+        _ if shown == (row.show)(0.0) => shown,
+        _ if difference < 0.0 => format!("−{shown}"),
+        _ => format!("+{shown}"),
+    }
 }
 
 fn rows(report: &Report, baseline: &Report) -> Vec<Row> {
@@ -123,7 +127,7 @@ fn classes(report: &Report, baseline: &Report) -> Markup {
     let mut changed: Vec<_> = f1s(report)
         .into_iter()
         .filter_map(|(class, now)| Some((now - before.get(&class)?, class, now)))
-        .filter(|(difference, ..)| *difference != 0.0)
+        .filter(|(difference, ..)| percent(difference.abs()) != percent(0.0))
         .collect();
     changed.sort_by(|a, b| b.0.abs().total_cmp(&a.0.abs()).then_with(|| a.1.cmp(&b.1)));
     changed.truncate(CLASSES);

@@ -25,7 +25,7 @@ fn card(report: &Report, sample: &Sample, thumbnails: &Thumbnails) -> Markup {
         li data-pair=[sample.actual.map(|actual| format!("{actual}-{}", sample.predicted))] {
             figure {
                 @if let Some(jpeg) = thumbnails.get(&sample.path) {
-                    img src=(format!("data:image/jpeg;base64,{jpeg}")) alt="" loading="lazy";
+                    img src=(format!("data:image/jpeg;base64,{jpeg}")) alt="" decoding="async";
                 } @else {
                     div.missing { "no picture" }
                 }

@@ -80,6 +80,21 @@ fn a_run_of_no_images_has_a_report_too() {
 }
 
 #[test]
+fn runs_that_hardly_differ_have_no_signs() {
+    let of = |confidence| {
+        let images = [("a.jpg", Some(1), [1.0 - confidence, confidence])];
+        Report::new(collected(&images).finish(head(), classes()))
+    };
+    let page = of(0.9).page(&Thumbnails::default(), Some(&of(0.900_001)));
+    assert!(
+        !page.contains("+0") && !page.contains("−0"),
+        "a difference of nothing has a sign"
+    );
+    let page = of(0.9).page(&Thumbnails::default(), Some(&of(0.6)));
+    assert!(page.contains("−30.00%"), "the calibration error is smaller");
+}
+
+#[test]
 fn many_classes_are_a_list_of_confused_pairs() {
     let mut collector = Collector::default();
     for image in 0..80_usize {

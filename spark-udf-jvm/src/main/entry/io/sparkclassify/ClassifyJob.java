@@ -10,6 +10,10 @@ public final class ClassifyJob {
 
   public static void main(String[] arguments) {
     RunningSpark.check();
-    Job.main(arguments);
+    int exitCode = Job.execute(arguments);
+    // YARN takes the exit of a driver in the cluster, even with 0, for a failure.
+    if (exitCode != 0) {
+      System.exit(exitCode);
+    }
   }
 }

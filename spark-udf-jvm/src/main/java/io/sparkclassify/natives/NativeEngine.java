@@ -13,7 +13,7 @@ import java.nio.ByteBuffer;
 public interface NativeEngine {
 
   /**
-   * Version, ABI and backend of the library: {@code {"version": "0.1.0", "abi": 9, "backend":
+   * Version, ABI and backend of the library: {@code {"version": "0.1.0", "abi": 10, "backend":
    * "onnx"}}.
    */
   String buildInfo();
@@ -65,11 +65,11 @@ public interface NativeEngine {
   long openModel(String request);
 
   /**
-   * What is known about an open model: {@code {"backend": "onnx", "labels": ["cat", "dog"],
-   * "no_classes": null, "embedding": 0, "no_embedding": "model file …: the model gives no …",
-   * "input": [height, width], "load_millis": 20, "notes": ["…"]}}. It gives classes, embeddings or
-   * both; what it does not give has a reason. The notes are sentences about the way its files are
-   * read.
+   * What is known about an open model: {@code {"backend": "onnx", "file": "model.onnx", "labels":
+   * ["cat", "dog"], "no_classes": null, "embedding": 0, "no_embedding": "model file …: the model
+   * gives no …", "input": [height, width], "load_millis": 20, "notes": ["…"]}}. It gives classes,
+   * embeddings or both; what it does not give has a reason. The notes are sentences about the way
+   * its files are read.
    */
   String describeModel(long model);
 
@@ -114,6 +114,25 @@ public interface NativeEngine {
    * @return the number of bytes written to {@code output}
    */
   long hash(String decode, ByteBuffer[] images, int[] sizes, int threads, ByteBuffer output);
+
+  /**
+   * A small picture of an image for a report, without a model.
+   *
+   * @param file a direct buffer that is the image's file, whole. Nobody may write to it before the
+   *     method returns.
+   * @return a JPEG in base64; empty for what cannot be decoded
+   */
+  String thumbnail(ByteBuffer file);
+
+  /**
+   * Draws the report of a run, without a model.
+   *
+   * @param request {@code {"run": {…}, "thumbnails": {"a.jpg": "/9j/…"}, "baseline": null}}: what
+   *     the crate {@code spark-classify-report} calls a run; what {@link #thumbnail} gave for its
+   *     images, by their paths; and the text of another run's {@code report.json}, or null
+   * @return {@code {"json": "…", "html": "…"}}: {@code report.json} and the page
+   */
+  String report(String request);
 
   /**
    * Frees a model, whose handle is refused from now on. Calls that are using it finish undisturbed.

@@ -1,40 +1,72 @@
 package io.sparkclassify.job
 
+import java.io.InputStream
+import java.time.Instant
+import java.time.temporal.ChronoUnit
 import java.util.Locale
 
-import io.sparkclassify.Printable
-import io.sparkclassify.conf.{ClassifyConf, ClassifySpec}
-import io.sparkclassify.model.{ClassifyEngine, ModelOutputs}
-import org.apache.hadoop.fs.Path
-import org.apache.spark.sql.{Column, DataFrame, SparkSession}
-import org.apache.spark.sql.functions.{col, concat, expr, lit, udf, when}
+import scala.util.control.NonFatal
 
-/** Classifies the images of a list and reports how well it went: what `ClassifyJob` runs. */
+import io.sparkclassify.{ClassifyException, Printable, SparkLog}
+import io.sparkclassify.conf.{ClassifyConf, ClassifySpec}
+import io.sparkclassify.natives.BuildVersions
+import org.apache.spark.SPARK_VERSION
+import org.apache.spark.sql.{AnalysisException, Column, DataFrame, SparkSession}
+import org.apache.spark.sql.functions.{coalesce, col, count, expr, lit, udf, when}
+
+/** Classifies images and reports how well it went: what `ClassifyJob` runs. */
 object Job {
 
-  def main(arguments: Array[String]): Unit =
-    if (arguments.contains("--help")) println(JobArguments.Usage)
-    else {
+  private val log = SparkLog.named("io.sparkclassify.ClassifyJob")
+
+  /** All images have been classified, or it has been told what to do with bad ones. */
+  private val Done = 0
+  private val Failed = 1
+  private val WrongArguments = 2
+  private val BadImages = 3
+
+  /** What the tasks have measured may come so long after the end of the query. */
+  private val MetricsMillis = 5000L
+
+  /** Runs the job in a session of its own, and returns what the process is to exit with. */
+  def execute(arguments: Array[String]): Int =
+    if (JobArguments.asksHelp(arguments.toSeq)) {
+      println(JobArguments.commandLine.help)
+      Done
+    } else if (JobArguments.asksVersion(arguments.toSeq)) {
+      println(s"spark-classify ${BuildVersions.read().version} on Spark $SPARK_VERSION")
+      Done
+    } else {
       JobArguments.parse(arguments.toSeq) match {
-        case Right(parsed) => run(parsed)
+        case Right(parsed) => execute(parsed)
         case Left(problem) =>
-          System.err.println(s"$problem\n\n${JobArguments.Usage}")
-          System.exit(2)
+          System.err.println(s"${JobArguments.commandLine.usage}\nClassifyJob: error: ${Printable.escape(problem)}")
+          WrongArguments
       }
     }
 
-  private def run(arguments: JobArguments): Unit = {
-    val stopwatch = new Stopwatch
-    val spark = stopwatch.time("session start")(SparkSession.builder().appName("spark-classify").getOrCreate())
-    try new Job(spark, arguments, stopwatch).run()
-    finally spark.stop()
-  }
+  private def execute(arguments: JobArguments): Int =
+    try {
+      val stopwatch = new Stopwatch
+      val spark = stopwatch.time("session start")(SparkSession.builder().appName("spark-classify").getOrCreate())
+      val bad =
+        try new Job(spark, arguments, stopwatch, System.in).run()
+        finally spark.stop()
+      if (arguments.failsOnBad && bad > 0) BadImages else Done
+    } catch {
+      case NonFatal(e) if explanation(e).nonEmpty =>
+        log.info("The job failed", e)
+        System.err.println(s"ClassifyJob: error: ${Printable.escape(explanation(e).get)}")
+        Failed
+    }
 
-  /** Columns of a list that say what an image shows. */
-  private val Actual = Seq("actual_class", "actual_class_id")
-
-  /** What the executors tell about the model that they loaded. */
-  private final case class LoadedModel(labels: Seq[String], millis: Long)
+  /** What its user has to know of an error whose place in the code says nothing to them. */
+  private[job] def explanation(error: Throwable): Option[String] =
+    Iterator.iterate(error)(_.getCause).takeWhile(_ != null).take(32).collectFirst {
+      case e @ (_: ClassifyException | _: JobException) => e.getMessage
+      // What follows is a plan.
+      case e: AnalysisException => e.getMessage.takeWhile(_ != '\n').stripSuffix(";")
+    }
 }
 
 /**
@@ -42,115 +74,117 @@ object Job {
  *
  * Every image is classified once, by the query that writes the predictions; all that is shown is read back from them.
  */
-private[sparkclassify] final class Job(spark: SparkSession, arguments: JobArguments, stopwatch: Stopwatch) {
-  import Job.{Actual, LoadedModel}
+private[sparkclassify] final class Job(
+    spark: SparkSession,
+    arguments: JobArguments,
+    stopwatch: Stopwatch,
+    standardInput: => InputStream
+) {
+  private val output = Output.of(spark, arguments.output)
 
-  def run(): Unit = {
+  /** Returns how many images have no prediction. */
+  def run(): Long = {
+    val started = Instant.now().truncatedTo(ChronoUnit.SECONDS).toString
     spark.conf.set(ClassifyConf.Model.key, arguments.model)
     spark.conf.set(ClassifyConf.Backend.key, arguments.backend)
 
+    output.check()
+    val report = arguments.report.map(new JobReport(spark, _, arguments.baseline))
     val images = stopwatch.time("read list")(readList())
-    val model = stopwatch.time("model load")(loadModel())
-    val predictions = predict(images, model.labels)
-    stopwatch.time("classify and write") {
-      predictions.write.mode("overwrite").options(Predictions.WriteOptions).csv(arguments.output)
-    }
+    val spec = ClassifySpec.resolve()
+    val model = stopwatch.time("model load")(JobModel.load(spark, spec))
+    val predictions = predict(images.spread, model.labels)
+    val progress = Progress.start(spark.sparkContext, images.number)
+    try stopwatch.time("classify and write")(output.write(predictions))
+    finally progress.close()
 
-    val written = spark.read.schema(predictions.schema).options(Predictions.ReadOptions).csv(arguments.output)
-    println(s"\nPrediction details (all of them in ${arguments.output}):")
+    val written = output.read(predictions)
+    println(s"\nPrediction details (all of them in ${Printable.escape(output.name)}):")
     stopwatch.time("prediction details")(showDetails(written))
-    val count = stopwatch.time("count")(written.count())
-    println("Confusion matrix:")
-    if (written.columns.exists(Actual.contains)) {
-      println(stopwatch.time("confusion matrix")(confusionMatrix(written, model.labels)).render)
-    } else println(s"none, because ${arguments.images} has neither column actual_class nor actual_class_id")
+    val results = new Results(written, model.labels)
+    try {
+      val (classified, bad) = stopwatch.time("count")(results.numbers())
+      println("Confusion matrix:")
+      if (results.areLabelled) println(stopwatch.time("confusion matrix")(results.confusionMatrix()).render)
+      else
+        println(
+          s"none, because ${arguments.input.source.name} has neither column ${Columns.Label} nor ${Columns.LabelId}"
+        )
+      if (bad > 0) println(s"\n$bad of ${classified + bad} images have no prediction")
+      report.foreach { report =>
+        stopwatch.time("report") {
+          progress.awaitEnd(images.number, Job.MetricsMillis)
+          val steps = Progress.Steps.map { case (step, metric) => step -> progress.finished(metric) / 1e9 }
+          val head = report.head(arguments, spec, model, started, stopwatch("classify and write"), steps)
+          val document = new RunDocument(results).make(head)
+          report.write(document, Thumbnails.of(images.table, RunDocument.shown(document), spec))
+        }
+      }
+      showTimes(model, classified + bad)
+      arguments.report.foreach(page => println(s"\nReport: ${Printable.escape(page)}"))
+      bad
+    } finally results.close()
+  }
 
-    val rate = String.format(Locale.ROOT, "%.1f", Double.box(count / stopwatch("classify and write")))
+  private def showTimes(model: JobModel, images: Long): Unit = {
+    val rate = String.format(Locale.ROOT, "%.1f", Double.box(images / stopwatch("classify and write")))
     println("\nTime of each step, until its result was there:")
     println(
       stopwatch.report(
         Map(
           "model load" -> s"${arguments.backend}; ${model.millis} ms of it in the engine",
-          "classify and write" -> s"$count images, $rate images/s"
+          "classify and write" -> s"$images images, $rate images/s"
         )
       )
     )
   }
 
-  /** The list, with a column `image` that holds the full path, spread over all cores. */
-  private def readList(): DataFrame = {
-    val list = spark.read.options(Predictions.ListOptions).csv(arguments.images)
-    if (!list.columns.contains("image_path")) {
-      throw new IllegalArgumentException(
-        s"${arguments.images} has no column image_path; its columns: ${list.columns.mkString("[", ", ", "]")}"
-      )
+  /**
+   * @param spread
+   *   over the cores
+   */
+  private case class Images(table: DataFrame, spread: DataFrame, number: Long)
+
+  private def readList(): Images = {
+    val list = new ImageList(spark, arguments.input, standardInput).read()
+    val counts = list.select(count(lit(1)), count(col(Columns.Image))).head()
+    val (rows, images) = (counts.getLong(0), counts.getLong(1))
+    val parts = arguments.partitions.orElse {
+      // Images themselves would have to go through a shuffle.
+      if (arguments.input.columns.image.nonEmpty) None
+      else Some(Partitions.number(rows, spark.sparkContext.defaultParallelism, batchSize))
     }
-    val directory = new Path(arguments.imageDirectory)
-    val hadoop = spark.sparkContext.hadoopConfiguration
-    val base = directory.getFileSystem(hadoop).makeQualified(directory).toString.stripSuffix("/")
-    val path = col("image_path")
-    list
-      .withColumn(
-        "image",
-        when(path.rlike("^(/|[A-Za-z][A-Za-z0-9+.-]*:)"), path).otherwise(concat(lit(s"$base/"), path))
-      )
-      .repartition(math.max(spark.sparkContext.defaultParallelism, list.rdd.getNumPartitions))
+    Images(list, parts.fold(list)(list.repartition), images)
   }
 
-  /** Loads the model on the executors ahead of the images, so that the report can tell the one time from the other. */
-  private def loadModel(): LoadedModel = {
-    val spec = ClassifySpec.resolve()
-    val tasks = spark.sparkContext.defaultParallelism
-    val loaded = spark.sparkContext
-      .parallelize(0 until tasks, tasks)
-      .map { _ =>
-        val lease = ClassifyEngine.acquire(spec, ModelOutputs.Classes)
-        try LoadedModel(lease.model.labels.map(_.toString).toSeq, lease.model.loadMillis)
-        finally lease.close()
-      }
-      .collect()
-    loaded.maxBy(_.millis)
-  }
+  private def batchSize: Int = spark.conf.get(ClassifyConf.BatchSize.key).toInt
 
   private def predict(images: DataFrame, labels: Seq[String]): DataFrame = {
-    val actual = Seq(col("actual_class"), col("actual_class_id").cast("int").as("actual_class_id"))
-      .zip(Actual)
-      .collect { case (column, name) if images.columns.contains(name) => column }
+    val actual = Seq(Columns.Label, Columns.LabelId).filter(images.columns.contains).map(col)
     val predicted = Seq[Column](
-      col("prediction.class").as("predicted_class"),
-      col("prediction.class_id").as("predicted_class_id"),
-      col("prediction.confidence").as("confidence")
+      col("prediction.class").as(Columns.Predicted),
+      col("prediction.class_id").as(Columns.PredictedId),
+      col("prediction.confidence").as(Columns.Confidence)
     )
     val probabilities = ClassNames.unique(labels).zipWithIndex.map { case (name, classId) =>
-      col("prediction.probabilities").getItem(classId).as(s"prob_$name")
+      col("prediction.probabilities").getItem(classId).as(s"${Columns.Probability}$name")
     }
+    val error = coalesce(col("prediction.error"), when(col(Columns.Image).isNull, lit("there is no path in this row")))
     images
-      .withColumn("prediction", expr("classify(image)"))
-      .select(col("image_path") +: (actual ++ predicted ++ probabilities): _*)
+      .withColumn("prediction", expr(if (arguments.keepsBad) "try_classify(image)" else "classify(image)"))
+      .select(
+        (col(Columns.Path) +: (actual ++ predicted ++ probabilities)) ++
+          (if (arguments.keepsBad) Seq(error.as(Columns.Error)) else Nil): _*
+      )
   }
 
   private def showDetails(written: DataFrame): Unit = {
-    val columns = Seq("image_path", "actual_class", "predicted_class", "confidence").filter(written.columns.contains)
+    val columns = Seq(Columns.Path, Columns.Label, Columns.Predicted, Columns.Confidence, Columns.Error)
+      .filter(written.columns.contains)
     val printable = udf(Printable.escape _)
     written
-      .orderBy("image_path")
-      .select(columns.map(name => if (name == "confidence") col(name) else printable(col(name)).as(name)): _*)
+      .orderBy(Columns.Path)
+      .select(columns.map(name => if (name == Columns.Confidence) col(name) else printable(col(name)).as(name)): _*)
       .show(20, truncate = false)
-  }
-
-  private def confusionMatrix(written: DataFrame, labels: Seq[String]): ConfusionMatrix = {
-    def knownAs(name: String): Column = if (written.columns.contains(name)) col(name) else lit(null)
-    val counts = written
-      .groupBy(
-        knownAs("actual_class").cast("string"),
-        knownAs("actual_class_id").cast("int"),
-        col("predicted_class_id")
-      )
-      .count()
-      .collect()
-      .map(row =>
-        ((Option(row.getString(0)), Option(row.getAs[Integer](1)).map(_.intValue), row.getInt(2)), row.getLong(3))
-      )
-    ConfusionMatrix.of(labels, counts.toSeq)
   }
 }

@@ -104,12 +104,13 @@ object ClassifyEngine {
         natives,
         handle,
         spec.model.uri,
+        text("file"),
         labels,
         text("no_classes"),
         description.get("embedding").asInt,
         text("no_embedding"),
         description.get("load_millis").asLong,
-        onGpu = !located.device.isCpu,
+        located.device,
         description.get("notes").elements.asScala.map(_.asText).toSeq
       )
     }

@@ -1,7 +1,7 @@
 package io.sparkclassify.model
 
 import io.sparkclassify.{ClassifyException, SparkLog}
-import io.sparkclassify.conf.ClassifyErrors
+import io.sparkclassify.conf.{ClassifyErrors, DeviceSpec}
 import io.sparkclassify.image.ImageBytes
 import io.sparkclassify.natives.NativeEngine
 
@@ -14,6 +14,8 @@ import org.apache.spark.unsafe.types.UTF8String
  *
  * @param uri
  *   its directory, for errors
+ * @param file
+ *   the path of its file in that directory; None where its engine takes none
  * @param labels
  *   the names of the classes, in class-id order; none where it gives no classes
  * @param noClasses
@@ -24,8 +26,8 @@ import org.apache.spark.unsafe.types.UTF8String
  *   why it gives none
  * @param loadMillis
  *   how long the engine took to load it
- * @param onGpu
- *   whether it runs on a GPU
+ * @param device
+ *   what it runs on
  * @param notes
  *   what somebody who uses it should know about the way its files are read, a sentence each
  */
@@ -33,14 +35,17 @@ final class LoadedModel(
     natives: NativeEngine,
     handle: Long,
     uri: String,
+    val file: Option[String],
     val labels: Array[UTF8String],
     noClasses: Option[String],
     embeddingWidth: Int,
     noEmbedding: Option[String],
     val loadMillis: Long,
-    val onGpu: Boolean,
+    val device: DeviceSpec,
     val notes: Seq[String]
 ) extends ImageRunner {
+
+  override def onGpu: Boolean = !device.isCpu
 
   /** Why it does not give what is asked for; None where it does. */
   def missing(outputs: ModelOutputs): Option[String] =

@@ -35,6 +35,12 @@ final class FaultyNative implements NativeEngine {
       String decode, ByteBuffer[] images, int[] sizes, int threads, ByteBuffer output);
 
   @Override
+  public native String thumbnail(ByteBuffer file);
+
+  @Override
+  public native String report(String request);
+
+  @Override
   public native void closeModel(long model);
 
   @Override

@@ -1,34 +1,11 @@
 package io.sparkclassify.job
 
-import java.io.ByteArrayOutputStream
 import java.nio.file.{Files, Path}
 
-import io.sparkclassify.{ColourImages, CountedFileSystem, SharedSession, TestData}
-import io.sparkclassify.conf.ClassifyConf
+import io.sparkclassify.{ColourImages, CountedFileSystem, TestData}
 import org.apache.spark.sql.DataFrame
 
-class JobSuite extends SharedSession {
-
-  private val complete = Seq("--images", "list.csv", "--image-dir", "images", "--model", "model")
-
-  test("arguments have defaults") {
-    assert(
-      JobArguments.parse(complete) ==
-        Right(JobArguments("list.csv", "images", "model", "pytorch", "output_predictions"))
-    )
-    assert(JobArguments.parse(complete ++ Seq("--backend=ONNX", "--output", "out")).map(_.backend) == Right("onnx"))
-  }
-
-  test("wrong arguments are named") {
-    def problem(arguments: Seq[String]): String = JobArguments.parse(arguments).left.getOrElse("none")
-    assert(problem(Nil) == "missing --images, --image-dir, --model")
-    assert(problem(complete.dropRight(2)) == "missing --model")
-    assert(problem(complete :+ "--imagez") == "unknown argument --imagez")
-    assert(problem(complete :+ "--output") == "--output needs a value")
-    assert(problem(complete ++ Seq("--output", "--backend", "onnx")) == "--output needs a value")
-    assert(problem(complete ++ Seq("--model", "other")) == "--model is given twice")
-    assert(problem(complete ++ Seq("--backend", "tensorflow")) == "--backend tensorflow is unknown")
-  }
+class JobSuite extends JobRunner {
 
   test("the confusion matrix counts right") {
     val counts = Map((0, 0) -> 3L, (0, 1) -> 1L, (1, 1) -> 4L, (2, 1) -> 2L)
@@ -52,6 +29,21 @@ class JobSuite extends SharedSession {
     assert(ConfusionMatrix(Seq("a"), Map.empty).accuracy.isEmpty)
   }
 
+  test("of many classes, those most often taken for another are shown") {
+    val classes = (0 until 40).map("class " + _)
+    val matrix = ConfusionMatrix(classes, Map((0, 0) -> 5L, (3, 7) -> 2L, (9, 8) -> 4L))
+    assert(
+      matrix.render ==
+        """of 40 classes, those most often taken for another
+          |
+          |actual   predicted  images
+          |class 9    class 8       4
+          |class 3    class 7       2
+          |
+          |accuracy: 45.45% (5 of 11 images)""".stripMargin
+    )
+  }
+
   test("class names are unique to Spark, and show their ids only where they have to") {
     Seq(
       Seq("a", "b") -> Seq("a", "b"),
@@ -61,38 +53,30 @@ class JobSuite extends SharedSession {
   }
 
   test("the actual class is the list's name, and its id tells classes of one name apart") {
-    val labels = Seq("crane", "dog", "crane")
-    def counts(name: Option[String], id: Option[Int], predicted: Int): Map[(Int, Int), Long] =
-      ConfusionMatrix.of(labels, Seq(((name, id, predicted), 1L))).counts
-    assert(counts(Some("crane"), Some(2), 0) == Map((2, 0) -> 1L))
-    assert(counts(Some("crane"), None, 2) == Map((2, 2) -> 1L))
-    assert(counts(Some("crane"), None, 1) == Map((0, 1) -> 1L))
-    assert(counts(Some("dog"), Some(7), 1) == Map((1, 1) -> 1L))
-    assert(counts(None, Some(2), 2) == Map((2, 2) -> 1L))
-    assert(counts(None, None, 2) == Map.empty)
-    val other = ConfusionMatrix.of(labels, Seq(((Some("a\nb"), Some(0), 0), 2L), ((None, Some(9), 1), 1L)))
-    assert(other.classes == Seq("crane (0)", "dog", "crane (2)", "a\nb", "class 9"))
-    assert(other.counts == Map((3, 0) -> 2L, (4, 1) -> 1L))
-    assert(other.render.contains("\na\\nb "))
+    val classes = ActualClasses(Seq("crane", "dog", "crane"), Seq("a\nb", "class 9", "(other labels)"))
+    assert(classes.of(Some("crane"), Some(2), 0).contains(2))
+    assert(classes.of(Some("crane"), None, 2).contains(2))
+    assert(classes.of(Some("crane"), None, 1).contains(0))
+    assert(classes.of(Some("dog"), Some(7), 1).contains(1))
+    assert(classes.of(None, Some(2), 2).contains(2))
+    assert(classes.of(None, None, 2).isEmpty)
+    assert(classes.of(Some("a\nb"), Some(0), 0).contains(3))
+    assert(classes.of(None, Some(9), 1).contains(4))
+    assert(classes.of(Some("one of many"), None, 1).contains(5))
+    assert(classes.names == Seq("crane (0)", "dog", "crane (2)", "a\nb", "class 9", "(other labels)"))
+    assert(ConfusionMatrix(classes.names, Map((3, 0) -> 2L)).render.contains("\na\\nb "))
   }
 
-  /** Runs the job; what it prints. */
   private def run(
       list: Path,
       directory: String,
       engine: String,
       output: Path,
       model: Path = TestData.model
-  ): String = {
-    val printed = new ByteArrayOutputStream
-    val stopwatch = new Stopwatch
-    stopwatch.time("session start")(spark)
-    val arguments = JobArguments(list.toString, directory, model.toString, engine, output.toString)
-    withConf(ClassifyConf.Model.key -> "unset", ClassifyConf.Backend.key -> "onnx") {
-      Console.withOut(printed)(new Job(spark, arguments, stopwatch).run())
-    }
-    printed.toString("UTF-8")
-  }
+  ): String = runJob(
+    Seq("--images", list.toString, "--image-dir", directory, "--model", model.toString, "--backend", engine) ++
+      Seq("--output", output.toString)
+  )._1
 
   TestData.engines.foreach { engine =>
     test(s"$engine: the job classifies each image once, writes the predictions and shows what they say") {
@@ -137,7 +121,7 @@ class JobSuite extends SharedSession {
       val images = Files.write(folder.resolve("list.csv"), list.mkString("\n").getBytes)
       val output = folder.resolve("predictions")
       val printed = run(images, folder.toString, "onnx", output, model)
-      check(spark.read.options(Predictions.ReadOptions).csv(output.toString).orderBy("image_path"), printed)
+      check(spark.read.options(CsvFiles.ReadOptions).csv(output.toString).orderBy("image_path"), printed)
     }
 
   test("two classes of one name have columns of their own, and are told apart by their ids") {
@@ -178,7 +162,7 @@ class JobSuite extends SharedSession {
   test("a list without image_path is refused") {
     TestData.withFolder { folder =>
       val list = Files.write(folder.resolve("list.csv"), "picture\na.png\n".getBytes)
-      val error = intercept[IllegalArgumentException](run(list, "elsewhere", "onnx", folder.resolve("out")))
+      val error = intercept[JobException](run(list, "elsewhere", "onnx", folder.resolve("out")))
       assert(error.getMessage.contains("image_path") && error.getMessage.contains("picture"))
     }
   }

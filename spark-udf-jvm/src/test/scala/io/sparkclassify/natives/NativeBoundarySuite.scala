@@ -295,7 +295,7 @@ class NativeBoundarySuite extends AnyFunSuite {
     val labels = TestData.labels.mkString("[\"", "\",\"", "\"]")
     assert(
       description.startsWith(
-        s"""{"backend":"faulty","labels":$labels,"no_classes":null,"embedding":0,"no_embedding":"""
+        s"""{"backend":"faulty","file":null,"labels":$labels,"no_classes":null,"embedding":0,"no_embedding":"""
       ),
       description
     )

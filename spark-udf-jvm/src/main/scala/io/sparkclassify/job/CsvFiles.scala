@@ -1,7 +1,7 @@
 package io.sparkclassify.job
 
 /** The CSV files that the job reads and writes, as RFC 4180 and Python's `csv` have them. */
-object Predictions {
+object CsvFiles {
 
   /** For the list of images: a quoted field may hold line breaks, and two quotes in it are one. */
   val ListOptions: Map[String, String] = Map("header" -> "true", "escape" -> "\"", "multiLine" -> "true")
