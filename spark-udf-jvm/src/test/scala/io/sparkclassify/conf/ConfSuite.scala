@@ -26,7 +26,7 @@ class ConfSuite extends SharedSession {
   test("docs/configuration.md has this table") {
     assert(
       Files.readString(ConfigurationPage.file) == ConfigurationPage.text,
-      "; `gradle configurationDocs` writes the page again"
+      "; `gradle generatedPages` writes the page again"
     )
   }
 

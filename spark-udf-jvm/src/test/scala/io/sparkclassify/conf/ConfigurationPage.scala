@@ -2,7 +2,7 @@ package io.sparkclassify.conf
 
 import java.nio.file.{Files, Path, Paths}
 
-/** docs/configuration.md, made from the table in [[ClassifyConf]]; `gradle configurationDocs` writes it. */
+/** docs/configuration.md, made from the table in [[ClassifyConf]]; `gradle generatedPages` writes it. */
 object ConfigurationPage {
 
   val file: Path = Paths.get("docs/configuration.md")
@@ -14,7 +14,7 @@ object ConfigurationPage {
 
   def text: String = {
     val introduction =
-      """<!-- Written by `gradle configurationDocs` from ClassifyConf.scala; change it there. -->
+      """<!-- Written by `gradle generatedPages` from ClassifyConf.scala; change it there. -->
         |# Configuration
         |
         |All keys start with `spark.classify.` and are given like Spark's own: with `--conf`, in `spark-defaults.conf`, or

@@ -78,7 +78,7 @@ class JobArgumentsSuite extends AnyFunSuite {
     assert(help.contains("exit codes: 0 "))
   }
 
-  test("docs/job.md is what the options say (gradle configurationDocs writes it)") {
+  test("docs/job.md is what the options say (gradle generatedPages writes it)") {
     assert(new String(Files.readAllBytes(JobPage.file), UTF_8) == JobPage.text)
   }
 

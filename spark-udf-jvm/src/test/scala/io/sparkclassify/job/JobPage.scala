@@ -3,12 +3,12 @@ package io.sparkclassify.job
 import java.nio.charset.StandardCharsets.UTF_8
 import java.nio.file.{Files, Path, Paths}
 
-/** docs/job.md, whose table of options is made from [[JobArguments]]; `gradle configurationDocs` writes it. */
+/** docs/job.md, whose table of options is made from [[JobArguments]]; `gradle generatedPages` writes it. */
 object JobPage {
 
   val file: Path = Paths.get("docs/job.md")
 
-  private val Begin = "<!-- The options, written by `gradle configurationDocs` from JobArguments.scala. -->\n"
+  private val Begin = "<!-- The options, written by `gradle generatedPages` from JobArguments.scala. -->\n"
   private val End = "<!-- End of the options. -->\n"
 
   def main(arguments: Array[String]): Unit = {

@@ -9,7 +9,7 @@ import org.apache.spark.sql.catalyst.expressions.ExpressionInfo
 
 /**
  * docs/sql.md, made from what the functions are registered with, which `DESCRIBE FUNCTION EXTENDED` prints; `gradle
- * sqlDocs` writes it.
+ * generatedPages` writes it.
  */
 object SqlPage {
 
@@ -32,7 +32,7 @@ object SqlPage {
 
   def text: String = {
     val introduction =
-      """<!-- Written by `gradle sqlDocs` from FunctionDocs.scala and ClassifyInfo.scala; change it there. -->
+      """<!-- Written by `gradle generatedPages` from FunctionDocs.scala and ClassifyInfo.scala; change it there. -->
         |# SQL functions
         |
         |`DESCRIBE FUNCTION EXTENDED classify` shows the same in a session. The functions work wherever a column may stand, in

@@ -7,7 +7,7 @@ import io.sparkclassify.SharedSession
 class SqlPageSuite extends SharedSession {
 
   test("docs/sql.md has what the functions are registered with") {
-    assert(Files.readString(SqlPage.file) == SqlPage.text, "; `gradle sqlDocs` writes the page again")
+    assert(Files.readString(SqlPage.file) == SqlPage.text, "; `gradle generatedPages` writes the page again")
   }
 
   test("the page has every function, and what DESCRIBE FUNCTION prints of it") {
