@@ -12,11 +12,11 @@ SOURCES = {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT / "python/src"),
 IMAGES = "dataset/all_images"
 
 
-def answers_of(spark_run, tmp_path, script: str, *options: object, check: bool = True):
+def answers_of(spark_run, tmp_path, script: str, *options: object):
     """What a script of a classic session writes into the JSON file of its first argument."""
     program, answers = tmp_path / "program.py", tmp_path / "answers.json"
     program.write_text(script)
-    spark_run("spark-submit", "--master", "local[2]", *options, program, answers, env=SOURCES, check=check)
+    spark_run("spark-submit", "--master", "local[2]", *options, program, answers, env=SOURCES)
     return json.loads(answers.read_text())
 
 

@@ -27,5 +27,5 @@ def test_the_snippets_run(spark_run, jar, tmp_path):
             assert " ".join(block.split()) in " ".join(done.stdout.split())
     # spark-submit hands on what a program writes to either of its outputs as one.
     assert re.search(r"^120 images, [\d,.]+ images/s, 0 bad$", done.stdout, re.M)
-    assert done.stdout.count("|font_issue") + done.stdout.count("|valid_id") + done.stdout.count("|crop_") == 10
+    assert len(re.findall(r"\|\s*(?:font_issue|valid_id|crop_and_replace)\s*\|", done.stdout)) == 10
     assert re.search(r"driver\|\s*onnx\|\s*true", done.stdout)
