@@ -27,7 +27,7 @@ Every error has a condition, an SQLSTATE and one sentence that names the thing, 
 
 ```
 [CLASSIFY_UNREADABLE_IMAGE] cannot read /images/none.jpg: the file does not exist.
-To keep such rows with their error, use try_classify. SQLSTATE: 58030
+To keep such rows with their error, use try_classify (in Spark ML: handleInvalid). SQLSTATE: 58030
 ```
 
 A bad image concerns its row: `classify` fails the query, and `try_classify` puts condition and reason into the field
