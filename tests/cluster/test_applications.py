@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 
 import pytest
@@ -40,8 +41,8 @@ def test_the_driver_in_the_cluster_tells_how_the_job_ended(spark_run, cluster, j
         *["--backend", "onnx", "--model", MODEL, "--output", output, option],
         check=False,
     )
-    assert f" is {state}" in done.stderr, done.stderr[-4000:]
-    assert (done.returncode == 0) == (state == "FINISHED")
+    # spark-submit itself ends with 0 here, whatever has become of the driver.
+    assert re.search(rf"State of driver driver-\S+ is {state}, ", done.stderr), done.stderr[-4000:]
     assert len(read_predictions(output) if rows else {}) == rows
     assert output.exists() == bool(rows)
 

@@ -139,7 +139,7 @@ private[job] final class SessionTableOutput(spark: SparkSession, override val na
   override def read(written: DataFrame): DataFrame = spark.table(name)
 }
 
-/** A table of another catalog, Iceberg's or Delta's for example, which replaces it in a transaction where it has them. */
+/** A table of another catalog, Iceberg's or Delta's for example, which replaces it in a transaction if it has them. */
 private[job] final class CatalogTableOutput(spark: SparkSession, override val name: String) extends Output {
   override def check(): Unit = ()
   override def write(predictions: DataFrame): Unit = predictions.writeTo(name).createOrReplace()
