@@ -39,8 +39,8 @@ class LeakSuite extends SharedSession {
       }
       info(samples.map(sample => f"$sample%.0f").mkString("resident memory beside the heap, in MiB: ", ", ", ""))
       // What grows once, as arenas do, is no leak: each quarter would add its part of one, of a tensor of 8x8 pixels an
-      // image for example 37 MiB. On a busy machine G1 gives a shrunk heap back seconds after it says so, and one sample is
-      // then too high by hundreds.
+      // image for example 37 MiB. On a busy machine G1 gives a shrunk heap back seconds after it says so, and one
+      // sample is then too high by hundreds.
       val growths = samples.zip(samples.tail).map { case (before, after) => after - before }.sorted
       assert(growths.head < 4)
       assert(growths(1) < 16)
