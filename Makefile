@@ -145,6 +145,12 @@ golden: reference ## make the reference values of the tests again
 	@rm -rf $(@D) && python3 -m venv $(@D)
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $< && cp $< $@ || rm -rf $(@D)
 
+report-picture: build ## draw docs/report.png, the picture of a report that the README shows (needs chromium-headless-shell)
+	@mkdir -p target/report
+	@$(env) $(onnxruntime) target/release/classify-bench --images dataset/image_data.csv --model model --backend onnx \
+		--report target/report/report.html >target/report/run.log
+	@chromium-headless-shell --no-sandbox --hide-scrollbars --window-size=1200,930 --screenshot=docs/report.png file://$(CURDIR)/target/report/report.html
+
 .venv-package/.made-from: scripts/requirements-package.txt
 	@rm -rf $(@D) && python3 -m venv $(@D)
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $< && cp $< $@
