@@ -138,8 +138,8 @@ pub(crate) fn images_and_output<'a>(
 pub(crate) fn memory<'a>(env: &Env<'_>, buffer: &'a JObject<'_>, argument: &'static str) -> Result<&'a [u8], Failure> {
     let (start, length) = direct_memory(env, buffer).map_err(|reason| refused(argument, reason))?;
     // SAFETY: the JVM says that this range belongs to a live direct buffer; `buffer` is the reference to it that the
-    // JVM passed, which keeps it alive for `'a`. The contract of `thumbnail` forbids the Java side to write to it during
-    // the call.
+    // JVM passed, which keeps it alive for `'a`. The contract of `thumbnail` forbids the Java side to write to it
+    // during the call.
     Ok(unsafe { slice::from_raw_parts(start, length) })
 }
 
