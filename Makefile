@@ -65,12 +65,14 @@ test-jvm: build ## ScalaTest suites on a real SparkSession
 	@$(env) gradle --quiet test
 	@$(env) gradle --quiet test -Psuite=LinkageSuite -PtestSparkHome=$$(scripts/spark_home.sh $(oldest_spark))
 
+# Two at a time: much of a test is the start of a JVM, which keeps one core busy.
 test-e2e: build ## spark-submit, spark-sql and PySpark with the jar, on local, local-cluster and standalone masters
-	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/e2e tests/cluster
+	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q -rs -n 2 tests/e2e
+	@$(env) .venv/bin/python -m pytest -q tests/cluster
 	@$(env) FAULT_JOBS=2 .venv/bin/python -m pytest -q tests/faults/test_kills.py
 
 test-examples: build reference ## what examples/ and python/README.md show, by the commands that they name, and the shells of `make`
-	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/examples
+	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q -rs -n 2 tests/examples
 
 test-cluster-yarn: build ## the job on a YARN of two nodes (60 MB of Hadoop to download)
 	@$(env) .venv/bin/python -m pytest -q tests/yarn
@@ -164,7 +166,7 @@ docs: .venv-docs/.made-from ## the documentation as a site, into target/site (30
 	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --config-file docs/site/mkdocs.yml 2>&1 | sed '/^INFO/d; /^$$/d'
 
 test-docs: build docs ## the site, the links, and the SQL, Python and shell that the pages show
-	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/docs
+	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q -rs -n 2 tests/docs
 
 package: build .venv-package/.made-from ## everything that is published, into target/package: Maven artifacts, wheels, SBOMs (PACKAGE_LINES=spark4_2.13 for one)
 	@scripts/build_natives.sh
