@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import math
 import os
 import re
 import shlex
@@ -120,6 +122,19 @@ def test_classify_py(shell):
     assert "CLASSIFY_BAD_IMAGE 22000" in output
     assert "\n[CLASSIFY_BAD_IMAGE] cannot use dataset/image_data.csv: " in output
     assert "Traceback" not in output and "font_issue" in output
+
+
+def test_ml_pipeline_py(shell, golden, tmp_path):
+    saved = tmp_path / "pipeline"
+    output = shell(COMMANDS["ml_pipeline.py"].replace("/tmp/cards-pipeline", str(saved)))
+    measured = dict(line.rsplit(" ", 1) for line in output.splitlines())
+    with (ROOT / "dataset/image_data.csv").open() as file:
+        actual = {row["image_path"]: int(row["actual_class_id"]) for row in csv.DictReader(file)}
+    right = sum(values.index(max(values)) == actual[image] for image, values in golden["onnx"].items())
+    loss = -sum(math.log(values[actual[image]]) for image, values in golden["onnx"].items())
+    assert float(measured["accuracy"]) == round(right / 120, 4)
+    assert float(measured["logLoss"]) == pytest.approx(loss / 120, abs=1e-3)
+    assert 1 / 3 <= float(measured["on colours"]) <= 1 and (saved / "metadata").is_dir()
 
 
 def test_watch_folder_py(shell, tmp_path):
