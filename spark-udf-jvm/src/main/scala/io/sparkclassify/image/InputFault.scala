@@ -17,7 +17,18 @@ private[sparkclassify] object InputFault {
     case _: StackOverflowError  => Some("the file system's code ran out of stack (StackOverflowError)")
     case _: VirtualMachineError => None
     case e @ (_: java.io.IOException | _: IllegalArgumentException | _: UnsupportedOperationException) =>
-      Some(Option(e.getMessage).getOrElse(e.toString))
+      Some(sentence(e))
     case e => Some(e.toString)
+  }
+
+  /**
+   * The message, and the kind of error with it where the message is a name alone: UnknownHostException says but the host,
+   * and the errors of java.nio the file.
+   */
+  def sentence(error: Throwable): String = error.getMessage match {
+    case null                                                       => error.toString
+    case _ if error.isInstanceOf[java.nio.file.FileSystemException] => error.toString
+    case name if !name.exists(_.isWhitespace)                       => error.toString
+    case message                                                    => message
   }
 }

@@ -169,7 +169,7 @@ final class ReadAhead private[sparkclassify] (
           try {
             if (!atOnce && mustWait) memory.take(bytes)(checkTask())
             if (atOnce || mustWait) Some(reader.copy(source)) else None
-          } catch { case e: IOException => Some(Left(BadImage.unreadable(source.name, e.getMessage))) }
+          } catch { case e: IOException => Some(Left(BadImage.unreadable(source.name, InputFault.sentence(e)))) }
       }
       ReadAhead.this.synchronized {
         if (result.isDefined) held -= length

@@ -11,6 +11,7 @@ import com.fasterxml.jackson.databind.ObjectMapper
 import com.fasterxml.jackson.databind.node.ObjectNode
 import io.sparkclassify.SparkLog
 import io.sparkclassify.conf.{ClassifyConf, ClassifySpec, Engine, NativeSpec}
+import io.sparkclassify.image.InputFault
 import io.sparkclassify.model.ModelFiles
 import io.sparkclassify.natives.{BuildVersions, NativeLoader}
 import org.apache.hadoop.fs.Path
@@ -37,7 +38,7 @@ private[job] final class JobReport(spark: SparkSession, page: String, other: Opt
       try readAll(new Path(name))
       catch {
         case e: FileNotFoundException => throw refused("there is no such file", e)
-        case e: IOException           => throw refused(s"it cannot be read: ${e.getMessage}", e)
+        case e: IOException           => throw refused(s"it cannot be read: ${InputFault.sentence(e)}", e)
       }
     val isReport =
       try Option(json.readTree(text)).exists(tree => Seq("head", "figures", "samples").forall(tree.has))
@@ -61,7 +62,8 @@ private[job] final class JobReport(spark: SparkSession, page: String, other: Opt
       writeAll(page, report.get("html").asText)
     } catch {
       case e: IOException =>
-        throw new JobException(s"the predictions are written, but --report $page cannot be: ${e.getMessage}", e)
+        val reason = InputFault.sentence(e)
+        throw new JobException(s"the predictions are written, but --report $page cannot be: $reason", e)
     }
   }
 
