@@ -22,8 +22,8 @@ private[sparkclassify] object InputFault {
   }
 
   /**
-   * The message, and the kind of error with it where the message is a name alone: UnknownHostException says but the host,
-   * and the errors of java.nio the file.
+   * The message, and the kind of error with it where the message is a name alone: UnknownHostException says but the
+   * host, and the errors of java.nio the file.
    */
   def sentence(error: Throwable): String = error.getMessage match {
     case null                                                       => error.toString
