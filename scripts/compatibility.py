@@ -7,6 +7,7 @@ import platform
 import re
 import subprocess
 import tempfile
+import textwrap
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -228,6 +229,9 @@ def write_page(results: list[Result], served: list[tuple[str, str, str]], not_ru
     """Writes the page from results, what artifacts are for, and the names of the rows that have no result."""
     lines = [same_jar(results), f"Not run yet: {', '.join(not_run)} (Spark/Java)." if not_run else ""]
     text = TEMPLATE.format(
-        artifacts=artifacts(served), same=" ".join(filter(None, lines)), runs=runs(results), systems=systems()
+        artifacts=artifacts(served),
+        same=textwrap.fill(" ".join(filter(None, lines)), 120),
+        runs=runs(results),
+        systems=systems(),
     )
     PAGE.write_text(re.sub(r"\n{3,}", "\n\n", text))
