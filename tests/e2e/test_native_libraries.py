@@ -29,7 +29,7 @@ DISPATCHED = re.compile(
     r"pclmulqdq|f16c|"  # crc32fast, half
     r"3aes.*2ni|aes_ni|"  # aes, which zip in tch brings
     r"with_fma4?$|"  # Rust's compiler_builtins
-    r"x86_sha|4sha1.*3x86"  # sha2, sha1
+    r"x86_sha|4sha[12].*3x86"  # sha2, sha1
 )
 # VEX and EVEX encodings (all that begin with a v), BMI, AES, PCLMUL, SHA and others. tzcnt is not among them: it is bsf
 # to processors that do not know it, and compilers use it where both give the same.
