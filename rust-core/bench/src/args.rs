@@ -4,7 +4,8 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Parser, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
 use spark_classify_core::{self as core, GpuOptions, LoadOptions};
 use spark_classify_imaging::DecodeOptions;
 
@@ -113,9 +114,35 @@ pub(crate) struct Args {
     /// The ONNX Runtime library, for the onnx backend
     #[arg(long, value_name = "libonnxruntime.so", env = "ORT_DYLIB_PATH")]
     pub(crate) onnxruntime: Option<PathBuf>,
+
+    /// The options that were given and are not their default, with their values: none for a flag.
+    #[arg(skip)]
+    pub(crate) given: Vec<(String, String)>,
 }
 
 impl Args {
+    /// The command line of this process, which ends where that is wrong.
+    pub(crate) fn of_process() -> Self {
+        let command = Self::command();
+        let matches = command.clone().get_matches();
+        let given = |arg: &&clap::Arg| matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
+        let options = command.get_arguments().filter(given).filter_map(|arg| {
+            let values: Vec<_> = matches.get_raw(arg.get_id().as_str())?.collect();
+            let value = if arg.get_action().takes_values() {
+                values.first()?.to_str()?
+            } else {
+                ""
+            };
+            let is_default = values == arg.get_default_values();
+            (!is_default).then(|| (format!("--{}", arg.get_long().unwrap_or_default()), value.to_owned()))
+        });
+        let given = options.collect();
+        Self {
+            given,
+            ..Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+        }
+    }
+
     /// What to classify.
     pub(crate) fn images(&self) -> &str {
         // The command line has them unless it asks for something that needs none.

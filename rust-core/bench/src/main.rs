@@ -21,7 +21,6 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use clap::Parser;
 use spark_classify_core::model::Labels;
 use spark_classify_core::{Classifier, Engine};
 use spark_classify_report::Head;
@@ -35,7 +34,7 @@ use crate::report::Report;
 use crate::run::Run;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = Args::of_process();
     match bench(&args) {
         Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,

@@ -14,7 +14,7 @@ use spark_classify_core::platform::files;
 use spark_classify_core::{ModelDirectory, Precision};
 use spark_classify_report::{Collector, Head, Outcome, Report, Step, Thumbnails};
 
-use crate::args::{Args, Decode};
+use crate::args::Args;
 use crate::classes::unique_names;
 use crate::images::Image;
 use crate::run::Run;
@@ -96,22 +96,20 @@ pub(crate) fn head(args: &Args, engine_version: &str, run: &Run) -> Result<Head,
         name: name.to_owned(),
         seconds: time.as_secs_f64() / passes,
     };
-    let defaults = [
-        ("--batch-size", args.batch_size.get(), 1),
-        ("--tasks", args.tasks.get(), 1),
-        ("--threads", args.threads.get(), 1),
-        ("--repeat", args.repeat.get(), 1),
+    // The others are what the report is about, or stand in it elsewhere.
+    let told = [
+        "--images",
+        "--image-dir",
+        "--model",
+        "--backend",
+        "--device",
+        "--precision",
     ];
-    let changed = defaults.into_iter().filter(|(_, value, default)| value != default);
-    let mut configuration: Vec<_> = changed
-        .map(|(name, value, _)| (name.to_owned(), value.to_string()))
+    let aside = ["--report", "--baseline", "--output", "--json", "--onnxruntime"];
+    let configuration = (args.given.iter())
+        .filter(|(name, _)| !told.contains(&name.as_str()) && !aside.contains(&name.as_str()))
+        .cloned()
         .collect();
-    if args.exif_transpose {
-        configuration.push(("--exif-transpose".to_owned(), String::new()));
-    }
-    if args.decode == Decode::Fast {
-        configuration.push(("--decode".to_owned(), "fast".to_owned()));
-    }
     let seconds = run.wall.as_secs_f64();
     let started = Timestamp::now() - Duration::from_secs(seconds.round() as u64);
     Ok(Head {

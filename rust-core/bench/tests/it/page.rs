@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{json, Value};
 
 use crate::command::{bench, directory, image_dir, images, json, refusal, run};
 
@@ -32,8 +32,13 @@ fn the_report_says_what_the_run_says() {
         .arg("--report")
         .arg(&again)
         .arg("--baseline")
-        .arg(dir.join("report.json"));
+        .arg(dir.join("report.json"))
+        .args(["--gpu-batch-size=256", "--threads", "2", "--allow-all-operators"]);
     run(&mut command, 1);
+    let twin: Value = serde_json::from_slice(&fs::read(dir.join("again.json")).unwrap()).unwrap();
+    // What is not its default; a flag has no value.
+    let given = json!([["--allow-all-operators", ""], ["--threads", "2"]]);
+    assert_eq!(twin["head"]["configuration"], given);
     assert!(fs::read_to_string(&again).unwrap().contains("Beside another run"));
 }
 
