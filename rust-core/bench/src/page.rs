@@ -96,18 +96,23 @@ pub(crate) fn head(args: &Args, engine_version: &str, run: &Run) -> Result<Head,
         name: name.to_owned(),
         seconds: time.as_secs_f64() / passes,
     };
-    // The others are what the report is about, or stand in it elsewhere.
-    let told = [
+    // The others stand in the report elsewhere, or say where things go.
+    let others = [
         "--images",
         "--image-dir",
         "--model",
         "--backend",
         "--device",
         "--precision",
+        "--report",
+        "--baseline",
+        "--output",
+        "--json",
+        "--onnxruntime",
     ];
-    let aside = ["--report", "--baseline", "--output", "--json", "--onnxruntime"];
-    let configuration = (args.given.iter())
-        .filter(|(name, _)| !told.contains(&name.as_str()) && !aside.contains(&name.as_str()))
+    let given = args.given.iter();
+    let configuration = given
+        .filter(|(name, _)| !others.contains(&name.as_str()))
         .cloned()
         .collect();
     let seconds = run.wall.as_secs_f64();

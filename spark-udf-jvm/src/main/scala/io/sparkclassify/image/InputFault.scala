@@ -25,10 +25,8 @@ private[sparkclassify] object InputFault {
    * The message, and the kind of error with it where the message is a name alone: UnknownHostException says but the
    * host, and the errors of java.nio the file.
    */
-  def sentence(error: Throwable): String = error.getMessage match {
-    case null                                                       => error.toString
-    case _ if error.isInstanceOf[java.nio.file.FileSystemException] => error.toString
-    case name if !name.exists(_.isWhitespace)                       => error.toString
-    case message                                                    => message
+  def sentence(error: Throwable): String = error match {
+    case _: java.nio.file.FileSystemException => error.toString
+    case _ => Option(error.getMessage).filter(_.exists(_.isWhitespace)).getOrElse(error.toString)
   }
 }
