@@ -82,6 +82,9 @@ test-faults: build ## jobs with killed executors and workers, bad folders, execu
 	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/faults
 	@$(env) PROCESS_ENDS=$${PROCESS_ENDS:-50} gradle --quiet test -Psuite=ProcessEndSuite
 
+test-scale: build ## 100,000 rows with 1% bad ones of every kind, each against the oracle (ten minutes)
+	@$(env) $(onnxruntime) SCALE_ROWS=$${SCALE_ROWS:-100000} .venv/bin/python -m pytest -q tests/e2e/test_bad_rows.py
+
 test-spark35: build ## the core suites, and launchers, on Spark 3.5 with Scala 2.12 and Java 11, with the jar for it
 	@$(env) cargo build --release --quiet -p spark-classify-jni-faulty
 	@$(env) $(onnxruntime) MATRIX=3.5.9/11 .venv/bin/python scripts/matrix.py
@@ -119,13 +122,8 @@ parity-live: build reference ## thousands of random images against a live Pillow
 		.venv-reference/bin/python -m pytest -q tests/parity/test_live_torchvision.py
 
 # What it finds to be new goes beside the committed inputs, not among them.
-fuzz: ## fuzz the decoder, the model configuration and the header of ONNX files, a minute each (needs nightly Rust and cargo-fuzz)
-	@cargo +nightly fuzz --version >/dev/null 2>&1 || \
-		{ echo "make fuzz needs these: rustup toolchain install nightly && cargo install cargo-fuzz" >&2; exit 1; }
-	@for target in decode model onnx; do \
-		mkdir -p target/fuzz/$$target && cargo +nightly fuzz run --fuzz-dir rust-core/fuzz --target-dir target/fuzz $$target \
-			$(CURDIR)/target/fuzz/$$target $(CURDIR)/rust-core/fuzz/corpus/$$target -- -max_total_time=60 || exit 1; \
-	done
+fuzz: ## fuzz each image format, the model configuration and ONNX files under AddressSanitizer (SECONDS_EACH=60 FUZZ="jpeg png"; nightly Rust, cargo-fuzz, clang)
+	@scripts/fuzz.sh $(or $(SECONDS_EACH),60) $(FUZZ)
 
 parity-models: build reference
 	@.venv-reference/bin/python scripts/make_parity_models.py
@@ -188,6 +186,10 @@ bench: build .venv-bench-peers/.made-from .venv-bench-synapseml/.made-from ## me
 	@scripts/setup.sh --fonts
 	@gradle --quiet -p benchmarks/jvm || echo "The contenders in Scala could not be built."
 	@$(env) $(onnxruntime) .venv/bin/python benchmarks/run.py $(BENCH)
+
+bench-scale: build ## a million small images in a job: speed and memory along the way, executors, partitions, a store that fails (half an hour)
+	@scripts/setup.sh --fonts
+	@$(env) .venv/bin/python benchmarks/scale.py $(BENCH)
 
 bench-core: build ## the Rust core with criterion: SAVE=name keeps the result as a baseline, BASELINE=name compares with it
 	@$(env) $(onnxruntime) cargo bench --quiet -p spark-classify-imaging -p spark-classify-core -p classify-bench -- --noplot \

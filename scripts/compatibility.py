@@ -18,12 +18,14 @@ PAGE = ROOT / "docs/compatibility.md"
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """How many tests passed and failed."""
+    """How many tests passed and failed; none of both where they cannot be run."""
 
     passed: int
     failed: int
 
     def __str__(self) -> str:
+        if not self.passed and not self.failed:
+            return "not run"
         return f"{self.passed} passed" + (f", **{self.failed} failed**" if self.failed else "")
 
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Prints a JAVA_HOME of a release of Java, for tests: java_home.sh 21. Where /usr/lib/jvm has none, a runtime without a
-# compiler is installed into .sparks (or into $SPARKS) from a Python package (100 MB).
+# compiler is installed into .sparks (or into $SPARKS) from a Python package (100 MB), which has not all modules: the
+# launchers of Spark 4.3 do not start on it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 release=${1:?which release of Java? Usage: java_home.sh 21}

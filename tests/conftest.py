@@ -176,11 +176,11 @@ class FaultReport:
     """What the jobs of tests/faults/test_kills.py went through, for the last line of the report."""
 
     def __init__(self) -> None:
-        self.jobs = self.kills = self.rows = self.lost = self.seed = 0
+        self.jobs = self.kills = self.rows = self.lost = self.retries = self.seed = 0
 
-    def add(self, *, kills: int, rows: int, lost: int, seed: int) -> None:
+    def add(self, *, kills: int, rows: int, lost: int, retries: int, seed: int) -> None:
         self.jobs, self.kills, self.rows = self.jobs + 1, self.kills + kills, self.rows + rows
-        self.lost, self.seed = self.lost + lost, seed
+        self.lost, self.retries, self.seed = self.lost + lost, self.retries + retries, seed
 
 
 FAULTS = pytest.StashKey[FaultReport]()
@@ -195,8 +195,8 @@ def pytest_terminal_summary(terminalreporter, config) -> None:
     report = config.stash.get(FAULTS, None)
     if report is not None:
         terminalreporter.write_line(
-            f"{report.jobs} jobs, {report.kills} kills, {report.rows} rows, lost rows = {report.lost}"
-            f" (FAULT_SEED={report.seed})"
+            f"{report.jobs} jobs, {report.kills} kills, {report.retries} reads tried again, {report.rows} rows, "
+            f"lost rows = {report.lost} (FAULT_SEED={report.seed})"
         )
 
 

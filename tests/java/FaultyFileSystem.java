@@ -11,7 +11,8 @@ import org.apache.hadoop.fs.RawLocalFileSystem;
  * The local file system under the scheme {@code faulty:}, as a company's own would be on the class path.
  *
  * <p>Of the files that are opened, {@code fs.faulty.percent} of a hundred (none by default) are refused, late, or end
- * in the middle. {@code fs.faulty.seed}, the file's path, and how often this JVM has opened it say which.
+ * in the middle. {@code fs.faulty.seed}, the file's path, and how often this JVM has opened it say which. All take a
+ * while to open, from {@code fs.faulty.delay.least} to {@code fs.faulty.delay.most} milliseconds (none by default).
  */
 public final class FaultyFileSystem extends RawLocalFileSystem {
   private static final ConcurrentHashMap<Path, AtomicInteger> OPENED = new ConcurrentHashMap<>();
@@ -32,6 +33,8 @@ public final class FaultyFileSystem extends RawLocalFileSystem {
     long seed = getConf().getLong("fs.faulty.seed", 0);
     // The multiplication spreads what the strings differ in, their ends, over the bits.
     int chance = Math.floorMod((seed + " " + file + " " + times).hashCode() * 0x9E3779B9 >>> 7, 3000);
+    int least = getConf().getInt("fs.faulty.delay.least", 0);
+    sleep(least + chance % (getConf().getInt("fs.faulty.delay.most", least) - least + 1));
     FSDataInputStream whole = super.open(file, bufferSize);
     if (chance >= 30 * getConf().getInt("fs.faulty.percent", 0)) return whole;
     switch (chance % 3) {
@@ -39,14 +42,18 @@ public final class FaultyFileSystem extends RawLocalFileSystem {
         whole.close();
         throw new IOException("the faulty file system refuses this");
       case 1:
-        try {
-          Thread.sleep(300);
-        } catch (InterruptedException interrupted) {
-          throw new IOException(interrupted);
-        }
+        sleep(300);
         return whole;
       default:
         return new FSDataInputStream(new Half(whole, getFileStatus(file).getLen() / 2));
+    }
+  }
+
+  private static void sleep(long millis) throws IOException {
+    try {
+      if (millis > 0) Thread.sleep(millis);
+    } catch (InterruptedException interrupted) {
+      throw new IOException(interrupted);
     }
   }
 

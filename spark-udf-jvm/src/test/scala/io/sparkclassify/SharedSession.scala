@@ -62,6 +62,7 @@ object SharedSession {
     .config("spark.hadoop.fs.counted.impl", classOf[CountedFileSystem].getName)
     .config("spark.hadoop.fs.slow.impl", classOf[SlowFileSystem].getName)
     .config("spark.hadoop.fs.blocking.impl", classOf[BlockingFileSystem].getName)
+    .config("spark.hadoop.fs.failing.impl", classOf[FailingFileSystem].getName)
     .config(ClassifyConf.Model.key, TestData.model.toString)
     .config(ClassifyConf.AllowPaths.key, "true")
     // Suites have file systems of their own.

@@ -321,6 +321,18 @@ object ClassifyConf {
     .checkValue(millis => millis > 0, "It must be 1 ms or more.")
     .createWithDefaultString("10min")
 
+  val ReadRetries = SQLConf
+    .buildConf("spark.classify.read.retries")
+    .doc(
+      "How often a file is read again when its file system fails, after pauses that double from 0.1 s on; the time counts " +
+        "for `spark.classify.read.timeout`. What does not exist, may not be read or is damaged is not asked for again. Object stores' own " +
+        "retries come before (`fs.s3a.retry.limit`). The files of models are read again in the same way."
+    )
+    .version("0.1.0")
+    .intConf
+    .checkValue(retries => retries >= 0 && retries <= 10, "It must be from 0 to 10.")
+    .createWithDefault(3)
+
   val ReadMemory = new StaticEntry(
     KeyInError
       .of(
@@ -435,6 +447,7 @@ object ClassifyConf {
         ReadMaxBytes,
         ReadMemory.entry,
         ReadTimeout,
+        ReadRetries,
         ReadSchemes.entry
       ),
       "Batches" -> Seq(BatchSize),

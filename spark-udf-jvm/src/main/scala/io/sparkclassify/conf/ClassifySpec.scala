@@ -98,12 +98,28 @@ object DecodeSpec {
  *   the URI that relative paths belong to: the driver's working directory in the default file system
  * @param maxBytes
  *   `spark.classify.image.maxBytes`
+ */
+final case class ImageSpec(directory: String, maxBytes: Long, files: FileSpec)
+
+/**
+ * How file systems are asked for files, those of images and those of models.
+ *
  * @param timeoutMillis
  *   `spark.classify.read.timeout`
+ * @param retries
+ *   `spark.classify.read.retries`
  * @param schemes
- *   `spark.classify.read.schemes`, which count for models too
+ *   `spark.classify.read.schemes`
  */
-final case class ImageSpec(directory: String, maxBytes: Long, timeoutMillis: Long, schemes: Schemes)
+final case class FileSpec(timeoutMillis: Long, retries: Int, schemes: Schemes)
+
+object FileSpec {
+  def ofSession(conf: SQLConf): FileSpec = FileSpec(
+    conf.getConf(ClassifyConf.ReadTimeout),
+    conf.getConf(ClassifyConf.ReadRetries),
+    Schemes.ofApplication()
+  )
+}
 
 /**
  * How the operator forms batches.
@@ -165,9 +181,8 @@ object ClassifySpec {
     val engineName = backend.getOrElse(conf.getConf(ClassifyConf.Backend))
     val engine =
       if (engineName.trim.equalsIgnoreCase(EngineChoice.Auto)) {
-        val timeoutMillis = conf.getConf(ClassifyConf.ReadTimeout)
         val natives = NativeSpec.ofApplication().options
-        new EngineChoice(modelHadoop, Schemes.ofApplication(), timeoutMillis, natives)(precision, directory)
+        new EngineChoice(modelHadoop, FileSpec.ofSession(conf), natives)(precision, directory)
       } else Engine.find(engineName).getOrElse(throw ClassifyErrors.unknownBackend(engineName))
     if (!precision.engines.contains(engine)) throw ClassifyErrors.precisionRefused(precision, engine)
     val located = ModelSpec(engine, directory, precision, DecodeSpec.ofSession(conf), DeviceSpec.ofSession(conf))
@@ -189,8 +204,7 @@ object ClassifySpec {
       ImageSpec(
         workingDirectory(hadoop).toString,
         ApplicationConf.limit(ClassifyConf.ImageMaxBytes.key, conf)(_.getConf(ClassifyConf.ImageMaxBytes)),
-        conf.getConf(ClassifyConf.ReadTimeout),
-        Schemes.ofApplication()
+        FileSpec.ofSession(conf)
       ),
       NativeSpec.ofApplication(),
       hadoop,

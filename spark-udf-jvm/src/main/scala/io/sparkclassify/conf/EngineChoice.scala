@@ -6,7 +6,7 @@ import scala.util.control.NonFatal
 
 import io.sparkclassify.{Printable, SparkLog}
 import io.sparkclassify.natives.{NativeLoader, NativeOptions}
-import io.sparkclassify.threads.ReadThreads
+import io.sparkclassify.threads.{ReadThreads, Retries}
 import org.apache.hadoop.fs.Path
 import org.apache.spark.SparkFiles
 
@@ -18,27 +18,20 @@ import org.apache.spark.SparkFiles
  * Runtime, which the jar brings, where the directory has an ONNX model or cannot be seen from the driver. A precision
  * that only one engine has decides at once.
  *
- * @param schemes
- *   that the directory may have
- * @param timeoutMillis
- *   how long its file system may take to list it
+ * @param files
+ *   how the directory's file system is asked to list it
  */
-private[conf] final class EngineChoice(
-    hadoop: HadoopSettings,
-    schemes: Schemes,
-    timeoutMillis: Long,
-    natives: NativeOptions
-) {
+private[conf] final class EngineChoice(hadoop: HadoopSettings, files: FileSpec, natives: NativeOptions) {
   import EngineChoice._
 
   def apply(precision: Precision, uri: String): Engine = precision.engines match {
     case Seq(only) => only
     case _ =>
-      val files = list(uri)
-      val hasOnnx = files.exists(file => file.endsWith(".onnx") || file == OnnxFolder)
+      val names = list(uri)
+      val hasOnnx = names.exists(file => file.endsWith(".onnx") || file == OnnxFolder)
       val (engine, reason) =
-        if (!files.contains(TorchScript))
-          (Engine.Onnx, if (files.isEmpty) "the driver cannot list it" else s"it has no $TorchScript")
+        if (!names.contains(TorchScript))
+          (Engine.Onnx, if (names.isEmpty) "the driver cannot list it" else s"it has no $TorchScript")
         else if (NativeLoader.findsTorch(natives)) (Engine.PyTorch, s"it has $TorchScript, and the driver libtorch")
         else if (hasOnnx) (Engine.Onnx, "the driver has no libtorch")
         // Executors may have what the driver has not; if not, their error says what to install.
@@ -53,11 +46,12 @@ private[conf] final class EngineChoice(
     val work = ReadThreads.identity().start { () =>
       try {
         val directory = new Path(located(uri))
-        val listed = schemes.fileSystem(directory, hadoop.configuration).listStatus(directory)
+        val fileSystem = files.schemes.fileSystem(directory, hadoop.configuration)
+        val listed = new Retries(files.retries)(fileSystem.listStatus(directory))
         names.complete(listed.map(_.getPath.getName).toSet)
       } catch { case e: Throwable => names.completeExceptionally(e) }
     }
-    try names.get(if (work.isEmpty) 0 else timeoutMillis, TimeUnit.MILLISECONDS)
+    try names.get(if (work.isEmpty) 0 else files.timeoutMillis, TimeUnit.MILLISECONDS)
     catch { case NonFatal(_) => Set.empty }
     finally if (!names.isDone) work.foreach(_.abandon())
   }

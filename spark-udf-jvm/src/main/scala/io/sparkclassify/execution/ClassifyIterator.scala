@@ -61,6 +61,7 @@ final class ClassifyIterator(
   // What has been counted of the reading.
   private var bytesRead = 0L
   private var readNanos = 0L
+  private var retries = 0L
 
   // Guarded by this.
   private var working = false
@@ -147,11 +148,13 @@ final class ClassifyIterator(
 
   /** Adds, because a task of a coalesced partition has an operator with several of these. */
   private def countReading(): Unit = {
-    val (bytes, nanos) = (images.bytesRead, images.readNanos)
+    val (bytes, nanos, again) = (images.bytesRead, images.readNanos, images.retries)
     metrics.bytesRead += bytes - bytesRead
     metrics.readTime += nanos - readNanos
+    metrics.retries += again - retries
     bytesRead = bytes
     readNanos = nanos
+    retries = again
   }
 
   private def begin(): Boolean = synchronized {

@@ -7,6 +7,7 @@ import java.nio.file.{AccessDeniedException, NoSuchFileException}
 import io.sparkclassify.conf.{ClassifyConf, ClassifyErrors, ImageSpec}
 import io.sparkclassify.memory.DirectBuffers
 import io.sparkclassify.natives.{LocalFile, NativeEngine}
+import io.sparkclassify.threads.Retries
 import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs.{FSDataInputStream, FileStatus, FileSystem, LocalFileSystem, Path, RawLocalFileSystem}
 import org.apache.hadoop.util.functional.FutureIO
@@ -66,9 +67,10 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration, natives: 
   private val paths = new ImagePath(new Path(spec.directory), configuration)
 
   /** Found once, since it is every image's. */
-  private lazy val localFileSystem = spec.schemes.fileSystem(new Path(ImagePath.LocalRoot), configuration)
+  private lazy val localFileSystem = spec.files.schemes.fileSystem(new Path(ImagePath.LocalRoot), configuration)
 
   private lazy val opener = natives
+  private val retries = new Retries(spec.files.retries)
 
   /**
    * To be called before the first [[read]]: what that needs once may take longer to load than a read may take.
@@ -78,8 +80,11 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration, natives: 
    */
   def prepare(): Unit = opener
 
-  /** `spec.timeoutMillis`. Who waits for a read keeps to it. */
-  def timeoutMillis: Long = spec.timeoutMillis
+  /** `spark.classify.read.timeout`. Who waits for a read keeps to it. */
+  def timeoutMillis: Long = spec.files.timeoutMillis
+
+  /** How often files have been read again so far. */
+  def retried: Long = retries.count
 
   /**
    * The bytes of a file. Opening and reading may last for ever, and may ignore interrupts.
@@ -99,10 +104,7 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration, natives: 
 
   /** A direct buffer with the bytes, for which memory has been taken as [[fits]] says. */
   def copy(source: ImageSource.Content): Either[BadImage, ImageBytes] =
-    filled(source.name, source.bytes.length, source.size) { buffer =>
-      buffer.put(source.bytes)
-      source.bytes.length
-    }
+    filled(source.name, source.bytes.length, source.size)(_.put(source.bytes))
 
   /** How much memory an image of so many bytes takes, if it is not too large. */
   def fits(name: String, length: Long): Either[BadImage, Long] = {
@@ -133,7 +135,7 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration, natives: 
           val file = new Path("file", null, name)
           if (ImageReader.isLocal(localFileSystem)) readLocal(path, name, file, room)
           else readRemote(path, localFileSystem, file, room)
-        case ImagePath.Located(file) => readRemote(path, spec.schemes.fileSystem(file, configuration), file, room)
+        case ImagePath.Located(file) => readRemote(path, spec.files.schemes.fileSystem(file, configuration), file, room)
       })
     catch { case _: FileNotFoundException | _: NoSuchFileException => None }
 
@@ -143,13 +145,29 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration, natives: 
       file: Path,
       room: ImageReader.Room
   ): Either[BadImage, ImageBytes] = {
-    val status = fileSystem.getFileStatus(file)
+    val status = retries(fileSystem.getFileStatus(file))
+    def reading[T](read: FSDataInputStream => T): T = retries {
+      val stream = ImageReader.open(fileSystem, file, status)
+      try read(stream)
+      finally stream.close()
+    }
     if (status.isDirectory) Left(BadImage.unreadable(path, "it is a directory"))
-    else {
-      fits(path, status.getLen).flatMap { _ =>
-        val stream = ImageReader.open(fileSystem, file, status)
-        try content(path, stream, status.getLen, room)
-        finally stream.close()
+    // Before the file is opened: what waits for memory need hold no connection.
+    else if (status.getLen >= 0) {
+      try take(path, status.getLen, room) { buffer =>
+          reading { stream =>
+            buffer.rewind()
+            fill(buffer)(ImageReader.next(stream))
+          }
+        }
+      // Not the next place: a read takes memory once.
+      catch { case e: FileNotFoundException => Left(BadImage.unreadable(path, InputFault.sentence(e))) }
+    } else {
+      // Web servers may leave the length open.
+      val bytes = reading(_.readNBytes((spec.maxBytes + 1).toInt))
+      fits(path, bytes.length).flatMap { memory =>
+        room.take(memory)
+        copy(ImageSource.Content(path, bytes))
       }
     }
   }
@@ -169,54 +187,30 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration, natives: 
     try {
       val file = LocalFile.open(opener, name)
       try
-        if (ImageReader.readsAsIs(localFileSystem, name)) take(path, file.size, room)(file.read)
+        if (ImageReader.readsAsIs(localFileSystem, name)) take(path, file.size, room)(fill(_)(file.read))
         else readRemote(path, localFileSystem, hadoopName, room)
       finally file.close()
     } catch {
       case _: AccessDeniedException => Left(BadImage.unreadable(path, "permission to read it is denied"))
     }
 
-  /** @param length as the file system gives it; web servers may leave it open, and then it is negative */
-  private def content(
-      path: String,
-      stream: FSDataInputStream,
-      length: Long,
-      room: ImageReader.Room
-  ): Either[BadImage, ImageBytes] =
-    if (length >= 0) {
-      val chunk = ImageReader.chunks.get
-      // Not at a position: streams that verify checksums open the file once more for that.
-      take(path, length, room) { buffer =>
-        val count = stream.read(chunk, 0, math.min(chunk.length, buffer.remaining))
-        if (count > 0) buffer.put(chunk, 0, count)
-        count
-      }
-    } else {
-      val bytes = stream.readNBytes((spec.maxBytes + 1).toInt)
-      fits(path, bytes.length).flatMap { memory =>
-        room.take(memory)
-        copy(ImageSource.Content(path, bytes))
-      }
-    }
-
+  /** @param filling fills the buffer, which has `length` bytes */
   private def take(name: String, length: Long, room: ImageReader.Room)(
-      read: ByteBuffer => Int
+      filling: ByteBuffer => Unit
   ): Either[BadImage, ImageBytes] =
     fits(name, length).flatMap { bytes =>
       room.take(bytes)
-      filled(name, length.toInt)(read)
+      filled(name, length.toInt)(filling)
     }
 
-  /** @param read puts the next bytes into the buffer, and says how many; a negative number when there are no more */
   private def filled(name: String, length: Int, size: Option[PixelSize] = None)(
-      read: ByteBuffer => Int
+      filling: ByteBuffer => Unit
   ): Either[BadImage, ImageBytes] =
     DirectBuffers.acquireTaken(length) match {
       case None => Left(BadImage.unreadable(name, ClassifyErrors.noDirectMemory(length).getReason))
       case Some(buffer) =>
         try {
-          while (buffer.hasRemaining)
-            if (read(buffer) < 0) throw new EOFException(s"it ended after ${buffer.position()} of $length bytes")
+          filling(buffer)
           Right(new ImageBytes(name, buffer.flip(), size))
         } catch {
           case e: Throwable =>
@@ -224,6 +218,11 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration, natives: 
             throw e
         }
     }
+
+  /** @param read puts the next bytes into the buffer, and says how many; a negative number when there are no more */
+  private def fill(buffer: ByteBuffer)(read: ByteBuffer => Int): Unit =
+    while (buffer.hasRemaining)
+      if (read(buffer) < 0) throw new EOFException(s"it ended after ${buffer.position()} of ${buffer.limit()} bytes")
 }
 
 object ImageReader {
@@ -257,6 +256,15 @@ object ImageReader {
       val file = new File(name)
       file.getName.contains(':') || !new File(file.getParentFile, s".${file.getName}.crc").exists()
     }
+
+  /** Puts the next bytes into the buffer, and says how many; a negative number when there are no more. */
+  private def next(stream: FSDataInputStream)(buffer: ByteBuffer): Int = {
+    val chunk = chunks.get
+    // Not at a position: streams that verify checksums open the file once more for that.
+    val count = stream.read(chunk, 0, math.min(chunk.length, buffer.remaining))
+    if (count > 0) buffer.put(chunk, 0, count)
+    count
+  }
 
   /**
    * Opens a file that will be read from its beginning to its end. An object store need not ask for its status again.

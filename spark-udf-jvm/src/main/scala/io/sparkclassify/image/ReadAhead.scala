@@ -63,6 +63,9 @@ final class ReadAhead private[sparkclassify] (
   /** Time spent in reading files so far, summed over the threads. */
   def readNanos: Long = fileNanos.sum
 
+  /** How often files have been read again so far. */
+  def retries: Long = reader.retried
+
   /** Whether so much is held that no more should be asked for. */
   def full: Boolean = synchronized(held >= maxBytes)
 

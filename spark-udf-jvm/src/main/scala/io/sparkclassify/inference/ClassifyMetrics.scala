@@ -14,6 +14,7 @@ final class ClassifyMetrics(metrics: Map[String, SQLMetric]) extends Serializabl
   val badImages: SQLMetric = metrics("badImages")
   val bytesRead: SQLMetric = metrics("bytesRead")
   val readTime: SQLMetric = metrics("readTime")
+  val retries: SQLMetric = metrics("retries")
   val waitTime: SQLMetric = metrics("waitTime")
   val callTime: SQLMetric = metrics("callTime")
   val decodeTime: SQLMetric = metrics("decodeTime")
@@ -36,6 +37,7 @@ object ClassifyMetrics {
     "badImages" -> SQLMetrics.createMetric(context, BadImages),
     "bytesRead" -> SQLMetrics.createSizeMetric(context, "size of files read"),
     "readTime" -> SQLMetrics.createNanoTimingMetric(context, "time to read files"),
+    "retries" -> SQLMetrics.createMetric(context, "number of reads tried again"),
     "waitTime" -> SQLMetrics.createNanoTimingMetric(context, "time waiting for files"),
     "callTime" -> SQLMetrics.createNanoTimingMetric(context, "time of native calls"),
     "decodeTime" -> SQLMetrics.createNanoTimingMetric(context, "time to decode"),

@@ -106,7 +106,7 @@ private[job] final class JobReport(spark: SparkSession, page: String, other: Opt
     try {
       val path = new Path(new Path(ModelFiles.locate(spec.model.uri)), file)
       val digest = MessageDigest.getInstance("SHA-256")
-      val stream = spec.images.schemes.fileSystem(path, spec.modelHadoop.configuration).open(path)
+      val stream = spec.images.files.schemes.fileSystem(path, spec.modelHadoop.configuration).open(path)
       try {
         val chunk = new Array[Byte](1 << 20)
         Iterator.continually(stream.read(chunk)).takeWhile(_ >= 0).foreach(digest.update(chunk, 0, _))

@@ -76,7 +76,7 @@ object ClassifyEngine {
     val natives = spec.nativeEngine()
     val images = spec.images
     val files =
-      new ModelFiles(spec.modelHadoop.configuration, images.schemes, images.timeoutMillis, needed(_, _)(natives, spec))
+      new ModelFiles(spec.modelHadoop.configuration, images.files, needed(_, _)(natives, spec))
     files.withLocal(located.uri) { directory =>
       val request = json.createObjectNode()
       request.put("directory", directory.toString)

@@ -1,9 +1,9 @@
 package io.sparkclassify.model
 
 import io.sparkclassify.{Printable, SparkLog}
-import io.sparkclassify.conf.{ClassifyConf, ClassifyErrors, Schemes}
+import io.sparkclassify.conf.{ClassifyConf, ClassifyErrors, FileSpec}
 import io.sparkclassify.natives.FileNames
-import io.sparkclassify.threads.{ReadThreads, TaskKill}
+import io.sparkclassify.threads.{ReadThreads, Retries, TaskKill}
 import java.io.FileNotFoundException
 import java.nio.file.{Files, Path => LocalPath}
 import java.util.concurrent.{CompletableFuture, ExecutionException, TimeUnit, TimeoutException}
@@ -27,12 +27,13 @@ import org.apache.hadoop.fs.{FileStatus, FileSystem, Path}
 private[sparkclassify] final class ModelCopy(
     directory: Path,
     configuration: Configuration,
-    schemes: Schemes,
+    files: FileSpec,
     needed: NeededFiles,
     copy: LocalPath
 ) extends Runnable {
   import ModelCopy._
 
+  private val retries = new Retries(files.retries)
   private val outcome = new CompletableFuture[Unit]
 
   /** Goes up with every answer of the file system. */
@@ -41,20 +42,19 @@ private[sparkclassify] final class ModelCopy(
   @volatile private var unwanted = false
 
   /**
-   * Makes the copy, and waits for it.
+   * Makes the copy, and waits for it. The time limit is one for each answer of the file system and not for the copy as
+   * a whole: models have very different sizes.
    *
-   * @param timeoutMillis
-   *   how long the file system may take for one answer. Not for the copy as a whole: models have very different sizes.
    * @throws ClassifyException
    *   CLASSIFY_BAD_MODEL when it takes longer, changes meanwhile, or is not a directory of files
    * @throws TaskKilledException
    *   when the task of this thread is killed
    */
-  def make(timeoutMillis: Long): Unit = {
+  def make(): Unit = {
     val work = ReadThreads.identity().start(this).getOrElse(
       bad(s"there is no thread to read it: ${ReadThreads.stuckReads}")
     )
-    try await(timeoutMillis)
+    try await(files.timeoutMillis)
     finally if (!outcome.isDone) {
         unwanted = true
         work.abandon()
@@ -86,7 +86,7 @@ private[sparkclassify] final class ModelCopy(
 
   override def run(): Unit =
     try {
-      fetch(ask(schemes.fileSystem(directory, configuration)))
+      fetch(ask(files.schemes.fileSystem(directory, configuration)))
       outcome.complete(())
     } catch { case e: Throwable => outcome.completeExceptionally(e) }
     finally if (unwanted) delete()
@@ -140,7 +140,7 @@ private[sparkclassify] final class ModelCopy(
       val more = missing.map { name =>
         val target = inside(name)
         Files.createDirectories(target.getParent)
-        name -> fetch(fileSystem, name, target)
+        name -> retries(fetch(fileSystem, name, target))
       }
       fetchNeeded(fileSystem, listing, lengths ++ more)
     }
@@ -185,17 +185,17 @@ private[sparkclassify] final class ModelCopy(
   /** The files in and below the directory, by their paths relative to it. */
   private def list(fileSystem: FileSystem): Map[String, Version] = {
     val status =
-      try ask(fileSystem.getFileStatus(directory))
+      try retries(ask(fileSystem.getFileStatus(directory)))
       catch {
         case e: FileNotFoundException => throw ClassifyErrors.badModel(directory.toString, "it does not exist", e)
       }
     if (!status.isDirectory) bad("it is no directory")
     val root = status.getPath.toUri.getPath.stripSuffix("/") + "/"
-    def files(folder: Path): Seq[FileStatus] =
-      ask(fileSystem.listStatus(folder)).toSeq.flatMap { entry =>
-        if (entry.isDirectory) files(entry.getPath) else Seq(entry)
+    def below(folder: Path): Seq[FileStatus] =
+      retries(ask(fileSystem.listStatus(folder))).toSeq.flatMap { entry =>
+        if (entry.isDirectory) below(entry.getPath) else Seq(entry)
       }
-    files(directory).map { file =>
+    below(directory).map { file =>
       val path = file.getPath.toUri.getPath
       // What is not below the directory stays absolute, and is refused.
       path.stripPrefix(root) -> Version(file.getLen, file.getModificationTime)

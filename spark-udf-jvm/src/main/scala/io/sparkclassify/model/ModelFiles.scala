@@ -3,7 +3,7 @@ package io.sparkclassify.model
 import java.nio.file.{Files, Path => LocalPath, Paths}
 
 import io.sparkclassify.ClassifyException
-import io.sparkclassify.conf.{ClassifyErrors, ModelSpec, Schemes}
+import io.sparkclassify.conf.{ClassifyErrors, FileSpec, ModelSpec}
 import io.sparkclassify.image.InputFault
 import io.sparkclassify.natives.{FileNames, Scratch, SharedFolders}
 import org.apache.hadoop.conf.Configuration
@@ -13,15 +13,14 @@ import org.apache.spark.SparkFiles
 /**
  * Brings model directories to where the native libraries can read them.
  *
- * @param timeoutMillis
- *   how long a file system may take for one answer
+ * @param files
+ *   how file systems are asked
  * @param needed
  *   which files are to be copied
  */
 private[sparkclassify] final class ModelFiles(
     configuration: Configuration,
-    schemes: Schemes,
-    timeoutMillis: Long,
+    files: FileSpec,
     needed: NeededFiles
 ) {
 
@@ -45,9 +44,9 @@ private[sparkclassify] final class ModelFiles(
         SharedFolders.requireSafe(temporary)
         Scratch.in(temporary).directory("model")
       }
-      val copy = new ModelCopy(directory, configuration, schemes, needed, folder)
+      val copy = new ModelCopy(directory, configuration, files, needed, folder)
       try {
-        guarded(uri, s"it cannot be copied into $temporary (java.io.tmpdir)")(copy.make(timeoutMillis))
+        guarded(uri, s"it cannot be copied into $temporary (java.io.tmpdir)")(copy.make())
         load(folder)
       } finally copy.delete()
     }
@@ -62,7 +61,7 @@ private[sparkclassify] final class ModelFiles(
     }
 
   private def local(uri: String, directory: Path): LocalPath = {
-    schemes.refusal(directory.toUri, "file").foreach(reason => throw ClassifyErrors.badModel(uri, reason, null))
+    files.schemes.refusal(directory.toUri, "file").foreach(reason => throw ClassifyErrors.badModel(uri, reason, null))
     val path = directory.toUri.getPath
     FileNames.unnameable(path).ifPresent(reason => throw ClassifyErrors.badModel(uri, reason, null))
     Paths.get(path)

@@ -25,7 +25,11 @@ class EngineChoiceSuite extends SharedSession {
     // It starts with its first use.
     assert(!spark.sparkContext.isStopped)
     val choose =
-      new EngineChoice(HadoopSettings.ofSession(), Schemes(Set("file", "blocking")), timeoutMillis, natives)
+      new EngineChoice(
+        HadoopSettings.ofSession(),
+        FileSpec(timeoutMillis, retries = 0, Schemes(Set("file", "blocking"))),
+        natives
+      )
     choose(precision, directory)
   }
 

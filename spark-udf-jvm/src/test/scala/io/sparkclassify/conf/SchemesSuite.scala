@@ -60,7 +60,11 @@ class SchemesSuite extends SharedSession {
     val minute = 60000L
     val room: ImageReader.Room = DirectBuffers.memory.take(_)(())
     def read(schemes: Schemes, path: String) =
-      new ImageReader(ImageSpec("file:/", 1 << 20, minute, schemes), new Configuration, FaultyLibrary.natives)
+      new ImageReader(
+        ImageSpec("file:/", 1 << 20, FileSpec(minute, retries = 0, schemes)),
+        new Configuration,
+        FaultyLibrary.natives
+      )
         .read(ImageSource.File(path), room)
     val bad = read(default, "http://127.0.0.1:1/a.jpg").left.toOption.get
     assert(bad.condition == "CLASSIFY_UNREADABLE_IMAGE")

@@ -7,7 +7,7 @@ import scala.concurrent.{Await, ExecutionContext, Future}
 import scala.concurrent.duration._
 
 import io.sparkclassify.{BlockingFileSystem, ColourImages, Concurrently, SharedSession, TestData}
-import io.sparkclassify.conf.{ClassifyConf, ImageSpec, Schemes}
+import io.sparkclassify.conf.{ClassifyConf, FileSpec, ImageSpec, Schemes}
 import io.sparkclassify.memory.DirectBuffers
 import io.sparkclassify.natives.FaultyLibrary
 import io.sparkclassify.threads.ReadThreads
@@ -75,7 +75,7 @@ class StuckReadsSuite extends SharedSession with Eventually {
     withImages("path.png") { folder =>
       val (path, fifo, aside) = (folder.resolve("path.png"), folder.resolve("fifo.png"), folder.resolve("aside.png"))
       TestData.fifo(fifo)
-      val spec = ImageSpec("file:/", 1 << 20, timeoutMillis = Long.MaxValue, Schemes(Set("file")))
+      val spec = ImageSpec("file:/", 1 << 20, FileSpec(Long.MaxValue, retries = 0, Schemes(Set("file"))))
       val reader = new ImageReader(spec, spark.sessionState.newHadoopConf(), FaultyLibrary.natives)
       val expected = ColourImages.file(1).toSeq
       val (read, refused, readers) = (new AtomicInteger, new AtomicInteger, new AtomicInteger(4))
@@ -155,7 +155,7 @@ class StuckReadsSuite extends SharedSession with Eventually {
 
   test("no more threads than the cap wait for file systems, and what finds none is its row's error") {
     withImages("open.png") { folder =>
-      val spec = ImageSpec("file:/", 1 << 20, timeoutMillis = 100, Schemes(Set("blocking")))
+      val spec = ImageSpec("file:/", 1 << 20, FileSpec(timeoutMillis = 100, retries = 0, Schemes(Set("blocking"))))
       val reader = new ImageReader(spec, spark.sessionState.newHadoopConf(), FaultyLibrary.natives)
       val cap = 3
       def images = new ReadAhead(reader, threads = 2, maxBytes = 1 << 20, None, ReadThreads.identity(cap))
@@ -175,7 +175,7 @@ class StuckReadsSuite extends SharedSession with Eventually {
       // It does not wait for that.
       val patient =
         new ImageReader(
-          spec.copy(timeoutMillis = Long.MaxValue),
+          spec.copy(files = spec.files.copy(timeoutMillis = Long.MaxValue)),
           spark.sessionState.newHadoopConf(),
           FaultyLibrary.natives
         )
@@ -193,7 +193,7 @@ class StuckReadsSuite extends SharedSession with Eventually {
   test("where reads that were given up have the memory, the others' rows are errors at once") {
     withImages("read.png", "good.png") { folder =>
       val memory = DirectBuffers.memory
-      val spec = ImageSpec("file:/", 1 << 20, timeoutMillis = 100, Schemes(Set("blocking")))
+      val spec = ImageSpec("file:/", 1 << 20, FileSpec(timeoutMillis = 100, retries = 0, Schemes(Set("blocking"))))
       def images(spec: ImageSpec) = new ReadAhead(
         new ImageReader(spec, spark.sessionState.newHadoopConf(), FaultyLibrary.natives),
         threads = 2,
@@ -207,7 +207,7 @@ class StuckReadsSuite extends SharedSession with Eventually {
       assert(had > 0)
       memory.takeForResults(most)
       memory.lose(most)
-      val task = images(spec.copy(timeoutMillis = Long.MaxValue))
+      val task = images(spec.copy(files = spec.files.copy(timeoutMillis = Long.MaxValue)))
       try {
         val file = task.ask(ImageSource.File(s"blocking:$folder/good.png"))
         val content = task.ask(ImageSource.Content("a value", ColourImages.file(1)))

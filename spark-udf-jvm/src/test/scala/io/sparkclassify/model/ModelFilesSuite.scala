@@ -8,7 +8,7 @@ import java.nio.file.attribute.{FileTime, PosixFilePermissions}
 import scala.jdk.CollectionConverters._
 
 import io.sparkclassify.{ClassifyException, CountedFileSystem, TestData}
-import io.sparkclassify.conf.Schemes
+import io.sparkclassify.conf.{FileSpec, Schemes}
 import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs.{FSDataInputStream, FileStatus, Path => HadoopPath}
 import org.scalatest.funsuite.AnyFunSuite
@@ -31,7 +31,7 @@ class ModelFilesSuite extends AnyFunSuite {
 
   private def withNeeded[T](needed: NeededFiles, uri: String, schemes: Schemes = all, timeoutMillis: Long = minute)(
       load: Path => T
-  ): T = new ModelFiles(configuration, schemes, timeoutMillis, needed).withLocal(uri)(load)
+  ): T = new ModelFiles(configuration, FileSpec(timeoutMillis, retries = 0, schemes), needed).withLocal(uri)(load)
 
   /** The files of a folder, by relative path, and what they hold. */
   private def contents(folder: Path): Map[String, String] =
