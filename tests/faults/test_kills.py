@@ -22,6 +22,8 @@ JOBS = int(os.environ.get("FAULT_JOBS", "20"))
 SEED = int(os.environ.get("FAULT_SEED", str(int(time.time()))))
 # How often each image is classified, and by how many tasks.
 TIMES, TASKS = 32, 32
+# How many kills a job goes through, at least and at most: 100 or so in all of them.
+KILLS = 4, 6
 
 # Classifies each image so often, and tells how many of its tasks have ended.
 SCRIPT = r"""
@@ -65,7 +67,7 @@ class Plan:
     @classmethod
     def of(cls, seed: int) -> Plan:
         dice = random.Random(seed)
-        moments = sorted(dice.sample(range(TASKS * 3 // 4), dice.randint(1, 4)))
+        moments = sorted(dice.sample(range(TASKS * 3 // 4), dice.randint(*KILLS)))
         kills = [(moment, dice.choice(["executor", "executor", "worker"])) for moment in moments]
         return cls(seed, dice.choice(BACKENDS), dice.random() < 0.5, dice.random() < 0.5, kills)
 
@@ -134,8 +136,8 @@ def test_no_row_is_lost(spark_run, fragile, jar, golden, tmp_path, faulty_file_s
         "spark.speculation.multiplier": "1.1",
         "spark.hadoop.fs.faulty.percent": "1",
         "spark.hadoop.fs.faulty.seed": plan.seed,
-        # Four kills may meet the same task.
-        "spark.task.maxFailures": "8",
+        # All kills may meet the same task.
+        "spark.task.maxFailures": "12",
         "spark.classify.model": f"file:{ROOT}/model",
         "spark.classify.batchSize": "8",
     }
