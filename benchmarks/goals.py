@@ -163,4 +163,16 @@ LONG = (
     Goal("200,000 images, PyTorch: the same", growth("spark-long-pytorch"), 1.05, at_most=True),
 )
 
-SETS = {"peers": PEERS, "fast": FAST, "shapes": SHAPES, "long": LONG, "batches": (), "growth": ()}
+FIELD = tuple(
+    Goal(f"the field's workload, {engine}: times {who}", speed(own, peers(*others)), wanted)
+    for engine, own in (("ONNX", "field-spark-onnx"), ("PyTorch", "field-spark-pytorch"))
+    for who, others, wanted in (
+        ("Ray Data's and Daft's best", ("field-ray", "field-daft"), 1),
+        ("Spark's pandas functions", ("field-pandas",), 10),
+    )
+)
+
+SETS = {
+    **{"peers": PEERS, "fast": FAST, "shapes": SHAPES, "long": LONG, "batches": (), "growth": ()},
+    "field": FIELD,
+}

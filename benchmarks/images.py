@@ -1,4 +1,4 @@
-"""Draws the images of a benchmark: ID cards at a wanted size, some JPEG and some PNG.
+"""Draws the images of a benchmark: ID cards at a wanted size, some JPEG and some PNG, or what is like photos.
 
     python benchmarks/images.py --images 1000 --size 600x375 --jpeg-share 0.5
 
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from photos import draw_photo, encode_photo
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,21 +32,26 @@ SEED = 4
 
 @dataclass(frozen=True)
 class ImageSet:
-    """What images there are; pixels as width and height."""
+    """What images there are; pixels as width and height. `are_photos`: photos.py draws them, all JPEG, not ID cards."""
 
     count: int
     size: tuple[int, int]
-    jpeg_share: float
+    jpeg_share: float = 1.0
+    are_photos: bool = False
 
     @property
     def folder(self) -> Path:
         width, height = self.size
-        return FOLDER / f"{self.count}-{width}x{height}-jpeg{self.jpeg_share:g}"
+        kind = "photos" if self.are_photos else f"jpeg{self.jpeg_share:g}"
+        return FOLDER / f"{self.count}-{width}x{height}-{kind}"
 
 
 def draw(images: ImageSet, folder: Path, index: int) -> None:
     """Draws and writes one image."""
     rng = random.Random(f"benchmark {SEED} {index}")
+    if images.are_photos:
+        (folder / f"{index:06}.jpg").write_bytes(encode_photo(draw_photo(images.size, rng), rng))
+        return
     # The share is kept in every part of the set, so that no worker gets all of one kind.
     is_jpeg = int((index + 1) * images.jpeg_share) > int(index * images.jpeg_share)
     card = draw_card(LABELS[rng.randrange(len(LABELS))], rng, camera=is_jpeg)

@@ -25,8 +25,10 @@ MIN_SAMPLES = 10
 # A contender that needs more than this a pass is broken or hopeless.
 TIMEOUT_SECONDS = 1800
 
-# path → class id and probabilities
-Answers = dict[str, tuple[int, list[float]]]
+# Class id and probabilities, none where the job asked for labels alone.
+Answer = tuple[int, list[float]]
+# By path.
+Answers = dict[str, Answer]
 
 
 class ContenderError(RuntimeError):
@@ -41,6 +43,7 @@ class Task:
     model: Path
     cores: int
     passes: int
+    device: str = "cpu"
 
     @property
     def classified(self) -> int:
@@ -54,14 +57,14 @@ class Task:
             images = files_in(contender.image_dir)
         elif contender.images:
             images = make(contender.images)
-        if contender.rows and contender.rows < len(images):
-            images = images[: contender.rows]
         rows = contender.rows or self.classified
+        images = images[:rows]
         return Task(
             images,
             contender.model or self.model,
             contender.cores or self.cores,
             max(round(rows / len(images)), 1),
+            self.device,
         )
 
 
@@ -95,6 +98,8 @@ def run(contender: Contender, task: Task, environment: dict[str, str]) -> Result
     """
     if not contender.python.exists():
         raise ContenderError(f"{contender.python} is not there: `make bench` installs it")
+    if task.device != "cpu" and not contender.takes_device:
+        raise ContenderError("it runs on the CPU alone")
     mark = uuid.uuid4().hex
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         images, predictions, errors = (Path(folder, name) for name in ("images.txt", "predictions.csv", "stderr.txt"))
@@ -105,6 +110,7 @@ def run(contender: Contender, task: Task, environment: dict[str, str]) -> Result
             *["--batch-size", str(contender.batch_size or BATCH_SIZE), "--passes", str(task.passes)],
             *["--warm-passes", str(1 if contender.is_long else task.passes)],
             *["--predictions", str(predictions)],
+            *(["--device", task.device] if contender.takes_device else []),
         ]
         with errors.open("wb") as stderr, confined(task.cores):
             process = subprocess.Popen(
@@ -210,5 +216,5 @@ def read_answers(file: Path) -> Answers:
 
 def environment() -> dict[str, str]:
     """What contenders see of the environment: nothing that would make two machines differ, beyond paths."""
-    kept = ("PATH", "HOME", "LANG", "JAVA_HOME", "LIBTORCH", "ORT_DYLIB_PATH", "SPARK_LOCAL_IP")
+    kept = ("PATH", "HOME", "LANG", "JAVA_HOME", "LIBTORCH", "ORT_DYLIB_PATH", "SPARK_LOCAL_IP", "CUDA_VISIBLE_DEVICES")
     return {name: os.environ[name] for name in kept if name in os.environ}

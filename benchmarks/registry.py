@@ -13,6 +13,9 @@ CONTENDERS = Path(__file__).resolve().parent / "contenders"
 DATASET = ROOT / "dataset/all_images"
 MODEL_FOLDER = ROOT / "benchmarks/.models"
 LONG_ROWS = 200_000
+# The field's workload: images of about the pixels and the bytes of ImageNet's.
+FIELD_MODEL = MODEL_FOLDER / "field"
+FIELD_IMAGES = ImageSet(500, (500, 375), are_photos=True)
 # Of the images of one size in a job, counted as often as they are classified.
 SIZE_PIXELS = 1_000_000_000
 BACKENDS = (("ONNX", "onnx"), ("PyTorch", "pytorch"))
@@ -26,7 +29,8 @@ class Contender:
     Python runs the program; `cores` are its workers, `batch_size` its batches and `rows` those of its job, where they
     differ from the others'. `image_dir` or `images` are images of its own, and `model` is a model of its own. One that
     `is_long` does its job in the first round only, after a short one to be warm, and its memory is followed. One
-    that `is_inexact` is known to differ from the reference: the report shows by how much, without calling it wrong.
+    that `is_inexact` is known to differ from the reference: the report shows by how much, without calling it wrong. One
+    that `takes_device` has its model on a GPU where the run asks for it.
     """
 
     name: str
@@ -42,6 +46,7 @@ class Contender:
     model: Path | None = None
     is_long: bool = False
     is_inexact: bool = False
+    takes_device: bool = False
 
     @property
     def python(self) -> Path:
@@ -100,6 +105,12 @@ def of_rows(rows: int) -> Contender:
 def batches(engine: str, backend: str, size: int) -> Contender:
     program = ("spark_classify.py", f"--engine={backend}")
     return Contender(f"{backend}-batch-{size}", f"batches of {size}", engine, program, ".venv", batch_size=size)
+
+
+def field(name: str, group: str, engine: str, *program: str, environment: str = ".venv-bench-peers") -> Contender:
+    is_core = program[0] == "core.py"
+    settings = {"images": FIELD_IMAGES, "model": FIELD_MODEL, "takes_device": not is_core}
+    return Contender(f"field-{name}", group, engine, program, environment, **settings)
 
 
 def peer(name: str, group: str, engine: str, *program: str) -> Contender:
@@ -185,9 +196,29 @@ GROWTH = (
 
 BATCHES = tuple(batches(engine, backend, size) for engine, backend in BACKENDS for size in (1, 8, 32, 128))
 
-SETS = {"peers": PEERS, "fast": FAST, "shapes": SHAPES, "long": LONG, "batches": BATCHES, "growth": GROWTH}
+# The workload that Daft and Ray Data publish: each contender as it is written there, and the Spark function.
+FIELD = (
+    field("limit", LIMIT.group, "ONNX", *LIMIT.program, environment=".venv"),
+    field("spark-onnx", "spark-classify", "ONNX", "field_spark.py", environment=".venv"),
+    field("spark-pytorch", "spark-classify", "PyTorch", "field_spark.py", "--engine=pytorch", environment=".venv"),
+    field("ray", "Ray Data", "PyTorch", "field_ray.py"),
+    field("daft", "Daft", "PyTorch", "field_daft.py"),
+    field("pandas", "Spark, pandas functions", "PyTorch", "field_pandas.py"),
+)
+# What the answers of a model are compared with.
+REFERENCES = {FIELD_MODEL: field("reference", "plain PyTorch, one core", "PyTorch", "field_reference.py")}
+
+SETS = {
+    **{"peers": PEERS, "fast": FAST, "shapes": SHAPES, "long": LONG, "batches": BATCHES, "growth": GROWTH},
+    "field": FIELD,
+}
 # What a run without `--set` measures: all that there are goals for.
 DEFAULT_SETS = ("peers", "fast", "shapes", "long")
+
+
+def reference(model: Path | None) -> Contender:
+    """What gives the right answers of a model."""
+    return REFERENCES.get(model, REFERENCE)
 
 
 def of_sets(names: Iterable[str]) -> list[Contender]:

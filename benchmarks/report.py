@@ -35,6 +35,7 @@ def row_json(row: Row) -> dict[str, Any]:
         return told | {"reason": row.reason}
     return told | {
         "images_per_second": row.speed,
+        "images_per_second_a_core" if row.device == "cpu" else "images_per_second_a_gpu": row.unit_speed,
         "seconds": row.seconds,
         "first_row_seconds": row.first_rows,
         "peak_memory_bytes": row.memory,
@@ -42,6 +43,7 @@ def row_json(row: Row) -> dict[str, Any]:
         "tasks": row.tasks,
         "missing": row.parity.missing,
         "wrong_labels": row.parity.wrong_labels,
+        "ties": row.parity.ties,
         "max_probability_difference": row.parity.max_difference,
         "parity": row.parity.holds,
     }
@@ -64,21 +66,22 @@ def goals(rows: list[Row], wanted: Sequence[Goal]) -> list[dict[str, Any]]:
 
 
 def markdown(setting: dict[str, Any], rows: list[Row], wanted: Sequence[Goal]) -> str:
-    lines = [
-        *("| | engine | images/s | slowest to fastest round | labels wrong | largest difference | peak memory |",),
-        "|---|---|--:|--:|--:|--:|--:|",
-    ]
+    unit = "core" if all(row.device == "cpu" for row in rows) else "GPU"
+    titles = ["", "engine", "images/s", f"a {unit}", "slowest to fastest round", "labels wrong", "largest difference"]
+    lines = [f"| {' | '.join([*titles, 'peak memory'])} |", "|---|---|--:|--:|--:|--:|--:|--:|"]
     for row in rows:
         if row.parity is None:
-            lines.append(f"| {row.group} | {row.engine} | not measured: {first_line(row.reason)} | | | | |")
+            lines.append(f"| {row.group} | {row.engine} | not measured: {first_line(row.reason)} | | | | | |")
             continue
         speeds = [row.images / seconds for seconds in row.seconds]
         lost = f", {row.parity.missing} missing" if row.parity.missing else ""
+        lost += f", {row.parity.ties} ties" if row.parity.ties else ""
+        difference = row.parity.max_difference
         cells = [
             *(row.group, row.engine, f"{row.speed:.0f}" + (" ✗ wrong answers" if row.is_wrong else "")),
-            f"{min(speeds):.0f} to {max(speeds):.0f}",
+            *(f"{row.unit_speed:.1f}", f"{min(speeds):.0f} to {max(speeds):.0f}"),
             f"{row.parity.wrong_labels / max(row.parity.compared, 1):.1%} ({row.parity.wrong_labels}{lost})",
-            f"{row.parity.max_difference:.1e}",
+            "labels alone" if difference is None else f"{difference:.1e}",
             f"{row.memory / 1e6:.0f} MB",
         ]
         lines.append(f"| {' | '.join(cells)} |")

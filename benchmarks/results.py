@@ -23,6 +23,7 @@ class Row:
     engine: str
     images: int
     cores: int
+    device: str = "cpu"
     is_inexact: bool = False
     seconds: list[float] = field(default_factory=list)
     memory: int = 0
@@ -35,7 +36,8 @@ class Row:
 
     @classmethod
     def of(cls, contender: Contender, task: Task) -> Row:
-        return cls(contender.name, contender.group, contender.engine, task.classified, task.cores, contender.is_inexact)
+        told = (contender.name, contender.group, contender.engine, task.classified, task.cores, task.device)
+        return cls(*told, contender.is_inexact)
 
     def add(self, result: Result, parity: Parity) -> None:
         """Takes in one round."""
@@ -73,3 +75,8 @@ class Row:
     def speed(self) -> float | None:
         """Images in a second, the median of the rounds."""
         return self.images / median(self.seconds) if self.seconds else None
+
+    @property
+    def unit_speed(self) -> float | None:
+        """The same for each core, or for the one GPU."""
+        return self.speed and self.speed / (self.cores if self.device == "cpu" else 1)

@@ -12,6 +12,7 @@ import argparse
 import os
 import platform
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ import measure
 import report
 from measure import Answers, ContenderError, Task
 from parity import compare
-from registry import DEFAULT_SETS, REFERENCE, SETS, Contender, of_sets
+from registry import DEFAULT_SETS, MODEL_FOLDER, SETS, Contender, of_sets, reference
 from results import Row
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,6 +49,12 @@ def parse() -> argparse.Namespace:
         help=f"which contenders, of {', '.join(SETS)} (default: %(default)s)",
     )
     parser.add_argument("--only", metavar="NAME,…", help="some contenders of the sets")
+    parser.add_argument(
+        "--device",
+        choices=("cpu", "cuda"),
+        default="cpu",
+        help="where the contenders of the set `field` have the model (default: %(default)s)",
+    )
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks/.results", help="folder of the report")
     options = parser.parse_args()
     options.set = options.set.split(",")
@@ -59,6 +66,8 @@ def parse() -> argparse.Namespace:
     unknown = set(options.only) - set(names)
     if unknown:
         parser.error(f"--only: no contender is called {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    if options.device != "cpu" and options.set != ["field"]:
+        parser.error(f"--device {options.device} is for --set field; benchmarks/gpu has the other benchmark for GPUs")
     available = len(os.sched_getaffinity(0))
     if options.cores > available:
         parser.error(f"--cores {options.cores}: there are {available}")
@@ -72,14 +81,12 @@ def cpu() -> str:
 
 def describe(options: argparse.Namespace, task: Task, load: tuple[float, float]) -> dict[str, Any]:
     size = sum(path.stat().st_size for path in task.images)
-    width, height = options.size
-    kind = f"of {width}x{height}, {options.jpeg_share:.0%} JPEG"
-    if options.image_dir:
-        kind = f"in {options.image_dir}"
+    folder = os.path.relpath(task.images[0].parent, ROOT)
     return {
         "machine": f"{cpu()}, {os.cpu_count()} cores, of which {options.cores} were used; {platform.platform()}",
-        "images": f"{len(task.images)} {kind}, {size / 1e6:.1f} MB, classified {task.passes} times in one job",
-        "model": str(task.model),
+        "images": f"{len(task.images)} in {folder}, {size / 1e6:.1f} MB, classified {task.passes} times in one job",
+        "model": os.path.relpath(task.model, ROOT),
+        "device": options.device,
         "rounds": options.rounds,
         "load average before and after": f"{load[0]:.1f}, {load[1]:.1f}",
     }
@@ -100,12 +107,28 @@ def image_files(options: argparse.Namespace) -> list[Path]:
     return paths
 
 
+def make_models(contenders: list[Contender]) -> None:
+    """Makes those models with random weights that are not there yet, with the Python of one of their contenders."""
+    for model in {contender.model: None for contender in contenders if contender.model}:
+        if model.parent == MODEL_FOLDER and not model.is_dir():
+            subprocess.run([reference(model).python, ROOT / "benchmarks/models.py", model.name], check=True)
+
+
 def main() -> None:
     options = parse()
     # So that a contender ends with this program, whoever ends it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    paths = image_files(options)
-    task = Task(paths, options.model.resolve(), options.cores, options.passes)
+    contenders = [contender for contender in of_sets(options.set) if contender.name in options.only]
+    make_models(contenders)
+    have_own = all(contender.images or contender.image_dir for contender in contenders)
+    task = Task(
+        # Their number is that of the jobs' images, also where none of these is used.
+        [Path()] * options.images if have_own else image_files(options),
+        options.model.resolve(),
+        options.cores,
+        options.passes,
+        options.device,
+    )
     environment = measure.environment()
 
     def turn(contender: Contender, row: Row | None, task: Task) -> measure.Result | None:
@@ -121,14 +144,15 @@ def main() -> None:
         print(f"{contender.name:28}{speed:8.1f} images/s{result.memory / 1e6:8.0f} MB", flush=True)
         return result
 
-    contenders = [contender for contender in of_sets(options.set) if contender.name in options.only]
     tasks = {contender.name: task.of(contender) for contender in contenders}
     # It also brings the images into the page cache.
     print("the reference for the answers:")
     references: dict[Path, Answers] = {}
     for model in {own.model: None for own in tasks.values()}:
         known = {path: None for own in tasks.values() if own.model == model for path in own.images}
-        references[model] = turn(REFERENCE, None, Task(list(known), model, task.cores, passes=1)).answers
+        own = reference(model)
+        device = options.device if own.takes_device else "cpu"
+        references[model] = turn(own, None, Task(list(known), model, task.cores, passes=1, device=device)).answers
     rows = {contender.name: Row.of(contender, tasks[contender.name]) for contender in contenders}
     before = os.getloadavg()[0]
     for number in range(1, options.rounds + 1):
@@ -143,7 +167,7 @@ def main() -> None:
     wanted = [goal for name in options.set for goal in goals.SETS[name]]
     text = report.write(
         options.output,
-        describe(options, task, (before, os.getloadavg()[0])),
+        describe(options, tasks[contenders[0].name] if have_own else task, (before, os.getloadavg()[0])),
         list(rows.values()),
         wanted,
     )

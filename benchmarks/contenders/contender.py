@@ -6,7 +6,8 @@ A contender is a program that
 2. does the job once, or a shorter one of `--warm-passes`, to be warm, and says `BENCH {"event": "warm"}`,
 3. does it once more against the clock, and says
    `BENCH {"event": "done", "seconds": ..., "versions": {...}}`,
-4. writes the predictions of that time to `--predictions`: a CSV with the columns path, class_id, probabilities.
+4. writes the predictions of that time to `--predictions`: a CSV with the columns path, class_id, probabilities, of
+   which a job that asks for labels alone has none.
 
 The job: classify all images, `--passes` times over. The clock runs from a list of paths in the program's hands to a
 list of predictions in its hands.
@@ -52,6 +53,7 @@ def options(**choices: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--passes", type=int, required=True, help="how often the job goes through the images")
     parser.add_argument("--warm-passes", type=int, required=True, help="the same of the job that makes it warm")
     parser.add_argument("--predictions", type=Path, required=True, help="CSV file to write")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the model runs")
     for name, values in choices.items():
         parser.add_argument(f"--{name}", choices=values, default=values[0])
     return parser.parse_args()

@@ -1,5 +1,7 @@
 package io.sparkclassify.natives;
 
+import io.sparkclassify.Printable;
+import io.sparkclassify.SparkLog;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -65,18 +67,24 @@ final class LibraryFolder {
     }
   }
 
-  /** Unpacks a library of the jar, unless that has been done, and returns its path. */
+  /**
+   * Unpacks a library of the jar, unless that has been done, and returns its path.
+   *
+   * <p>Whether it has been done is told by the hash that the build wrote down, without inflating
+   * the library. Natives of another build than the classes' are asked for their content.
+   */
   Path unpack(String resourceFolder, String name) {
     String resource = "/" + resourceFolder + "/" + name;
     try {
+      String known = BuildVersions.nativeHash(resource.substring(1));
+      if (known != null && isIntact(target(name, known), known)) {
+        return target(name, known);
+      }
       String hash;
       try (InputStream content = resourceStream(resource)) {
         hash = hash(content);
       }
-      String stem = name.substring(0, name.lastIndexOf('.'));
-      Path target =
-          folder.resolve(
-              stem + "-" + hash.substring(0, HASH_DIGITS) + name.substring(stem.length()));
+      Path target = target(name, hash);
       if (!isIntact(target, hash)) {
         write(resource, target);
       }
@@ -115,6 +123,12 @@ final class LibraryFolder {
     }
   }
 
+  private Path target(String name, String hash) {
+    String stem = name.substring(0, name.lastIndexOf('.'));
+    return folder.resolve(
+        stem + "-" + hash.substring(0, HASH_DIGITS) + name.substring(stem.length()));
+  }
+
   /** Whether a jar of the class path has a library. */
   static boolean hasResource(String resourceFolder, String name) {
     return LibraryFolder.class.getResource("/" + resourceFolder + "/" + name) != null;
@@ -130,6 +144,7 @@ final class LibraryFolder {
   }
 
   private void write(String resource, Path target) throws IOException {
+    long start = System.nanoTime();
     Path unfinished = scratch.file("library");
     try (InputStream content = resourceStream(resource)) {
       Files.copy(content, unfinished, StandardCopyOption.REPLACE_EXISTING);
@@ -137,6 +152,9 @@ final class LibraryFolder {
     } finally {
       Files.deleteIfExists(unfinished);
     }
+    long millis = (System.nanoTime() - start) / 1_000_000;
+    SparkLog.named(LibraryFolder.class.getName())
+        .info("Unpacked {} in {} ms", Printable.escape(target.toString()), millis);
   }
 
   private static InputStream resourceStream(String resource) {

@@ -25,7 +25,8 @@ import org.apache.logging.log4j.Logger;
 public final class NativeLoader {
   private static final Map<String, Slot> SLOTS =
       Map.of(
-          "onnx", new Slot(NativeLoader::loadOnnx), "pytorch", new Slot(NativeLoader::loadTorch));
+          "onnx", new Slot("onnx", NativeLoader::loadOnnx),
+          "pytorch", new Slot("pytorch", NativeLoader::loadTorch));
 
   /** The configured homes of torch for which a libtorch was found. */
   private static final Set<Optional<String>> WITH_TORCH = ConcurrentHashMap.newKeySet();
@@ -175,18 +176,23 @@ public final class NativeLoader {
 
   /** A backend that is loaded at first use. */
   private static final class Slot {
+    private final String backend;
     private final Function<NativeOptions, NativeEngine> loader;
     private NativeEngine loaded;
     private RuntimeException firstFailure;
 
-    Slot(Function<NativeOptions, NativeEngine> loader) {
+    Slot(String backend, Function<NativeOptions, NativeEngine> loader) {
+      this.backend = backend;
       this.loader = loader;
     }
 
     synchronized NativeEngine get(NativeOptions options) {
       if (loaded == null) {
         try {
+          long start = System.nanoTime();
           loaded = loader.apply(options);
+          long millis = (System.nanoTime() - start) / 1_000_000;
+          log().info("The native libraries of {} were loaded in {} ms", backend, millis);
         } catch (RuntimeException failure) {
           if (firstFailure == null) {
             firstFailure = failure;

@@ -74,6 +74,7 @@ object ClassifyEngine {
 
   private def load(located: ModelSpec, spec: ClassifySpec): LoadedModel = {
     val natives = spec.nativeEngine()
+    val start = System.nanoTime()
     val images = spec.images
     val files =
       new ModelFiles(spec.modelHadoop.configuration, images.files, needed(_, _)(natives, spec))
@@ -98,7 +99,8 @@ object ClassifyEngine {
       }
       loads.increment()
       val (device, wanted) = (located.device.name, spec.model.device.name)
-      log.info(s"The model ${Printable.escape(located.uri)} runs on $device ($wanted)")
+      val millis = (System.nanoTime() - start) / 1000000
+      log.info(s"The model ${Printable.escape(located.uri)} runs on $device ($wanted), loaded in $millis ms")
       def text(field: String) = Option(description.get(field)).filterNot(_.isNull).map(_.asText)
       new LoadedModel(
         natives,

@@ -1,9 +1,10 @@
 package io.sparkclassify.model
 
-import io.sparkclassify.{ClassifyException, SparkLog}
+import io.sparkclassify.{ClassifyException, Printable, SparkLog}
 import io.sparkclassify.conf.{ClassifyErrors, DeviceSpec}
 import io.sparkclassify.image.ImageBytes
 import io.sparkclassify.natives.NativeEngine
+import java.util.concurrent.atomic.AtomicBoolean
 
 import scala.util.control.NonFatal
 
@@ -45,13 +46,28 @@ final class LoadedModel(
     val notes: Seq[String]
 ) extends ImageRunner {
 
+  private def log = SparkLog.named("io.sparkclassify.ClassifyEngine")
+
   override def onGpu: Boolean = !device.isCpu
 
   /** Why it does not give what is asked for; None where it does. */
   def missing(outputs: ModelOutputs): Option[String] =
     noClasses.filter(_ => outputs.classes).orElse(noEmbedding.filter(_ => outputs.embedding))
 
-  override def run(images: collection.Seq[ImageBytes], outputs: ModelOutputs): BatchResults =
+  /** Engines put off some of their work until they first run. */
+  private val hasRun = new AtomicBoolean
+
+  override def run(images: collection.Seq[ImageBytes], outputs: ModelOutputs): BatchResults = {
+    val start = System.nanoTime()
+    val results = call(images, outputs)
+    if (!hasRun.getAndSet(true)) {
+      val millis = (System.nanoTime() - start) / 1000000
+      log.info(s"The first batch of the model ${Printable.escape(uri)}: ${images.length} images in $millis ms")
+    }
+    results
+  }
+
+  private def call(images: collection.Seq[ImageBytes], outputs: ModelOutputs): BatchResults =
     BatchCall.run(images, outputs, labels, embeddingWidth) { batch =>
       try natives.classify(handle, outputs.code, batch.contents, batch.sizes, batch.threads, batch.output)
       catch {
@@ -65,6 +81,6 @@ final class LoadedModel(
     try natives.closeModel(handle)
     catch {
       // The caller wanted room for another model, and has it.
-      case NonFatal(e) => SparkLog.named("io.sparkclassify.ClassifyEngine").warn("Cannot close a model", e)
+      case NonFatal(e) => log.warn("Cannot close a model", e)
     }
 }

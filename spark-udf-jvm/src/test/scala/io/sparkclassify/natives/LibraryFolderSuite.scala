@@ -1,7 +1,7 @@
 package io.sparkclassify.natives
 
 import java.nio.file.attribute.PosixFilePermissions
-import java.nio.file.{Files, Path, Paths}
+import java.nio.file.{FileSystems, Files, Path, Paths}
 
 import scala.jdk.CollectionConverters._
 
@@ -39,6 +39,24 @@ class LibraryFolderSuite extends AnyFunSuite {
       val key = Files.getAttribute(path, "unix:ino")
       assert(LibraryFolder.open(folder.toString).unpack(Platform.resourceFolder, library) == path)
       assert(Files.getLastModifiedTime(path) == written && Files.getAttribute(path, "unix:ino") == key)
+    }
+  }
+
+  test("a library that has been unpacked is not read from the jar again") {
+    TestData.withFolder { folder =>
+      val path = LibraryFolder.open(folder.toString).unpack(Platform.resourceFolder, library)
+      val jar = Paths.get(classOf[LibraryFolder].getProtectionDomain.getCodeSource.getLocation.toURI)
+      val bare = Files.copy(jar, folder.resolve("bare.jar"))
+      val files = FileSystems.newFileSystem(bare, null: ClassLoader)
+      try Files.delete(files.getPath(Platform.resourceFolder, library))
+      finally files.close()
+      val classPath = System.getProperty("java.class.path").replace(jar.toString, bare.toString)
+      def open(folder: Path) =
+        OwnJvm.run("io.sparkclassify.natives.Opening", Seq("-cp", classPath), Seq(folder.toString))
+      val (status, output) = open(folder)
+      assert(status == 0 && output.linesIterator.contains(path.toString), output)
+      val (refused, error) = open(folder.resolve("empty"))
+      assert(refused != 0 && error.contains(s"the jar has no ${Platform.resourceFolder}/$library"), error)
     }
   }
 
