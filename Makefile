@@ -204,6 +204,10 @@ bench-steps: build ## what each step of an image costs: bare, in classify-bench 
 	@scripts/setup.sh --fonts
 	@$(env) $(onnxruntime) .venv/bin/python benchmarks/steps.py $(BENCH)
 
+bench-fixed: build ## what a job costs beside its images, from spark-submit to its end, and small queries (BENCH="--rounds 5")
+	@scripts/setup.sh --fonts
+	@$(env) $(onnxruntime) .venv/bin/python benchmarks/fixed_costs.py $(BENCH)
+
 bench-images: reference ## decoding and resizing next to Pillow and other Rust libraries, in time and in bytes (BENCH=--write)
 	@$(env) cargo build --release --quiet -p classify-tools --bin classify-image-libraries
 	@$(env) .venv-reference/bin/python benchmarks/image_libraries.py $(BENCH)

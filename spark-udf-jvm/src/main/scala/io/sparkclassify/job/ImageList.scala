@@ -94,7 +94,8 @@ private[job] final class ImageList(spark: SparkSession, arguments: InputArgument
     val named = status.fold(new Path(name).getName.matches(".*\\.[^*?/]+"))(!_.isDirectory)
     val reader = spark.read.format("binaryFile").option("recursiveFileLookup", "true")
     val files = (if (named) reader else reader.option("pathGlobFilter", AnyImage)).load(name)
-    if (files.isEmpty) {
+    // What Spark has listed: `isEmpty` would be a job over all of it.
+    if (files.inputFiles.isEmpty) {
       throw new JobException(
         s"--images $source: no images there, which end in ${Endings.mkString(", ")}; a glob like $source/*.dat takes others"
       )
