@@ -20,7 +20,9 @@ mod error;
 mod hash;
 mod image;
 mod options;
+mod orientation;
 mod resize;
+mod resized;
 mod scratch;
 mod source;
 
@@ -32,5 +34,6 @@ pub use self::options::{DecodeOptions, ImageLimits};
 pub use self::resize::axis::Axis;
 pub use self::resize::filter::Resampling;
 pub use self::resize::view::View;
+pub use self::resized::{Resized, Target};
 pub use self::scratch::{decode, resize, Scratch};
 pub use self::source::{ImageSource, RawPixels};
