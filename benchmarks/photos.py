@@ -1,6 +1,6 @@
 """Makes small squares of large photographs, in images a second and in memory, next to other libraries.
 
-    python benchmarks/photos.py [--rounds 3] [--seconds 3]
+    python benchmarks/photos.py [--rounds 3] [--seconds 3] [--folder PATH]
 
 Every library decodes a file, turns it upright and makes 224 x 224 pixels of it, in a process of its own, on one core.
 Memory is what the process had in RAM at most beyond what it had before the first image, with the library loaded and the
@@ -47,6 +47,7 @@ def draw(size: tuple[int, int]):
 
 
 def write_photographs(folder: Path) -> dict[str, Path]:
+    """The files by their names; those that are there already are not drawn again."""
     from PIL import Image
 
     exif = Image.Exif()
@@ -54,18 +55,20 @@ def write_photographs(folder: Path) -> dict[str, Path]:
     jpeg = {"quality": 90, "subsampling": "4:2:0"}
     paths = {}
     for megapixels, size in MEGAPIXELS.items():
-        picture = draw(size)
+        picture = None
         kinds = {
             "JPEG": jpeg,
             "JPEG on its side": {**jpeg, "exif": exif},
             "progressive JPEG": {**jpeg, "progressive": True},
         }
-        for kind, options in kinds.items():
-            paths[f"{megapixels} MP {kind}"] = folder / f"{megapixels}_{kind.replace(' ', '_')}.jpg"
-            picture.save(paths[f"{megapixels} MP {kind}"], **options)
         if megapixels == min(MEGAPIXELS):
-            paths[f"{megapixels} MP PNG"] = folder / f"{megapixels}.png"
-            picture.save(paths[f"{megapixels} MP PNG"])
+            kinds["PNG"] = {}
+        for kind, options in kinds.items():
+            path = folder / f"{megapixels}_{kind.replace(' ', '_')}{'.jpg' if options else '.png'}"
+            paths[f"{megapixels} MP {kind}"] = path
+            if not path.exists():
+                picture = picture or draw(size)
+                picture.save(path, **options)
     return paths
 
 
@@ -163,6 +166,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3, help="for each library, file and round")
+    parser.add_argument("--folder", type=Path, help="where the files are kept; else they are drawn anew")
     parser.add_argument("--work", choices=LIBRARIES, help=argparse.SUPPRESS)
     parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -172,8 +176,10 @@ def main() -> None:
     libraries = [library for library in ORDER if installed(library)]
     core = max(os.sched_getaffinity(0))
     print(f"| file | {' | '.join(libraries)} |\n|---|{'---|' * len(libraries)}")
-    with tempfile.TemporaryDirectory() as folder:
-        for name, path in write_photographs(Path(folder)).items():
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, path in write_photographs(folder).items():
             runs = [
                 {library: run(library, path, arguments.seconds, core) for library in libraries}
                 for _ in range(arguments.rounds)

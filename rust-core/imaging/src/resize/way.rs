@@ -33,7 +33,9 @@ impl Way {
     pub(crate) fn pick(mut inputs: Vec<usize>, source: usize, mirrored: bool) -> Self {
         if mirrored {
             inputs.reverse();
-            inputs.iter_mut().for_each(|input| *input = source - 1 - *input);
+            for input in &mut inputs {
+                *input = source - 1 - *input;
+            }
         }
         Self::Pick(inputs)
     }
