@@ -212,6 +212,10 @@ bench-images: reference ## decoding and resizing next to Pillow and other Rust l
 	@$(env) cargo build --release --quiet -p classify-tools --bin classify-image-libraries
 	@$(env) .venv-reference/bin/python benchmarks/image_libraries.py $(BENCH)
 
+bench-photos: build .venv-bench-peers/.made-from ## small squares of photographs of 12 to 48 megapixels, in time and memory, next to Pillow, pyvips and Daft
+	@$(env) cargo build --release --quiet -p classify-tools --bin classify-photos
+	@$(env) .venv-bench-peers/bin/python benchmarks/large_photos.py $(BENCH)
+
 # What a machine with a GPU and without Rust needs to run scripts/gpu-check, in target/gpu.
 gpu-programs: build ## build the programs of scripts/gpu-check into target/gpu
 	@mkdir -p target/gpu && cp target/release/classify-bench target/gpu/

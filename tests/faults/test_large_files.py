@@ -123,10 +123,12 @@ def test_a_mixture(classify, tmp_path, golden):
         large: by_path[small],
         small: by_path[small],
         progressive: by_path[tiny],
+        # 324 MB of pixels, of which there are never more than a strip.
+        photograph: by_path[tiny],
         tiny: by_path[tiny],
         **{card: golden["onnx"][name] for card, name in zip(cards[:3], names, strict=False)},
     }
-    wrong = {photograph: "image.maxMemory", huge: "image.maxMemory", beyond: "image.maxBytes"}
+    wrong = {huge: "image.maxMemory", beyond: "image.maxBytes"}
     for path, answer in zip(paths, answers, strict=True):
         if path in right:
             assert answer == pytest.approx(right[path], abs=1e-4), path

@@ -4,6 +4,7 @@
 //! filter, to the last bit; what Pillow reads and this crate refuses stands in the modules of the formats. Some filters
 //! give the bytes of torchvision's `resize` of 8-bit tensors instead ([`Resampling::on_tensors`]). Bad files end in an
 //! [`ImageError`], whatever they hold: nothing is allocated beyond the limits of [`ImageLimits`], nothing panics.
+//! [`Scratch::decode_resized`] does both in one go, so that a large photograph is never in memory as a whole.
 //!
 //! ```
 //! use spark_classify_imaging::{decode, resize, DecodeOptions, ImageError, Resampling, Scratch};
@@ -20,7 +21,9 @@ mod error;
 mod hash;
 mod image;
 mod options;
+mod orientation;
 mod resize;
+mod resized;
 mod scratch;
 mod source;
 
@@ -32,5 +35,6 @@ pub use self::options::{DecodeOptions, ImageLimits};
 pub use self::resize::axis::Axis;
 pub use self::resize::filter::Resampling;
 pub use self::resize::view::View;
+pub use self::resized::{Resized, Target};
 pub use self::scratch::{decode, resize, Scratch};
 pub use self::source::{ImageSource, RawPixels};

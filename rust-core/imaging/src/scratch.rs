@@ -17,9 +17,9 @@ const MAX_KEPT_BYTES: usize = 64 << 20;
 /// the sizes seen last.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    image: RgbImage,
-    raw: Vec<u8>,
-    resizer: Resizer,
+    pub(crate) image: RgbImage,
+    pub(crate) raw: Vec<u8>,
+    pub(crate) resizer: Resizer,
 }
 
 impl Scratch {
@@ -56,12 +56,7 @@ impl Scratch {
     /// Makes the image that was decoded last grey: all channels of a pixel become what Pillow's `convert("L")` gives
     /// for it, the luma of ITU-R 601-2 in 16 bits of fraction (`L24` in its `Convert.c`).
     pub fn make_grey(&mut self) {
-        for pixel in self.image.pixels.chunks_exact_mut(3) {
-            let [red, green, blue] = [pixel[0], pixel[1], pixel[2]].map(u32::from);
-            // The factors' sum is 1 << 16, so the result is at most 255.
-            let luma = (red * 19_595 + green * 38_470 + blue * 7_471 + 0x8000) >> 16;
-            pixel.fill(u8::try_from(luma).unwrap_or(u8::MAX));
-        }
+        make_grey(&mut self.image.pixels);
     }
 
     /// Resizes the image that was decoded last and keeps the windows of both axes, whose sources have to be its height
@@ -75,7 +70,7 @@ impl Scratch {
         (y, x): (&Axis, &Axis),
         limits: ImageLimits,
     ) -> Result<View<'_>, ImageError> {
-        let memory = self.image.pixels.len() as u64 + Resizer::memory(resampling, y, x);
+        let memory = self.image.pixels.len() as u64 + Resizer::memory(resampling, y, x, 1);
         check_memory(memory, limits)?;
         if memory + self.raw.capacity() as u64 > limits.max_memory {
             self.raw = Vec::new();
@@ -95,6 +90,16 @@ impl Scratch {
             }
             left -= buffer.capacity();
         }
+    }
+}
+
+/// See [`Scratch::make_grey`].
+pub(crate) fn make_grey(pixels: &mut [u8]) {
+    for pixel in pixels.chunks_exact_mut(3) {
+        let [red, green, blue] = [pixel[0], pixel[1], pixel[2]].map(u32::from);
+        // The factors' sum is 1 << 16, so the result is at most 255.
+        let luma = (red * 19_595 + green * 38_470 + blue * 7_471 + 0x8000) >> 16;
+        pixel.fill(u8::try_from(luma).unwrap_or(u8::MAX));
     }
 }
 

@@ -1,5 +1,8 @@
 //! What an image may come as.
 
+use std::ops::Range;
+
+use crate::decode::reader::RowReader;
 use crate::error::{ImageError, Measure};
 use crate::image::{check, check_memory, check_size, RgbImage};
 use crate::options::ImageLimits;
@@ -34,14 +37,14 @@ pub struct RawPixels<'a> {
     pub bytes: &'a [u8],
 }
 
-impl RawPixels<'_> {
+impl<'a> RawPixels<'a> {
     const NAME: &'static str = "raw";
 
-    /// Makes RGB of them.
+    /// Checks them, for their rows to be read.
     ///
     /// # Errors
     /// [`ImageError`] says which of the numbers is wrong, or which limit is exceeded.
-    pub(crate) fn to_rgb(self, limits: ImageLimits, image: &mut RgbImage) -> Result<(), ImageError> {
+    pub(crate) fn rows(self, limits: ImageLimits) -> Result<RawRows<'a>, ImageError> {
         let Self {
             width,
             height,
@@ -71,15 +74,61 @@ impl RawPixels<'_> {
                 bytes.len()
             )));
         }
-        let (width, height) = (width as usize, height as usize);
-        check_memory(width as u64 * height as u64 * 3, limits)?;
-        image.reset(width, height)?;
-        let to = image.pixels.chunks_exact_mut(3);
-        match channels {
+        Ok(RawRows {
+            width: width as usize,
+            height: height as usize,
+            channels: channels as usize,
+            rest: bytes,
+        })
+    }
+
+    /// Makes RGB of them.
+    ///
+    /// # Errors
+    /// As [`rows`](Self::rows).
+    pub(crate) fn to_rgb(self, limits: ImageLimits, image: &mut RgbImage) -> Result<(), ImageError> {
+        let mut rows = self.rows(limits)?;
+        check_memory(rows.width as u64 * rows.height as u64 * 3, limits)?;
+        image.reset(rows.width, rows.height)?;
+        rows.read(&mut image.pixels)
+    }
+}
+
+/// Checked pixels, of which the first rows may have been read.
+pub(crate) struct RawRows<'a> {
+    width: usize,
+    height: usize,
+    channels: usize,
+    rest: &'a [u8],
+}
+
+impl RowReader for RawRows<'_> {
+    fn size(&self) -> (usize, usize) {
+        (self.width, self.height)
+    }
+
+    fn memory(&self) -> u64 {
+        0
+    }
+
+    fn begin(&mut self, _: Range<usize>) -> Result<Range<usize>, ImageError> {
+        Ok(0..self.width)
+    }
+
+    fn read(&mut self, rows: &mut [u8]) -> Result<(), ImageError> {
+        let (bytes, rest) = self.rest.split_at(rows.len() / 3 * self.channels);
+        self.rest = rest;
+        let to = rows.chunks_exact_mut(3);
+        match self.channels {
             1 => bytes.iter().zip(to).for_each(|(&grey, to)| to.fill(grey)),
             3 => bytes.chunks_exact(3).zip(to).for_each(reverse),
             _ => bytes.chunks_exact(4).zip(to).for_each(reverse),
         }
+        Ok(())
+    }
+
+    fn skip(&mut self, count: usize) -> Result<(), ImageError> {
+        self.rest = &self.rest[count * self.width * self.channels..];
         Ok(())
     }
 }

@@ -8,8 +8,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use base64::prelude::{Engine, BASE64_STANDARD};
-use spark_classify_imaging::{decode, Axis, DecodeOptions, ImageError, ImageLimits, Measure, Resampling, Scratch};
+use image::ImageEncoder;
+use spark_classify_imaging::{
+    decode, Axis, DecodeOptions, ImageError, ImageLimits, ImageSource, Measure, Resampling, Scratch, Target,
+};
 use spark_classify_testing::{golden, repository};
+
+#[path = "it/jpegs.rs"]
+mod jpegs;
 
 /// Bytes of messages, of what is counted before the first check, and of the program that runs the tests.
 const SMALL: u64 = 16 << 10;
@@ -434,4 +440,104 @@ fn resizing_takes_no_more_than_was_checked() {
         }
     }
     assert!(costly >= 3, "{costly} costly ones");
+}
+
+/// What becomes of a photograph, for models that want it in this many pixels a side.
+fn thumbnail(side: usize, resampling: Resampling) -> impl Fn(usize, usize) -> Target {
+    move |width, height| {
+        let short = width.min(height);
+        let axis = |source: usize| {
+            let resized = source * (side * 8 / 7) / short;
+            let start = (resized - side) / 2;
+            Axis {
+                source,
+                resized,
+                window: start..start + side,
+            }
+        };
+        Target {
+            resampling,
+            y: axis(height),
+            x: axis(width),
+            grey: false,
+        }
+    }
+}
+
+/// As `peak`, of decoding and resizing in one go.
+fn peak_in_strips(
+    file: &[u8],
+    max_memory: u64,
+    target: impl Fn(usize, usize) -> Target,
+) -> (Result<(), ImageError>, u64) {
+    let mut scratch = Scratch::default();
+    let before = LIVE.load(Ordering::Relaxed);
+    MOST.store(before, Ordering::Relaxed);
+    let resized = scratch.decode_resized(ImageSource::File(file), &options(max_memory), target);
+    let result = resized.map(|_| ());
+    (result, (MOST.load(Ordering::Relaxed) - before) as u64)
+}
+
+#[test]
+fn photographs_are_never_in_memory_as_a_whole() {
+    const MEGABYTE: u64 = 1_000_000;
+    let _alone = alone();
+    // 48 megapixels, which have 144 MB.
+    let size = (8000, 6000);
+    let photograph: Vec<u8> = (0..size.0 * size.1)
+        .flat_map(|at| {
+            let (x, y) = (at % size.0, at / size.0);
+            [
+                (x / 32) as u8,
+                (y / 24) as u8,
+                if x / 64 % 2 == y / 48 % 2 { 200 } else { 40 },
+            ]
+        })
+        .collect();
+    let coding = |progressive| jpegs::Coding {
+        subsampling: turbojpeg_sys::TJSAMP_TJSAMP_420,
+        progressive,
+        ..jpegs::Coding::default()
+    };
+    let baseline = jpegs::encode(&photograph, size, coding(false));
+    let progressive = jpegs::encode(&photograph, size, coding(true));
+    // What phones write: the EXIF data of an image on its side.
+    let on_its_side = b"\xFF\xE1\0\x22Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+    let turned = [&baseline[..2], on_its_side, &baseline[2..]].concat();
+    let mut png = Vec::new();
+    image::codecs::png::PngEncoder::new_with_quality(
+        &mut png,
+        image::codecs::png::CompressionType::Fast,
+        image::codecs::png::FilterType::Paeth,
+    )
+    .write_image(&photograph, 8000, 6000, image::ExtendedColorType::Rgb8)
+    .unwrap();
+    drop(photograph);
+    // The coefficients of a progressive JPEG come to 144 MB, as many as the pixels; these no longer come on top.
+    for (name, file, most_allowed) in [
+        ("baseline", &baseline, 20 * MEGABYTE),
+        ("on its side", &turned, 20 * MEGABYTE),
+        ("PNG", &png, 20 * MEGABYTE),
+        ("progressive", &progressive, 164 * MEGABYTE),
+    ] {
+        for (side, resampling) in [
+            (224, Resampling::Bilinear),
+            (224, Resampling::Lanczos),
+            (384, Resampling::Bicubic),
+        ] {
+            let target = thumbnail(side, resampling);
+            let mut limit = 1;
+            while let (Err(ImageError::Limit { actual, .. }), most) = peak_in_strips(file, limit, &target) {
+                assert!(
+                    actual > limit && most < MEGABYTE,
+                    "{name}: {most} bytes under a limit of {limit}"
+                );
+                limit = actual;
+            }
+            let (result, most) = peak_in_strips(file, limit, &target);
+            let case = format!("{name} to {side} with {resampling:?}: {most} bytes, {limit} were checked");
+            assert_eq!(result, Ok(()), "{case}");
+            assert!(most <= limit + SMALL && limit < most_allowed, "{case}");
+        }
+    }
 }

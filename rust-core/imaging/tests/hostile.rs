@@ -10,7 +10,9 @@ use std::time::Duration;
 use std::{env, fs};
 
 use base64::prelude::{Engine, BASE64_STANDARD};
-use spark_classify_imaging::{DecodeOptions, EncodedImage, ImageLimits, Scratch};
+use spark_classify_imaging::{
+    Axis, DecodeOptions, EncodedImage, ImageLimits, ImageSource, Resampling, Scratch, Target,
+};
 use spark_classify_testing::{golden, repository, Random};
 
 /// Images are tiny under these limits: a million pixels have 3 MB, and decoders need a few times as much.
@@ -137,6 +139,21 @@ fn broken(seeds: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
     bytes
 }
 
+/// A part of a small image.
+fn thumbnail(width: usize, height: usize) -> Target {
+    let axis = |source| Axis {
+        source,
+        resized: 9,
+        window: 2..8,
+    };
+    Target {
+        resampling: Resampling::Bicubic,
+        y: axis(height),
+        x: axis(width),
+        grey: false,
+    }
+}
+
 #[test]
 fn broken_images_are_decoded_or_refused() {
     let count = env::var("HOSTILE_IMAGES").map_or(10_000, |count| count.parse().unwrap());
@@ -157,7 +174,8 @@ fn broken_images_are_decoded_or_refused() {
         let target = (number % 3 == 0).then_some((4, 6));
         let result = EncodedImage::open(&bytes, &options)
             .and_then(|encoded| scratch.decode(encoded, target))
-            .map(|_| scratch.image());
+            .map(|_| scratch.image().clone());
+        let in_strips = scratch.decode_resized(ImageSource::File(&bytes), &options, thumbnail);
         let time = thread_time().saturating_sub(start);
         slowest = slowest.max(time);
         assert!(time < MAX_TIME, "image {number} took {time:?}");
@@ -168,6 +186,7 @@ fn broken_images_are_decoded_or_refused() {
             most < MAX_ALLOCATED,
             "{most} bytes were taken at a time by image {number}"
         );
+        let decoded = result.is_ok();
         match result {
             Ok(image) => {
                 let (width, height) = (image.width, image.height);
@@ -178,6 +197,12 @@ fn broken_images_are_decoded_or_refused() {
                 good += 1;
             }
             Err(error) => assert!(!error.to_string().contains("panicked"), "image {number}: {error}"),
+        }
+        if let Err(error) = in_strips {
+            assert!(
+                !decoded && !error.to_string().contains("panicked"),
+                "image {number} in strips: {error}"
+            );
         }
     }
     eprintln!(

@@ -10,7 +10,7 @@ mod normalize;
 
 use std::time::{Duration, Instant};
 
-use spark_classify_imaging::{DecodeOptions, EncodedImage, ImageError, ImageSource, Resampling, Scratch, View};
+use spark_classify_imaging::{DecodeOptions, ImageError, ImageSource, Resampling, Scratch, Target, View};
 
 use self::geometry::Side;
 use self::normalize::Normalizer;
@@ -130,36 +130,26 @@ impl Preprocessor {
         write: fn(&Normalizer, View<'_>, &Side, &Side, &mut [T]),
     ) -> Result<StageTimes, ImageError> {
         let start = Instant::now();
-        let (width, height) = match image {
-            ImageSource::File(bytes) => self.decode(bytes, scratch)?,
-            ImageSource::Pixels(pixels) => scratch.load(pixels, self.options.limits)?,
-        };
-        if self.channels == 1 {
-            scratch.make_grey();
-        }
-        let decoded = Instant::now();
-        let (mut y, mut x) = geometry::sides(&self.config, height, width);
-        // A JPEG that came out smaller is still resized to what its full size asks for.
-        (y.axis.source, x.axis.source) = (scratch.image().height, scratch.image().width);
-        let resampling = self
-            .config
-            .resize
-            .map_or(Resampling::Nearest, |resize| resize.resampling);
-        let view = scratch.resize(resampling, (&y.axis, &x.axis), self.options.limits)?;
-        write(&self.normalizer, view, &y, &x, chw);
-        Ok(StageTimes {
-            decode: decoded - start,
-            resize: decoded.elapsed(),
-        })
-    }
-
-    /// Decodes a file. Returns its full width and height, whatever size it came out with.
-    fn decode(&self, file: &[u8], scratch: &mut Scratch) -> Result<(usize, usize), ImageError> {
-        let encoded = EncodedImage::open(file, &self.options)?;
-        let target = encoded.reducible_size().map(|(width, height)| {
+        let target = |width, height| {
             let (y, x) = geometry::sides(&self.config, height, width);
-            (x.axis.resized, y.axis.resized)
-        });
-        scratch.decode(encoded, target)
+            let resampling = self
+                .config
+                .resize
+                .map_or(Resampling::Nearest, |resize| resize.resampling);
+            Target {
+                resampling,
+                y: y.axis,
+                x: x.axis,
+                grey: self.channels == 1,
+            }
+        };
+        let resized = scratch.decode_resized(image, &self.options, target)?;
+        let (width, height) = resized.size;
+        let (y, x) = geometry::sides(&self.config, height, width);
+        write(&self.normalizer, resized.view, &y, &x, chw);
+        Ok(StageTimes {
+            decode: resized.decoding,
+            resize: start.elapsed() - resized.decoding,
+        })
     }
 }

@@ -3,7 +3,10 @@
 //! The `image` crate has a decoder too, but its rounding of 16-bit pixels and its rules for bit masks, palettes and
 //! broken run lengths are its own.
 
+use std::ops::Range;
+
 use super::color::{low_byte, unpack_bits, Palette};
+use super::reader::RowReader;
 use crate::decode::failure::Failure;
 use crate::error::ImageError;
 use crate::image::{check_memory, check_size, grow, RgbImage};
@@ -87,6 +90,17 @@ pub(crate) fn decode_dib(
     Ok(header.offset)
 }
 
+/// Opens a file for its rows, unless they come in run lengths.
+pub(crate) fn rows(bytes: &[u8], limits: ImageLimits) -> Result<Option<Box<dyn RowReader + '_>>, ImageError> {
+    let offset = FAILURE.read_at(bytes, 10).le_u32()?;
+    let header = Header::read(bytes, FILE_HEADER, offset)?;
+    let (pixels, data) = read_pixels(bytes, &header, limits)?;
+    if matches!(pixels, Pixels::Runs { .. }) {
+        return Ok(None);
+    }
+    Ok(Some(Box::new(StoredRows::new(&header, pixels, data)?)))
+}
+
 fn decode_pixels(
     bytes: &[u8],
     header: &Header,
@@ -94,63 +108,130 @@ fn decode_pixels(
     raw: &mut Vec<u8>,
     image: &mut RgbImage,
 ) -> Result<(), ImageError> {
-    check_size(u64::from(header.width), u64::from(header.height), limits)?;
+    let (pixels, data) = read_pixels(bytes, header, limits)?;
     let (width, height) = (header.width as usize, header.height as usize);
-    let pixels = Pixels::of(bytes, header)?;
-    let data = bytes.get(header.offset..).unwrap_or_default();
-    // Before memory is taken: no coding of Pillow's makes pixels out of a file that ends here.
-    if data.is_empty() {
-        return Err(FAILURE.truncated());
-    }
     let indices = if matches!(pixels, Pixels::Runs { .. }) {
         width * height
     } else {
         width
     };
     check_memory((width * height * 3 + indices) as u64, limits)?;
+    let Pixels::Runs { four_bits, palette } = pixels else {
+        let mut rows = StoredRows::new(header, pixels, data)?;
+        image.reset(width, height)?;
+        return rows.read(&mut image.pixels);
+    };
     image.reset(width, height)?;
-    let row = |y: usize| if header.top_down { y } else { height - 1 - y };
-    if let Pixels::Runs { four_bits, palette } = &pixels {
-        let indices = grow(raw, width * height)?;
-        expand_runs(data, header.offset, *four_bits, width, indices)?;
-        for (y, indices) in indices.chunks_exact(width).enumerate() {
-            palette.apply(indices, &mut image.pixels[row(y) * width * 3..][..width * 3]);
-        }
-        return Ok(());
-    }
-    let bits = pixels.bits();
-    let length = (width * bits).div_ceil(8);
-    // Rows are padded to four bytes by the header's depth, whatever depth Pillow has taken the pixels for.
-    let stride = (width * header.bits).div_ceil(32) * 4;
-    if stride < length {
-        return Err(FAILURE.unsupported("its depth does not fit its grey palette"));
-    }
-    let indices = grow(raw, width)?;
-    for y in 0..height {
-        // The padding after the last row may be missing.
-        let from = data
-            .get(y * stride..y * stride + length)
-            .ok_or_else(|| FAILURE.truncated())?;
-        let to = &mut image.pixels[row(y) * width * 3..][..width * 3];
-        match &pixels {
-            Pixels::Indices { bits, palette } => {
-                unpack_bits(from, *bits, indices);
-                palette.apply(indices, to);
-            }
-            Pixels::Bytes { size, order } => {
-                for (from, to) in from.chunks_exact(*size).zip(to.chunks_exact_mut(3)) {
-                    to.copy_from_slice(&order.map(|index| from[index]));
-                }
-            }
-            Pixels::Words { green_bits } => {
-                for (from, to) in from.chunks_exact(2).zip(to.chunks_exact_mut(3)) {
-                    to.copy_from_slice(&rgb_of_word(u16::from_le_bytes([from[0], from[1]]), *green_bits));
-                }
-            }
-            Pixels::Runs { .. } => {}
-        }
+    let indices = grow(raw, width * height)?;
+    expand_runs(data, header.offset, four_bits, width, indices)?;
+    for (y, indices) in indices.chunks_exact(width).enumerate() {
+        let y = if header.top_down { y } else { height - 1 - y };
+        palette.apply(indices, &mut image.pixels[y * width * 3..][..width * 3]);
     }
     Ok(())
+}
+
+/// Checks the size. Returns how the pixels are stored, and the bytes from the first one on.
+fn read_pixels<'a>(bytes: &'a [u8], header: &Header, limits: ImageLimits) -> Result<(Pixels, &'a [u8]), ImageError> {
+    check_size(u64::from(header.width), u64::from(header.height), limits)?;
+    let pixels = Pixels::of(bytes, header)?;
+    let data = bytes.get(header.offset..).unwrap_or_default();
+    // Before memory is taken: no coding of Pillow's makes pixels out of a file that ends here.
+    if data.is_empty() {
+        return Err(FAILURE.truncated());
+    }
+    Ok((pixels, data))
+}
+
+/// Rows that lie in the file, pixel by pixel.
+struct StoredRows<'a> {
+    size: (usize, usize),
+    pixels: Pixels,
+    data: &'a [u8],
+    /// Bytes of a row, and from the beginning of a row to that of the next.
+    length: usize,
+    stride: usize,
+    top_down: bool,
+    /// The next row, from the top.
+    next: usize,
+    indices: Vec<u8>,
+}
+
+impl<'a> StoredRows<'a> {
+    fn new(header: &Header, pixels: Pixels, data: &'a [u8]) -> Result<Self, ImageError> {
+        let (width, height) = (header.width as usize, header.height as usize);
+        let length = (width * pixels.bits()).div_ceil(8);
+        // Rows are padded to four bytes by the header's depth, whatever depth Pillow has taken the pixels for.
+        let stride = (width * header.bits).div_ceil(32) * 4;
+        if stride < length {
+            return Err(FAILURE.unsupported("its depth does not fit its grey palette"));
+        }
+        // The padding after the last row may be missing.
+        if data.len() < (height - 1) * stride + length {
+            return Err(FAILURE.truncated());
+        }
+        Ok(Self {
+            size: (width, height),
+            pixels,
+            data,
+            length,
+            stride,
+            top_down: header.top_down,
+            next: 0,
+            indices: Vec::new(),
+        })
+    }
+}
+
+impl RowReader for StoredRows<'_> {
+    fn size(&self) -> (usize, usize) {
+        self.size
+    }
+
+    fn memory(&self) -> u64 {
+        self.size.0 as u64
+    }
+
+    fn begin(&mut self, _: Range<usize>) -> Result<Range<usize>, ImageError> {
+        Ok(0..self.size.0)
+    }
+
+    fn read(&mut self, rows: &mut [u8]) -> Result<(), ImageError> {
+        let (width, height) = self.size;
+        let indices = grow(&mut self.indices, width)?;
+        for to in rows.chunks_exact_mut(width * 3) {
+            let y = if self.top_down {
+                self.next
+            } else {
+                height - 1 - self.next
+            };
+            let from = &self.data[y * self.stride..][..self.length];
+            match &self.pixels {
+                Pixels::Indices { bits, palette } => {
+                    unpack_bits(from, *bits, indices);
+                    palette.apply(indices, to);
+                }
+                Pixels::Bytes { size, order } => {
+                    for (from, to) in from.chunks_exact(*size).zip(to.chunks_exact_mut(3)) {
+                        to.copy_from_slice(&order.map(|index| from[index]));
+                    }
+                }
+                Pixels::Words { green_bits } => {
+                    for (from, to) in from.chunks_exact(2).zip(to.chunks_exact_mut(3)) {
+                        to.copy_from_slice(&rgb_of_word(u16::from_le_bytes([from[0], from[1]]), *green_bits));
+                    }
+                }
+                Pixels::Runs { .. } => {}
+            }
+            self.next += 1;
+        }
+        Ok(())
+    }
+
+    fn skip(&mut self, count: usize) -> Result<(), ImageError> {
+        self.next += count;
+        Ok(())
+    }
 }
 
 struct Header {

@@ -18,12 +18,12 @@ mod jpeg;
 #[cfg(feature = "jpeg2000")]
 mod jpeg2000;
 mod metadata;
-mod orientation;
 mod png;
 #[cfg(feature = "pnm")]
 mod pnm;
 #[cfg(feature = "qoi")]
 mod qoi;
+pub(crate) mod reader;
 mod tiff;
 mod webp;
 
@@ -31,13 +31,17 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 
 use self::jpeg::Jpeg;
 use self::metadata::Metadata;
-use self::orientation::{swaps_axes, transpose};
+use self::reader::RowReader;
 use crate::error::{ImageError, Measure};
 use crate::image::{check, RgbImage};
 use crate::options::{DecodeOptions, ImageLimits};
+use crate::orientation::{swaps_axes, transpose};
 
 /// Decodes a file into the image. The vector is a buffer for pixels that are not RGB yet.
 type Decode = fn(&[u8], ImageLimits, &mut Vec<u8>, &mut RgbImage) -> Result<(), ImageError>;
+
+/// Reads a file's header, and gives what decodes its rows one after the other if they can be.
+type OpenRows = for<'a> fn(&'a [u8], ImageLimits) -> Result<Option<Box<dyn RowReader + 'a>>, ImageError>;
 
 /// What decodes the images of a format.
 struct Codec {
@@ -45,6 +49,7 @@ struct Codec {
     /// Whether a file is of this format: its content decides, not its name.
     accepts: fn(&[u8]) -> bool,
     decode: Decode,
+    rows: OpenRows,
     /// Where a file says which way is up, for [`DecodeOptions::exif_transpose`].
     metadata: for<'a> fn(&'a [u8]) -> Metadata<'a>,
 }
@@ -53,36 +58,50 @@ const fn codec(
     name: &'static str,
     accepts: fn(&[u8]) -> bool,
     decode: Decode,
+    rows: OpenRows,
     metadata: for<'a> fn(&'a [u8]) -> Metadata<'a>,
 ) -> Codec {
     Codec {
         name,
         accepts,
         decode,
+        rows,
         metadata,
     }
 }
 
 /// All formats, in the order in which they are asked: those whose first bytes say little come last.
 const CODECS: &[Codec] = &[
-    codec("JPEG", jpeg::accepts, jpeg::decode, jpeg::metadata),
-    codec("PNG", png::accepts, png::decode, png::metadata),
-    codec("WebP", webp::accepts, webp::decode, webp::metadata),
-    codec("GIF", gif::accepts, gif::decode, metadata::none),
-    codec("BMP", bmp::accepts, bmp::decode, metadata::none),
+    codec("JPEG", jpeg::accepts, jpeg::decode, jpeg::rows, jpeg::metadata),
+    codec("PNG", png::accepts, png::decode, png::rows, png::metadata),
+    codec("WebP", webp::accepts, webp::decode, reader::whole, webp::metadata),
+    codec("GIF", gif::accepts, gif::decode, reader::whole, metadata::none),
+    codec("BMP", bmp::accepts, bmp::decode, bmp::rows, metadata::none),
     // It turns itself upright.
-    codec("TIFF", tiff::accepts, tiff::decode, metadata::none),
-    codec("DIB", bmp::accepts_dib, bmp::decode_bare_dib, metadata::none),
+    codec("TIFF", tiff::accepts, tiff::decode, reader::whole, metadata::none),
+    codec(
+        "DIB",
+        bmp::accepts_dib,
+        bmp::decode_bare_dib,
+        reader::whole,
+        metadata::none,
+    ),
     #[cfg(feature = "avif")]
-    codec("AVIF", avif::accepts, avif::decode, avif::metadata),
+    codec("AVIF", avif::accepts, avif::decode, reader::whole, avif::metadata),
     #[cfg(feature = "ico")]
-    codec("ICO", ico::accepts, ico::decode, metadata::none),
+    codec("ICO", ico::accepts, ico::decode, reader::whole, metadata::none),
     #[cfg(feature = "jpeg2000")]
-    codec("JPEG 2000", jpeg2000::accepts, jpeg2000::decode, metadata::none),
+    codec(
+        "JPEG 2000",
+        jpeg2000::accepts,
+        jpeg2000::decode,
+        reader::whole,
+        metadata::none,
+    ),
     #[cfg(feature = "pnm")]
-    codec("PNM", pnm::accepts, pnm::decode, metadata::none),
+    codec("PNM", pnm::accepts, pnm::decode, pnm::rows, metadata::none),
     #[cfg(feature = "qoi")]
-    codec("QOI", qoi::accepts, qoi::decode, metadata::none),
+    codec("QOI", qoi::accepts, qoi::decode, qoi::rows, metadata::none),
 ];
 
 /// An image of a known format that is still to be decoded.
@@ -121,7 +140,7 @@ impl<'a> EncodedImage<'a> {
                 1
             };
             let reducible = if options.fast && codec.name == jpeg::NAME {
-                Some(Jpeg::open(bytes, limits)?).filter(Jpeg::reducible)
+                Some(Jpeg::open_image(bytes, limits)?).filter(Jpeg::reducible)
             } else {
                 None
             };
@@ -152,7 +171,7 @@ impl<'a> EncodedImage<'a> {
             let full = self.reducible_size();
             let target = target.map(|target| self.upright(target));
             match (self.reducible.take(), target) {
-                (Some(jpeg), Some(target)) => jpeg.decode_for(target, self.limits, image)?,
+                (Some(jpeg), Some(target)) => jpeg.reduced_for(target).decode(self.limits, image)?,
                 _ => (self.codec.decode)(self.bytes, self.limits, raw, image)?,
             }
             transpose(image, self.orientation, self.limits, raw)?;
@@ -160,8 +179,41 @@ impl<'a> EncodedImage<'a> {
         })
     }
 
+    /// The limits that it was opened with.
+    pub(crate) fn limits(&self) -> ImageLimits {
+        self.limits
+    }
+
+    /// How it is stored: a value of the orientation tag (EXIF 2.3, 4.6.4).
+    pub(crate) fn orientation(&self) -> u8 {
+        self.orientation
+    }
+
+    /// What reads its rows, where its format has such a reader. A reducible image comes out smaller, but no less than
+    /// twice as large as the width and height that `target` makes of the full ones.
+    pub(crate) fn rows(
+        &mut self,
+        target: impl FnOnce((usize, usize)) -> (usize, usize),
+    ) -> Result<Option<Box<dyn RowReader + 'a>>, ImageError> {
+        let full = self.reducible_size();
+        match (self.reducible.take(), full) {
+            (Some(jpeg), Some(full)) => Ok(Some(Box::new(jpeg.reduced_for(self.upright(target(full)))))),
+            _ => (self.codec.rows)(self.bytes, self.limits),
+        }
+    }
+
+    /// Decodes all of it, as it is stored.
+    pub(crate) fn decode_stored(&self, raw: &mut Vec<u8>, image: &mut RgbImage) -> Result<(), ImageError> {
+        (self.codec.decode)(self.bytes, self.limits, raw, image)
+    }
+
+    /// Does something with it, as [`guarded`].
+    pub(crate) fn guarded<T>(mut self, work: impl FnOnce(&mut Self) -> Result<T, ImageError>) -> Result<T, ImageError> {
+        guarded(self.codec, || work(&mut self))
+    }
+
     /// From the width and height of the image as it is stored to those of the upright one, and back.
-    fn upright(&self, (width, height): (usize, usize)) -> (usize, usize) {
+    pub(crate) fn upright(&self, (width, height): (usize, usize)) -> (usize, usize) {
         if swaps_axes(self.orientation) {
             (height, width)
         } else {

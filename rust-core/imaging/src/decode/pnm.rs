@@ -3,8 +3,11 @@
 //! Pillow's own variants for tests (`P0CMYK`, `PyP`, ...) are refused; PAM (P7) and colour PFM (PF) Pillow does not
 //! read either.
 
+use std::ops::Range;
+
 use super::color::{clip_16, low_byte, saturate, unpack_bits};
 use super::failure::Failure;
+use super::reader::RowReader;
 use crate::error::ImageError;
 use crate::image::{check_memory, check_size, grow, RgbImage};
 use crate::options::ImageLimits;
@@ -20,13 +23,41 @@ pub(crate) fn accepts(bytes: &[u8]) -> bool {
     matches!(bytes, [b'P', b'1'..=b'6' | b'f', space, ..] if is_space(*space))
 }
 
-/// Decodes into `image`; `raw` is a buffer for a row of black and white.
+/// Decodes into `image`.
 pub(crate) fn decode(
     bytes: &[u8],
     limits: ImageLimits,
-    raw: &mut Vec<u8>,
+    _raw: &mut Vec<u8>,
     image: &mut RgbImage,
 ) -> Result<(), ImageError> {
+    let (kind, mut header, (width, height)) = open(bytes, limits)?;
+    // The image, and a row of bits.
+    check_memory((width * height * 3 + width) as u64, limits)?;
+    if let Some(mut rows) = StoredRows::open(kind, &mut header, (width, height))? {
+        image.reset(width, height)?;
+        return rows.read(&mut image.pixels);
+    }
+    if kind == b'1' {
+        enough(header.rest, width * height)?;
+        image.reset(width, height)?;
+        return plain_bits(header.rest, image);
+    }
+    let scale = Scale::read(&mut header, kind)?;
+    // Each number and what parts it from the next.
+    enough(header.rest, width * height * scale.samples() * 2 - 1)?;
+    image.reset(width, height)?;
+    plain_numbers(header.rest, &scale, image)
+}
+
+/// Opens a file for its rows, unless it is plain text.
+pub(crate) fn rows(bytes: &[u8], limits: ImageLimits) -> Result<Option<Box<dyn RowReader + '_>>, ImageError> {
+    let (kind, mut header, size) = open(bytes, limits)?;
+    let rows = StoredRows::open(kind, &mut header, size)?;
+    Ok(rows.map(|rows| Box::new(rows) as Box<dyn RowReader>))
+}
+
+/// Reads the kind and the size, which is checked.
+fn open(bytes: &[u8], limits: ImageLimits) -> Result<(u8, Header<'_>, (usize, usize)), ImageError> {
     let kind = *bytes.get(1).ok_or_else(|| FAILURE.truncated())?;
     let mut header = Header {
         rest: bytes.get(3..).ok_or_else(|| FAILURE.truncated())?,
@@ -36,58 +67,124 @@ pub(crate) fn decode(
         return Err(FAILURE.broken("it has no pixels"));
     }
     check_size(width, height, limits)?;
-    // The image, and a row of bits.
-    check_memory(width * height * 3 + width, limits)?;
     let [width, height] = [width, height].map(|side| usize::try_from(side).unwrap_or(usize::MAX));
-    match kind {
-        b'1' => {
-            enough(header.rest, width * height)?;
-            image.reset(width, height)?;
-            plain_bits(header.rest, image)
-        }
-        b'4' => {
-            let row = width.div_ceil(8);
-            enough(header.rest, row * height)?;
-            image.reset(width, height)?;
-            let bits = grow(raw, width)?;
-            for (from, to) in header
-                .rest
-                .chunks_exact(row)
-                .zip(image.pixels.chunks_exact_mut(width * 3))
-            {
-                unpack_bits(from, 1, bits);
-                to.as_chunks_mut()
-                    .0
-                    .iter_mut()
-                    .zip(&*bits)
-                    .for_each(|(to, bit)| *to = [(1 - bit) * 255; 3]);
+    Ok((kind, header, (width, height)))
+}
+
+/// How the samples of a binary file are stored.
+enum Samples {
+    /// Black and white, 8 pixels a byte.
+    Bits,
+    /// Whole numbers of so many bytes.
+    Numbers { scale: Scale, size: usize },
+    /// Grey in floating point, rows from bottom to top. Pillow does not scale it.
+    Floats { little_endian: bool },
+}
+
+/// The rows of a binary file.
+struct StoredRows<'a> {
+    size: (usize, usize),
+    samples: Samples,
+    data: &'a [u8],
+    /// Bytes of a row.
+    length: usize,
+    /// The next row, from the top.
+    next: usize,
+    bits: Vec<u8>,
+}
+
+impl<'a> StoredRows<'a> {
+    /// Reads what is left of the header; `None` for plain text.
+    fn open(kind: u8, header: &mut Header<'a>, (width, height): (usize, usize)) -> Result<Option<Self>, ImageError> {
+        let (samples, length) = match kind {
+            b'1'..=b'3' => return Ok(None),
+            b'4' => (Samples::Bits, width.div_ceil(8)),
+            b'f' => {
+                let token = header.token()?;
+                let scale = std::str::from_utf8(&token)
+                    .ok()
+                    .and_then(|text| text.parse::<f64>().ok());
+                let scale = scale.filter(|scale| scale.is_finite() && *scale != 0.0);
+                // It is little-endian where the scale is below 0.
+                let little_endian = scale.ok_or_else(|| FAILURE.broken("its scale is not a number"))? < 0.0;
+                (Samples::Floats { little_endian }, width * 4)
             }
-            Ok(())
-        }
-        b'f' => floats(&mut header, width, height, image),
-        _ => {
-            let maximum = header.number()?;
-            let maximum = u16::try_from(maximum).ok().filter(|maximum| *maximum > 0);
-            let maximum = maximum.ok_or_else(|| FAILURE.broken("its largest value is not between 1 and 65535"))?;
-            let scale = Scale::new(maximum, matches!(kind, b'2' | b'5'));
-            let samples = if scale.grey { 1 } else { 3 };
-            let count = width * height * samples;
-            if matches!(kind, b'2' | b'3') {
-                // Each number and what parts it from the next.
-                enough(header.rest, count * 2 - 1)?;
-                image.reset(width, height)?;
-                return plain_numbers(header.rest, &scale, image);
+            _ => {
+                let scale = Scale::read(header, kind)?;
+                let size = if scale.maximum < 256 { 1 } else { 2 };
+                let length = width * scale.samples() * size;
+                (Samples::Numbers { scale, size }, length)
             }
-            let size = if maximum < 256 { 1 } else { 2 };
-            enough(header.rest, count * size)?;
-            image.reset(width, height)?;
-            let values = header.rest.chunks_exact(size).map(|sample| match *sample {
-                [high, low] => u16::from_be_bytes([high, low]),
-                _ => u16::from(sample[0]),
-            });
-            write(values, &scale, image);
-            Ok(())
+        };
+        enough(header.rest, length * height)?;
+        Ok(Some(Self {
+            size: (width, height),
+            samples,
+            data: header.rest,
+            length,
+            next: 0,
+            bits: Vec::new(),
+        }))
+    }
+}
+
+impl RowReader for StoredRows<'_> {
+    fn size(&self) -> (usize, usize) {
+        self.size
+    }
+
+    fn memory(&self) -> u64 {
+        self.size.0 as u64
+    }
+
+    fn begin(&mut self, _: Range<usize>) -> Result<Range<usize>, ImageError> {
+        Ok(0..self.size.0)
+    }
+
+    fn read(&mut self, rows: &mut [u8]) -> Result<(), ImageError> {
+        let (width, height) = self.size;
+        for to in rows.chunks_exact_mut(width * 3) {
+            let pixels = to.as_chunks_mut::<3>().0.iter_mut();
+            match &self.samples {
+                Samples::Bits => {
+                    let bits = grow(&mut self.bits, width)?;
+                    unpack_bits(&self.data[self.next * self.length..][..self.length], 1, bits);
+                    pixels.zip(&*bits).for_each(|(to, bit)| *to = [(1 - bit) * 255; 3]);
+                }
+                Samples::Numbers { scale, size } => {
+                    let from = &self.data[self.next * self.length..][..self.length];
+                    let values = from.chunks_exact(*size).map(|sample| match *sample {
+                        [high, low] => u16::from_be_bytes([high, low]),
+                        _ => u16::from(sample[0]),
+                    });
+                    if scale.grey {
+                        pixels.zip(values).for_each(|(to, value)| *to = [scale.apply(value); 3]);
+                    } else {
+                        to.iter_mut()
+                            .zip(values)
+                            .for_each(|(to, value)| *to = scale.apply(value));
+                    }
+                }
+                Samples::Floats { little_endian } => {
+                    let from = &self.data[(height - 1 - self.next) * self.length..][..self.length];
+                    for (from, to) in from.as_chunks().0.iter().zip(pixels) {
+                        let value = if *little_endian {
+                            f32::from_le_bytes(*from)
+                        } else {
+                            f32::from_be_bytes(*from)
+                        };
+                        *to = [saturate(value); 3];
+                    }
+                }
+            }
+            self.next += 1;
         }
+        Ok(())
+    }
+
+    fn skip(&mut self, count: usize) -> Result<(), ImageError> {
+        self.next += count;
+        Ok(())
     }
 }
 
@@ -106,8 +203,24 @@ struct Scale {
 }
 
 impl Scale {
-    fn new(maximum: u16, grey: bool) -> Self {
-        Self { grey, maximum }
+    /// Reads the largest value, which comes after the size.
+    fn read(header: &mut Header<'_>, kind: u8) -> Result<Self, ImageError> {
+        let maximum = header.number()?;
+        let maximum = u16::try_from(maximum).ok().filter(|maximum| *maximum > 0);
+        let maximum = maximum.ok_or_else(|| FAILURE.broken("its largest value is not between 1 and 65535"))?;
+        Ok(Self {
+            grey: matches!(kind, b'2' | b'5'),
+            maximum,
+        })
+    }
+
+    /// Samples of a pixel.
+    fn samples(&self) -> usize {
+        if self.grey {
+            1
+        } else {
+            3
+        }
     }
 
     /// Pillow brings grey of more than 8 bits to 16, and makes 255 of whatever is above that.
@@ -129,42 +242,6 @@ impl Scale {
         let rounded = scaled.round_ties_even().min(f64::from(full)) as u16;
         clip_16(rounded)
     }
-}
-
-fn write(values: impl Iterator<Item = u16>, scale: &Scale, image: &mut RgbImage) {
-    if scale.grey {
-        for (value, pixel) in values.zip(image.pixels.as_chunks_mut::<3>().0) {
-            *pixel = [scale.apply(value); 3];
-        }
-    } else {
-        for (value, sample) in values.zip(&mut image.pixels) {
-            *sample = scale.apply(value);
-        }
-    }
-}
-
-/// Floating-point grey, rows from bottom to top, little-endian where the scale is below 0. Pillow does not scale by it.
-fn floats(header: &mut Header<'_>, width: usize, height: usize, image: &mut RgbImage) -> Result<(), ImageError> {
-    let token = header.token()?;
-    let scale = std::str::from_utf8(&token)
-        .ok()
-        .and_then(|text| text.parse::<f64>().ok());
-    let scale = scale.filter(|scale| scale.is_finite() && *scale != 0.0);
-    let little_endian = scale.ok_or_else(|| FAILURE.broken("its scale is not a number"))? < 0.0;
-    enough(header.rest, width * height * 4)?;
-    image.reset(width, height)?;
-    let rows = image.pixels.chunks_exact_mut(width * 3).rev();
-    for (from, to) in header.rest.chunks_exact(width * 4).zip(rows) {
-        for (from, to) in from.as_chunks().0.iter().zip(to.as_chunks_mut::<3>().0) {
-            let value = if little_endian {
-                f32::from_le_bytes(*from)
-            } else {
-                f32::from_be_bytes(*from)
-            };
-            *to = [saturate(value); 3];
-        }
-    }
-    Ok(())
 }
 
 /// Digits of black and white, with or without whitespace between them.

@@ -8,69 +8,40 @@ use super::view::View;
 use super::weights::Weights;
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512};
-use crate::error::ImageError;
-use crate::image::grow;
 
-/// The pass along the rows. The weights count columns from a point `origin` columns left of the view.
-pub(crate) fn resize_width<'a>(
-    view: View<'_>,
-    weights: &Weights,
-    origin: usize,
-    buffer: &'a mut Vec<u8>,
-) -> Result<View<'a>, ImageError> {
-    let row_length = weights.outputs() * 3;
-    let output = grow(buffer, view.height * row_length)?;
+/// The pass along the rows, into `output`. The weights count columns from a point `origin` columns left of the view.
+pub(crate) fn resize_width(view: View<'_>, weights: &Weights, origin: usize, output: &mut [u8]) {
     #[cfg(target_arch = "x86_64")]
     if has_avx512() {
         #[allow(unsafe_code)]
         // SAFETY: the processor has what `has_avx512` asks for.
-        unsafe {
-            avx512::resize_width(view, weights, origin, output);
-        }
-        return Ok(View::packed(output, row_length, view.height));
+        return unsafe { avx512::resize_width(view, weights, origin, output) };
     }
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
         #[allow(unsafe_code)]
         // SAFETY: the processor has AVX2, asked above.
-        unsafe {
-            avx2::resize_width(view, weights, origin, output);
-        }
-        return Ok(View::packed(output, row_length, view.height));
+        return unsafe { avx2::resize_width(view, weights, origin, output) };
     }
     scalar::resize_width(view, weights, origin, output);
-    Ok(View::packed(output, row_length, view.height))
 }
 
-/// The pass down the columns. The weights count rows from a point `origin` rows above the view.
-pub(crate) fn resize_height<'a>(
-    view: View<'_>,
-    weights: &Weights,
-    origin: usize,
-    buffer: &'a mut Vec<u8>,
-) -> Result<View<'a>, ImageError> {
-    let height = weights.outputs();
-    let output = grow(buffer, height * view.row_length)?;
+/// The pass down the columns, for the rows of the result from the one of number `from` on, as many as `output` has room
+/// for. The weights count rows from a point `origin` rows above the view.
+pub(crate) fn resize_height(view: View<'_>, weights: &Weights, from: usize, origin: usize, output: &mut [u8]) {
     #[cfg(target_arch = "x86_64")]
     if has_avx512() {
         #[allow(unsafe_code)]
         // SAFETY: the processor has what `has_avx512` asks for.
-        unsafe {
-            avx512::resize_height(view, weights, origin, output);
-        }
-        return Ok(View::packed(output, view.row_length, height));
+        return unsafe { avx512::resize_height(view, weights, from, origin, output) };
     }
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
         #[allow(unsafe_code)]
         // SAFETY: the processor has AVX2, asked above.
-        unsafe {
-            avx2::resize_height(view, weights, origin, output);
-        }
-        return Ok(View::packed(output, view.row_length, height));
+        return unsafe { avx2::resize_height(view, weights, from, origin, output) };
     }
-    scalar::resize_height(view, weights, origin, output);
-    Ok(View::packed(output, view.row_length, height))
+    scalar::resize_height(view, weights, from, origin, output);
 }
 
 /// Whether the processor has the instructions of `avx512`.
@@ -100,9 +71,10 @@ mod scalar {
     }
 
     /// Blocks of columns are short enough for their sums to stay in registers.
-    pub(crate) fn resize_height(view: View<'_>, weights: &Weights, origin: usize, output: &mut [u8]) {
+    pub(crate) fn resize_height(view: View<'_>, weights: &Weights, from: usize, origin: usize, output: &mut [u8]) {
         const BLOCK: usize = 32;
-        for ((first, weights), to) in weights.iter().zip(output.chunks_exact_mut(view.row_length)) {
+        let rows = output.chunks_exact_mut(view.row_length);
+        for ((first, weights), to) in weights.iter().skip(from).zip(rows) {
             for (block, to) in to.chunks_mut(BLOCK).enumerate() {
                 let mut sums = [ROUNDING; BLOCK];
                 for (row, weight) in (first - origin..).zip(weights) {
@@ -164,7 +136,7 @@ mod tests {
                 .collect();
             let view = View::packed(&pixels, width * 3, height);
             let filter = filters[random.below(filters.len())];
-            if let Some(weights) = cache.get(filter, &Axis::whole(width, resized)) {
+            if let Some(weights) = cache.get(filter, &Axis::whole(width, resized), false) {
                 let (mut plain, mut fast) = (vec![1; resized * height * 3], vec![2; resized * height * 3]);
                 scalar::resize_width(view, &weights, 0, &mut plain);
                 // SAFETY: the processor has AVX2, asked above.
@@ -180,16 +152,18 @@ mod tests {
                     );
                 }
             }
-            if let Some(weights) = cache.get(filter, &Axis::whole(height, resized)) {
-                let (mut plain, mut fast) = (vec![1; resized * width * 3], vec![2; resized * width * 3]);
-                scalar::resize_height(view, &weights, 0, &mut plain);
+            if let Some(weights) = cache.get(filter, &Axis::whole(height, resized), false) {
+                let from = random.below(resized);
+                let length = (resized - from) * width * 3;
+                let (mut plain, mut fast) = (vec![1; length], vec![2; length]);
+                scalar::resize_height(view, &weights, from, 0, &mut plain);
                 // SAFETY: the processor has AVX2, asked above.
-                unsafe { avx2::resize_height(view, &weights, 0, &mut fast) };
+                unsafe { avx2::resize_height(view, &weights, from, 0, &mut fast) };
                 assert!(plain == fast, "{width} x {height} to {resized} rows, {filter:?}");
                 if has_avx512() {
                     fast.fill(2);
                     // SAFETY: the processor has what `has_avx512` asks for.
-                    unsafe { avx512::resize_height(view, &weights, 0, &mut fast) };
+                    unsafe { avx512::resize_height(view, &weights, from, 0, &mut fast) };
                     assert!(
                         plain == fast,
                         "{width} x {height} to {resized} rows, {filter:?}, AVX-512"

@@ -4,7 +4,7 @@
 //! not change is left out. The order of the passes shows in the result: Pillow goes along the rows first unless the
 //! height shrinks by more than twice as many pixels as the width, a rule it has since version 13. Nearest neighbour is
 //! no convolution but goes Pillow's other way, its affine transform. Only the rows and columns that the crop keeps are
-//! computed.
+//! computed, and the image's rows may come in strips, so that it never has to be in memory as a whole (`passes`).
 //!
 //! torch does the same with other weights, goes along the rows first always, and has a nearest neighbour of its own.
 //! Its bytes are those of its kernels for AVX2 and AVX-512: elsewhere torchvision resizes in floating point, which
@@ -21,75 +21,104 @@ mod ends;
 pub(crate) mod filter;
 mod fixed;
 mod nearest;
+mod passes;
 pub(crate) mod view;
+mod way;
 mod weights;
 
 use self::axis::Axis;
-use self::convolve::{resize_height, resize_width};
 use self::filter::Resampling;
-use self::nearest::nearest;
+pub(crate) use self::passes::{strip_rows, Passes};
+use self::passes::{Buffers, Plan};
 use self::view::View;
+use self::way::Way;
 use self::weights::WeightsCache;
 use crate::error::ImageError;
 use crate::image::RgbImage;
+use crate::orientation::{reverses_columns, reverses_rows, swaps_axes};
 
 /// Buffers for resizing.
 #[derive(Debug, Default)]
 pub(crate) struct Resizer {
     weights: WeightsCache,
-    first_pass: Vec<u8>,
-    second_pass: Vec<u8>,
+    buffers: Buffers,
 }
 
 impl Resizer {
-    /// The bytes that [`resize`](Self::resize) takes at most for these axes: the first pass keeps one side of the
-    /// image, the second has the size of the window, and both have weights.
-    pub(crate) fn memory(resampling: Resampling, y: &Axis, x: &Axis) -> u64 {
-        let (window_y, window_x) = (y.window.len() as u64, x.window.len() as u64);
-        let first = (y.source as u64 * window_x).max(window_y * x.source as u64);
+    /// The bytes that resizing takes at most for these axes of the upright image, beyond the image or its strips.
+    pub(crate) fn memory(resampling: Resampling, y: &Axis, x: &Axis, orientation: u8) -> u64 {
+        let (rows, columns) = if swaps_axes(orientation) { (x, y) } else { (y, x) };
+        let same_columns = columns.source == columns.resized;
+        let plan = Plan {
+            columns: columns.source,
+            row_outputs: columns.window.len(),
+            outputs: rows.window.len() * columns.window.len(),
+            widest: WeightsCache::widest(resampling, rows),
+            columns_first: same_columns || columns_first(resampling, y, x, orientation),
+            orientation,
+        };
+        let picked = (y.window.len() + x.window.len()) * size_of::<usize>();
         let weights = WeightsCache::memory(resampling, y) + WeightsCache::memory(resampling, x);
-        (first + window_y * window_x) * 3 + weights
+        plan.memory() + weights + picked as u64
     }
 
-    /// Resizes `image` and keeps the windows of both axes.
-    pub(crate) fn resize<'a>(
-        &'a mut self,
-        image: &'a RgbImage,
+    /// Begins to resize an image that is stored with this orientation. The axes are those of the upright image, of
+    /// which their windows are kept.
+    pub(crate) fn begin(
+        &mut self,
         resampling: Resampling,
         y: &Axis,
         x: &Axis,
-    ) -> Result<View<'a>, ImageError> {
+        orientation: u8,
+    ) -> Result<Passes<'_>, ImageError> {
         let same_size = (y.source, x.source) == (y.resized, x.resized);
-        if matches!(resampling, Resampling::Nearest | Resampling::TorchNearest) && !same_size {
-            return nearest(image, resampling, y, x, &mut self.first_pass);
-        }
-        let vertical = self.weights.get(resampling, y);
-        let horizontal = self.weights.get(resampling, x);
-        let rows = vertical.as_ref().map_or(y.window.clone(), |weights| weights.inputs());
-        let columns = horizontal.as_ref().map_or(x.window.clone(), |weights| weights.inputs());
-        let mut view = View::of(image).crop(&rows, &columns);
-        if vertical_first(y, x) && !resampling.is_torch() {
-            if let Some(weights) = &vertical {
-                view = resize_height(view, weights, rows.start, &mut self.first_pass)?;
+        let nearest = matches!(resampling, Resampling::Nearest | Resampling::TorchNearest) && !same_size;
+        let mut way = |axis: &Axis, mirrored| {
+            if nearest {
+                let inputs = nearest::inputs(resampling, axis, y.resized + x.resized);
+                Way::pick(inputs, axis.source, mirrored)
+            } else {
+                let weights = self.weights.get(resampling, axis, mirrored);
+                weights.map_or_else(|| Way::keep(axis, mirrored), Way::Weigh)
             }
-            if let Some(weights) = &horizontal {
-                view = resize_width(view, weights, columns.start, &mut self.second_pass)?;
-            }
-        } else {
-            if let Some(weights) = &horizontal {
-                view = resize_width(view, weights, columns.start, &mut self.first_pass)?;
-            }
-            if let Some(weights) = &vertical {
-                view = resize_height(view, weights, rows.start, &mut self.second_pass)?;
-            }
-        }
-        Ok(view)
+        };
+        let (rows, columns) = if swaps_axes(orientation) { (x, y) } else { (y, x) };
+        let down = way(rows, reverses_rows(orientation));
+        let across = way(columns, reverses_columns(orientation));
+        let columns_first = columns_first(resampling, y, x, orientation);
+        Passes::new(
+            down,
+            across,
+            columns_first,
+            (rows.source, columns.source),
+            orientation,
+            &mut self.buffers,
+        )
+    }
+
+    /// Resizes an upright `image` and keeps the windows of both axes.
+    pub(crate) fn resize(
+        &mut self,
+        image: &RgbImage,
+        resampling: Resampling,
+        y: &Axis,
+        x: &Axis,
+    ) -> Result<View<'_>, ImageError> {
+        let mut passes = self.begin(resampling, y, x, 1)?;
+        passes.push_all(View::of(image));
+        Ok(passes.finish())
     }
 
     /// The buffers, which may be emptied between two images.
-    pub(crate) fn buffers(&mut self) -> [&mut Vec<u8>; 2] {
-        [&mut self.first_pass, &mut self.second_pass]
+    pub(crate) fn buffers(&mut self) -> [&mut Vec<u8>; 4] {
+        self.buffers.all()
     }
+}
+
+/// Whether the pass that combines columns, as they are stored, comes before the one that combines rows.
+fn columns_first(resampling: Resampling, y: &Axis, x: &Axis, orientation: u8) -> bool {
+    let rows_of_upright_first = vertical_first(y, x) && !resampling.is_torch();
+    rows_of_upright_first == swaps_axes(orientation)
 }
 
 /// The rule of Pillow 13 for the order of the passes.

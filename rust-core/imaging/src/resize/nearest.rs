@@ -2,33 +2,15 @@
 
 use super::axis::Axis;
 use super::filter::Resampling;
-use super::view::View;
-use crate::error::ImageError;
-use crate::image::{grow, RgbImage};
 
-/// Nearest neighbour: `ImagingScaleAffine` in Pillow's Geometry.c, or torch's `nearest-exact`.
-pub(crate) fn nearest<'a>(
-    image: &RgbImage,
-    resampling: Resampling,
-    y: &Axis,
-    x: &Axis,
-    buffer: &'a mut Vec<u8>,
-) -> Result<View<'a>, ImageError> {
-    let (rows, columns) = if resampling.is_torch() {
-        let small = y.resized + x.resized <= TORCH_SMALL;
-        (torch_inputs(y, small), torch_inputs(x, small))
+/// The input samples of the window's output samples: `ImagingScaleAffine` in Pillow's Geometry.c, or torch's
+/// `nearest-exact`, to which the `sides` of the whole output matter, its rows and columns together.
+pub(crate) fn inputs(resampling: Resampling, axis: &Axis, sides: usize) -> Vec<usize> {
+    if resampling.is_torch() {
+        torch_inputs(axis, sides <= TORCH_SMALL)
     } else {
-        (pillow_inputs(y), pillow_inputs(x))
-    };
-    let row_length = columns.len() * 3;
-    let output = grow(buffer, rows.len() * row_length)?;
-    for (row, to) in rows.iter().zip(output.chunks_exact_mut(row_length)) {
-        let from = &image.pixels[row * image.width * 3..];
-        for (column, pixel) in columns.iter().zip(to.chunks_exact_mut(3)) {
-            pixel.copy_from_slice(&from[column * 3..][..3]);
-        }
+        pillow_inputs(axis)
     }
-    Ok(View::packed(output, row_length, rows.len()))
 }
 
 /// The input sample for every output sample of the window. The position is stepped, not multiplied, so that its

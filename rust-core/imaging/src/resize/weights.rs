@@ -59,8 +59,9 @@ struct Tap {
 }
 
 impl Weights {
-    /// The weights of the output samples in the axis' window.
-    fn new(resampling: Resampling, filter: Filter, axis: &Axis) -> Self {
+    /// The weights of the output samples in the axis' window; where it is `mirrored`, those of the mirrored image, with
+    /// the output samples from the last one to the first.
+    fn new(resampling: Resampling, filter: Filter, axis: &Axis, mirrored: bool) -> Self {
         let windows = Windows::new(filter, axis);
         let precision = if resampling.is_torch() {
             windows.torch_precision(axis)
@@ -70,8 +71,14 @@ impl Weights {
         let mut taps = Vec::with_capacity(axis.window.len() + 1);
         let mut values = Vec::new();
         let mut exact = Vec::new();
-        for output in axis.window.clone() {
-            let first = windows.weigh(output, &mut exact);
+        let Range { start, end } = axis.window;
+        for index in 0..axis.window.len() {
+            let output = if mirrored { end - 1 - index } else { start + index };
+            let mut first = windows.weigh(output, &mut exact);
+            if mirrored {
+                first = axis.source - first - exact.len();
+                exact.reverse();
+            }
             taps.push(Tap {
                 first,
                 start: values.len(),
@@ -151,6 +158,20 @@ impl Weights {
     /// The number of output samples.
     pub(crate) fn outputs(&self) -> usize {
         self.taps.len() - 1
+    }
+
+    /// The input samples that an output sample needs.
+    pub(crate) fn window(&self, output: usize) -> Range<usize> {
+        let (tap, next) = (self.taps[output], self.taps[output + 1]);
+        tap.first..tap.first + next.start - tap.start
+    }
+
+    /// The most input samples that an output sample needs.
+    pub(crate) fn widest(&self) -> usize {
+        (0..self.outputs())
+            .map(|output| self.window(output).len())
+            .max()
+            .unwrap_or(0)
     }
 
     /// The input samples that any output sample needs.
@@ -234,7 +255,7 @@ pub(crate) struct WeightsCache {
     entries: Vec<(Key, Arc<Weights>)>,
 }
 
-type Key = (Resampling, Axis);
+type Key = (Resampling, Axis, bool);
 
 impl WeightsCache {
     const CAPACITY: usize = 16;
@@ -249,25 +270,29 @@ impl WeightsCache {
         let Some(filter) = Filter::of(resampling).filter(|_| axis.source != axis.resized) else {
             return 0;
         };
-        let scale = (axis.source as f64 / axis.resized as f64).max(1.0);
-        let inputs = (2.0 * filter.support * scale) as u64 + 2;
-        axis.window.len() as u64 * (inputs.min(axis.source as u64) + PADDING) * ONE
+        axis.window.len() as u64 * (widest(filter, axis) as u64 + PADDING) * ONE
     }
 
-    /// `None` where the axis keeps its size, and for nearest neighbour.
-    pub(crate) fn get(&mut self, resampling: Resampling, axis: &Axis) -> Option<Arc<Weights>> {
+    /// The most input samples that an output sample of the axis may need; none where `get` gives no weights.
+    pub(crate) fn widest(resampling: Resampling, axis: &Axis) -> usize {
+        let filter = Filter::of(resampling).filter(|_| axis.source != axis.resized);
+        filter.map_or(0, |filter| widest(filter, axis))
+    }
+
+    /// The weights of an axis, or of a `mirrored` one; `None` where it keeps its size, and for nearest neighbour.
+    pub(crate) fn get(&mut self, resampling: Resampling, axis: &Axis, mirrored: bool) -> Option<Arc<Weights>> {
         if axis.source == axis.resized {
             return None;
         }
         let filter = Filter::of(resampling)?;
-        let key = (resampling, axis.clone());
+        let key = (resampling, axis.clone(), mirrored);
         let entry = if let Some(index) = self.entries.iter().position(|(known, _)| *known == key) {
             self.entries.remove(index)
         } else {
             if self.entries.len() == Self::CAPACITY {
                 self.entries.remove(0);
             }
-            (key, Arc::new(Weights::new(resampling, filter, axis)))
+            (key, Arc::new(Weights::new(resampling, filter, axis, mirrored)))
         };
         let weights = Arc::clone(&entry.1);
         self.entries.push(entry);
@@ -280,9 +305,14 @@ impl WeightsCache {
     fn kept(&self) -> u64 {
         let entries = self.entries.iter();
         entries
-            .map(|((resampling, axis), _)| Self::memory(*resampling, axis))
+            .map(|((resampling, axis, _), _)| Self::memory(*resampling, axis))
             .sum()
     }
+}
+
+fn widest(filter: Filter, axis: &Axis) -> usize {
+    let scale = (axis.source as f64 / axis.resized as f64).max(1.0);
+    ((2.0 * filter.support * scale) as usize + 2).min(axis.source)
 }
 
 #[cfg(test)]
@@ -307,7 +337,8 @@ mod tests {
                 let axis = Axis::whole(source, resized);
                 let filters = filters.into_iter().filter_map(|it| Some((it, Filter::of(it)?)));
                 for (resampling, filter) in filters {
-                    let weights = Weights::new(resampling, filter, &axis);
+                    let weights = Weights::new(resampling, filter, &axis, false);
+                    assert!(weights.widest() <= WeightsCache::widest(resampling, &axis));
                     let together = weights.iter().zip(weights.iter_parts()).zip(weights.iter_bytes());
                     for (((_, values), (_, parts)), (_, Bytes([low, middle, high]))) in together {
                         for (at, value) in values.iter().enumerate() {

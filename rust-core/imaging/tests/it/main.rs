@@ -9,8 +9,10 @@ mod faxes;
 mod foreign;
 mod golden;
 mod hashes;
+mod jpegs;
 mod orientation;
 mod pixels;
+mod strips;
 
 use spark_classify_imaging::{DecodeOptions, ImageError, Scratch};
 

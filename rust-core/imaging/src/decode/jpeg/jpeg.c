@@ -31,6 +31,8 @@ struct decoder {
     struct jpeg_error_mgr errors;
     struct jpeg_source_mgr source;
     struct jpeg_progress_mgr progress;
+    /* Whether more bytes were asked for than there are. */
+    int starved;
     jmp_buf escape;
     char message[JMSG_LENGTH_MAX];
 };
@@ -62,7 +64,7 @@ static void do_nothing(j_decompress_ptr jpeg) {
 }
 
 static boolean suspend(j_decompress_ptr jpeg) {
-    (void)jpeg;
+    ((struct decoder *)jpeg->client_data)->starved = 1;
     return FALSE;
 }
 
@@ -135,6 +137,7 @@ static int read_header(struct decoder *decoder, const unsigned char *data, size_
     header->components = jpeg->num_components;
     header->precision = jpeg->data_precision;
     header->subsampled = 0;
+    header->several_scans = jpeg_has_multiple_scans(jpeg);
     header->memory = memory(jpeg);
     for (int index = 0; index < jpeg->num_components; index++) {
         const jpeg_component_info *component = &jpeg->comp_info[index];
@@ -147,8 +150,13 @@ static int read_header(struct decoder *decoder, const unsigned char *data, size_
     return STATUS_OK;
 }
 
-static int read_pixels(struct decoder *decoder, enum color color, unsigned int reduction, unsigned char *pixels,
-                       size_t length) {
+int classify_jpeg_open(const unsigned char *data, size_t length, struct decoder **opened,
+                       struct classify_jpeg_header *header) {
+    *opened = calloc(1, sizeof(**opened));
+    return *opened == NULL ? STATUS_BROKEN : read_header(*opened, data, length, header);
+}
+
+int classify_jpeg_start(struct decoder *decoder, enum color color, unsigned int reduction) {
     struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
 
     if (setjmp(decoder->escape)) {
@@ -173,33 +181,54 @@ static int read_pixels(struct decoder *decoder, enum color color, unsigned int r
     }
     decoder->progress.progress_monitor = refuse_many_scans;
     jpeg->progress = &decoder->progress;
-    if (!jpeg_start_decompress(jpeg)) {
-        return STATUS_TRUNCATED;
+    return jpeg_start_decompress(jpeg) ? STATUS_OK : STATUS_TRUNCATED;
+}
+
+int classify_jpeg_crop(struct decoder *decoder, unsigned int *first, unsigned int *columns) {
+    if (setjmp(decoder->escape)) {
+        return STATUS_BROKEN;
     }
-    if ((uint64_t)jpeg->output_width * jpeg->output_height * (unsigned int)jpeg->output_components != length) {
+    jpeg_crop_scanline(&decoder->jpeg, first, columns);
+    return STATUS_OK;
+}
+
+int classify_jpeg_skip(struct decoder *decoder, unsigned int rows) {
+    if (setjmp(decoder->escape)) {
+        return STATUS_BROKEN;
+    }
+    /* libjpeg does not tell when it lacks the data of rows that it skips. */
+    decoder->starved = 0;
+    jpeg_skip_scanlines(&decoder->jpeg, rows);
+    return decoder->starved ? STATUS_TRUNCATED : STATUS_OK;
+}
+
+int classify_jpeg_read(struct decoder *decoder, unsigned char *pixels, size_t row_length, unsigned int rows) {
+    struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
+
+    if (setjmp(decoder->escape)) {
+        return STATUS_BROKEN;
+    }
+    if ((size_t)jpeg->output_width * (unsigned int)jpeg->output_components != row_length ||
+        rows > jpeg->output_height - jpeg->output_scanline) {
         snprintf(decoder->message, JMSG_LENGTH_MAX, "the image does not match its header");
         return STATUS_BROKEN;
     }
-    while (jpeg->output_scanline < jpeg->output_height) {
-        JSAMPROW row = pixels + (size_t)jpeg->output_scanline * jpeg->output_width * jpeg->output_components;
+    for (unsigned int index = 0; index < rows; index++) {
+        JSAMPROW row = pixels + index * row_length;
         if (jpeg_read_scanlines(jpeg, &row, 1) != 1) {
             return STATUS_TRUNCATED;
         }
     }
-    /* What is missing behind the last row, such as the end marker, no longer matters. */
-    jpeg_finish_decompress(jpeg);
     return STATUS_OK;
 }
 
-int classify_jpeg_open(const unsigned char *data, size_t length, struct decoder **opened,
-                       struct classify_jpeg_header *header) {
-    *opened = calloc(1, sizeof(**opened));
-    return *opened == NULL ? STATUS_BROKEN : read_header(*opened, data, length, header);
-}
-
-int classify_jpeg_decode(struct decoder *decoder, enum color color, unsigned int reduction, unsigned char *pixels,
-                         size_t length) {
-    return read_pixels(decoder, color, reduction, pixels, length);
+int classify_jpeg_finish(struct decoder *decoder) {
+    if (setjmp(decoder->escape)) {
+        return STATUS_BROKEN;
+    }
+    /* What is missing behind the last row, such as the end marker, no longer matters. */
+    jpeg_finish_decompress(&decoder->jpeg);
+    return STATUS_OK;
 }
 
 const char *classify_jpeg_message(const struct decoder *decoder) {

@@ -25,8 +25,10 @@ struct classify_jpeg_header {
     int precision;
     /* Whether a channel has fewer columns or rows than another. */
     int subsampled;
-    /* Whether the image can come out smaller, which a lossless one cannot. */
+    /* Whether the image can come out smaller, and rows be skipped, both of which are not so of a lossless one. */
     int reducible;
+    /* Whether all scans have been read before the first row comes out. */
+    int several_scans;
     /* The bytes that libjpeg takes at most to decode the image. */
     uint64_t memory;
 };
@@ -40,12 +42,26 @@ struct decoder;
 int classify_jpeg_open(const unsigned char *data, size_t length, struct decoder **opened,
                        struct classify_jpeg_header *header);
 
+/* Begins to decode, once, with 1, 2, 4 or 8 times fewer columns and rows. */
+int classify_jpeg_start(struct decoder *decoder, enum color color, unsigned int reduction);
+
 /*
- * Decodes once, with 1, 2, 4 or 8 times fewer columns and rows, into `pixels` of `length` bytes: rows without padding,
- * with as many bytes a pixel as there are components, for COLOR_BY_MARKERS 1 (grey), 3 (RGB) or 4 (CMYK as stored).
+ * Cuts all rows to the `columns` from the one `first` on, before the first row is read. More may be kept, and the
+ * numbers change then. The outermost columns that are kept may have other samples than without.
  */
-int classify_jpeg_decode(struct decoder *decoder, enum color color, unsigned int reduction, unsigned char *pixels,
-                         size_t length);
+int classify_jpeg_crop(struct decoder *decoder, unsigned int *first, unsigned int *columns);
+
+/* Leaves out rows, but not the last one of the image; for COLOR_BY_MARKERS only, and not of a lossless image. */
+int classify_jpeg_skip(struct decoder *decoder, unsigned int rows);
+
+/*
+ * Decodes the next rows into `pixels`, without padding: `row_length` bytes each, as many a pixel as there are
+ * components, for COLOR_BY_MARKERS 1 (grey), 3 (RGB) or 4 (CMYK as stored).
+ */
+int classify_jpeg_read(struct decoder *decoder, unsigned char *pixels, size_t row_length, unsigned int rows);
+
+/* After the last row. */
+int classify_jpeg_finish(struct decoder *decoder);
 
 /* Why the status was STATUS_BROKEN; as long as the decoder is not closed. */
 const char *classify_jpeg_message(const struct decoder *decoder);

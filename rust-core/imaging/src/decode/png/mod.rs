@@ -5,6 +5,7 @@
 //! beneath `image`. What the crate refuses none the less is left to `rows`.
 
 mod chunks;
+#[cfg(target_arch = "x86_64")]
 mod rgb;
 mod rows;
 mod text;
@@ -12,8 +13,12 @@ mod text;
 mod unfilter_avx2;
 
 use std::io::Cursor;
+use std::ops::Range;
 
 use self::chunks::{chunk, chunks, MAGIC};
+#[cfg(target_arch = "x86_64")]
+use self::rgb::PlainRows;
+use self::rows::TolerantRows;
 pub(crate) use self::text::metadata;
 
 use png::{
@@ -23,6 +28,7 @@ use png::{
 
 use crate::decode::color::clip_16;
 use crate::decode::failure::Failure;
+use crate::decode::reader::RowReader;
 use crate::error::ImageError;
 use crate::image::{check_memory, check_size, grow, RgbImage};
 use crate::options::ImageLimits;
@@ -30,8 +36,8 @@ use crate::options::ImageLimits;
 const FAILURE: Failure = Failure("PNG");
 /// Memory for ancillary chunks and for a row; the pixels have a limit of their own.
 const MAX_SIDE_BYTES: usize = 64 << 20;
-/// The rows of 8 bytes a pixel, and other memory, that a decoder has beside the pixels at most.
-const ROWS: u64 = 16;
+/// The rows of 8 bytes a pixel, and other memory, that a reader has at most: `rgb` has strips, the crate buffers.
+const ROWS: u64 = 32;
 const OTHER: u64 = 1 << 20;
 
 /// Whether the first bytes are those of a PNG.
@@ -46,73 +52,224 @@ pub(crate) fn decode(
     raw: &mut Vec<u8>,
     image: &mut RgbImage,
 ) -> Result<(), ImageError> {
-    let (width, height) = size(bytes)?;
-    check_size(u64::from(width), u64::from(height), limits)?;
-    let rgb = u64::from(width) * u64::from(height) * 3;
-    let memory = rgb + u64::from(width) * 8 * ROWS + OTHER;
-    check_memory(memory, limits)?;
-    check_sums(bytes)?;
-    let size = (width as usize, height as usize);
-    let odd_palette = chunk(bytes, *b"PLTE", b"").is_some_and(|palette| palette.len() % 3 != 0);
-    // The crate would panic.
-    if odd_palette || decode_regular(bytes, (width, height), limits, raw, image).is_err() {
-        return rows::decode(bytes, size, image);
+    let (width, height) = check_header(bytes, limits)?;
+    let rgb = (width * height * 3) as u64;
+    check_memory(rgb + memory_of_rows(width) + OTHER, limits)?;
+    if is_interlaced(bytes) {
+        return decode_interlaced(bytes, (width, height), raw, image)
+            .or_else(|_| rows::decode_interlaced(bytes, (width, height), image));
     }
-    Ok(())
+    image.reset(width, height)?;
+    let mut rows = Rows::new(bytes, (width, height));
+    rows.read(&mut image.pixels)?;
+    rows.finish()
 }
 
-/// Decodes what the crate takes for a good file.
-fn decode_regular(
-    bytes: &[u8],
-    (width, height): (u32, u32),
-    limits: ImageLimits,
-    raw: &mut Vec<u8>,
-    image: &mut RgbImage,
-) -> Result<(), ImageError> {
-    // It wants all filtered rows at once; where there is no room for them, row by row takes longer and gives the same.
-    let pixels = u64::from(width) * u64::from(height);
-    let roomy = check_memory(pixels * 7 + u64::from(height) + OTHER, limits).is_ok();
-    if roomy && rgb::decode(bytes, (width as usize, height as usize), raw, image)? {
-        return Ok(());
+/// Opens a file for its rows, unless it is interlaced.
+pub(crate) fn rows(bytes: &[u8], limits: ImageLimits) -> Result<Option<Box<dyn RowReader + '_>>, ImageError> {
+    let size = check_header(bytes, limits)?;
+    if is_interlaced(bytes) {
+        return Ok(None);
     }
-    // Of an image before this one, or of the try above.
-    *raw = Vec::new();
-    let mut reader = open(bytes)?;
-    if reader.info().size() != (width, height) {
-        return Err(FAILURE.broken("the image does not match its header"));
+    Ok(Some(Box::new(Rows::new(bytes, size))))
+}
+
+/// Checks the size, which is returned in pixels, and the checksums before the pixels.
+fn check_header(bytes: &[u8], limits: ImageLimits) -> Result<(usize, usize), ImageError> {
+    let (width, height) = size(bytes)?;
+    check_size(u64::from(width), u64::from(height), limits)?;
+    check_sums(bytes)?;
+    if width == 0 || height == 0 {
+        return Err(FAILURE.broken("it has no pixels"));
     }
-    let (width, height) = (width as usize, height as usize);
-    // With tRNS the decoder adds an alpha channel that the file does not have.
-    let stored_color = reader.info().color_type;
-    let (color, depth) = reader.output_color_type();
-    image.reset(width, height)?;
-    let pixel = color.samples() * if depth == BitDepth::Sixteen { 2 } else { 1 };
-    if (color, depth) == (ColorType::Rgb, BitDepth::Eight) {
-        return reader
-            .next_frame(&mut image.pixels)
-            .map(|_| ())
-            .map_err(|error| failed(&error));
+    Ok((width as usize, height as usize))
+}
+
+fn is_interlaced(bytes: &[u8]) -> bool {
+    let header = chunk(bytes, *b"IHDR", b"").unwrap_or_default();
+    header.get(12).is_some_and(|interlaced| *interlaced != 0)
+}
+
+/// Opens a reader of an image of this size.
+type Open = for<'a> fn(&'a [u8], (usize, usize)) -> Result<Box<dyn RowReader + 'a>, ImageError>;
+
+/// The readers, from the fastest to the most tolerant.
+const READERS: &[Open] = &[
+    #[cfg(target_arch = "x86_64")]
+    |bytes, size| Ok(Box::new(PlainRows::open(bytes, size)?)),
+    |bytes, size| Ok(Box::new(CrateRows::open(bytes, size)?)),
+    |bytes, size| Ok(Box::new(TolerantRows::open(bytes, size)?)),
+];
+
+/// The rows of a file that is not interlaced, by the fastest reader that takes it for a good one. Should that turn out
+/// wrong, the next one goes on where it has failed: the rows before are the same.
+struct Rows<'a> {
+    bytes: &'a [u8],
+    size: (usize, usize),
+    reader: Option<Box<dyn RowReader + 'a>>,
+    untried: &'static [Open],
+    /// Rows that have been read or skipped.
+    done: usize,
+}
+
+impl<'a> Rows<'a> {
+    fn new(bytes: &'a [u8], size: (usize, usize)) -> Self {
+        Self {
+            bytes,
+            size,
+            reader: None,
+            untried: READERS,
+            done: 0,
+        }
     }
-    let rgb = grow(raw, width * 3)?;
-    let mut top = 0;
-    while let Some(row) = reader.next_interlaced_row().map_err(|error| failed(&error))? {
-        let length = row.data().len() / pixel * 3;
-        match row.interlace() {
-            InterlaceInfo::Null(_) => {
-                let to = &mut image.pixels[top * width * 3..][..length];
-                convert(row.data(), pixel, (color, depth), stored_color, to);
-                top += 1;
+
+    /// Does something with the reader, or with one of those after it.
+    fn with_reader(
+        &mut self,
+        mut work: impl FnMut(&mut dyn RowReader) -> Result<(), ImageError>,
+    ) -> Result<(), ImageError> {
+        let mut failure = FAILURE.truncated();
+        loop {
+            if let Some(reader) = &mut self.reader {
+                match work(&mut **reader) {
+                    Ok(()) => return Ok(()),
+                    Err(error) => failure = error,
+                }
             }
-            InterlaceInfo::Adam7(pass) => {
-                convert(row.data(), pixel, (color, depth), stored_color, &mut rgb[..length]);
-                expand_interlaced_row(&mut image.pixels, width * 3, &rgb[..length], pass, 24);
+            let Some((open, rest)) = self.untried.split_first() else {
+                return Err(failure);
+            };
+            self.untried = rest;
+            // Before there is another one.
+            self.reader = None;
+            let opened = open(self.bytes, self.size);
+            match opened.and_then(|mut reader| reader.skip(self.done).map(|()| reader)) {
+                Ok(reader) => self.reader = Some(reader),
+                Err(error) => failure = error,
             }
         }
     }
+}
+
+impl RowReader for Rows<'_> {
+    fn size(&self) -> (usize, usize) {
+        self.size
+    }
+
+    fn memory(&self) -> u64 {
+        memory_of_rows(self.size.0) + OTHER
+    }
+
+    fn begin(&mut self, _: Range<usize>) -> Result<Range<usize>, ImageError> {
+        Ok(0..self.size.0)
+    }
+
+    fn read(&mut self, rows: &mut [u8]) -> Result<(), ImageError> {
+        self.with_reader(|reader| reader.read(rows))?;
+        self.done += rows.len() / (self.size.0 * 3);
+        Ok(())
+    }
+
+    fn skip(&mut self, count: usize) -> Result<(), ImageError> {
+        self.with_reader(|reader| reader.skip(count))?;
+        self.done += count;
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), ImageError> {
+        self.with_reader(|reader| reader.finish())
+    }
+}
+
+/// The bytes that a reader of rows takes at most, but for [`OTHER`].
+fn memory_of_rows(width: usize) -> u64 {
+    width as u64 * 8 * ROWS
+}
+
+/// The rows of what the crate takes for a good file.
+struct CrateRows<'a> {
+    size: (usize, usize),
+    reader: Box<Reader<Cursor<&'a [u8]>>>,
+    kind: (ColorType, BitDepth),
+    /// Without the alpha channel that the crate makes of tRNS.
+    stored_color: ColorType,
+}
+
+impl<'a> CrateRows<'a> {
+    fn open(bytes: &'a [u8], size: (usize, usize)) -> Result<Self, ImageError> {
+        let reader = open(bytes, size)?;
+        Ok(Self {
+            size,
+            kind: reader.output_color_type(),
+            stored_color: reader.info().color_type,
+            reader: Box::new(reader),
+        })
+    }
+
+    fn next_row(&mut self, rgb: &mut [u8]) -> Result<(), ImageError> {
+        let row = self.reader.next_row().map_err(|error| failed(&error))?;
+        let row = row.ok_or_else(|| FAILURE.truncated())?;
+        convert(row.data(), self.kind, self.stored_color, rgb);
+        Ok(())
+    }
+}
+
+impl RowReader for CrateRows<'_> {
+    fn size(&self) -> (usize, usize) {
+        self.size
+    }
+
+    fn memory(&self) -> u64 {
+        memory_of_rows(self.size.0) + OTHER
+    }
+
+    fn begin(&mut self, _: Range<usize>) -> Result<Range<usize>, ImageError> {
+        Ok(0..self.size.0)
+    }
+
+    fn read(&mut self, rows: &mut [u8]) -> Result<(), ImageError> {
+        let mut rows = rows.chunks_exact_mut(self.size.0 * 3);
+        rows.try_for_each(|row| self.next_row(row))
+    }
+
+    fn skip(&mut self, count: usize) -> Result<(), ImageError> {
+        (0..count).try_for_each(|_| self.next_row(&mut []))
+    }
+
+    /// The crate sees what is wrong with the end of the pixels when it is asked for one more row.
+    fn finish(&mut self) -> Result<(), ImageError> {
+        self.reader.next_row().map(|_| ()).map_err(|error| failed(&error))
+    }
+}
+
+/// Decodes an interlaced file that the crate takes for a good one; `raw` is a buffer for a row.
+fn decode_interlaced(
+    bytes: &[u8],
+    (width, height): (usize, usize),
+    raw: &mut Vec<u8>,
+    image: &mut RgbImage,
+) -> Result<(), ImageError> {
+    let mut reader = open(bytes, (width, height))?;
+    let stored_color = reader.info().color_type;
+    let kind = reader.output_color_type();
+    image.reset(width, height)?;
+    let rgb = grow(raw, width * 3)?;
+    let pixel = bytes_per_pixel(kind);
+    while let Some(row) = reader.next_interlaced_row().map_err(|error| failed(&error))? {
+        let InterlaceInfo::Adam7(pass) = row.interlace() else {
+            return Err(FAILURE.broken("a row of no pass"));
+        };
+        let rgb = &mut rgb[..row.data().len() / pixel * 3];
+        convert(row.data(), kind, stored_color, rgb);
+        expand_interlaced_row(&mut image.pixels, width * 3, rgb, pass, 24);
+    }
     Ok(())
 }
 
-fn open(bytes: &[u8]) -> Result<Reader<Cursor<&[u8]>>, ImageError> {
+fn open(bytes: &[u8], (width, height): (usize, usize)) -> Result<Reader<Cursor<&[u8]>>, ImageError> {
+    if chunk(bytes, *b"PLTE", b"").is_some_and(|palette| palette.len() % 3 != 0) {
+        return Err(FAILURE.broken("the crate would panic at its palette"));
+    }
     let mut options = DecodeOptions::default();
     options.set_ignore_crc(true);
     options.set_ignore_adler32(false);
@@ -121,7 +278,12 @@ fn open(bytes: &[u8]) -> Result<Reader<Cursor<&[u8]>>, ImageError> {
     let mut decoder = Decoder::new_with_options(Cursor::new(bytes), options);
     decoder.set_limits(Limits { bytes: MAX_SIDE_BYTES });
     decoder.set_transformations(Transformations::EXPAND);
-    decoder.read_info().map_err(|error| failed(&error))
+    let reader = decoder.read_info().map_err(|error| failed(&error))?;
+    let (columns, rows) = reader.info().size();
+    if (columns as usize, rows as usize) != (width, height) {
+        return Err(FAILURE.broken("the image does not match its header"));
+    }
+    Ok(reader)
 }
 
 /// The size that IHDR gives, which must come before the pixels. Apple's tools put a chunk of theirs (`CgBI`) before it.
@@ -160,8 +322,8 @@ fn check_sums(bytes: &[u8]) -> Result<(), ImageError> {
 
 /// Alpha and tRNS are dropped, grey is repeated, 16 bits lose their low byte. 16-bit grey without alpha is the
 /// exception: Pillow reads it as a mode of its own (`I;16`), whose values above 255 become 255.
-fn convert(raw: &[u8], pixel: usize, kind: (ColorType, BitDepth), stored_color: ColorType, rgb: &mut [u8]) {
-    let pixels = raw.chunks_exact(pixel).zip(rgb.chunks_exact_mut(3));
+fn convert(raw: &[u8], kind: (ColorType, BitDepth), stored_color: ColorType, rgb: &mut [u8]) {
+    let pixels = raw.chunks_exact(bytes_per_pixel(kind)).zip(rgb.chunks_exact_mut(3));
     match kind {
         (ColorType::Grayscale | ColorType::GrayscaleAlpha, BitDepth::Sixteen)
             if stored_color == ColorType::Grayscale =>
@@ -172,6 +334,10 @@ fn convert(raw: &[u8], pixel: usize, kind: (ColorType, BitDepth), stored_color: 
         (_, BitDepth::Sixteen) => pixels.for_each(|(from, to)| to.copy_from_slice(&[from[0], from[2], from[4]])),
         _ => pixels.for_each(|(from, to)| to.copy_from_slice(&from[..3])),
     }
+}
+
+fn bytes_per_pixel((color, depth): (ColorType, BitDepth)) -> usize {
+    color.samples() * if depth == BitDepth::Sixteen { 2 } else { 1 }
 }
 
 fn failed(error: &DecodingError) -> ImageError {

@@ -2,47 +2,203 @@
 //!
 //! Most of that time goes into undoing the filter of each row, see `unfilter_avx2`. A file with anything unusual, and
 //! one that is broken in any way, is left to the `png` crate, which knows what to make of it.
+use std::ops::Range;
 
 use fdeflate::Decompressor;
 
 use super::chunks::{chunks, Chunk};
-#[cfg(target_arch = "x86_64")]
 use super::unfilter_avx2::{unfilter, MIN_SIDE, PAD};
+use super::FAILURE;
+use crate::decode::reader::RowReader;
 use crate::error::ImageError;
-use crate::image::{grow, RgbImage};
+use crate::image::grow;
 
 /// Ancillary chunks with more bytes than this are unusual.
 const MAX_CHUNK: usize = 1 << 20;
+/// What `fdeflate` may refer back to: bytes.
+const WINDOW: usize = 32 << 10;
+/// Filtered bytes that are inflated at once, about: as with the strips of a resize, they stay in a core's caches.
+const STRIP: usize = 256 << 10;
 
-/// Decodes into `image` if the file is a plain one; `raw` is a buffer for the filtered rows.
-#[cfg(target_arch = "x86_64")]
-pub(crate) fn decode(
-    bytes: &[u8],
-    (width, height): (usize, usize),
-    raw: &mut Vec<u8>,
-    image: &mut RgbImage,
-) -> Result<bool, ImageError> {
-    let Some((channels, idat)) = plain(bytes) else {
-        return Ok(false);
-    };
-    if width < MIN_SIDE || height < MIN_SIDE || !std::arch::is_x86_feature_detected!("avx2") {
-        return Ok(false);
-    }
-    let length = height * (1 + width * channels);
-    let raw = grow(raw, length + PAD)?;
-    if !inflate(idat, &mut raw[..length]) {
-        return Ok(false);
-    }
-    image.reset(width, height)?;
-    #[allow(unsafe_code)]
-    // SAFETY: the processor has AVX2, asked above.
-    let known = unsafe { unfilter(raw, channels, width, &mut image.pixels) };
-    Ok(known)
+/// The rows of a plain file.
+pub(crate) struct PlainRows<'a> {
+    size: (usize, usize),
+    channels: usize,
+    /// What is left of the compressed pixels.
+    parts: Box<dyn Iterator<Item = &'a [u8]> + 'a>,
+    part: &'a [u8],
+    decompressor: Box<Decompressor>,
+    /// Filtered rows of a strip, with as many bytes before them as the decompressor looks back, or one row more.
+    filtered: Vec<u8>,
+    /// The row above a strip, where there is one, and the strip's rows.
+    pixels: Vec<u8>,
+    /// The rows of `pixels` that are still to be read.
+    ready: Range<usize>,
+    /// Rows that have been made.
+    made: usize,
 }
 
-#[cfg(not(target_arch = "x86_64"))]
-pub(crate) fn decode(_: &[u8], _: (usize, usize), _: &mut Vec<u8>, _: &mut RgbImage) -> Result<bool, ImageError> {
-    Ok(false)
+impl<'a> PlainRows<'a> {
+    /// The rows of an image of this size; an error if the file is no plain one.
+    pub(crate) fn open(bytes: &'a [u8], (width, height): (usize, usize)) -> Result<Self, ImageError> {
+        let not_plain = || FAILURE.unsupported("it is not plain");
+        let (channels, parts) = plain(bytes).ok_or_else(not_plain)?;
+        if width < MIN_SIDE || height < MIN_SIDE || !std::arch::is_x86_feature_detected!("avx2") {
+            return Err(not_plain());
+        }
+        Ok(Self {
+            size: (width, height),
+            channels,
+            parts: Box::new(parts),
+            part: &[],
+            decompressor: Box::new(Decompressor::new()),
+            filtered: Vec::new(),
+            pixels: Vec::new(),
+            ready: 0..0,
+            made: 0,
+        })
+    }
+
+    /// Makes the rows of the next strip.
+    fn make_strip(&mut self) -> Result<(), ImageError> {
+        let (width, height) = self.size;
+        let (stride, row_length) = (1 + width * self.channels, width * 3);
+        let largest = largest_strip(stride).min(height);
+        let first = WINDOW.max(stride);
+        let room = first + largest * stride + PAD;
+        if self.filtered.len() < room {
+            grow(&mut self.filtered, room)?;
+            grow(&mut self.pixels, (largest + 1) * row_length)?;
+        }
+        let left = height - self.made;
+        // Fewer rows than the vector code needs do not make a strip of their own.
+        let rows = if left < strip_rows(stride) + MIN_SIDE {
+            left
+        } else {
+            strip_rows(stride)
+        };
+        self.inflate(first..first + rows * stride)?;
+        // The row above is put before the others as one without a filter.
+        let above = usize::from(self.made > 0);
+        if above == 1 {
+            let from = (self.ready.end - 1) * row_length;
+            self.pixels.copy_within(from..from + row_length, 0);
+            let (head, samples) = self.filtered[first - stride..first].split_at_mut(1);
+            head[0] = 0;
+            let pixels = self.pixels.chunks_exact(3).zip(samples.chunks_exact_mut(self.channels));
+            pixels.for_each(|(from, to)| to[..3].copy_from_slice(from));
+        }
+        let filtered = &self.filtered[first - above * stride..first + rows * stride + PAD];
+        let pixels = &mut self.pixels[..(above + rows) * row_length];
+        #[allow(unsafe_code)]
+        // SAFETY: the processor has AVX2, asked in `open`.
+        let known = unsafe { unfilter(filtered, self.channels, width, pixels) };
+        if !known {
+            return Err(FAILURE.broken("a row with an unknown filter"));
+        }
+        // What the next rows may refer back to. No strip but the last one is shorter than that.
+        let end = first + rows * stride;
+        self.filtered.copy_within(
+            end.saturating_sub(WINDOW).max(first)..end,
+            first - WINDOW.min(rows * stride),
+        );
+        self.ready = above..above + rows;
+        self.made += rows;
+        Ok(())
+    }
+
+    /// Fills this part of `filtered`.
+    fn inflate(&mut self, room: Range<usize>) -> Result<(), ImageError> {
+        let mut filled = room.start;
+        while filled < room.end {
+            if self.part.is_empty() {
+                self.part = self.parts.next().ok_or_else(|| FAILURE.truncated())?;
+            }
+            let read = self
+                .decompressor
+                .read(self.part, &mut self.filtered[..room.end], filled, false);
+            let (consumed, produced) = read.map_err(|error| FAILURE.broken(format!("{error:?}")))?;
+            if consumed + produced == 0 && !self.part.is_empty() {
+                return Err(FAILURE.truncated());
+            }
+            self.part = &self.part[consumed..];
+            filled += produced;
+        }
+        Ok(())
+    }
+}
+
+impl RowReader for PlainRows<'_> {
+    fn size(&self) -> (usize, usize) {
+        self.size
+    }
+
+    fn memory(&self) -> u64 {
+        let stride = 1 + self.size.0 * self.channels;
+        let rows = largest_strip(stride).min(self.size.1) + 1;
+        let filtered = WINDOW.max(stride) + rows * stride + PAD;
+        (filtered + rows * self.size.0 * 3 + size_of::<Decompressor>()) as u64
+    }
+
+    fn begin(&mut self, _: Range<usize>) -> Result<Range<usize>, ImageError> {
+        Ok(0..self.size.0)
+    }
+
+    fn read(&mut self, rows: &mut [u8]) -> Result<(), ImageError> {
+        let row_length = self.size.0 * 3;
+        let mut rest = rows;
+        while !rest.is_empty() {
+            if self.ready.is_empty() {
+                self.make_strip()?;
+            }
+            let count = self.ready.len().min(rest.len() / row_length);
+            let (to, after) = rest.split_at_mut(count * row_length);
+            to.copy_from_slice(&self.pixels[self.ready.start * row_length..][..to.len()]);
+            self.ready.start += count;
+            rest = after;
+        }
+        Ok(())
+    }
+
+    fn skip(&mut self, mut count: usize) -> Result<(), ImageError> {
+        while count > 0 {
+            if self.ready.is_empty() {
+                self.make_strip()?;
+            }
+            let skipped = self.ready.len().min(count);
+            self.ready.start += skipped;
+            count -= skipped;
+        }
+        Ok(())
+    }
+
+    /// The stream has to end here, with the right checksum.
+    fn finish(&mut self) -> Result<(), ImageError> {
+        loop {
+            let end = self.filtered.len();
+            let read = self.decompressor.read(self.part, &mut self.filtered, end, false);
+            let (consumed, _) = read.map_err(|error| FAILURE.broken(format!("{error:?}")))?;
+            self.part = &self.part[consumed..];
+            if !self.part.is_empty() {
+                return Err(FAILURE.broken("there are bytes after its last row"));
+            }
+            match self.parts.next() {
+                Some(part) => self.part = part,
+                None if self.decompressor.is_done() => return Ok(()),
+                None => return Err(FAILURE.truncated()),
+            }
+        }
+    }
+}
+
+/// Rows of a strip.
+fn strip_rows(stride: usize) -> usize {
+    (STRIP / stride).clamp(2 * MIN_SIDE, STRIP / 16)
+}
+
+/// Rows of the last strip at most.
+fn largest_strip(stride: usize) -> usize {
+    strip_rows(stride) + MIN_SIDE
 }
 
 /// The channels and the compressed pixels of a file that has the usual chunks in the usual order, to its end.
@@ -75,25 +231,7 @@ fn is_ignored(chunk: &Chunk<'_>) -> bool {
         && chunk.content.len() <= MAX_CHUNK
 }
 
-/// Fills `raw` with what the parts of a zlib stream hold; whether they hold just so much, with the right checksum.
-fn inflate<'a>(parts: impl Iterator<Item = &'a [u8]>, raw: &mut [u8]) -> bool {
-    let mut decompressor = Decompressor::new();
-    let mut filled = 0;
-    for mut part in parts {
-        while !part.is_empty() {
-            match decompressor.read(part, raw, filled, false) {
-                Ok((consumed, produced)) if consumed > 0 && !decompressor.is_done() || consumed == part.len() => {
-                    part = &part[consumed..];
-                    filled += produced;
-                }
-                _ => return false,
-            }
-        }
-    }
-    decompressor.is_done() && filled == raw.len()
-}
-
-#[cfg(all(test, target_arch = "x86_64"))]
+#[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
 
@@ -127,12 +265,15 @@ mod tests {
         file
     }
 
+    /// The pixels, read some rows at a time.
     fn ours(bytes: &[u8], (width, height): (usize, usize)) -> Option<Vec<u8>> {
-        // What was in the buffers before must not matter.
-        let (mut raw, mut image) = (vec![77; 999], RgbImage::default());
-        decode(bytes, (width, height), &mut raw, &mut image)
-            .unwrap()
-            .then_some(image.pixels)
+        let mut rows = PlainRows::open(bytes, (width, height)).ok()?;
+        let mut pixels = vec![0; width * height * 3];
+        for rows_of in pixels.chunks_mut(width * 3 * (1 + height / 3)) {
+            rows.read(rows_of).ok()?;
+        }
+        rows.finish().ok()?;
+        Some(pixels)
     }
 
     #[test]
@@ -142,7 +283,9 @@ mod tests {
         }
         let mut random = Random::new(3);
         for round in 0..300 {
-            let (width, height) = (MIN_SIDE + random.below(40), MIN_SIDE + random.below(30));
+            // Now and then of several strips.
+            let (wide, high) = if round % 20 == 0 { (6000, 60) } else { (40, 30) };
+            let (width, height) = (MIN_SIDE + random.below(wide), MIN_SIDE + random.below(high));
             let channels = 3 + round % 2;
             let rows: Vec<u8> = (0..height)
                 .flat_map(|_| {

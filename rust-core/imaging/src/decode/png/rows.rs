@@ -5,11 +5,14 @@
 //! short palette or none. Where the compressed pixels come to a regular end after fewer rows than the header announces,
 //! the other pixels are those of the value 0.
 
+use std::ops::Range;
+
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::chunks::{chunk, chunks};
 use crate::decode::color::{clip_16, low_byte, unpack_bits, Palette};
 use crate::decode::failure::Failure;
+use crate::decode::reader::RowReader;
 use crate::error::ImageError;
 use crate::image::RgbImage;
 
@@ -25,7 +28,6 @@ const PASSES: [Pass; 7] = [
     Pass::new((0, 2), (1, 2)),
     Pass::new((1, 2), (0, 1)),
 ];
-const WHOLE: [Pass; 1] = [Pass::new((0, 1), (0, 1))];
 
 #[derive(Clone, Copy)]
 struct Pass {
@@ -39,11 +41,82 @@ impl Pass {
     }
 }
 
-/// Decodes into `image`, whose size has been checked. The chunks before the pixels have been, too.
-pub(crate) fn decode(bytes: &[u8], (width, height): (usize, usize), image: &mut RgbImage) -> Result<(), ImageError> {
-    if width == 0 || height == 0 {
-        return Err(FAILURE.broken("it has no pixels"));
+/// The rows of an image that is not interlaced. The chunks before the pixels have been checked, and the size.
+pub(crate) struct TolerantRows<'a> {
+    size: (usize, usize),
+    format: Format,
+    data: Inflater<'a>,
+    /// A row with its filter's number, and the one before it.
+    row: Vec<u8>,
+    above: Vec<u8>,
+    /// Whether the stream has ended before the last row.
+    ended: bool,
+}
+
+impl<'a> TolerantRows<'a> {
+    pub(crate) fn open(bytes: &'a [u8], (width, height): (usize, usize)) -> Result<Self, ImageError> {
+        let format = Format::read(bytes)?;
+        let row = vec![0; (width * format.bits_per_pixel()).div_ceil(8) + 1];
+        Ok(Self {
+            size: (width, height),
+            format,
+            data: Inflater::new(bytes),
+            above: row.clone(),
+            row,
+            ended: false,
+        })
     }
+
+    fn next_row(&mut self, rgb: &mut [[u8; 3]]) -> Result<(), ImageError> {
+        self.ended = self.ended || !self.data.fill(&mut self.row)?;
+        if self.ended {
+            rgb.fill(self.format.blank());
+            return Ok(());
+        }
+        unfilter(&mut self.row, &self.above, self.format.bits_per_pixel().div_ceil(8))?;
+        self.format.to_rgb(&self.row[1..], rgb);
+        std::mem::swap(&mut self.row, &mut self.above);
+        Ok(())
+    }
+}
+
+impl RowReader for TolerantRows<'_> {
+    fn size(&self) -> (usize, usize) {
+        self.size
+    }
+
+    fn memory(&self) -> u64 {
+        super::OTHER + super::memory_of_rows(self.size.0)
+    }
+
+    fn begin(&mut self, _: Range<usize>) -> Result<Range<usize>, ImageError> {
+        Ok(0..self.size.0)
+    }
+
+    fn read(&mut self, rows: &mut [u8]) -> Result<(), ImageError> {
+        let mut rows = rows.as_chunks_mut().0.chunks_exact_mut(self.size.0);
+        rows.try_for_each(|row| self.next_row(row))
+    }
+
+    fn skip(&mut self, count: usize) -> Result<(), ImageError> {
+        let mut row = vec![[0; 3]; self.size.0];
+        (0..count).try_for_each(|_| self.next_row(&mut row))
+    }
+
+    fn finish(&mut self) -> Result<(), ImageError> {
+        if self.ended {
+            return Ok(());
+        }
+        self.data.finish()
+    }
+}
+
+/// Decodes an interlaced one into `image`, whose size has been checked. The chunks before the pixels have been, too.
+pub(crate) fn decode_interlaced(
+    bytes: &[u8],
+    (width, height): (usize, usize),
+    image: &mut RgbImage,
+) -> Result<(), ImageError> {
     let format = Format::read(bytes)?;
     let bits = format.bits_per_pixel();
     image.reset(width, height)?;
@@ -53,8 +126,7 @@ pub(crate) fn decode(bytes: &[u8], (width, height): (usize, usize), image: &mut 
     let mut row = vec![0; (width * bits).div_ceil(8) + 1];
     let mut above = row.clone();
     let mut colors = vec![[0; 3]; width];
-    let passes = if format.interlaced { &PASSES[..] } else { &WHOLE };
-    for Pass { rows, columns } in passes {
+    for Pass { rows, columns } in &PASSES {
         let columns_in_pass = (width.saturating_sub(columns.0)).div_ceil(columns.1);
         if columns_in_pass == 0 {
             continue;
@@ -82,7 +154,6 @@ pub(crate) fn decode(bytes: &[u8], (width, height): (usize, usize), image: &mut 
 struct Format {
     depth: usize,
     color: Color,
-    interlaced: bool,
 }
 
 enum Color {
@@ -96,7 +167,7 @@ enum Color {
 impl Format {
     fn read(bytes: &[u8]) -> Result<Self, ImageError> {
         let header = chunk(bytes, *b"IHDR", b"").unwrap_or_default();
-        let &[depth, color, _, filter, interlaced] = header.get(8..13).unwrap_or_default() else {
+        let &[depth, color, _, filter, _] = header.get(8..13).unwrap_or_default() else {
             return Err(FAILURE.truncated());
         };
         let color = match (color, depth) {
@@ -121,7 +192,6 @@ impl Format {
         Ok(Self {
             depth: usize::from(depth),
             color,
-            interlaced: interlaced != 0,
         })
     }
 

@@ -27,11 +27,11 @@ use super::ifd::{
 };
 use super::jpeg;
 use super::metadata;
-use super::orientation::transpose;
 use crate::decode::failure::Failure;
 use crate::error::ImageError;
 use crate::image::{check_memory, check_size, grow, RgbImage};
 use crate::options::ImageLimits;
+use crate::orientation::transpose;
 
 const FAILURE: Failure = Failure("TIFF");
 /// In `T4Options`.

@@ -47,10 +47,11 @@ pub(crate) fn resize_width(view: View<'_>, weights: &Weights, origin: usize, out
     }
 }
 
-/// The pass down the columns, into `output`.
+/// The pass down the columns, for as many rows as `output` has room for, from the one of number `from` on.
 #[target_feature(enable = "avx2")]
-pub(crate) fn resize_height(view: View<'_>, weights: &Weights, origin: usize, output: &mut [u8]) {
-    for ((first, parts), to) in weights.iter_parts().zip(output.chunks_exact_mut(view.row_length)) {
+pub(crate) fn resize_height(view: View<'_>, weights: &Weights, from: usize, origin: usize, output: &mut [u8]) {
+    let rows = output.chunks_exact_mut(view.row_length);
+    for ((first, parts), to) in weights.iter_parts().skip(from).zip(rows) {
         let (blocks, rest) = to.as_chunks_mut::<BLOCK>();
         let rest_at = blocks.len() * BLOCK;
         for (block, to) in blocks.iter_mut().enumerate() {

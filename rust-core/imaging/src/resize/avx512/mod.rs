@@ -48,10 +48,11 @@ pub(crate) fn resize_width(view: View<'_>, weights: &Weights, origin: usize, out
     }
 }
 
-/// The pass down the columns, into `output`.
+/// The pass down the columns, for as many rows as `output` has room for, from the one of number `from` on.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-pub(crate) fn resize_height(view: View<'_>, weights: &Weights, origin: usize, output: &mut [u8]) {
-    for ((first, bytes), to) in weights.iter_bytes().zip(output.chunks_exact_mut(view.row_length)) {
+pub(crate) fn resize_height(view: View<'_>, weights: &Weights, from: usize, origin: usize, output: &mut [u8]) {
+    let rows = output.chunks_exact_mut(view.row_length);
+    for ((first, bytes), to) in weights.iter_bytes().skip(from).zip(rows) {
         for (block, to) in to.chunks_mut(BLOCK).enumerate() {
             store_start(convolve(view, first - origin, bytes, block * BLOCK, to.len()), to);
         }

@@ -236,9 +236,10 @@ object ClassifyConf {
         .buildConf("spark.classify.image.maxMemory")
         .doc(
           "An image that takes more bytes of native memory than this to be decoded and resized is an error, told before they " +
-            "are taken. It is 3 bytes a pixel for most images, 6 to 15 for progressive JPEGs and some others. Each core that " +
-            "classifies may take so much, beside 64 MiB that it keeps: `spark.executor.memoryOverhead` has to have room for that. At " +
-            "least 64 KiB. What the application was started with is the most that a session may set."
+            "are taken. It is a few megabytes for JPEG and PNG of any size, 3 to 8 bytes a pixel for progressive JPEGs, and 3 to " +
+            "15 for what is decoded as a whole. Each core that classifies may take so much, beside 64 MiB that it keeps: " +
+            "`spark.executor.memoryOverhead` has to have room for that. At least 64 KiB. What the application was started with is " +
+            "the most that a session may set."
         )
         .version("0.1.0")
         .bytesConf(ByteUnit.BYTE)
