@@ -25,7 +25,7 @@ setup: ## install what is missing (apt packages when root, .venv)
 	@scripts/setup.sh
 
 build: setup ## build the native libraries, the jar and classify-bench
-	@$(env) cargo build --release --quiet -p spark-classify-jni-onnx -p spark-classify-jni-torch -p classify-bench
+	@$(env) cargo build --release -p spark-classify-jni-onnx -p spark-classify-jni-torch -p classify-bench
 	@$(env) gradle --quiet jar
 
 run: build ## classify the committed dataset in Spark with both backends
@@ -169,6 +169,9 @@ test-docs: build docs ## the site, the links, and the SQL, Python and shell that
 package: build .venv-package/.made-from ## everything that is published, into target/package: Maven artifacts, wheels, SBOMs (PACKAGE_LINES=spark4_2.13 for one)
 	@scripts/build_natives.sh
 	@$(env) .venv-package/bin/python scripts/package.py build $(if $(PACKAGE_LINES),--lines $(PACKAGE_LINES))
+
+wheel: build .venv-package/.made-from ## the Python package for this machine, of the jar of `make build`; pip installs it from target/package/wheels
+	@$(env) .venv-package/bin/python scripts/package.py wheel
 
 publish-local: .venv-package/.made-from ## copy the Maven artifacts of `make package` into the repository in a folder: REPOSITORY=DIR
 	@test -n "$(REPOSITORY)" || { echo "which folder? make publish-local REPOSITORY=DIR" >&2; exit 1; }

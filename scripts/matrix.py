@@ -128,7 +128,9 @@ def run_end_to_end(row: Row, spark_home: str, java_home: str, jar: Path, log: Pa
     version = subprocess.run([f"{spark_home}/bin/spark-submit", "--version"], env=environment, capture_output=True)
     if version.returncode != 0:
         # They ask for jdk.incubator.vector from 4.3 on, which scripts/java_home.sh installs no runtime with.
-        print(f"The launchers of Spark {row.spark} do not start on {java_home}; a whole Java in /usr/lib/jvm is taken first")
+        print(
+            f"The launchers of Spark {row.spark} do not start on {java_home}: a whole Java in /usr/lib/jvm comes first"
+        )
         return Outcome(0, 0)
     tests = [f"tests/e2e/{test}" for test in row.end_to_end]
     output = logged(log, [sys.executable, "-m", "pytest", "-q", *tests], environment)

@@ -1,6 +1,7 @@
 """Builds what is published, and publishes it into a folder.
 
     python scripts/package.py build [--lines spark4_2.13,…]
+    python scripts/package.py wheel
     python scripts/package.py publish FOLDER
 
 `build` writes into target/package:
@@ -8,6 +9,8 @@
     maven/    a Maven repository: for each line of Spark and Scala the self-contained jar, sources, Scaladoc, SBOM, POM
               and checksums
     wheels/   the Python package, a wheel for each platform that there are native libraries for
+
+`wheel` makes the wheel for this machine alone, of the jar that `make build` has left: for one Spark, and in seconds.
 
 Its environment is that of scripts/requirements-package.txt. Native libraries come from target/natives, where
 scripts/build_natives.sh puts those for all platforms, else this machine's own from target/release.
@@ -58,10 +61,13 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     build_parser = commands.add_parser("build", help="build everything that is published")
     build_parser.add_argument("--lines", default=",".join(LINES), help="of those [default: %(default)s]")
+    commands.add_parser("wheel", help="build the Python package of the jar of `make build`, for this machine")
     commands.add_parser("publish", help="copy the Maven artifacts").add_argument("folder", type=Path)
     arguments = parser.parse_args()
     if arguments.command == "build":
         build([name for name in arguments.lines.split(",") if name])
+    elif arguments.command == "wheel":
+        wheel_of_build()
     else:
         publish(arguments.folder)
 
@@ -84,6 +90,17 @@ def build(names: Iterable[str]) -> None:
         made.append(wheel(lines, platform, own, version, onnxruntime))
     shutil.rmtree(WORK)
     summarize(made, lines, platforms)
+
+
+def wheel_of_build() -> None:
+    WORK.mkdir(parents=True, exist_ok=True)
+    (jar,) = (ROOT / "spark-udf-jvm/build/libs").glob("spark-classify_*.jar")
+    name = next(iter(LINES))
+    line = Line(name, property_of(jar, "spark.version"), name.rpartition("_")[2], jar, jar, jar)
+    platform = f"linux-{os.uname().machine}"
+    made = wheel([line], platform, natives_of(jar), project_version(), property_of(jar, "onnxruntime.version"))
+    shutil.rmtree(WORK)
+    print(f"pip install '{made.relative_to(ROOT)}' 'pyspark[sql]'")
 
 
 def publish(folder: Path) -> None:

@@ -17,8 +17,8 @@ def check(directory: Path, classify_bench: Path | None = None) -> int:
     core = program.find(classify_bench)
     if core is None:
         raise ClassifyError(
-            f"{program.NAME} is not on PATH: build it with `cargo build --release -p classify-bench`, or give its path "
-            "with --classify-bench"
+            f"{program.NAME} is not on PATH. It is no part of this package: in a checkout of the project `make build` "
+            "leaves it in target/release; give its path with --classify-bench"
         )
     done = subprocess.run([core, "--check", "--model", directory], env=program.environment(), check=False)
     return done.returncode

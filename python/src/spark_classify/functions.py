@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 
-def classify(image: ColumnOrName, *, model: str | None = None, backend: str | None = None) -> Column:
+def classify(image: ColumnOrName, backend: str | None = None, model: str | None = None) -> Column:
     """The class of an image: `STRUCT<class: STRING, class_id: INT, confidence: FLOAT, probabilities: ARRAY<FLOAT>>`.
 
     `probabilities` are in class-id order, in 0 to 1, as many as the model has classes. `confidence` is that of `class`.
@@ -42,12 +42,12 @@ def classify(image: ColumnOrName, *, model: str | None = None, backend: str | No
     return _call("classify", [image], backend, model)
 
 
-def try_classify(image: ColumnOrName, *, model: str | None = None, backend: str | None = None) -> Column:
+def try_classify(image: ColumnOrName, backend: str | None = None, model: str | None = None) -> Column:
     """As `classify`, with a field `error: STRING` more: NULL, or why the image has no class and the others are NULL."""
     return _call("try_classify", [image], backend, model)
 
 
-def classify_topk(image: ColumnOrName, k: int, *, model: str | None = None, backend: str | None = None) -> Column:
+def classify_topk(image: ColumnOrName, k: int, backend: str | None = None, model: str | None = None) -> Column:
     """The `k` most probable classes: `ARRAY<STRUCT<class: STRING, class_id: INT, confidence: FLOAT>>`, the best first.
 
     `k` is 1 or more. There are as many as the model has classes where those are fewer.
@@ -55,12 +55,12 @@ def classify_topk(image: ColumnOrName, k: int, *, model: str | None = None, back
     return _call("classify_topk", [image, lit(k)], backend, model)
 
 
-def embed_image(image: ColumnOrName, *, model: str | None = None, backend: str | None = None) -> Column:
+def embed_image(image: ColumnOrName, backend: str | None = None, model: str | None = None) -> Column:
     """The embedding of an image, `ARRAY<FLOAT>`, as long as the model's output, of length 1 where the model says so."""
     return _call("embed_image", [image], backend, model)
 
 
-def try_embed_image(image: ColumnOrName, *, model: str | None = None, backend: str | None = None) -> Column:
+def try_embed_image(image: ColumnOrName, backend: str | None = None, model: str | None = None) -> Column:
     """As `embed_image`: `STRUCT<embedding: ARRAY<FLOAT>, error: STRING>`, one of them NULL."""
     return _call("try_embed_image", [image], backend, model)
 

@@ -104,7 +104,7 @@ fn preprocessor(
             path: dir.join(PREPROCESSOR_CONFIG),
             reason: format!(
                 "is missing, and neither {PROCESSOR_CONFIG} has an `{NESTED}` nor {CONFIG} timm's `{PRETRAINED_CFG}`; \
-                 Hugging Face's `processor.save_pretrained` writes it"
+                 Hugging Face's `processor.save_pretrained` writes it, and `spark-classify export` does for other networks"
             ),
         }),
     }

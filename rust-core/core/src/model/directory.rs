@@ -41,11 +41,12 @@ impl ModelDirectory {
     /// [`labels`](Self::labels) or [`embedding`](Self::embedding) are asked for.
     pub fn open(dir: &Path) -> Result<Self> {
         if !dir.is_dir() {
+            let problem = if dir.exists() { "is not a directory" } else { "does not exist" };
             return Err(Error::ModelFile {
                 path: dir.to_owned(),
-                reason: "is not a directory; name a directory that holds config.json, preprocessor_config.json and \
-                         the model itself"
-                    .to_owned(),
+                reason: format!(
+                    "{problem}; name a directory that holds config.json, preprocessor_config.json and the model itself"
+                ),
             });
         }
         let mut files = Configuration::read(dir)?;

@@ -31,7 +31,7 @@ fn a_missing_directory_or_file_is_named_with_the_way_out() {
     let (error, message) = refusal(&directory.path().join("elsewhere"));
     assert!(matches!(error, Error::ModelFile { .. }));
     assert!(
-        message.contains("elsewhere: is not a directory; name a directory that holds"),
+        message.contains("elsewhere: does not exist; name a directory that holds"),
         "{message}"
     );
 
