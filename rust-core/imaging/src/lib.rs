@@ -31,6 +31,7 @@ pub use self::image::RgbImage;
 pub use self::options::{DecodeOptions, ImageLimits};
 pub use self::resize::axis::Axis;
 pub use self::resize::filter::Resampling;
+pub use self::resize::instructions::InstructionSet;
 pub use self::resize::view::View;
 pub use self::scratch::{decode, resize, Scratch};
 pub use self::source::{ImageSource, RawPixels};

@@ -16,17 +16,23 @@ mod avx2;
 mod avx512;
 pub(crate) mod axis;
 mod convolve;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod ends;
 pub(crate) mod filter;
 mod fixed;
+pub(crate) mod instructions;
 mod nearest;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod split;
 pub(crate) mod view;
 mod weights;
 
 use self::axis::Axis;
 use self::convolve::{resize_height, resize_width};
 use self::filter::Resampling;
+use self::instructions::InstructionSet;
 use self::nearest::nearest;
 use self::view::View;
 use self::weights::WeightsCache;
@@ -36,6 +42,7 @@ use crate::image::RgbImage;
 /// Buffers for resizing.
 #[derive(Debug, Default)]
 pub(crate) struct Resizer {
+    pub(crate) instructions: InstructionSet,
     weights: WeightsCache,
     first_pass: Vec<u8>,
     second_pass: Vec<u8>,
@@ -70,17 +77,17 @@ impl Resizer {
         let mut view = View::of(image).crop(&rows, &columns);
         if vertical_first(y, x) && !resampling.is_torch() {
             if let Some(weights) = &vertical {
-                view = resize_height(view, weights, rows.start, &mut self.first_pass)?;
+                view = resize_height(view, weights, self.instructions, &mut self.first_pass)?;
             }
             if let Some(weights) = &horizontal {
-                view = resize_width(view, weights, columns.start, &mut self.second_pass)?;
+                view = resize_width(view, weights, self.instructions, &mut self.second_pass)?;
             }
         } else {
             if let Some(weights) = &horizontal {
-                view = resize_width(view, weights, columns.start, &mut self.first_pass)?;
+                view = resize_width(view, weights, self.instructions, &mut self.first_pass)?;
             }
             if let Some(weights) = &vertical {
-                view = resize_height(view, weights, rows.start, &mut self.second_pass)?;
+                view = resize_height(view, weights, self.instructions, &mut self.second_pass)?;
             }
         }
         Ok(view)

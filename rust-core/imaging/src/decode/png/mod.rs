@@ -5,6 +5,7 @@
 //! beneath `image`. What the crate refuses none the less is left to `rows`.
 
 mod chunks;
+#[cfg(target_arch = "x86_64")]
 mod rgb;
 mod rows;
 mod text;
@@ -69,11 +70,15 @@ fn decode_regular(
     raw: &mut Vec<u8>,
     image: &mut RgbImage,
 ) -> Result<(), ImageError> {
-    // It wants all filtered rows at once; where there is no room for them, row by row takes longer and gives the same.
-    let pixels = u64::from(width) * u64::from(height);
-    let roomy = check_memory(pixels * 7 + u64::from(height) + OTHER, limits).is_ok();
-    if roomy && rgb::decode(bytes, (width as usize, height as usize), raw, image)? {
-        return Ok(());
+    #[cfg(target_arch = "x86_64")]
+    {
+        // It wants all filtered rows at once; where there is no room for them, row by row takes longer and gives the
+        // same.
+        let pixels = u64::from(width) * u64::from(height);
+        let roomy = check_memory(pixels * 7 + u64::from(height) + OTHER, limits).is_ok();
+        if roomy && rgb::decode(bytes, (width as usize, height as usize), raw, image)? {
+            return Ok(());
+        }
     }
     // Of an image before this one, or of the try above.
     *raw = Vec::new();

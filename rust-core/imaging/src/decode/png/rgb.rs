@@ -6,7 +6,6 @@
 use fdeflate::Decompressor;
 
 use super::chunks::{chunks, Chunk};
-#[cfg(target_arch = "x86_64")]
 use super::unfilter_avx2::{unfilter, MIN_SIDE, PAD};
 use crate::error::ImageError;
 use crate::image::{grow, RgbImage};
@@ -15,7 +14,6 @@ use crate::image::{grow, RgbImage};
 const MAX_CHUNK: usize = 1 << 20;
 
 /// Decodes into `image` if the file is a plain one; `raw` is a buffer for the filtered rows.
-#[cfg(target_arch = "x86_64")]
 pub(crate) fn decode(
     bytes: &[u8],
     (width, height): (usize, usize),
@@ -38,11 +36,6 @@ pub(crate) fn decode(
     // SAFETY: the processor has AVX2, asked above.
     let known = unsafe { unfilter(raw, channels, width, &mut image.pixels) };
     Ok(known)
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-pub(crate) fn decode(_: &[u8], _: (usize, usize), _: &mut Vec<u8>, _: &mut RgbImage) -> Result<bool, ImageError> {
-    Ok(false)
 }
 
 /// The channels and the compressed pixels of a file that has the usual chunks in the usual order, to its end.
@@ -93,7 +86,7 @@ fn inflate<'a>(parts: impl Iterator<Item = &'a [u8]>, raw: &mut [u8]) -> bool {
     decompressor.is_done() && filled == raw.len()
 }
 
-#[cfg(all(test, target_arch = "x86_64"))]
+#[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
 
