@@ -12,6 +12,7 @@ env := source scripts/env.sh &&
 
 c_files := $(shell find rust-core scripts -name '*.[ch]' -o -name '*.cpp')
 shell_files := $(wildcard scripts/*.sh) scripts/gpu-check .ci/run
+aarch64 := aarch64-unknown-linux-gnu
 # Without Spark, ONNX Runtime has to be told: the one that goes into the jar.
 onnxruntime := ORT_DYLIB_PATH=$$(gradle --quiet onnxruntimeLibrary)
 
@@ -96,9 +97,11 @@ test-matrix: build ## the tests on every Spark and Java of scripts/matrix.py, an
 test-aarch64: build ## linux-aarch64 under QEMU (qemu-user): the pixels of x86, and a model in a JVM for Arm
 	@command -v qemu-aarch64 >/dev/null || { echo "make test-aarch64 needs qemu-aarch64 (Debian: qemu-user)" >&2; exit 1; }
 	@scripts/build_natives.sh && scripts/aarch64_root.sh
-	@$(env) for target in "" "--target aarch64-unknown-linux-gnu"; do \
+	@$(env) for target in "" "--target $(aarch64)"; do \
 		cargo build --release --quiet $$target -p classify-tools --bin classify-pixels; \
 	done
+	@$(env) CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -cpu cortex-a72 -L target/aarch64/root" \
+		cargo test --release --quiet --target $(aarch64) -p spark-classify-imaging --lib resize
 	@$(env) .venv/bin/python -m pytest -q -rs tests/e2e/test_aarch64.py
 
 docker-check: ## build the image of the Dockerfile and run its job, without Docker (VARIANT=gpu)
@@ -234,6 +237,9 @@ lint: setup ## rustfmt, clippy, rustdoc, the fuzz targets, imports without circl
 	@.venv/bin/shfmt -i 4 -d $(shell_files) && .venv/bin/shellcheck $(shell_files)
 	@.venv/bin/hadolint Dockerfile
 	@$(env) cargo clippy --release --workspace --all-targets --quiet -- -D warnings
+	@if command -v aarch64-linux-gnu-gcc >/dev/null && [ -d "$$(rustc --print target-libdir --target $(aarch64))" ]; then \
+		$(env) cargo clippy --release --quiet --target $(aarch64) -p spark-classify-imaging --all-targets -- -D warnings; \
+	else echo "Not linted for Arm: a compiler for it or Rust's library is missing (scripts/setup.sh --aarch64)."; fi
 	@$(env) cargo check --release --quiet --manifest-path rust-core/fuzz/Cargo.toml --target-dir target
 	@$(env) RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --release --quiet --workspace --no-deps --document-private-items
 	@gradle --quiet scalafmtCheck javaFormatCheck

@@ -17,7 +17,7 @@ import struct
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from io import BytesIO
@@ -44,6 +44,9 @@ FILTERS = {
 SIZES = (("small", (128, 128)), ("large", (224, 224)), ("tiny", (224, 224)))
 DECODERS = {"jpeg": ("Pillow", "image", "zune-jpeg"), "png": ("Pillow", "image")}
 RESIZERS = ("Pillow", "fast_image_resize", "image")
+# These are held to a set of instructions; the others choose for themselves.
+HELD_RESIZERS = ("Pillow", "fast_image_resize")
+INSTRUCTIONS = {"avx512": "AVX-512", "avx2": "AVX2", "neon": "NEON", "plain": "no vector instructions of ours"}
 CRATES = ("image", "zune-jpeg", "fast_image_resize", "turbojpeg-sys", "png")
 
 
@@ -101,32 +104,43 @@ def decode(path: Path) -> Callable[[], Image.Image]:
     return lambda: Image.open(BytesIO(content)).convert("RGB")
 
 
-def tasks(folder: Path) -> tuple[list[Task], list[Task]]:
-    """What is decoded and what is resized; images that are not in the dataset are written into `folder`."""
+def instruction_sets() -> list[str]:
+    """Those of this processor, the best first; without any if it has one."""
+    told = subprocess.check_output([PROGRAM, "instructions"], text=True).split()
+    return told[:0:-1] or told
+
+
+def tasks(folder: Path, instructions: list[str]) -> Iterator[tuple[str, list[Task]]]:
+    """What is decoded and what is resized, with a heading; images that are not in the dataset are written into
+    `folder`."""
     paths = {"small": DATASET / "id_0063.jpg", "png": DATASET / "id_0009.png"}
     small = Image.open(paths["small"])
     for name, size in (("large", (2400, 1500)), ("tiny", (128, 80))):
         paths[name] = folder / f"{name}.jpg"
         small.resize(size, Image.Resampling.BICUBIC).save(paths[name], quality=90)
-    decoding, resizing = [], []
+    decoding = []
     for name in ("small", "large", "png"):
         path = paths[name]
         image = decode(path)()
         kind = "png" if name == "png" else "jpeg"
         title = f"{kind.upper()} {image.width} x {image.height}"
         decoding.append(Task(title, DECODERS[kind], decode(path), f"decode {{}} {path}"))
-    for name, size in SIZES:
-        path = paths[name]
-        image = decode(path)()
-        for text, resampling in FILTERS.items():
-            title = f"{image.width} x {image.height} to {size[0]} x {size[1]}, {text}"
-            request = f"resize {{}} {path} {size[0]} {size[1]} {text}"
+    yield "decoding", decoding
+    for index, held in enumerate(instructions):
+        resizing = []
+        others = HELD_RESIZERS if index else RESIZERS
+        for name, size in SIZES:
+            path = paths[name]
+            image = decode(path)()
+            for text, resampling in FILTERS.items():
+                title = f"{image.width} x {image.height} to {size[0]} x {size[1]}, {text}"
+                request = f"resize {{}} {held} {path} {size[0]} {size[1]} {text}"
 
-            def pillow(image=image, size=size, resampling=resampling) -> Image.Image:
-                return image.resize(size, resampling)
+                def pillow(image=image, size=size, resampling=resampling) -> Image.Image:
+                    return image.resize(size, resampling)
 
-            resizing.append(Task(title, RESIZERS, pillow, request))
-    return decoding, resizing
+                resizing.append(Task(title, others, pillow, request))
+        yield f"resizing with {INSTRUCTIONS[held]}", resizing
 
 
 def rows(task: Task, rounds: int, program: Program) -> list[str]:
@@ -174,7 +188,7 @@ def main() -> None:
 
     tell(setting())
     with tempfile.TemporaryDirectory() as folder:
-        for heading, group in zip(("decoding", "resizing"), tasks(Path(folder)), strict=True):
+        for heading, group in tasks(Path(folder), instruction_sets()):
             tell(f"\n| {heading} | library | ms | time / ours | bytes unlike Pillow's |\n|---|---|--:|--:|--:|")
             for task in group:
                 for row in rows(task, options.rounds, program):

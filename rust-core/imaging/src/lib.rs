@@ -34,6 +34,7 @@ pub use self::image::RgbImage;
 pub use self::options::{DecodeOptions, ImageLimits};
 pub use self::resize::axis::Axis;
 pub use self::resize::filter::Resampling;
+pub use self::resize::instructions::InstructionSet;
 pub use self::resize::view::View;
 pub use self::resized::{Resized, Target};
 pub use self::scratch::{decode, resize, Scratch};

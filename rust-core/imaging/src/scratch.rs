@@ -6,6 +6,7 @@ use crate::image::{check_memory, RgbImage};
 use crate::options::{DecodeOptions, ImageLimits};
 use crate::resize::axis::Axis;
 use crate::resize::filter::Resampling;
+use crate::resize::instructions::InstructionSet;
 use crate::resize::view::View;
 use crate::resize::Resizer;
 use crate::source::RawPixels;
@@ -76,6 +77,11 @@ impl Scratch {
             self.raw = Vec::new();
         }
         self.resizer.resize(&self.image, resampling, y, x)
+    }
+
+    /// Resizes with these instructions from now on. The fastest ones come by themselves; others are for comparisons.
+    pub fn use_instructions(&mut self, instructions: InstructionSet) {
+        self.resizer.instructions = instructions;
     }
 
     /// Gives back what is too large to be kept until the next image.

@@ -1,9 +1,11 @@
 //! Times decoding and resizing with this crate and with others, for `benchmarks/image_libraries.py`.
 //!
-//! A line of standard input is `decode LIBRARY PATH` or `resize LIBRARY PATH WIDTH HEIGHT FILTER`. The answer is the
-//! least time of a call in nanoseconds, the width and the height, four bytes each, little-endian, and the RGB pixels.
-//! Calls are repeated for 50 ms. What is resized is always decoded by this crate.
+//! A line of standard input is `decode LIBRARY PATH` or `resize LIBRARY INSTRUCTIONS PATH WIDTH HEIGHT FILTER`, where the
+//! instructions are the vector instructions that may be used, one of those that the argument `instructions` prints. The
+//! answer is the least time of a call in nanoseconds, the width and the height, four bytes each, little-endian, and the
+//! RGB pixels. Calls are repeated for 50 ms. What is resized is always decoded by this crate.
 
+use std::env::args;
 use std::error::Error;
 use std::fs;
 use std::hint::black_box;
@@ -12,20 +14,27 @@ use std::time::{Duration, Instant};
 
 use fast_image_resize as fir;
 use image::imageops;
-use spark_classify_imaging::{decode, resize, DecodeOptions, Resampling, RgbImage, Scratch};
+use spark_classify_imaging::{decode, resize, DecodeOptions, InstructionSet, Resampling, RgbImage, Scratch};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> Result<()> {
     let mut scratch = Scratch::default();
     let mut output = stdout().lock();
+    if args().nth(1).as_deref() == Some("instructions") {
+        for set in InstructionSet::available() {
+            writeln!(output, "{}", set.name())?;
+        }
+        return Ok(());
+    }
     for line in stdin().lines() {
         let line = line?;
         let (time, image) = match line.split(' ').collect::<Vec<_>>()[..] {
             ["decode", library, path] => time_decode(library, &fs::read(path)?, &mut scratch)?,
-            ["resize", library, path, width, height, filter] => {
+            ["resize", library, instructions, path, width, height, filter] => {
                 let image = decode(&fs::read(path)?, &DecodeOptions::default(), &mut scratch)?.clone();
-                time_resize(library, &image, (width.parse()?, height.parse()?), filter, &mut scratch)?
+                let size = (width.parse()?, height.parse()?);
+                time_resize(library, instructions, &image, size, filter, &mut scratch)?
             }
             _ => return Err(format!("not a request: {line}").into()),
         };
@@ -78,6 +87,7 @@ fn time_decode(library: &str, bytes: &[u8], scratch: &mut Scratch) -> Result<(Du
 
 fn time_resize(
     library: &str,
+    instructions: &str,
     image: &RgbImage,
     (width, height): (usize, usize),
     filter: &str,
@@ -104,11 +114,23 @@ fn time_resize(
     let (columns, rows) = (u32::try_from(width)?, u32::try_from(height)?);
     let source_size = (u32::try_from(image.width)?, u32::try_from(image.height)?);
     match library {
-        "ours" => time(|| Ok(resize(image, (width, height), ours, scratch)?)),
+        "ours" => {
+            scratch.use_instructions(our_instructions(instructions)?);
+            time(|| Ok(resize(image, (width, height), ours, scratch)?))
+        }
         "fast_image_resize" => {
             let source = fir::images::ImageRef::new(source_size.0, source_size.1, &image.pixels, fir::PixelType::U8x3)?;
             let options = fir::ResizeOptions::new().resize_alg(fir::ResizeAlg::Convolution(fir_filter));
             let mut resizer = fir::Resizer::new();
+            let extensions = fir_instructions(instructions);
+            if !extensions.is_supported() {
+                return Err(format!("this processor has no {instructions}").into());
+            }
+            #[allow(unsafe_code)]
+            // SAFETY: the processor has them, asked above.
+            unsafe {
+                resizer.set_cpu_extensions(extensions);
+            }
             let (least, output) = time(|| {
                 let mut target = fir::images::Image::new(columns, rows, fir::PixelType::U8x3);
                 resizer.resize(&source, &mut target, &options)?;
@@ -124,6 +146,23 @@ fn time_resize(
             Ok((least, from_image(output)))
         }
         _ => Err(format!("no such library: {library}").into()),
+    }
+}
+
+fn our_instructions(name: &str) -> Result<InstructionSet> {
+    let mut available = InstructionSet::available().into_iter();
+    let found = available.find(|set| set.name() == name);
+    Ok(found.ok_or_else(|| format!("this processor has no instructions of the name {name}"))?)
+}
+
+/// The most that `fast_image_resize` has of these.
+fn fir_instructions(name: &str) -> fir::CpuExtensions {
+    match name {
+        #[cfg(target_arch = "x86_64")]
+        "avx2" | "avx512" => fir::CpuExtensions::Avx2,
+        #[cfg(target_arch = "aarch64")]
+        "neon" => fir::CpuExtensions::Neon,
+        _ => fir::CpuExtensions::None,
     }
 }
 

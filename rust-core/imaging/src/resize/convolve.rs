@@ -1,64 +1,63 @@
 //! The two passes of a resize, in Pillow's fixed-point arithmetic (its Resample.c).
 //!
-//! With AVX2 they run several times faster, with AVX-512 and its VNNI faster still; the results are the same, because
-//! integers are added up in all ways.
+//! With AVX2 or NEON they run several times faster, with AVX-512 and its VNNI faster still; the results are the same,
+//! because integers are added up in all ways.
 
 use super::fixed::{clip, ROUNDING};
+use super::instructions::{InstructionSet, Kind};
+#[cfg(target_arch = "aarch64")]
+use super::neon;
 use super::view::View;
-use super::weights::Weights;
+use super::weights::{Part, Weights};
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512};
 
-/// The pass along the rows, into `output`. The weights count columns from a point `origin` columns left of the view.
-pub(crate) fn resize_width(view: View<'_>, weights: &Weights, origin: usize, output: &mut [u8]) {
-    #[cfg(target_arch = "x86_64")]
-    if has_avx512() {
+/// The pass along the rows, into `output`. The view has the columns that the weights need.
+pub(crate) fn resize_width(view: View<'_>, weights: &Weights, instructions: InstructionSet, output: &mut [u8]) {
+    match instructions.kind() {
+        Kind::Plain => scalar::resize_width(view, weights, output),
+        #[cfg(target_arch = "x86_64")]
         #[allow(unsafe_code)]
-        // SAFETY: the processor has what `has_avx512` asks for.
-        return unsafe { avx512::resize_width(view, weights, origin, output) };
-    }
-    #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has AVX2, or there would be no such value.
+        Kind::Avx2 => unsafe { avx2::resize_width(view, weights, output) },
+        #[cfg(target_arch = "x86_64")]
         #[allow(unsafe_code)]
-        // SAFETY: the processor has AVX2, asked above.
-        return unsafe { avx2::resize_width(view, weights, origin, output) };
+        // SAFETY: the processor has AVX-512 and its VNNI, or there would be no such value.
+        Kind::Avx512 => unsafe { avx512::resize_width(view, weights, output) },
+        #[cfg(target_arch = "aarch64")]
+        #[allow(unsafe_code)]
+        // SAFETY: the processor has NEON, or there would be no such value.
+        Kind::Neon => unsafe { neon::resize_width(view, weights, output) },
     }
-    scalar::resize_width(view, weights, origin, output);
 }
 
-/// The pass down the columns, for the rows of the result from the one of number `from` on, as many as `output` has room
-/// for. The weights count rows from a point `origin` rows above the view.
-pub(crate) fn resize_height(view: View<'_>, weights: &Weights, from: usize, origin: usize, output: &mut [u8]) {
-    #[cfg(target_arch = "x86_64")]
-    if has_avx512() {
+/// The pass down the columns, into `output`. The view has the rows that the weights need.
+pub(crate) fn resize_height(view: View<'_>, weights: &Part<'_>, instructions: InstructionSet, output: &mut [u8]) {
+    match instructions.kind() {
+        Kind::Plain => scalar::resize_height(view, weights, output),
+        #[cfg(target_arch = "x86_64")]
         #[allow(unsafe_code)]
-        // SAFETY: the processor has what `has_avx512` asks for.
-        return unsafe { avx512::resize_height(view, weights, from, origin, output) };
-    }
-    #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has AVX2, or there would be no such value.
+        Kind::Avx2 => unsafe { avx2::resize_height(view, weights, output) },
+        #[cfg(target_arch = "x86_64")]
         #[allow(unsafe_code)]
-        // SAFETY: the processor has AVX2, asked above.
-        return unsafe { avx2::resize_height(view, weights, from, origin, output) };
+        // SAFETY: the processor has AVX-512 and its VNNI, or there would be no such value.
+        Kind::Avx512 => unsafe { avx512::resize_height(view, weights, output) },
+        #[cfg(target_arch = "aarch64")]
+        #[allow(unsafe_code)]
+        // SAFETY: the processor has NEON, or there would be no such value.
+        Kind::Neon => unsafe { neon::resize_height(view, weights, output) },
     }
-    scalar::resize_height(view, weights, from, origin, output);
 }
 
-/// Whether the processor has the instructions of `avx512`.
-#[cfg(target_arch = "x86_64")]
-fn has_avx512() -> bool {
-    use std::arch::is_x86_feature_detected as has;
-    has!("avx512f") && has!("avx512bw") && has!("avx512vnni")
-}
-
-/// For processors without AVX2.
+/// For processors of other kinds, and what the others are compared with.
 mod scalar {
-    use super::{clip, View, Weights, ROUNDING};
+    use super::{clip, Part, View, Weights, ROUNDING};
 
-    pub(crate) fn resize_width(view: View<'_>, weights: &Weights, origin: usize, output: &mut [u8]) {
+    pub(crate) fn resize_width(view: View<'_>, weights: &Weights, output: &mut [u8]) {
         for (from, to) in view.rows().zip(output.chunks_exact_mut(weights.outputs() * 3)) {
             for ((first, weights), to) in weights.iter().zip(to.chunks_exact_mut(3)) {
-                let from = &from[(first - origin) * 3..][..weights.len() * 3];
+                let from = &from[first * 3..][..weights.len() * 3];
                 let (mut red, mut green, mut blue) = (ROUNDING, ROUNDING, ROUNDING);
                 for (pixel, weight) in from.chunks_exact(3).zip(weights) {
                     red += i32::from(pixel[0]) * weight;
@@ -71,13 +70,12 @@ mod scalar {
     }
 
     /// Blocks of columns are short enough for their sums to stay in registers.
-    pub(crate) fn resize_height(view: View<'_>, weights: &Weights, from: usize, origin: usize, output: &mut [u8]) {
+    pub(crate) fn resize_height(view: View<'_>, weights: &Part<'_>, output: &mut [u8]) {
         const BLOCK: usize = 32;
-        let rows = output.chunks_exact_mut(view.row_length);
-        for ((first, weights), to) in weights.iter().skip(from).zip(rows) {
+        for ((first, weights), to) in weights.iter().zip(output.chunks_exact_mut(view.row_length)) {
             for (block, to) in to.chunks_mut(BLOCK).enumerate() {
                 let mut sums = [ROUNDING; BLOCK];
-                for (row, weight) in (first - origin..).zip(weights) {
+                for (row, weight) in (first..).zip(weights) {
                     let from = &view.row(row)[block * BLOCK..][..to.len()];
                     for (sum, sample) in sums.iter_mut().zip(from) {
                         *sum += i32::from(*sample) * weight;
@@ -91,7 +89,7 @@ mod scalar {
     }
 }
 
-#[cfg(all(test, target_arch = "x86_64"))]
+#[cfg(test)]
 mod tests {
     use spark_classify_testing::Random;
 
@@ -100,23 +98,24 @@ mod tests {
     use super::super::weights::WeightsCache;
     use super::*;
 
+    const FILTERS: [Resampling; 9] = [
+        Resampling::Box,
+        Resampling::Hamming,
+        Resampling::Bilinear,
+        Resampling::Bicubic,
+        Resampling::Lanczos,
+        Resampling::Mks2013,
+        Resampling::Mks2021,
+        Resampling::TorchBilinear,
+        Resampling::TorchBicubic,
+    ];
+
     #[test]
-    #[allow(unsafe_code)]
     fn all_ways_give_the_same_bytes() {
-        if !std::arch::is_x86_feature_detected!("avx2") {
-            return;
-        }
+        let ways = &InstructionSet::available()[1..];
         let mut random = Random::new(1);
         let mut cache = WeightsCache::default();
-        let filters = [
-            Resampling::Bilinear,
-            Resampling::Bicubic,
-            Resampling::Lanczos,
-            Resampling::Mks2021,
-            Resampling::TorchBilinear,
-            Resampling::TorchBicubic,
-        ];
-        for round in 0..400 {
+        for round in 0..900 {
             // Some windows are wider than what a strip keeps.
             let (width, height) = (1 + random.below(90), 1 + random.below(90));
             let (width, height) = if round % 50 == 0 {
@@ -126,47 +125,54 @@ mod tests {
             };
             let resized = 1 + random.below(120);
             let pixels: Vec<u8> = (0..width * height * 3)
-                .map(|_| {
-                    if round % 2 == 0 {
-                        random.byte()
-                    } else {
-                        random.extreme()
-                    }
+                .map(|_| match round % 3 {
+                    0 => random.byte(),
+                    1 => random.extreme(),
+                    _ => 255,
                 })
                 .collect();
             let view = View::packed(&pixels, width * 3, height);
-            let filter = filters[random.below(filters.len())];
+            let filter = FILTERS[random.below(FILTERS.len())];
             if let Some(weights) = cache.get(filter, &Axis::whole(width, resized), false) {
+                let view = view.crop(&(0..height), &weights.inputs());
                 let (mut plain, mut fast) = (vec![1; resized * height * 3], vec![2; resized * height * 3]);
-                scalar::resize_width(view, &weights, 0, &mut plain);
-                // SAFETY: the processor has AVX2, asked above.
-                unsafe { avx2::resize_width(view, &weights, 0, &mut fast) };
-                assert!(plain == fast, "{width} x {height} to {resized} columns, {filter:?}");
-                if has_avx512() {
+                resize_width(view, &weights, InstructionSet::PLAIN, &mut plain);
+                for way in ways {
                     fast.fill(2);
-                    // SAFETY: the processor has what `has_avx512` asks for.
-                    unsafe { avx512::resize_width(view, &weights, 0, &mut fast) };
+                    resize_width(view, &weights, *way, &mut fast);
                     assert!(
                         plain == fast,
-                        "{width} x {height} to {resized} columns, {filter:?}, AVX-512"
+                        "{width} x {height} to {resized} columns, {filter:?}, {way:?}"
                     );
                 }
             }
             if let Some(weights) = cache.get(filter, &Axis::whole(height, resized), false) {
-                let from = random.below(resized);
-                let length = (resized - from) * width * 3;
-                let (mut plain, mut fast) = (vec![1; length], vec![2; length]);
-                scalar::resize_height(view, &weights, from, 0, &mut plain);
-                // SAFETY: the processor has AVX2, asked above.
-                unsafe { avx2::resize_height(view, &weights, from, 0, &mut fast) };
-                assert!(plain == fast, "{width} x {height} to {resized} rows, {filter:?}");
-                if has_avx512() {
+                let (mut plain, mut fast) = (vec![1; resized * width * 3], vec![2; resized * width * 3]);
+                let inputs = weights.inputs();
+                let whole = view.crop(&inputs, &(0..width));
+                let all = weights.part(0..resized, inputs.start);
+                resize_height(whole, &all, InstructionSet::PLAIN, &mut plain);
+                // Some of the rows, made of those that they need, or of some more above and below.
+                let start = random.below(resized);
+                let outputs = start..start + 1 + random.below(resized - start);
+                let (first, last) = (weights.window(outputs.start), weights.window(outputs.end - 1));
+                let above = random.below(first.start - inputs.start + 1);
+                let below = random.below(inputs.end - last.end + 1);
+                let some = view.crop(&(first.start - above..last.end + below), &(0..width));
+                let part = weights.part(outputs.clone(), first.start - above);
+                let rows = outputs.start * width * 3..outputs.end * width * 3;
+                for way in InstructionSet::available() {
                     fast.fill(2);
-                    // SAFETY: the processor has what `has_avx512` asks for.
-                    unsafe { avx512::resize_height(view, &weights, from, 0, &mut fast) };
+                    resize_height(whole, &all, way, &mut fast);
                     assert!(
                         plain == fast,
-                        "{width} x {height} to {resized} rows, {filter:?}, AVX-512"
+                        "{width} x {height} to {resized} rows, {filter:?}, {way:?}"
+                    );
+                    fast.fill(2);
+                    resize_height(some, &part, way, &mut fast[rows.clone()]);
+                    assert!(
+                        plain[rows.clone()] == fast[rows.clone()],
+                        "{width} x {height} to rows {outputs:?} of {resized}, {filter:?}, {way:?}"
                     );
                 }
             }

@@ -3,9 +3,6 @@
 /// Bits after the binary point of a weight: 32, less 8 for the sample and 2 for filters that overshoot.
 pub(crate) const PRECISION_BITS: u32 = 32 - 8 - 2;
 
-/// The bits of a weight's lower part.
-pub(crate) const LOWER_BITS: u32 = 11;
-
 /// Half, so that cutting off the fraction rounds.
 pub(crate) const ROUNDING: i32 = 1 << (PRECISION_BITS - 1);
 

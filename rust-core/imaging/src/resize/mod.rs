@@ -16,18 +16,24 @@ mod avx2;
 mod avx512;
 pub(crate) mod axis;
 mod convolve;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod ends;
 pub(crate) mod filter;
 mod fixed;
+pub(crate) mod instructions;
 mod nearest;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod passes;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod split;
 pub(crate) mod view;
 mod way;
 mod weights;
 
 use self::axis::Axis;
 use self::filter::Resampling;
+use self::instructions::InstructionSet;
 pub(crate) use self::passes::{strip_rows, Passes};
 use self::passes::{Buffers, Plan};
 use self::view::View;
@@ -40,6 +46,7 @@ use crate::orientation::{reverses_columns, reverses_rows, swaps_axes};
 /// Buffers for resizing.
 #[derive(Debug, Default)]
 pub(crate) struct Resizer {
+    pub(crate) instructions: InstructionSet,
     weights: WeightsCache,
     buffers: Buffers,
 }
@@ -92,6 +99,7 @@ impl Resizer {
             columns_first,
             (rows.source, columns.source),
             orientation,
+            self.instructions,
             &mut self.buffers,
         )
     }

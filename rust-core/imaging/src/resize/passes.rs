@@ -9,6 +9,7 @@
 use std::ops::Range;
 
 use super::convolve::resize_height;
+use super::instructions::InstructionSet;
 use super::view::View;
 use super::way::Way;
 use crate::error::ImageError;
@@ -84,6 +85,7 @@ pub(crate) struct Passes<'a> {
     across: Way,
     columns_first: bool,
     orientation: u8,
+    instructions: InstructionSet,
     /// The rows and the columns that are needed.
     rows: Range<usize>,
     columns: Range<usize>,
@@ -116,6 +118,7 @@ impl<'a> Passes<'a> {
         columns_first: bool,
         (image_rows, image_columns): (usize, usize),
         orientation: u8,
+        instructions: InstructionSet,
         buffers: &'a mut Buffers,
     ) -> Result<Self, ImageError> {
         // Rows that are only cut come through either order the same.
@@ -143,6 +146,7 @@ impl<'a> Passes<'a> {
         Ok(Self {
             columns_first,
             orientation,
+            instructions,
             strip_rows: strip_rows(image_columns),
             next: 0,
             held: rows.start..rows.start,
@@ -201,14 +205,15 @@ impl<'a> Passes<'a> {
         match &self.down {
             Way::Keep(_) => {
                 let output = &mut self.room.output[(needed.start - self.rows.start) * row_length..];
-                self.across.make_rows(strip, &mut output[..strip.height * row_length]);
+                self.across
+                    .make_rows(strip, self.instructions, &mut output[..strip.height * row_length]);
             }
             Way::Pick(inputs) => {
                 while let Some(input) = inputs.get(self.made).filter(|input| **input < needed.end) {
                     let at = input - needed.start;
                     let row = strip.crop(&(at..at + 1), &(0..self.columns.len()));
                     let output = &mut self.room.output[self.made * row_length..][..row_length];
-                    self.across.make_rows(row, output);
+                    self.across.make_rows(row, self.instructions, output);
                     self.made += 1;
                 }
             }
@@ -226,7 +231,7 @@ impl<'a> Passes<'a> {
         }
         let room = &mut self.room.held[self.held.len() * self.held_row..][..strip.height * self.held_row];
         if self.columns_first {
-            self.across.make_rows(strip, room);
+            self.across.make_rows(strip, self.instructions, room);
         } else {
             for (from, to) in strip.rows().zip(room.chunks_exact_mut(self.held_row)) {
                 to.copy_from_slice(from);
@@ -263,20 +268,22 @@ impl<'a> Passes<'a> {
         let end = self.made + ready;
         if self.columns_first {
             let output = &mut self.room.output[self.made * row_length..end * row_length];
-            resize_height(held, weights, self.made, self.held.start, output);
+            let part = weights.part(self.made..end, self.held.start);
+            resize_height(held, &part, self.instructions, output);
             self.made = end;
             return;
         }
         while self.made < end {
             let count = (end - self.made).min(BATCH - self.waiting);
             let sums = &mut self.room.between[self.waiting * self.held_row..][..count * self.held_row];
-            resize_height(held, weights, self.made, self.held.start, sums);
+            let part = weights.part(self.made..self.made + count, self.held.start);
+            resize_height(held, &part, self.instructions, sums);
             self.made += count;
             self.waiting += count;
             if self.waiting == BATCH || self.made == outputs {
                 let sums = View::packed(self.room.between, self.held_row, self.waiting);
                 let output = &mut self.room.output[(self.made - self.waiting) * row_length..self.made * row_length];
-                self.across.make_rows(sums, output);
+                self.across.make_rows(sums, self.instructions, output);
                 self.waiting = 0;
             }
         }

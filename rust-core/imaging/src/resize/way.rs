@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::axis::Axis;
 use super::convolve::resize_width;
+use super::instructions::InstructionSet;
 use super::view::View;
 use super::weights::Weights;
 
@@ -61,8 +62,7 @@ impl Way {
     }
 
     /// Makes rows of the result of as many rows, which begin with the first column that is needed.
-    pub(crate) fn make_rows(&self, rows: View<'_>, output: &mut [u8]) {
-        let origin = self.inputs().start;
+    pub(crate) fn make_rows(&self, rows: View<'_>, instructions: InstructionSet, output: &mut [u8]) {
         match self {
             Self::Keep(_) => {
                 for (from, to) in rows.rows().zip(output.chunks_exact_mut(rows.row_length)) {
@@ -70,13 +70,14 @@ impl Way {
                 }
             }
             Self::Pick(inputs) => {
+                let origin = self.inputs().start;
                 for (from, to) in rows.rows().zip(output.chunks_exact_mut(inputs.len() * 3)) {
                     for (input, pixel) in inputs.iter().zip(to.chunks_exact_mut(3)) {
                         pixel.copy_from_slice(&from[(input - origin) * 3..][..3]);
                     }
                 }
             }
-            Self::Weigh(weights) => resize_width(rows, weights, origin, output),
+            Self::Weigh(weights) => resize_width(rows, weights, instructions, output),
         }
     }
 }

@@ -15,16 +15,16 @@ use std::array;
 
 use self::strip::{Strip, COLUMNS, ROWS};
 use self::vectors::{Four, Sums};
-use super::ends::copy_start;
+use super::ends::put_columns;
 use crate::resize::view::View;
-use crate::resize::weights::{Bytes, Weights};
+use crate::resize::weights::{Bytes, Part, Weights};
 
 /// Bytes of columns that the pass down the columns takes at once.
 const BLOCK: usize = 64;
 
 /// The pass along the rows, into `output`.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-pub(crate) fn resize_width(view: View<'_>, weights: &Weights, origin: usize, output: &mut [u8]) {
+pub(crate) fn resize_width(view: View<'_>, weights: &Weights, output: &mut [u8]) {
     let row_length = weights.outputs() * 3;
     let mut strip = Strip::new();
     for (block, to) in output.chunks_mut(row_length * ROWS).enumerate() {
@@ -36,25 +36,20 @@ pub(crate) fn resize_width(view: View<'_>, weights: &Weights, origin: usize, out
         for at in (0..row_length).step_by(COLUMNS * 3) {
             let mut columns = [[_mm512_setzero_si512(); ROWS / 4]; COLUMNS];
             for (column, (first, bytes)) in columns.iter_mut().zip(weights.by_ref()) {
-                *column = strip.convolve(first - origin, bytes);
+                *column = strip.convolve(first, bytes);
             }
             let rows = Strip::pack(&columns);
-            for (row, samples) in to.chunks_exact_mut(row_length).zip(rows.as_chunks::<16>().0) {
-                if let Some(samples) = samples.first_chunk::<{ COLUMNS * 3 }>() {
-                    copy_start(samples, &mut row[at..]);
-                }
-            }
+            put_columns(rows.as_chunks::<16>().0, COLUMNS * 3, to, row_length, at);
         }
     }
 }
 
-/// The pass down the columns, for as many rows as `output` has room for, from the one of number `from` on.
+/// The pass down the columns, into `output`.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-pub(crate) fn resize_height(view: View<'_>, weights: &Weights, from: usize, origin: usize, output: &mut [u8]) {
-    let rows = output.chunks_exact_mut(view.row_length);
-    for ((first, bytes), to) in weights.iter_bytes().skip(from).zip(rows) {
+pub(crate) fn resize_height(view: View<'_>, weights: &Part<'_>, output: &mut [u8]) {
+    for ((first, bytes), to) in weights.iter_bytes().zip(output.chunks_exact_mut(view.row_length)) {
         for (block, to) in to.chunks_mut(BLOCK).enumerate() {
-            store_start(convolve(view, first - origin, bytes, block * BLOCK, to.len()), to);
+            store_start(convolve(view, first, bytes, block * BLOCK, to.len()), to);
         }
     }
 }

@@ -5,54 +5,50 @@
 //! Moved up to where Pillow has its point they are convolved like Pillow's: sums, halves and shifts are all larger by
 //! the same power of 2, so that the same bytes come out.
 
+#[cfg(target_arch = "x86_64")]
+mod bytes;
+
 use std::ops::Range;
 use std::sync::Arc;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+use std::sync::OnceLock;
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use self::bytes::Bytes;
 
 use super::axis::Axis;
 use super::filter::{Filter, Resampling};
-use super::fixed::{LOWER_BITS, PRECISION_BITS};
+use super::fixed::PRECISION_BITS;
+#[cfg(target_arch = "x86_64")]
+use super::split::Four;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+use super::split::{Pair, Split, Window};
+
+/// Fours and pairs of weights that come in one run at most: a strip of rows has to keep their columns.
+#[cfg(target_arch = "x86_64")]
+pub(crate) const LONGEST_RUN_OF_FOURS: usize = 80;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+pub(crate) const LONGEST_RUN_OF_PAIRS: usize = 160;
 
 /// What each output sample along one axis is made of.
 #[derive(Debug)]
 pub(crate) struct Weights {
+    /// The input samples that any output sample needs.
+    inputs: Range<usize>,
     taps: Vec<Tap>,
     values: Vec<i32>,
-    /// The same in two parts, with a zero before and after those of each output sample.
-    upper: Vec<i16>,
-    lower: Vec<i16>,
-    /// The same in signed bytes, the lowest first, with three zeros before and after those of each output sample.
-    bytes: [Vec<i8>; 3],
-}
-
-/// The weights of an output sample as upper * 2^[`LOWER_BITS`] + lower, with a zero before and after them.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Parts<'a> {
-    upper: &'a [i16],
-    lower: &'a [i16],
-}
-
-impl<'a> Parts<'a> {
-    /// The weights in pairs, from the `skip`ped one on; the zeros count.
-    pub(crate) fn pairs(self, skip: usize) -> (&'a [[i16; 2]], &'a [[i16; 2]]) {
-        let pairs = |parts: &'a [i16]| parts[skip..].as_chunks().0;
-        (pairs(self.upper), pairs(self.lower))
-    }
-}
-
-/// The weights of an output sample as the sum of bytes\[n\] * 2^(8 n), with three zeros before and after them.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Bytes<'a>([&'a [i8]; 3]);
-
-impl<'a> Bytes<'a> {
-    /// The weights in fours, from the `skip`ped one on; the zeros count.
-    pub(crate) fn fours(self, skip: usize) -> [&'a [[i8; 4]]; 3] {
-        self.0.map(|bytes| bytes[skip..].as_chunks().0)
-    }
+    /// The same as vector instructions want them, made when they first do.
+    #[cfg(target_arch = "x86_64")]
+    fours: OnceLock<Split<Four>>,
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    pairs: OnceLock<Split<Pair>>,
+    #[cfg(target_arch = "x86_64")]
+    bytes: OnceLock<[Vec<i8>; 3]>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Tap {
-    /// The first input sample.
+    /// The first input sample, counted from the first that any output sample needs.
     first: usize,
     /// Where this output's weights begin in `values`; they end where the next one's begin.
     start: usize,
@@ -90,39 +86,23 @@ impl Weights {
             start: values.len(),
         });
         let mut weights = Self {
+            inputs: 0..0,
             taps,
             values,
-            upper: Vec::new(),
-            lower: Vec::new(),
-            bytes: Default::default(),
+            #[cfg(target_arch = "x86_64")]
+            fours: OnceLock::new(),
+            #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+            pairs: OnceLock::new(),
+            #[cfg(target_arch = "x86_64")]
+            bytes: OnceLock::new(),
         };
-        weights.split();
+        let start = weights.iter().map(|(first, _)| first).min().unwrap_or(0);
+        let ends = weights.iter().map(|(first, weights)| first + weights.len());
+        weights.inputs = start..ends.max().unwrap_or(start);
+        for tap in &mut weights.taps[..axis.window.len()] {
+            tap.first -= start;
+        }
         weights
-    }
-
-    /// Fills the parts and the bytes. The highest ones fit: weights have a sum of 1, and no filter has one above 1.9.
-    fn split(&mut self) {
-        let padded = self.values.len() + 2 * self.outputs();
-        let (mut upper, mut lower) = (Vec::with_capacity(padded), Vec::with_capacity(padded));
-        for (_, weights) in self.iter() {
-            for weight in [0].iter().chain(weights).chain(&[0]) {
-                upper.push((weight >> LOWER_BITS) as i16);
-                lower.push((weight & ((1 << LOWER_BITS) - 1)) as i16);
-            }
-        }
-        (self.upper, self.lower) = (upper, lower);
-        let mut bytes = [const { Vec::new() }; 3];
-        for (_, weights) in self.iter() {
-            for weight in [0; 3].iter().chain(weights).chain(&[0; 3]) {
-                let mut rest = *weight;
-                for bytes in &mut bytes {
-                    let low = rest as i8;
-                    bytes.push(low);
-                    rest = (rest - i32::from(low)) >> 8;
-                }
-            }
-        }
-        self.bytes = bytes;
     }
 
     /// For every output sample: its first input sample and its weights.
@@ -132,27 +112,16 @@ impl Weights {
             .map(|pair| (pair[0].first, &self.values[pair[0].start..pair[1].start]))
     }
 
-    /// For every output sample: its first input sample, and its weights in parts.
-    pub(crate) fn iter_parts(&self) -> impl ExactSizeIterator<Item = (usize, Parts<'_>)> {
-        self.taps.windows(2).enumerate().map(|(output, pair)| {
-            let range = pair[0].start + 2 * output..pair[1].start + 2 * (output + 1);
-            let parts = Parts {
-                upper: &self.upper[range.clone()],
-                lower: &self.lower[range],
-            };
-            (pair[0].first, parts)
-        })
+    /// The weights in fours.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn fours(&self) -> &Split<Four> {
+        self.fours.get_or_init(|| Split::new(self.iter(), LONGEST_RUN_OF_FOURS))
     }
 
-    /// For every output sample: its first input sample, and its weights in bytes.
-    pub(crate) fn iter_bytes(&self) -> impl ExactSizeIterator<Item = (usize, Bytes<'_>)> {
-        self.taps.windows(2).enumerate().map(|(output, pair)| {
-            let range = pair[0].start + 6 * output..pair[1].start + 6 * (output + 1);
-            (
-                pair[0].first,
-                Bytes(self.bytes.each_ref().map(|bytes| &bytes[range.clone()])),
-            )
-        })
+    /// The weights in pairs.
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    pub(crate) fn pairs(&self) -> &Split<Pair> {
+        self.pairs.get_or_init(|| Split::new(self.iter(), LONGEST_RUN_OF_PAIRS))
     }
 
     /// The number of output samples.
@@ -160,10 +129,16 @@ impl Weights {
         self.taps.len() - 1
     }
 
-    /// The input samples that an output sample needs.
+    /// The input samples that any output sample needs; those of all weights are counted from the first of them.
+    pub(crate) fn inputs(&self) -> Range<usize> {
+        self.inputs.clone()
+    }
+
+    /// The input samples that an output sample needs, counted like `inputs`.
     pub(crate) fn window(&self, output: usize) -> Range<usize> {
         let (tap, next) = (self.taps[output], self.taps[output + 1]);
-        tap.first..tap.first + next.start - tap.start
+        let first = self.inputs.start + tap.first;
+        first..first + next.start - tap.start
     }
 
     /// The most input samples that an output sample needs.
@@ -174,15 +149,45 @@ impl Weights {
             .unwrap_or(0)
     }
 
-    /// The input samples that any output sample needs.
-    pub(crate) fn inputs(&self) -> Range<usize> {
-        let first = self.iter().map(|(first, _)| first).min().unwrap_or(0);
-        let end = self
-            .iter()
-            .map(|(first, weights)| first + weights.len())
-            .max()
-            .unwrap_or(0);
-        first..end
+    /// The weights of these output samples, with input samples that are counted from the one of number `first`, itself
+    /// counted like `inputs`: one of their first, or before it.
+    pub(crate) fn part(&self, outputs: Range<usize>, first: usize) -> Part<'_> {
+        Part {
+            weights: self,
+            outputs,
+            origin: first - self.inputs.start,
+        }
+    }
+}
+
+/// The weights of some successive output samples, for when no more input samples are at hand than these need.
+#[derive(Debug)]
+pub(crate) struct Part<'a> {
+    weights: &'a Weights,
+    outputs: Range<usize>,
+    /// The input sample from which the others are counted, itself counted like those of all weights.
+    origin: usize,
+}
+
+impl<'a> Part<'a> {
+    /// For every output sample: its first input sample and its weights.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &'a [i32])> {
+        let origin = self.origin;
+        self.of(self.weights.iter())
+            .map(move |(first, weights)| (first - origin, weights))
+    }
+
+    /// The weights in pairs.
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = Window<'a, Pair>> {
+        let origin = self.origin;
+        self.of(self.weights.pairs().windows())
+            .map(move |window| window.counted_from(origin))
+    }
+
+    /// What is for these output samples among what is for all.
+    fn of<T>(&self, all: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
+        all.skip(self.outputs.start).take(self.outputs.len())
     }
 }
 
@@ -262,11 +267,11 @@ impl WeightsCache {
     /// Bytes. Those of an axis are some kilobytes, but megabytes where an image is as long as it may be.
     const MAX_KEPT: u64 = 4 << 20;
 
-    /// The bytes that the weights of an axis take at most, while they are made: each is stored in four ways, in lists
-    /// that double when they are full and are moved then, and has zeros beside it.
+    /// The bytes that the weights of an axis take at most, while they are made: each is stored in up to four ways, some
+    /// in lists that double when they are full and are moved then, and has zeros beside it.
     pub(crate) fn memory(resampling: Resampling, axis: &Axis) -> u64 {
         const ONE: u64 = 32;
-        const PADDING: u64 = 6;
+        const PADDING: u64 = 8;
         let Some(filter) = Filter::of(resampling).filter(|_| axis.source != axis.resized) else {
             return 0;
         };
@@ -313,43 +318,4 @@ impl WeightsCache {
 fn widest(filter: Filter, axis: &Axis) -> usize {
     let scale = (axis.source as f64 / axis.resized as f64).max(1.0);
     ((2.0 * filter.support * scale) as usize + 2).min(axis.source)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parts_and_bytes_add_up_to_the_weights() {
-        let filters = [
-            Resampling::Box,
-            Resampling::Bilinear,
-            Resampling::Hamming,
-            Resampling::Bicubic,
-            Resampling::Lanczos,
-            Resampling::Mks2013,
-            Resampling::Mks2021,
-            Resampling::TorchBilinear,
-            Resampling::TorchBicubic,
-        ];
-        for source in 1..60 {
-            for resized in (1..300).filter(|resized| *resized != source) {
-                let axis = Axis::whole(source, resized);
-                let filters = filters.into_iter().filter_map(|it| Some((it, Filter::of(it)?)));
-                for (resampling, filter) in filters {
-                    let weights = Weights::new(resampling, filter, &axis, false);
-                    assert!(weights.widest() <= WeightsCache::widest(resampling, &axis));
-                    let together = weights.iter().zip(weights.iter_parts()).zip(weights.iter_bytes());
-                    for (((_, values), (_, parts)), (_, Bytes([low, middle, high]))) in together {
-                        for (at, value) in values.iter().enumerate() {
-                            let (upper, lower) = (parts.upper[at + 1], parts.lower[at + 1]);
-                            assert_eq!(*value, (i32::from(upper) << LOWER_BITS) + i32::from(lower));
-                            let [low, middle, high] = [low, middle, high].map(|bytes| i32::from(bytes[at + 3]));
-                            assert_eq!(*value, (high << 16) + (middle << 8) + low, "{source} to {resized}");
-                        }
-                    }
-                }
-            }
-        }
-    }
 }
