@@ -15,6 +15,8 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 pub(crate) mod axis;
+#[cfg(target_arch = "x86_64")]
+mod bytes;
 mod convolve;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod ends;

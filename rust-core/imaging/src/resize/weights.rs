@@ -5,18 +5,14 @@
 //! Moved up to where Pillow has its point they are convolved like Pillow's: sums, halves and shifts are all larger by
 //! the same power of 2, so that the same bytes come out.
 
-#[cfg(target_arch = "x86_64")]
-mod bytes;
-
 use std::ops::Range;
 use std::sync::Arc;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use std::sync::OnceLock;
 
-#[cfg(target_arch = "x86_64")]
-pub(crate) use self::bytes::Bytes;
-
 use super::axis::Axis;
+#[cfg(target_arch = "x86_64")]
+use super::bytes::SignedBytes;
 use super::filter::{Filter, Resampling};
 use super::fixed::PRECISION_BITS;
 #[cfg(target_arch = "x86_64")]
@@ -43,7 +39,7 @@ pub(crate) struct Weights {
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     pairs: OnceLock<Split<Pair>>,
     #[cfg(target_arch = "x86_64")]
-    bytes: OnceLock<[Vec<i8>; 3]>,
+    bytes: OnceLock<SignedBytes>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -115,6 +111,12 @@ impl Weights {
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     pub(crate) fn pairs(&self) -> &Split<Pair> {
         self.pairs.get_or_init(|| Split::new(self.iter(), LONGEST_RUN_OF_PAIRS))
+    }
+
+    /// The weights in bytes.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn bytes(&self) -> &SignedBytes {
+        self.bytes.get_or_init(|| SignedBytes::new(self.iter()))
     }
 
     /// The number of output samples.
