@@ -109,6 +109,8 @@ mod scalar {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use spark_classify_testing::Random;
 
     use super::super::axis::Axis;

@@ -256,6 +256,8 @@ impl<G: Group> Split<G> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     /// What vector instructions make of a window, with sums that wrap around and widen as theirs do.
