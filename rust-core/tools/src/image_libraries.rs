@@ -160,8 +160,6 @@ fn fir_instructions(name: &str) -> fir::CpuExtensions {
     match name {
         #[cfg(target_arch = "x86_64")]
         "avx2" | "avx512" => fir::CpuExtensions::Avx2,
-        #[cfg(target_arch = "aarch64")]
-        "neon" => fir::CpuExtensions::Neon,
         _ => fir::CpuExtensions::None,
     }
 }

@@ -56,7 +56,6 @@ impl Group for Pair {
 }
 
 /// Four weights.
-#[cfg(target_arch = "x86_64")]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Four {
     /// The first and the third weight's.
@@ -66,7 +65,6 @@ pub(crate) struct Four {
     pub(crate) lower: [i8; 4],
 }
 
-#[cfg(target_arch = "x86_64")]
 impl Group for Four {
     const SIZE: usize = 4;
     const ALIGNED: bool = true;
@@ -291,7 +289,7 @@ mod tests {
     fn both_parts_together_give_the_sums_of_the_weights() {
         // Windows as filters have them: small ones, some with sums of lower parts that do not fit, and those of edges.
         let mut random = spark_classify_testing::Random::new(3);
-        for round in 0..if cfg!(target_arch = "x86_64") { 5000 } else { 500 } {
+        for round in 0..5000 {
             let count = 1 + random.below(if round % 7 == 0 { 400 } else { 12 });
             let size = [1 << 22, 1 << 20, 1 << 15, 7_900_000][round % 4] / if round % 7 == 0 { 30 } else { 1 };
             let weights: Vec<i32> = (0..count)
@@ -320,7 +318,6 @@ mod tests {
                 let of = |pair: &Pair, place: usize| (pair.upper[place], pair.lower[place]);
                 assert_eq!(convolve(window, &samples, of), sum, "pairs of {weights:?}");
             }
-            #[cfg(target_arch = "x86_64")]
             for window in Split::<Four>::new([(first, &weights[..])].into_iter(), longest).windows() {
                 assert!(window.runs().all(|(_, groups)| groups.len() <= longest));
                 let of = |four: &Four, place: usize| {

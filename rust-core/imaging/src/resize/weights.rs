@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(target_arch = "x86_64")]
 use std::sync::OnceLock;
 
 use super::axis::Axis;
@@ -17,13 +17,13 @@ use super::filter::{Filter, Resampling};
 use super::fixed::PRECISION_BITS;
 #[cfg(target_arch = "x86_64")]
 use super::split::Four;
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(target_arch = "x86_64")]
 use super::split::{Pair, Split};
 
 /// Fours and pairs of weights that come in one run at most: a strip of rows has to keep their columns.
 #[cfg(target_arch = "x86_64")]
 pub(crate) const LONGEST_RUN_OF_FOURS: usize = 80;
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(target_arch = "x86_64")]
 pub(crate) const LONGEST_RUN_OF_PAIRS: usize = 160;
 
 /// What each output sample along one axis is made of.
@@ -36,7 +36,7 @@ pub(crate) struct Weights {
     /// The same as vector instructions want them, made when they first do.
     #[cfg(target_arch = "x86_64")]
     fours: OnceLock<Split<Four>>,
-    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    #[cfg(target_arch = "x86_64")]
     pairs: OnceLock<Split<Pair>>,
     #[cfg(target_arch = "x86_64")]
     bytes: OnceLock<SignedBytes>,
@@ -80,7 +80,7 @@ impl Weights {
             values,
             #[cfg(target_arch = "x86_64")]
             fours: OnceLock::new(),
-            #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+            #[cfg(target_arch = "x86_64")]
             pairs: OnceLock::new(),
             #[cfg(target_arch = "x86_64")]
             bytes: OnceLock::new(),
@@ -108,7 +108,7 @@ impl Weights {
     }
 
     /// The weights in pairs.
-    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    #[cfg(target_arch = "x86_64")]
     pub(crate) fn pairs(&self) -> &Split<Pair> {
         self.pairs.get_or_init(|| Split::new(self.iter(), LONGEST_RUN_OF_PAIRS))
     }
