@@ -100,8 +100,6 @@ test-aarch64: build ## linux-aarch64 under QEMU (qemu-user): the pixels of x86, 
 	@$(env) for target in "" "--target $(aarch64)"; do \
 		cargo build --release --quiet $$target -p classify-tools --bin classify-pixels; \
 	done
-	@$(env) CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -cpu cortex-a72 -L target/aarch64/root" \
-		cargo test --release --quiet --target $(aarch64) -p spark-classify-imaging --lib resize
 	@$(env) .venv/bin/python -m pytest -q -rs tests/e2e/test_aarch64.py
 
 docker-check: ## build the image of the Dockerfile and run its job, without Docker (VARIANT=gpu)

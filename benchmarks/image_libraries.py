@@ -46,7 +46,7 @@ DECODERS = {"jpeg": ("Pillow", "image", "zune-jpeg"), "png": ("Pillow", "image")
 RESIZERS = ("Pillow", "fast_image_resize", "image")
 # These are held to a set of instructions; the others choose for themselves.
 HELD_RESIZERS = ("Pillow", "fast_image_resize")
-INSTRUCTIONS = {"avx512": "AVX-512", "avx2": "AVX2", "neon": "NEON", "plain": "no vector instructions of ours"}
+INSTRUCTIONS = {"avx512": "AVX-512", "avx2": "AVX2", "plain": "no vector instructions of ours"}
 CRATES = ("image", "zune-jpeg", "fast_image_resize", "turbojpeg-sys", "png")
 
 

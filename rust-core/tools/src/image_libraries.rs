@@ -1,9 +1,9 @@
 //! Times decoding and resizing with this crate and with others, for `benchmarks/image_libraries.py`.
 //!
-//! A line of standard input is `decode LIBRARY PATH` or `resize LIBRARY INSTRUCTIONS PATH WIDTH HEIGHT FILTER`, where the
-//! instructions are the vector instructions that may be used, one of those that the argument `instructions` prints. The
-//! answer is the least time of a call in nanoseconds, the width and the height, four bytes each, little-endian, and the
-//! RGB pixels. Calls are repeated for 50 ms. What is resized is always decoded by this crate.
+//! A line of standard input is `decode LIBRARY PATH` or `resize LIBRARY INSTRUCTIONS PATH WIDTH HEIGHT FILTER`, where
+//! the instructions are the vector instructions that may be used, one of those that the argument `instructions` prints.
+//! The answer is the least time of a call in nanoseconds, the width and the height, four bytes each, little-endian, and
+//! the RGB pixels. Calls are repeated for 50 ms. What is resized is always decoded by this crate.
 
 use std::env::args;
 use std::error::Error;
@@ -160,8 +160,6 @@ fn fir_instructions(name: &str) -> fir::CpuExtensions {
     match name {
         #[cfg(target_arch = "x86_64")]
         "avx2" | "avx512" => fir::CpuExtensions::Avx2,
-        #[cfg(target_arch = "aarch64")]
-        "neon" => fir::CpuExtensions::Neon,
         _ => fir::CpuExtensions::None,
     }
 }

@@ -14,8 +14,6 @@ pub(crate) enum Kind {
     /// AVX-512 with its VNNI.
     #[cfg(target_arch = "x86_64")]
     Avx512,
-    #[cfg(target_arch = "aarch64")]
-    Neon,
 }
 
 impl InstructionSet {
@@ -36,14 +34,10 @@ impl InstructionSet {
                 available.push(Self(Kind::Avx512));
             }
         }
-        #[cfg(target_arch = "aarch64")]
-        if std::arch::is_aarch64_feature_detected!("neon") {
-            available.push(Self(Kind::Neon));
-        }
         available
     }
 
-    /// Its name, in small letters: "plain", "avx2", "avx512", "neon".
+    /// Its name, in small letters: "plain", "avx2", "avx512".
     #[must_use]
     pub fn name(self) -> &'static str {
         match self.0 {
@@ -52,8 +46,6 @@ impl InstructionSet {
             Kind::Avx2 => "avx2",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512 => "avx512",
-            #[cfg(target_arch = "aarch64")]
-            Kind::Neon => "neon",
         }
     }
 

@@ -15,17 +15,17 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 pub(crate) mod axis;
+#[cfg(target_arch = "x86_64")]
+mod bytes;
 mod convolve;
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(target_arch = "x86_64")]
 mod ends;
 pub(crate) mod filter;
 mod fixed;
 pub(crate) mod instructions;
 mod nearest;
-#[cfg(target_arch = "aarch64")]
-mod neon;
 mod passes;
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(target_arch = "x86_64")]
 mod split;
 pub(crate) mod view;
 mod way;

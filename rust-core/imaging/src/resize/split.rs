@@ -56,7 +56,6 @@ impl Group for Pair {
 }
 
 /// Four weights.
-#[cfg(target_arch = "x86_64")]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Four {
     /// The first and the third weight's.
@@ -66,7 +65,6 @@ pub(crate) struct Four {
     pub(crate) lower: [i8; 4],
 }
 
-#[cfg(target_arch = "x86_64")]
 impl Group for Four {
     const SIZE: usize = 4;
     const ALIGNED: bool = true;
@@ -78,7 +76,11 @@ impl Group for Four {
     };
 
     fn set(&mut self, index: usize, upper: i16, lower: i8) {
-        let uppers = if index % 2 == 0 { &mut self.even } else { &mut self.odd };
+        let uppers = if index.is_multiple_of(2) {
+            &mut self.even
+        } else {
+            &mut self.odd
+        };
         uppers[index / 2] = upper;
         self.lower[index] = lower;
     }
@@ -94,7 +96,9 @@ pub(crate) struct Split<G> {
 
 #[derive(Debug)]
 struct WindowHead {
-    runs: Range<u32>,
+    /// The first run, and where the others are, which few windows have.
+    run: Run,
+    more: Range<u32>,
     factor: i32,
     upper_start: i32,
     lower_start: [i16; 2],
@@ -121,14 +125,14 @@ pub(crate) struct Window<'a, G> {
     origin: usize,
 }
 
-impl<'a> Window<'a, Pair> {
+impl Window<'_, Pair> {
     /// The same with input samples that are counted from this one.
     pub(crate) fn counted_from(self, origin: usize) -> Self {
         Self { origin, ..self }
     }
 }
 
-impl<'a, G> Window<'a, G> {
+impl<'a, G: Copy> Window<'a, G> {
     /// What the sum of upper parts is multiplied by.
     pub(crate) fn factor(&self) -> i32 {
         self.head.factor
@@ -144,12 +148,27 @@ impl<'a, G> Window<'a, G> {
         self.head.lower_start
     }
 
-    /// The first input sample of each run, in groups if they are aligned, and its weights. There is one, with few
-    /// exceptions.
+    /// The first input sample of each run, in groups if they are aligned, and its weights.
     pub(crate) fn runs(&self) -> impl Iterator<Item = (usize, &'a [G])> {
-        let Self { split, origin, .. } = *self;
-        let runs = split.runs[as_indices(&self.head.runs)].iter();
-        runs.map(move |run| (run.first as usize - origin, &split.groups[as_indices(&run.groups)]))
+        std::iter::once(self.first_run()).chain(self.more_runs())
+    }
+
+    /// The first run.
+    pub(crate) fn first_run(&self) -> (usize, &'a [G]) {
+        self.run(&self.head.run)
+    }
+
+    /// The others; there are none, with few exceptions.
+    pub(crate) fn more_runs(&self) -> impl ExactSizeIterator<Item = (usize, &'a [G])> {
+        let window = *self;
+        self.split.runs[as_indices(&self.head.more)]
+            .iter()
+            .map(move |run| window.run(run))
+    }
+
+    fn run(&self, run: &Run) -> (usize, &'a [G]) {
+        let groups = &self.split.groups[as_indices(&run.groups)];
+        (run.first as usize - self.origin, groups)
     }
 }
 
@@ -159,7 +178,7 @@ impl<G: Group> Split<G> {
     pub(crate) fn new<'a>(weights: impl Iterator<Item = (usize, &'a [i32])>, longest: usize) -> Self {
         let mut split = Self {
             windows: Vec::with_capacity(weights.size_hint().0),
-            runs: Vec::with_capacity(weights.size_hint().0),
+            runs: Vec::new(),
             groups: Vec::new(),
         };
         for (first, weights) in weights {
@@ -173,9 +192,9 @@ impl<G: Group> Split<G> {
         // Weights have a sum of 1, and no filter has one above 1.9 in 22 bits: so a factor is at most 244.
         let factor = (largest + i32::from(i16::MAX) - 1) / i32::from(i16::MAX);
         let factor = factor.max(1);
-        let first_run = self.runs.len() as u32;
+        let first_run = self.runs.len();
         let mut sums = [(0, 0); 2];
-        let mut begin = None;
+        let mut run_start = None;
         for (index, weight) in weights.iter().enumerate() {
             let upper = (weight + (factor >> 1)).div_euclid(factor);
             let lower = weight - upper * factor;
@@ -183,10 +202,10 @@ impl<G: Group> Split<G> {
             let (group, place) = (place / G::SIZE, place % G::SIZE);
             let (most, least) = sums[place / 2];
             let next = (most + lower.max(0), least + lower.min(0));
-            let begun = match begin {
-                Some(begun) if next.0 <= LIMITS.0 && next.1 >= LIMITS.1 && group - begun < longest => {
+            let start = match run_start {
+                Some(start) if next.0 <= LIMITS.0 && next.1 >= LIMITS.1 && group - start < longest => {
                     sums[place / 2] = next;
-                    begun
+                    start
                 }
                 _ => {
                     let at = self.groups.len() as u32;
@@ -195,14 +214,14 @@ impl<G: Group> Split<G> {
                         first: first as u32,
                         groups: at..at,
                     });
-                    begin = Some(group);
+                    run_start = Some(group);
                     sums = [(0, 0); 2];
                     sums[place / 2] = (lower.max(0), lower.min(0));
                     group
                 }
             };
             if let Some(run) = self.runs.last_mut() {
-                if as_indices(&run.groups).len() <= group - begun {
+                if as_indices(&run.groups).len() <= group - start {
                     self.groups.push(G::NONE);
                     run.groups.end += 1;
                 }
@@ -211,12 +230,18 @@ impl<G: Group> Split<G> {
                 group.set(place, upper as i16, lower as i8);
             }
         }
-        let runs = first_run..self.runs.len() as u32;
-        let start = ROUNDING - G::BIAS * runs.len() as i32;
+        let run = if self.runs.len() > first_run {
+            self.runs.remove(first_run)
+        } else {
+            Run { first: 0, groups: 0..0 }
+        };
+        let more = first_run as u32..self.runs.len() as u32;
+        let start = ROUNDING - G::BIAS * (1 + more.len() as i32);
         let rest = start.rem_euclid(factor);
         let second = if G::SIZE == 2 { G::BIAS + rest } else { G::BIAS };
         self.windows.push(WindowHead {
-            runs,
+            run,
+            more,
             factor,
             upper_start: (start - rest) / factor,
             lower_start: [(G::BIAS + rest) as i16, second as i16],
@@ -245,6 +270,8 @@ impl<G: Group> Split<G> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     /// What vector instructions make of a window, with sums that wrap around and widen as theirs do.
@@ -278,7 +305,7 @@ mod tests {
     fn both_parts_together_give_the_sums_of_the_weights() {
         // Windows as filters have them: small ones, some with sums of lower parts that do not fit, and those of edges.
         let mut random = spark_classify_testing::Random::new(3);
-        for round in 0..20_000 {
+        for round in 0..5000 {
             let count = 1 + random.below(if round % 7 == 0 { 400 } else { 12 });
             let size = [1 << 22, 1 << 20, 1 << 15, 7_900_000][round % 4] / if round % 7 == 0 { 30 } else { 1 };
             let weights: Vec<i32> = (0..count)
@@ -307,11 +334,10 @@ mod tests {
                 let of = |pair: &Pair, place: usize| (pair.upper[place], pair.lower[place]);
                 assert_eq!(convolve(window, &samples, of), sum, "pairs of {weights:?}");
             }
-            #[cfg(target_arch = "x86_64")]
             for window in Split::<Four>::new([(first, &weights[..])].into_iter(), longest).windows() {
                 assert!(window.runs().all(|(_, groups)| groups.len() <= longest));
                 let of = |four: &Four, place: usize| {
-                    let upper = if place % 2 == 0 { four.even } else { four.odd };
+                    let upper = if place.is_multiple_of(2) { four.even } else { four.odd };
                     (upper[place / 2], four.lower[place])
                 };
                 assert_eq!(convolve(window, &samples, of), sum, "fours of {weights:?}");

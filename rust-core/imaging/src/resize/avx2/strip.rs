@@ -37,6 +37,9 @@ const CAPACITY: usize = LONGEST_RUN_OF_FOURS;
 /// Four columns of eight rows.
 type Columns = [__m256i; 3];
 
+/// A sum in each place of these.
+type Sums = [__m256i; 3];
+
 pub(crate) struct Strip<'a> {
     rows: [&'a [u8]; ROWS],
     /// The four columns that `transposed` begins with, and those after the last that are there.
@@ -73,34 +76,32 @@ impl<'a> Strip<'a> {
     #[inline]
     #[target_feature(enable = "avx2")]
     pub(crate) fn convolve(&mut self, window: Window<'_, Four>) -> __m256i {
+        let (first, fours) = window.first_run();
+        let columns = self.transposed(first, fours.len());
         let mut upper = [_mm256_set1_epi32(window.upper_start()); 3];
-        let mut narrow = [everywhere(window.lower_start()); 3];
-        let mut lower = [_mm256_setzero_si256(); 3];
-        let low_bytes = _mm256_set1_epi16(0xff);
-        for (first, fours) in window.runs() {
-            let columns = self.transposed(first, fours.len());
-            for (columns, four) in columns.iter().zip(fours) {
-                let weights = (everywhere(four.even), everywhere(four.odd));
-                let lower_weights = bytes_everywhere(four.lower);
-                for (vector, samples) in columns.iter().enumerate() {
-                    let even = _mm256_madd_epi16(_mm256_and_si256(*samples, low_bytes), weights.0);
-                    let odd = _mm256_madd_epi16(_mm256_srli_epi16::<8>(*samples), weights.1);
-                    upper[vector] = _mm256_add_epi32(upper[vector], _mm256_add_epi32(even, odd));
-                    let products = _mm256_maddubs_epi16(*samples, lower_weights);
-                    narrow[vector] = _mm256_add_epi16(narrow[vector], products);
-                }
-            }
-            for (lower, narrow) in lower.iter_mut().zip(&mut narrow) {
-                *lower = _mm256_add_epi32(*lower, _mm256_madd_epi16(*narrow, _mm256_set1_epi16(1)));
-                *narrow = _mm256_setzero_si256();
-            }
+        let lower = add(&mut upper, [everywhere(window.lower_start()); 3], columns, fours);
+        if window.more_runs().len() > 0 {
+            return self.convolve_more(window, upper, lower);
         }
-        let factor = _mm256_set1_epi32(window.factor());
-        let last = total(upper[2], factor, lower[2]);
-        _mm256_packus_epi16(
-            _mm256_packs_epi32(total(upper[0], factor, lower[0]), total(upper[1], factor, lower[1])),
-            _mm256_packs_epi32(last, last),
-        )
+        samples(window, upper, lower)
+    }
+
+    /// The same for windows of several runs, whose first one has been added up. On its own, so that no sums have to be
+    /// saved for others.
+    #[cold]
+    #[inline(never)]
+    #[target_feature(enable = "avx2")]
+    fn convolve_more(&mut self, window: Window<'_, Four>, mut upper: Sums, mut lower: Sums) -> __m256i {
+        for (first, fours) in window.more_runs() {
+            let columns = self.transposed(first, fours.len());
+            let more = add(&mut upper, [_mm256_setzero_si256(); 3], columns, fours);
+            lower = [
+                _mm256_add_epi32(lower[0], more[0]),
+                _mm256_add_epi32(lower[1], more[1]),
+                _mm256_add_epi32(lower[2], more[2]),
+            ];
+        }
+        samples(window, upper, lower)
     }
 
     /// `count` fours of columns from the one `first` on, no more than `CAPACITY`.
@@ -137,6 +138,38 @@ impl<'a> Strip<'a> {
             transpose_columns(&ends.each_ref().map(<[u8; 16]>::as_slice), 0, to);
         }
     }
+}
+
+/// Adds a run's samples times the upper parts of its weights to `upper`, and returns the sums with the lower ones, of
+/// which `narrow` are the first.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn add(upper: &mut Sums, mut narrow: Sums, columns: &[Columns], fours: &[Four]) -> Sums {
+    let low_bytes = _mm256_set1_epi16(0xff);
+    for (columns, four) in columns.iter().zip(fours) {
+        let (even_weights, odd_weights) = (everywhere(four.even), everywhere(four.odd));
+        let lower_weights = bytes_everywhere(four.lower);
+        for (vector, samples) in columns.iter().enumerate() {
+            let even = _mm256_madd_epi16(_mm256_and_si256(*samples, low_bytes), even_weights);
+            let odd = _mm256_madd_epi16(_mm256_srli_epi16::<8>(*samples), odd_weights);
+            upper[vector] = _mm256_add_epi32(upper[vector], _mm256_add_epi32(even, odd));
+            let products = _mm256_maddubs_epi16(*samples, lower_weights);
+            narrow[vector] = _mm256_add_epi16(narrow[vector], products);
+        }
+    }
+    narrow.map(|narrow| _mm256_madd_epi16(narrow, _mm256_set1_epi16(1)))
+}
+
+/// A column of the output.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn samples(window: Window<'_, Four>, upper: Sums, lower: Sums) -> __m256i {
+    let factor = _mm256_set1_epi32(window.factor());
+    let last = total(upper[2], factor, lower[2]);
+    _mm256_packus_epi16(
+        _mm256_packs_epi32(total(upper[0], factor, lower[0]), total(upper[1], factor, lower[1])),
+        _mm256_packs_epi32(last, last),
+    )
 }
 
 /// Fours of columns from byte `at` of the rows on. Beyond the last column that is transposed, there are four bytes

@@ -16,8 +16,9 @@ use std::array;
 use self::strip::{Strip, COLUMNS, ROWS};
 use self::vectors::{Four, Sums};
 use super::ends::put_columns;
+use crate::resize::bytes::Bytes;
 use crate::resize::view::View;
-use crate::resize::weights::{Bytes, Part, Weights};
+use crate::resize::weights::{Part, Weights};
 
 /// Bytes of columns that the pass down the columns takes at once.
 const BLOCK: usize = 64;
@@ -32,7 +33,7 @@ pub(crate) fn resize_width(view: View<'_>, weights: &Weights, output: &mut [u8])
         strip.reset(array::from_fn(|row| {
             view.row((block * ROWS + row).min(view.height - 1))
         }));
-        let mut weights = weights.iter_bytes();
+        let mut weights = weights.bytes().iter();
         for at in (0..row_length).step_by(COLUMNS * 3) {
             let mut columns = [[_mm512_setzero_si512(); ROWS / 4]; COLUMNS];
             for (column, (first, bytes)) in columns.iter_mut().zip(weights.by_ref()) {
@@ -47,7 +48,7 @@ pub(crate) fn resize_width(view: View<'_>, weights: &Weights, output: &mut [u8])
 /// The pass down the columns, into `output`.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 pub(crate) fn resize_height(view: View<'_>, weights: &Part<'_>, output: &mut [u8]) {
-    for ((first, bytes), to) in weights.iter_bytes().zip(output.chunks_exact_mut(view.row_length)) {
+    for ((first, bytes), to) in weights.bytes().zip(output.chunks_exact_mut(view.row_length)) {
         for (block, to) in to.chunks_mut(BLOCK).enumerate() {
             store_start(convolve(view, first, bytes, block * BLOCK, to.len()), to);
         }

@@ -9,8 +9,8 @@ use std::arch::x86_64::{
 };
 
 use super::vectors::{bytes_of, Four, Sums};
+use crate::resize::bytes::Bytes;
 use crate::resize::ends::padded_ends;
-use crate::resize::weights::Bytes;
 
 /// Rows of a strip: the more, the less often weights are loaded; the sums still fit the registers.
 pub(crate) const ROWS: usize = 4 * VECTORS;

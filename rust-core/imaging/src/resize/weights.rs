@@ -5,29 +5,25 @@
 //! Moved up to where Pillow has its point they are convolved like Pillow's: sums, halves and shifts are all larger by
 //! the same power of 2, so that the same bytes come out.
 
-#[cfg(target_arch = "x86_64")]
-mod bytes;
-
 use std::ops::Range;
 use std::sync::Arc;
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(target_arch = "x86_64")]
 use std::sync::OnceLock;
 
-#[cfg(target_arch = "x86_64")]
-pub(crate) use self::bytes::Bytes;
-
 use super::axis::Axis;
+#[cfg(target_arch = "x86_64")]
+use super::bytes::{Bytes, SignedBytes};
 use super::filter::{Filter, Resampling};
 use super::fixed::PRECISION_BITS;
 #[cfg(target_arch = "x86_64")]
 use super::split::Four;
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(target_arch = "x86_64")]
 use super::split::{Pair, Split, Window};
 
 /// Fours and pairs of weights that come in one run at most: a strip of rows has to keep their columns.
 #[cfg(target_arch = "x86_64")]
 pub(crate) const LONGEST_RUN_OF_FOURS: usize = 80;
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(target_arch = "x86_64")]
 pub(crate) const LONGEST_RUN_OF_PAIRS: usize = 160;
 
 /// What each output sample along one axis is made of.
@@ -40,10 +36,10 @@ pub(crate) struct Weights {
     /// The same as vector instructions want them, made when they first do.
     #[cfg(target_arch = "x86_64")]
     fours: OnceLock<Split<Four>>,
-    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    #[cfg(target_arch = "x86_64")]
     pairs: OnceLock<Split<Pair>>,
     #[cfg(target_arch = "x86_64")]
-    bytes: OnceLock<[Vec<i8>; 3]>,
+    bytes: OnceLock<SignedBytes>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -91,7 +87,7 @@ impl Weights {
             values,
             #[cfg(target_arch = "x86_64")]
             fours: OnceLock::new(),
-            #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+            #[cfg(target_arch = "x86_64")]
             pairs: OnceLock::new(),
             #[cfg(target_arch = "x86_64")]
             bytes: OnceLock::new(),
@@ -119,9 +115,15 @@ impl Weights {
     }
 
     /// The weights in pairs.
-    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    #[cfg(target_arch = "x86_64")]
     pub(crate) fn pairs(&self) -> &Split<Pair> {
         self.pairs.get_or_init(|| Split::new(self.iter(), LONGEST_RUN_OF_PAIRS))
+    }
+
+    /// The weights in bytes.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn bytes(&self) -> &SignedBytes {
+        self.bytes.get_or_init(|| SignedBytes::new(self.iter()))
     }
 
     /// The number of output samples.
@@ -178,11 +180,19 @@ impl<'a> Part<'a> {
     }
 
     /// The weights in pairs.
-    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    #[cfg(target_arch = "x86_64")]
     pub(crate) fn pairs(&self) -> impl Iterator<Item = Window<'a, Pair>> {
         let origin = self.origin;
         self.of(self.weights.pairs().windows())
             .map(move |window| window.counted_from(origin))
+    }
+
+    /// For every output sample: its first input sample, and its weights in bytes.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn bytes(&self) -> impl Iterator<Item = (usize, Bytes<'a>)> {
+        let origin = self.origin;
+        self.of(self.weights.bytes().iter())
+            .map(move |(first, bytes)| (first - origin, bytes))
     }
 
     /// What is for these output samples among what is for all.
@@ -318,4 +328,38 @@ impl WeightsCache {
 fn widest(filter: Filter, axis: &Axis) -> usize {
     let scale = (axis.source as f64 / axis.resized as f64).max(1.0);
     ((2.0 * filter.support * scale) as usize + 2).min(axis.source)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_window_is_wider_than_told_before() {
+        let filters = [
+            Resampling::Box,
+            Resampling::Bilinear,
+            Resampling::Hamming,
+            Resampling::Bicubic,
+            Resampling::Lanczos,
+            Resampling::Mks2013,
+            Resampling::Mks2021,
+            Resampling::TorchBilinear,
+            Resampling::TorchBicubic,
+        ];
+        let mut cache = WeightsCache::default();
+        for source in 1..60 {
+            for resized in (1..300).filter(|resized| *resized != source) {
+                let axis = Axis::whole(source, resized);
+                for filter in filters {
+                    let widest = cache.get(filter, &axis, false).map(|weights| weights.widest());
+                    let told = WeightsCache::widest(filter, &axis);
+                    assert!(
+                        widest.is_some_and(|widest| widest <= told),
+                        "{source} to {resized}, {filter:?}"
+                    );
+                }
+            }
+        }
+    }
 }
