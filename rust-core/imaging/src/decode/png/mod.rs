@@ -66,7 +66,7 @@ pub(crate) fn decode(
 fn decode_regular(
     bytes: &[u8],
     (width, height): (u32, u32),
-    limits: ImageLimits,
+    #[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))] limits: ImageLimits,
     raw: &mut Vec<u8>,
     image: &mut RgbImage,
 ) -> Result<(), ImageError> {
