@@ -33,10 +33,10 @@ using torch::jit::Value;
 // x W^T + b with weights that stand in the graph.
 struct Layer {
     Node *node;
-    Value *input;
+    // The place of x among the node's inputs: which value that is changes when the layer before is replaced.
+    size_t input;
     // [outputs, inputs], which may be a view.
     at::Tensor weight;
-    bool transposed;
     // Null where there is none.
     Value *bias;
 };
@@ -61,13 +61,14 @@ bool is_one(const Node *node, const char *name) {
 std::optional<Layer> layer_of(Node *node) {
     const auto kind = node->kind();
     const size_t inputs = node->inputs().size();
-    Value *input = nullptr, *weight = nullptr, *bias = nullptr;
+    size_t input = 0;
+    Value *weight = nullptr, *bias = nullptr;
     if (kind == symbols::linear() && inputs == 3) {
-        input = node->input(0), weight = node->input(1), bias = node->input(2);
+        weight = node->input(1), bias = node->input(2);
     } else if ((kind == symbols::matmul() || kind == symbols::mm()) && inputs == 2) {
-        input = node->input(0), weight = node->input(1);
+        weight = node->input(1);
     } else if (kind == symbols::addmm() && inputs == 5 && is_one(node, "beta") && is_one(node, "alpha")) {
-        bias = node->input(0), input = node->input(1), weight = node->input(2);
+        bias = node->input(0), input = 1, weight = node->input(2);
     } else {
         return std::nullopt;
     }
@@ -75,8 +76,7 @@ std::optional<Layer> layer_of(Node *node) {
     if (!given || !is_plain(*given, 2)) {
         return std::nullopt;
     }
-    const bool transposed = kind != symbols::linear();
-    const auto rows = transposed ? given->t() : *given;
+    const auto rows = kind == symbols::linear() ? *given : given->t();
     if (bias && bias->mustBeNone()) {
         bias = nullptr;
     }
@@ -87,7 +87,7 @@ std::optional<Layer> layer_of(Node *node) {
             return std::nullopt;
         }
     }
-    return Layer{node, input, rows, transposed, bias};
+    return Layer{node, input, rows, bias};
 }
 
 // The GELU that is all that is made of `value`, if that is so.
@@ -143,9 +143,9 @@ class Rewriting {
         Node *scalars = graph_->insertNode(
             graph_->createList(c10::OptionalType::create(c10::NumberType::get()), at::ArrayRef<Value *>()));
         const std::string algorithm = gelu ? argument(gelu, "approximate")->toStringRef() : "";
-        Value *result =
-            graph_->insert(symbols::linear_pointwise(), {layer.input, weight, bias, std::string(gelu ? "gelu" : "none"),
-                                                         scalars->output(), algorithm});
+        Value *result = graph_->insert(symbols::linear_pointwise(),
+                                       {layer.node->input(layer.input), weight, bias,
+                                        std::string(gelu ? "gelu" : "none"), scalars->output(), algorithm});
         for (Node *node : {gelu, layer.node}) {
             if (node) {
                 node->output()->replaceAllUsesWith(result);
@@ -156,8 +156,7 @@ class Rewriting {
 
     // A constant at the graph's beginning, so that layers in all its blocks can share it.
     Value *packed_weight(const Layer &layer) {
-        const auto key = std::make_pair(layer.weight.const_data_ptr(), layer.transposed);
-        auto &constants = packed_[key];
+        auto &constants = packed_[layer.weight.const_data_ptr()];
         const auto found = std::find_if(constants.begin(), constants.end(), [&](const auto &constant) {
             return constant.first.sizes() == layer.weight.sizes() && constant.first.strides() == layer.weight.strides();
         });
@@ -172,7 +171,7 @@ class Rewriting {
 
     std::shared_ptr<Graph> graph_;
     // By where the plain ones begin; a module may use one for several layers.
-    std::map<std::pair<const void *, bool>, std::vector<std::pair<at::Tensor, Value *>>> packed_;
+    std::map<const void *, std::vector<std::pair<at::Tensor, Value *>>> packed_;
 };
 
 // The best times of two ways to do something, in seconds. They take turns, so that both meet the same load.

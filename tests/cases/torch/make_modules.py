@@ -3,8 +3,8 @@
 Some change themselves while they run, some work as in training, some use files. Each goes into a model directory of
 its own (12 classes, 32 x 32, no normalisation). `plain` changes nothing and is the control; so do `forked`, `helper`
 and `own`, which only look as if they did, and `nan_for_dark`; `quantized`, `odd_pooling`, `named_tuple` and
-`scripted_linear` are used otherwise than most. `one_image` and `batch_norm_alone` cannot be run on several images at once, or not with the same
-result.
+`scripted_linear` are used otherwise than most. `one_image` and `batch_norm_alone` cannot be run on several images at
+once, or not with the same result.
 """
 
 import json
