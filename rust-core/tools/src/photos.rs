@@ -5,6 +5,7 @@
 //! RAM that the process had at most beyond what it had with the file read, and the checksum of the pixels.
 
 use std::error::Error;
+use std::io::{stdout, Write};
 use std::time::Instant;
 use std::{env, fs};
 
@@ -56,9 +57,10 @@ fn main() -> Result<()> {
     }
     let elapsed = start.elapsed().as_secs_f64();
     let peak = (kilobytes("VmHWM")? - before) * 1024;
-    println!(
+    writeln!(
+        stdout(),
         "{{\"images\": {images}, \"seconds\": {elapsed}, \"decoding\": {decoding}, \"peak\": {peak}, \"checksum\": {sum}}}"
-    );
+    )?;
     Ok(())
 }
 
