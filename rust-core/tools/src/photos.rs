@@ -1,9 +1,9 @@
 //! Decodes and resizes one file again and again, for `benchmarks/photos.py`.
 //!
 //! `classify-photos FILE SIDE SECONDS exact|fast|whole` makes a square of SIDE pixels of the upright image, bilinear,
-//! strip by strip but for `whole`. It writes a line of JSON: the images and the seconds that they took, how many of these
-//! went into decoding, the bytes of RAM that the process had at most beyond what it had with the file read, and the
-//! checksum of the pixels.
+//! strip by strip but for `whole`. It writes a line of JSON: the images and the seconds that they took, how many of
+//! these went into decoding, the bytes of RAM that the process had at most beyond what it had with the file read, and
+//! the checksum of the pixels.
 
 use std::error::Error;
 use std::io::{stdout, Write};
