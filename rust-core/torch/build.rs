@@ -44,6 +44,7 @@ fn compile() -> Result<(), String> {
         .link_lib_modifier("+whole-archive")
         .file("cpp/module.cpp")
         .file("cpp/lane.cpp")
+        .file("cpp/linear.cpp")
         .file("cpp/older_libstdcxx.cpp")
         .file("cpp/operators.cpp")
         .file("cpp/state.cpp")

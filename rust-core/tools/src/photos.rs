@@ -1,11 +1,12 @@
 //! Decodes and resizes one file again and again, for `benchmarks/large_photos.py`.
 //!
 //! `classify-photos FILE SIDE SECONDS exact|fast|whole` makes a square of SIDE pixels of the upright image, bilinear,
-//! strip by strip but for `whole`, and writes a line of JSON: the images and the seconds that they took, how many of
+//! strip by strip but for `whole`. It writes a line of JSON: the images and the seconds that they took, how many of
 //! these went into decoding, the bytes of RAM that the process had at most beyond what it had with the file read, and
 //! the checksum of the pixels.
 
 use std::error::Error;
+use std::io::{stdout, Write};
 use std::time::Instant;
 use std::{env, fs};
 
@@ -57,9 +58,10 @@ fn main() -> Result<()> {
     }
     let elapsed = start.elapsed().as_secs_f64();
     let peak = (kilobytes("VmHWM")? - before) * 1024;
-    println!(
+    writeln!(
+        stdout(),
         "{{\"images\": {images}, \"seconds\": {elapsed}, \"decoding\": {decoding}, \"peak\": {peak}, \"checksum\": {sum}}}"
-    );
+    )?;
     Ok(())
 }
 

@@ -257,10 +257,10 @@ const char *spark_classify_torch_config() noexcept {
 // is to be given to spark_classify_torch_free. Unless `all_operators`, the file's code is looked through before any of
 // it runs.
 //
-// For tensors on the CPU it is optimized for that where `optimize` says so. With `for_lanes` it is for lanes, in the
-// memory of the GPU whose number is `gpu`, or on the CPU where that is negative, and `tf32` says whether its
-// convolutions may use TF32.
-SparkClassifyModule *spark_classify_torch_load(const char *path, bool bf16, bool all_operators, bool optimize,
+// For tensors on the CPU it is optimized for that as `optimize` says: 0 for not at all, 1 for all but its linear
+// layers, 2 for all. With `for_lanes` it is for lanes, in the memory of the GPU whose number is `gpu`, or on the CPU
+// where that is negative, and `tf32` says whether its convolutions may use TF32.
+SparkClassifyModule *spark_classify_torch_load(const char *path, bool bf16, bool all_operators, int optimize,
                                                bool for_lanes, int gpu, bool tf32) noexcept {
     return guarded([&] {
         const at::Device device =
@@ -283,7 +283,10 @@ SparkClassifyModule *spark_classify_torch_load(const char *path, bool bf16, bool
         }
         if (for_lanes) {
             fit_for_device(module.get_method("forward").graph()->block(), device, tf32);
-        } else if (optimize) {
+        } else if (optimize > 0) {
+            if (optimize > 1) {
+                spark_classify::linear_to_onednn(module);
+            }
             module = torch::jit::optimize_for_inference(module);
         }
         return new SparkClassifyModule{module, code, writes, device};

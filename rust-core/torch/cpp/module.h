@@ -88,4 +88,7 @@ void check_operators(const std::shared_ptr<caffe2::serialize::ReadAdapterInterfa
 // Throws Refused for a frozen module that changes itself while it runs, or works as in training.
 void check_state(torch::jit::Module &module);
 
+// Leaves the linear layers of a frozen module in float32 to oneDNN, before it is optimized for inference.
+void linear_to_onednn(torch::jit::Module &module);
+
 } // namespace spark_classify

@@ -1,5 +1,6 @@
 // Whether a module changes itself while it runs: tasks share it, so what one writes another one reads, or frees.
 
+#include "graph.h"
 #include "module.h"
 #include "symbols.h"
 
@@ -11,8 +12,6 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/function_schema.h>
 #include <torch/csrc/jit/ir/alias_analysis.h>
-#include <torch/csrc/jit/ir/constants.h>
-#include <torch/csrc/jit/ir/ir.h>
 #include <torch/csrc/jit/passes/inline_fork_wait.h>
 
 namespace spark_classify {
@@ -38,16 +37,6 @@ std::string first_attribute(const c10::ivalue::Object &object) {
 
 using Node = torch::jit::Node;
 using Value = torch::jit::Value;
-
-// Calls `visit` for each node of `block`, and of the blocks within it.
-template <typename F> void for_each_node(torch::jit::Block *block, const F &visit) {
-    for (Node *node : block->nodes()) {
-        visit(node);
-        for (torch::jit::Block *inner : node->blocks()) {
-            for_each_node(inner, visit);
-        }
-    }
-}
 
 bool is_tensors(const Value *value) {
     const auto list = value->type()->cast<c10::ListType>();
@@ -163,13 +152,6 @@ bool writes_to_constants(const std::shared_ptr<torch::jit::Graph> &graph) {
     }
     // A list of constants is none of them, so that here its elements count, too.
     return aliases.mayContainAlias(written, fixed);
-}
-
-// The constant argument `name` of `node`, if it has one.
-std::optional<c10::IValue> argument(const torch::jit::Node *node, const std::string &name) {
-    const auto *schema = node->maybeSchema();
-    const auto place = schema ? schema->argumentIndexWithName(name) : std::nullopt;
-    return place ? torch::jit::toIValue(node->input(*place)) : std::nullopt;
 }
 
 bool is_true(const std::optional<c10::IValue> &value) {

@@ -21,6 +21,43 @@ inline c10::Symbol convolution() {
     return symbol;
 }
 
+inline c10::Symbol linear() {
+    static const auto symbol = c10::Symbol::aten("linear");
+    return symbol;
+}
+
+inline c10::Symbol addmm() {
+    static const auto symbol = c10::Symbol::aten("addmm");
+    return symbol;
+}
+
+inline c10::Symbol matmul() {
+    static const auto symbol = c10::Symbol::aten("matmul");
+    return symbol;
+}
+
+inline c10::Symbol mm() {
+    static const auto symbol = c10::Symbol::aten("mm");
+    return symbol;
+}
+
+inline c10::Symbol gelu() {
+    static const auto symbol = c10::Symbol::aten("gelu");
+    return symbol;
+}
+
+// A linear layer in oneDNN, with what comes after it.
+inline c10::Symbol linear_pointwise() {
+    static const auto symbol = c10::Symbol::fromQualString("mkldnn::_linear_pointwise");
+    return symbol;
+}
+
+// A constant in oneDNN's own layout, which `Constant` cannot hold.
+inline c10::Symbol onednn_constant() {
+    static const auto symbol = c10::Symbol::prim("ConstantMKLDNNTensor");
+    return symbol;
+}
+
 inline c10::Symbol value() {
     static const auto symbol = c10::Symbol::attr("value");
     return symbol;

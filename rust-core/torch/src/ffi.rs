@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{c_char, c_int, CStr, CString};
+use std::fmt;
 use std::marker::PhantomData;
 use std::path::Path;
 use std::ptr::{self, NonNull};
@@ -72,13 +73,16 @@ extern "C" {
         path: *const c_char,
         bf16: bool,
         all_operators: bool,
-        optimize: bool,
+        optimize: c_int,
         for_lanes: bool,
         gpu: c_int,
         tf32: bool,
     ) -> *mut CModule;
     #[cfg(test)]
     fn spark_classify_torch_tf32_convolutions(module: *const CModule) -> i64;
+    fn spark_classify_torch_linear_speedup() -> f64;
+    #[cfg(test)]
+    fn spark_classify_torch_linear_layers(module: *const CModule) -> i64;
     fn spark_classify_torch_free(module: *mut CModule);
     fn spark_classify_torch_forward(
         module: *const CModule,
@@ -124,13 +128,45 @@ pub(crate) fn config() -> Result<String, Reason> {
     }
 }
 
+/// How a module is optimized for the CPU: most of it by leaving layers to oneDNN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Optimized {
+    /// It runs as it is.
+    Nothing,
+    /// All but its linear layers, which go to the BLAS that libtorch was built with.
+    ButLinear,
+    /// Its linear layers in float32, too.
+    Everything,
+}
+
+impl Optimized {
+    /// The next lesser way.
+    pub(crate) fn less(self) -> Option<Self> {
+        match self {
+            Self::Everything => Some(Self::ButLinear),
+            Self::ButLinear => Some(Self::Nothing),
+            Self::Nothing => None,
+        }
+    }
+}
+
+impl fmt::Display for Optimized {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nothing => "without being optimized",
+            Self::ButLinear => "without its linear layers in oneDNN",
+            Self::Everything => "optimized",
+        })
+    }
+}
+
 /// What a module is for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Use {
     /// Tensors of the CPU, on the threads that call.
     Tensors {
-        /// Whether it is optimized for that: most of it by leaving layers to oneDNN.
-        optimized: bool,
+        /// How it is optimized for that.
+        optimized: Optimized,
     },
     /// Pixels in lanes: on the GPU of this number, or on the CPU for tests.
     Lanes {
@@ -160,7 +196,12 @@ impl Module {
         let path = CString::new(path.as_os_str().as_encoded_bytes()).map_err(|cause| cause.to_string())?;
         let (optimize, for_lanes, gpu, tf32) = match use_ {
             Use::Tensors { optimized } => (optimized, false, None, false),
-            Use::Lanes { gpu, tf32 } => (false, true, gpu, tf32),
+            Use::Lanes { gpu, tf32 } => (Optimized::Nothing, true, gpu, tf32),
+        };
+        let optimize = match optimize {
+            Optimized::Nothing => 0,
+            Optimized::ButLinear => 1,
+            Optimized::Everything => 2,
         };
         let gpu = gpu.map_or(-1, |gpu| gpu as c_int);
         // SAFETY: `path` is a null-terminated string that outlives the call; the function catches every exception.
@@ -174,6 +215,13 @@ impl Module {
     pub(crate) fn tf32_convolutions(&self) -> i64 {
         // SAFETY: the module is alive as long as `self`; the function only reads it and catches every exception.
         unsafe { spark_classify_torch_tf32_convolutions(self.0.as_ptr()) }
+    }
+
+    /// How many linear layers are in oneDNN.
+    #[cfg(test)]
+    pub(crate) fn linear_layers(&self) -> i64 {
+        // SAFETY: the module is alive as long as `self`; the function only reads it and catches every exception.
+        unsafe { spark_classify_torch_linear_layers(self.0.as_ptr()) }
     }
 
     /// Runs the module on a batch and returns what is wanted of it: float32 of shape `[n, width]`, contiguous in
@@ -201,6 +249,17 @@ impl Drop for Module {
     fn drop(&mut self) {
         // SAFETY: the pointer came from spark_classify_torch_load and is freed here only.
         unsafe { spark_classify_torch_free(self.0.as_ptr()) }
+    }
+}
+
+/// How many times as fast as libtorch's BLAS oneDNN is with a linear layer on this thread. Takes some milliseconds.
+pub(crate) fn linear_speedup() -> Result<f64, Reason> {
+    // SAFETY: takes nothing, computes with tensors of its own, and catches every exception.
+    let speedup = unsafe { spark_classify_torch_linear_speedup() };
+    if speedup > 0.0 {
+        Ok(speedup)
+    } else {
+        Err(last_error())
     }
 }
 

@@ -12,6 +12,7 @@
 mod cuda;
 mod device;
 mod ffi;
+mod linear;
 mod model;
 mod precision;
 mod results;

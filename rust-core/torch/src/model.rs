@@ -9,9 +9,9 @@ use spark_classify_core::error::{Error, Result};
 use spark_classify_core::model::{DataFormat, ModelDirectory};
 use tch::{Device, Kind, TchError, Tensor};
 
-use crate::ffi::{self, Module, Reason, Use};
+use crate::ffi::{self, Module, Optimized, Reason, Use};
 use crate::results::Results;
-use crate::{runtime, ENGINE};
+use crate::{linear, runtime, ENGINE};
 
 const CHANNELS: usize = 3;
 
@@ -43,20 +43,46 @@ impl TorchModel {
     /// With `bf16` the module is converted, and takes bfloat16. With `all_operators` the file's code may do anything.
     pub(crate) fn load(path: &Path, directory: &ModelDirectory, bf16: bool, all_operators: bool) -> Result<Self> {
         runtime::stay_on_this_thread();
+        // In bfloat16, libtorch leaves them to oneDNN itself.
+        let optimized = if !bf16 && linear::in_onednn() {
+            Optimized::Everything
+        } else {
+            Optimized::ButLinear
+        };
+        Self::load_optimized(optimized, path, directory, bf16, all_operators)
+    }
+
+    /// The same, optimized like this, or less where the module cannot be loaded or run like this.
+    fn load_optimized(
+        most: Optimized,
+        path: &Path,
+        directory: &ModelDirectory,
+        bf16: bool,
+        all_operators: bool,
+    ) -> Result<Self> {
         let load = |optimized| {
             let module = Module::load(path, Use::Tensors { optimized }, bf16, all_operators)
                 .map_err(|reason| not_loaded(path, reason))?;
             Self::try_out(module, path, directory, bf16)
         };
-        load(true).or_else(|error| {
-            if ffi::refused() {
-                return Err(error);
+        let (mut optimized, mut first_error) = (most, None);
+        loop {
+            match (load(optimized), optimized.less()) {
+                (Ok(model), _) => {
+                    if let Some(error) = first_error {
+                        log::warn!("{error}; it runs {optimized}, which is slower");
+                    }
+                    return Ok(model);
+                }
+                // oneDNN has not all that libtorch can do: adaptive pooling only to sizes that divide the input's, for
+                // one.
+                (Err(error), Some(less)) if !ffi::refused() => {
+                    first_error.get_or_insert(error);
+                    optimized = less;
+                }
+                (Err(error), _) => return Err(first_error.unwrap_or(error)),
             }
-            // oneDNN has not all that libtorch can do: adaptive pooling only to sizes that divide the input's, for one.
-            let plain = load(false).map_err(|_| error.clone())?;
-            log::warn!("{error}; it runs without being optimized, which is slower");
-            Ok(plain)
-        })
+        }
     }
 
     /// Runs a module on an empty image.
@@ -184,3 +210,6 @@ pub(crate) fn not_loaded(path: &Path, reason: Reason) -> Error {
         reason,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,7 +25,7 @@ impl Log for Lines {
 }
 
 #[test]
-fn the_log_says_once_that_onnx_is_the_form_that_lasts() {
+fn the_log_says_once_what_lasts_and_who_computes_linear_layers() {
     log::set_logger(&Lines).unwrap();
     log::set_max_level(log::LevelFilter::Info);
     for _ in 0..2 {
@@ -44,4 +44,10 @@ fn the_log_says_once_that_onnx_is_the_form_that_lasts() {
         said[0].1
     );
     assert!(!said[0].1.contains('\n'));
+    let measured: Vec<_> = lines
+        .iter()
+        .filter(|(_, line)| line.contains("linear layers are computed by"))
+        .collect();
+    assert_eq!(measured.len(), 1, "{lines:?}");
+    assert!(measured[0].1.contains("oneDNN takes 1/"), "{}", measured[0].1);
 }

@@ -2,9 +2,9 @@
 
 Some change themselves while they run, some work as in training, some use files. Each goes into a model directory of
 its own (12 classes, 32 x 32, no normalisation). `plain` changes nothing and is the control; so do `forked`, `helper`
-and `own`, which only look as if they did, and `nan_for_dark`; `quantized`, `odd_pooling` and `named_tuple` are used
-otherwise than most. `one_image` and `batch_norm_alone` cannot be run on several images at once, or not with the same
-result.
+and `own`, which only look as if they did, and `nan_for_dark`; `quantized`, `odd_pooling`, `named_tuple` and
+`scripted_linear` are used otherwise than most. `one_image` and `batch_norm_alone` cannot be run on several images at
+once, or not with the same result.
 """
 
 import json
@@ -353,6 +353,26 @@ def quantized():
     return quantization.convert(module, inplace=True)
 
 
+class ScriptedLinear(nn.Module):
+    """Has linear layers in a loop and in a branch, where one stands twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.mix = nn.Linear(48, 32), nn.Linear(32, 32)
+        self.widen, self.head = nn.Linear(32, 64), nn.Linear(64, 12)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.embed(nn.functional.unfold(x, 4, stride=4).transpose(1, 2))
+        for _ in range(tokens.size(1) // 32):
+            tokens = tokens + self.mix(tokens)
+        if x.size(0) > 1:
+            tokens = nn.functional.gelu(self.widen(tokens))
+        else:
+            tokens = self.widen(tokens)
+            tokens = nn.functional.gelu(tokens)
+        return self.head(tokens.mean(1)) * 6
+
+
 torch.manual_seed(16)
 for module in (Plain, Counter, Assign, Feature, Memory, Dropping, Writes, Reads, Forked, Helper, Holder, Inner, Random):
     put(module.__name__.lower(), module().eval())
@@ -380,3 +400,4 @@ put("odd_pooling", OddPooling().eval())
 put("named_tuple", Named().eval())
 put("one_image_inside", OneImageInside().eval())
 put("quantized", quantized())
+put("scripted_linear", ScriptedLinear().eval())

@@ -41,7 +41,11 @@ impl ModelDirectory {
     /// [`labels`](Self::labels) or [`embedding`](Self::embedding) are asked for.
     pub fn open(dir: &Path) -> Result<Self> {
         if !dir.is_dir() {
-            let problem = if dir.exists() { "is not a directory" } else { "does not exist" };
+            let problem = if dir.exists() {
+                "is not a directory"
+            } else {
+                "does not exist"
+            };
             return Err(Error::ModelFile {
                 path: dir.to_owned(),
                 reason: format!(

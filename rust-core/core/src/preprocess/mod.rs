@@ -149,7 +149,7 @@ impl Preprocessor {
         write(&self.normalizer, resized.view, &y, &x, chw);
         Ok(StageTimes {
             decode: resized.decoding,
-            resize: start.elapsed() - resized.decoding,
+            resize: start.elapsed().saturating_sub(resized.decoding),
         })
     }
 }

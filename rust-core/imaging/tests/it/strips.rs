@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use image::{DynamicImage, ExtendedColorType, ImageEncoder, ImageFormat};
 use spark_classify_imaging::{Axis, DecodeOptions, EncodedImage, ImageError, ImageSource, Resampling, Scratch, Target};
-use spark_classify_testing::{dataset_image, golden, repository, sha256, Random};
+use spark_classify_testing::{dataset_image, golden, odd_image, repository, sha256, Random};
 
 use turbojpeg_sys::{
     TJSAMP_TJSAMP_411, TJSAMP_TJSAMP_420, TJSAMP_TJSAMP_422, TJSAMP_TJSAMP_440, TJSAMP_TJSAMP_441, TJSAMP_TJSAMP_444,
@@ -233,6 +233,11 @@ fn files(random: &mut Random) -> Vec<(String, Vec<u8>)> {
             converted(&picture(size, random), size, format),
         ));
     }
+    // libjpeg skips no rows of a lossless one, which does not show at its width of one pixel.
+    let mut narrow = odd_image("lossless.jpg");
+    let frame = narrow.windows(2).position(|marker| marker == [0xFF, 0xC3]).unwrap();
+    narrow[frame + 7..frame + 9].copy_from_slice(&[0, 1]);
+    files.push(("a lossless JPEG of one column".to_owned(), narrow));
     files.push(("a JPEG of the data set".to_owned(), dataset_image("id_0063.jpg")));
     files.push(("a PNG of the data set".to_owned(), dataset_image("id_0009.png")));
     for folder in ["tests/golden/images", "tests/cases/images"] {

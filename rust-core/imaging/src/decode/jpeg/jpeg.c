@@ -146,7 +146,8 @@ static int read_header(struct decoder *decoder, const unsigned char *data, size_
     jpeg->scale_num = 1;
     jpeg->scale_denom = 8;
     jpeg_calc_output_dimensions(jpeg);
-    header->reducible = jpeg->output_width == (jpeg->image_width + 7) / 8;
+    /* A lossless image is not scaled, which does not show where it is one pixel wide. */
+    header->reducible = jpeg->image_width > 1 && jpeg->output_width == (jpeg->image_width + 7) / 8;
     return STATUS_OK;
 }
 

@@ -39,6 +39,8 @@ const MAX_SIDE_BYTES: usize = 64 << 20;
 /// The rows of 8 bytes a pixel, and other memory, that a reader has at most: `rgb` has strips, the crate buffers.
 const ROWS: u64 = 32;
 const OTHER: u64 = 1 << 20;
+/// Bytes of pixels below which an image is decoded as a whole: that is a little faster than strip by strip.
+const SMALL: usize = 1 << 20;
 
 /// Whether the first bytes are those of a PNG.
 pub(crate) fn accepts(bytes: &[u8]) -> bool {
@@ -65,10 +67,10 @@ pub(crate) fn decode(
     rows.finish()
 }
 
-/// Opens a file for its rows, unless it is interlaced.
+/// Opens a file for its rows, unless it is interlaced or small.
 pub(crate) fn rows(bytes: &[u8], limits: ImageLimits) -> Result<Option<Box<dyn RowReader + '_>>, ImageError> {
     let size = check_header(bytes, limits)?;
-    if is_interlaced(bytes) {
+    if is_interlaced(bytes) || size.0 * size.1 * 3 < SMALL {
         return Ok(None);
     }
     Ok(Some(Box::new(Rows::new(bytes, size))))
