@@ -2,7 +2,7 @@
 
 use crate::decode::failure::Failure;
 
-const FAILURE: Failure = Failure("PNG");
+pub(super) const FAILURE: Failure = Failure("PNG");
 
 /// The first bytes of every PNG.
 pub(crate) const MAGIC: &[u8] = b"\x89PNG\r\n\x1a\n";
@@ -18,8 +18,6 @@ pub(crate) struct Chunk<'a> {
     pub(crate) name: [u8; 4],
     /// As much of it as there is.
     pub(crate) content: &'a [u8],
-    /// Its checksum, which is not checked; none where the file ends before.
-    #[cfg(target_arch = "x86_64")]
     pub(crate) sum: Option<u32>,
 }
 
@@ -28,15 +26,10 @@ pub(crate) fn chunks(bytes: &[u8]) -> impl Iterator<Item = Chunk<'_>> + Clone {
     let mut file = FAILURE.read_at(bytes, MAGIC.len());
     std::iter::from_fn(move || {
         let length = file.be_u32().ok()? as usize;
-        let (name, content) = (file.array().ok()?, file.up_to(length));
-        let sum = file.be_u32().ok();
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = sum;
         Some(Chunk {
-            name,
-            content,
-            #[cfg(target_arch = "x86_64")]
-            sum,
+            name: file.array().ok()?,
+            content: file.up_to(length),
+            sum: file.be_u32().ok(),
         })
     })
 }
