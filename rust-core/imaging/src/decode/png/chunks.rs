@@ -2,7 +2,7 @@
 
 use crate::decode::failure::Failure;
 
-const FAILURE: Failure = Failure("PNG");
+pub(super) const FAILURE: Failure = Failure("PNG");
 
 /// The first bytes of every PNG.
 pub(crate) const MAGIC: &[u8] = b"\x89PNG\r\n\x1a\n";
