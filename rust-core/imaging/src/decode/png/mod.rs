@@ -15,7 +15,7 @@ mod unfilter_avx2;
 use std::io::Cursor;
 use std::ops::Range;
 
-use self::chunks::{chunk, chunks, MAGIC};
+use self::chunks::{chunk, chunks, FAILURE, MAGIC};
 #[cfg(target_arch = "x86_64")]
 use self::rgb::PlainRows;
 use self::rows::TolerantRows;
@@ -27,13 +27,11 @@ use png::{
 };
 
 use crate::decode::color::clip_16;
-use crate::decode::failure::Failure;
 use crate::decode::reader::RowReader;
 use crate::error::ImageError;
 use crate::image::{check_memory, check_size, grow, RgbImage};
 use crate::options::ImageLimits;
 
-const FAILURE: Failure = Failure("PNG");
 /// Memory for ancillary chunks and for a row; the pixels have a limit of their own.
 const MAX_SIDE_BYTES: usize = 64 << 20;
 /// The rows of 8 bytes a pixel, and other memory, that a reader has at most: `rgb` has strips, the crate buffers.

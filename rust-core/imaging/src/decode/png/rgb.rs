@@ -6,9 +6,8 @@ use std::ops::Range;
 
 use fdeflate::Decompressor;
 
-use super::chunks::{chunks, Chunk};
+use super::chunks::{chunks, Chunk, FAILURE};
 use super::unfilter_avx2::{unfilter, MIN_SIDE, PAD};
-use super::FAILURE;
 use crate::decode::reader::RowReader;
 use crate::error::ImageError;
 use crate::image::grow;

@@ -9,14 +9,11 @@ use std::ops::Range;
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-use super::chunks::{chunk, chunks};
+use super::chunks::{chunk, chunks, FAILURE};
 use crate::decode::color::{clip_16, low_byte, unpack_bits, Palette};
-use crate::decode::failure::Failure;
 use crate::decode::reader::RowReader;
 use crate::error::ImageError;
 use crate::image::RgbImage;
-
-const FAILURE: Failure = Failure("PNG");
 
 /// First row and column, and their steps, of the passes of an interlaced image (PNG specification, 8.2).
 const PASSES: [Pass; 7] = [
