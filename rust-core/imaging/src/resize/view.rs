@@ -43,6 +43,7 @@ impl<'a> View<'a> {
     }
 
     /// The bytes from byte `at` of a row on, to the end of the image or beyond that of the row.
+    #[cfg(target_arch = "x86_64")]
     pub(crate) fn from(self, index: usize, at: usize) -> &'a [u8] {
         &self.pixels[index * self.stride + at..]
     }

@@ -16,9 +16,7 @@ use super::bytes::{Bytes, SignedBytes};
 use super::filter::{Filter, Resampling};
 use super::fixed::PRECISION_BITS;
 #[cfg(target_arch = "x86_64")]
-use super::split::Four;
-#[cfg(target_arch = "x86_64")]
-use super::split::{Pair, Split, Window};
+use super::split::{Four, Pair, Split, Window};
 
 /// Fours and pairs of weights that come in one run at most: a strip of rows has to keep their columns.
 #[cfg(target_arch = "x86_64")]
