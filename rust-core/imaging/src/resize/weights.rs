@@ -129,12 +129,13 @@ impl Weights {
         self.taps.len() - 1
     }
 
-    /// The input samples that any output sample needs; those of all weights are counted from the first of them.
+    /// The input samples that any output sample needs, by their numbers on the axis. The weights count them from the
+    /// first one on.
     pub(crate) fn inputs(&self) -> Range<usize> {
         self.inputs.clone()
     }
 
-    /// The input samples that an output sample needs, counted like `inputs`.
+    /// The input samples that an output sample needs, by their numbers on the axis.
     pub(crate) fn window(&self, output: usize) -> Range<usize> {
         let (tap, next) = (self.taps[output], self.taps[output + 1]);
         let first = self.inputs.start + tap.first;
@@ -149,8 +150,8 @@ impl Weights {
             .unwrap_or(0)
     }
 
-    /// The weights of these output samples, with input samples that are counted from the one of number `first`, itself
-    /// counted like `inputs`: one of their first, or before it.
+    /// The weights of these output samples. They count input samples from the one with the number `first` on the axis,
+    /// which is the first that they need or one before it.
     pub(crate) fn part(&self, outputs: Range<usize>, first: usize) -> Part<'_> {
         Part {
             weights: self,
@@ -165,7 +166,7 @@ impl Weights {
 pub(crate) struct Part<'a> {
     weights: &'a Weights,
     outputs: Range<usize>,
-    /// The input sample from which the others are counted, itself counted like those of all weights.
+    /// The input sample from which the others are counted, itself counted from the first that any output sample needs.
     origin: usize,
 }
 
