@@ -159,6 +159,11 @@ def _bench_help() -> str:
     return subprocess.run([program, "--help"], check=True, capture_output=True, text=True).stdout
 
 
+def _photos(arguments: list[str]) -> None:
+    require("classify-photos" in _crates()["classify-tools"], "there is no program classify-photos")
+    require(len(arguments) == 4, "classify-photos takes FILE SIDE SECONDS WAY")
+
+
 def _classify_bench(arguments: list[str]) -> None:
     for option in _options(arguments):
         require(re.search(rf"^ +{option}\b", _bench_help(), re.MULTILINE), f"classify-bench has no option {option}")
@@ -203,8 +208,12 @@ CHECKS: dict[str, Callable[[list[str]], None]] = {
     "spark-classify": _spark_classify,
     "classify-bench": _classify_bench,
     "target/release/classify-bench": _classify_bench,
+    "target/release/classify-photos": _photos,
     "kubectl": _kubectl,
     "source": lambda arguments: _file(arguments[0]),
-    **dict.fromkeys(["cat", "cp", "docker", "echo", "gcloud", "git", "optimum-cli", "rustup", "sha256sum"], _of_others),
+    **dict.fromkeys(
+        ["cat", "cp", "docker", "echo", "gcloud", "git", "ls", "optimum-cli", "rustup", "sha256sum", "uname"],
+        _of_others,
+    ),
     **dict.fromkeys(SPARK, _of_others),
 }
