@@ -146,25 +146,32 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration, natives: 
       room: ImageReader.Room
   ): Either[BadImage, ImageBytes] = {
     val status = retries(fileSystem.getFileStatus(file))
-    def reading[T](read: FSDataInputStream => T): T = retries {
-      val stream = ImageReader.open(fileSystem, file, status)
-      try read(stream)
-      finally stream.close()
-    }
+    def open() = ImageReader.open(fileSystem, file, status)
     if (status.isDirectory) Left(BadImage.unreadable(path, "it is a directory"))
-    // Before the file is opened: what waits for memory need hold no connection.
     else if (status.getLen >= 0) {
-      try take(path, status.getLen, room) { buffer =>
-          reading { stream =>
-            buffer.rewind()
-            fill(buffer)(ImageReader.next(stream))
+      // Before memory is taken: a file that is never opened has none.
+      var opened = Option(retries(open()))
+      try
+        take(path, status.getLen, room) { buffer =>
+          retries {
+            val stream = opened.getOrElse(open())
+            opened = None
+            try {
+              buffer.rewind()
+              fill(buffer)(ImageReader.next(stream))
+            } finally stream.close()
           }
         }
       // Not the next place: a read takes memory once.
       catch { case e: FileNotFoundException => Left(BadImage.unreadable(path, InputFault.sentence(e))) }
+      finally opened.foreach(_.close())
     } else {
       // Web servers may leave the length open.
-      val bytes = reading(_.readNBytes((spec.maxBytes + 1).toInt))
+      val bytes = retries {
+        val stream = open()
+        try stream.readNBytes((spec.maxBytes + 1).toInt)
+        finally stream.close()
+      }
       fits(path, bytes.length).flatMap { memory =>
         room.take(memory)
         copy(ImageSource.Content(path, bytes))
