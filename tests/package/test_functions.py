@@ -27,6 +27,7 @@ images = spark.read.format("binaryFile").load(f"{root}/dataset/all_images").orde
 images.createOrReplaceTempView("images")
 calls = {
     "classify(content)": (sc.classify("content", backend="onnx"), "classify(content, 'onnx')"),
+    "classify by position": (sc.classify("content", "onnx", "cards"), "classify(content, 'onnx', 'cards')"),
     "classify(path)": (sc.classify(images.path, model="cards"), "classify(path, NULL, 'cards')"),
     "try_classify": (sc.try_classify("path", backend="onnx", model="cards"), "try_classify(path, 'onnx')"),
     "classify_topk": (sc.classify_topk("content", 2, backend="onnx"), "classify_topk(content, 2, 'onnx')"),
