@@ -22,7 +22,7 @@ REFUSED = {
 }
 # batch_norm_script is put out of train mode when it is loaded, and one_image runs one image at a time.
 ACCEPTED = ["plain", "forked", "helper", "own", "batch_norm_script", "one_image", "one_image_inside", "named_tuple"]
-ACCEPTED += ["nan_for_dark", "odd_pooling", "quantized"]
+ACCEPTED += ["nan_for_dark", "odd_pooling", "quantized", "scripted_linear"]
 TASKS = 8
 # Each module runs in some rounds of that many tasks at once, and the control in more.
 ROUNDS = {name: 40 if name == "plain" else 2 for name in [*REFUSED, *ACCEPTED]}
