@@ -75,8 +75,14 @@ impl Scratch {
                 return self.resize_rows(&mut *rows, orientation, &target(width, height), limits, start);
             }
             encoded.decode_stored(&mut self.raw, &mut self.image)?;
-            let (width, height) = encoded.upright((self.image.width, self.image.height));
-            self.resize_stored(orientation, &target(width, height), limits, start)
+            let size = encoded.upright((self.image.width, self.image.height));
+            let Target { resampling, y, x, grey } = target(size.0, size.1);
+            if grey {
+                self.make_grey();
+            }
+            let decoding = start.elapsed();
+            let view = self.resize_stored(orientation, resampling, (&y, &x), limits)?;
+            Ok(Resized { view, size, decoding })
         })
     }
 
@@ -133,31 +139,6 @@ impl Scratch {
         reader.skip(height - rows.end)?;
         reader.finish()?;
         decoding += begin.elapsed();
-        let view = passes.finish();
-        Ok(Resized { view, size, decoding })
-    }
-
-    /// Resizes what has been decoded as a whole.
-    fn resize_stored(
-        &mut self,
-        orientation: u8,
-        target: &Target,
-        limits: ImageLimits,
-        start: Instant,
-    ) -> Result<Resized<'_>, ImageError> {
-        let Target { resampling, y, x, grey } = target;
-        if *grey {
-            self.make_grey();
-        }
-        let size = (x.source, y.source);
-        let decoding = start.elapsed();
-        let memory = self.image.pixels.len() as u64 + Resizer::memory(*resampling, y, x, orientation);
-        check_memory(memory, limits)?;
-        if memory + self.raw.capacity() as u64 > limits.max_memory {
-            self.raw = Vec::new();
-        }
-        let mut passes = self.resizer.begin(*resampling, y, x, orientation)?;
-        passes.push_all(View::of(&self.image));
         let view = passes.finish();
         Ok(Resized { view, size, decoding })
     }

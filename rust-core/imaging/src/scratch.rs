@@ -71,12 +71,23 @@ impl Scratch {
         (y, x): (&Axis, &Axis),
         limits: ImageLimits,
     ) -> Result<View<'_>, ImageError> {
-        let memory = self.image.pixels.len() as u64 + Resizer::memory(resampling, y, x, 1);
+        self.resize_stored(1, resampling, (y, x), limits)
+    }
+
+    /// The same for an image that is stored with this orientation. The axes are those of the upright image.
+    pub(crate) fn resize_stored(
+        &mut self,
+        orientation: u8,
+        resampling: Resampling,
+        (y, x): (&Axis, &Axis),
+        limits: ImageLimits,
+    ) -> Result<View<'_>, ImageError> {
+        let memory = self.image.pixels.len() as u64 + Resizer::memory(resampling, y, x, orientation);
         check_memory(memory, limits)?;
         if memory + self.raw.capacity() as u64 > limits.max_memory {
             self.raw = Vec::new();
         }
-        self.resizer.resize(&self.image, resampling, y, x)
+        self.resizer.resize(&self.image, orientation, resampling, y, x)
     }
 
     /// Resizes with these instructions from now on. The fastest ones come by themselves; others are for comparisons.
@@ -129,7 +140,7 @@ pub fn resize(
     scratch: &mut Scratch,
 ) -> Result<RgbImage, ImageError> {
     let (y, x) = (Axis::whole(image.height, height), Axis::whole(image.width, width));
-    let view = scratch.resizer.resize(image, resampling, &y, &x)?;
+    let view = scratch.resizer.resize(image, 1, resampling, &y, &x)?;
     let mut pixels = Vec::with_capacity(width * height * 3);
     view.rows().for_each(|row| pixels.extend_from_slice(row));
     Ok(RgbImage { width, height, pixels })

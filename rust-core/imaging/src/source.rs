@@ -1,7 +1,5 @@
 //! What an image may come as.
 
-use std::ops::Range;
-
 use crate::decode::reader::RowReader;
 use crate::error::{ImageError, Measure};
 use crate::image::{check, check_memory, check_size, RgbImage};
@@ -109,10 +107,6 @@ impl RowReader for RawRows<'_> {
 
     fn memory(&self) -> u64 {
         0
-    }
-
-    fn begin(&mut self, _: Range<usize>) -> Result<Range<usize>, ImageError> {
-        Ok(0..self.width)
     }
 
     fn read(&mut self, rows: &mut [u8]) -> Result<(), ImageError> {

@@ -3,8 +3,6 @@
 //! The `image` crate has a decoder too, but its rounding of 16-bit pixels and its rules for bit masks, palettes and
 //! broken run lengths are its own.
 
-use std::ops::Range;
-
 use super::color::{low_byte, unpack_bits, Palette};
 use super::reader::RowReader;
 use crate::decode::failure::Failure;
@@ -190,10 +188,6 @@ impl RowReader for StoredRows<'_> {
 
     fn memory(&self) -> u64 {
         self.size.0 as u64
-    }
-
-    fn begin(&mut self, _: Range<usize>) -> Result<Range<usize>, ImageError> {
-        Ok(0..self.size.0)
     }
 
     fn read(&mut self, rows: &mut [u8]) -> Result<(), ImageError> {

@@ -3,8 +3,6 @@
 //! Pillow's own variants for tests (`P0CMYK`, `PyP`, ...) are refused; PAM (P7) and colour PFM (PF) Pillow does not
 //! read either.
 
-use std::ops::Range;
-
 use super::color::{clip_16, low_byte, saturate, unpack_bits};
 use super::failure::Failure;
 use super::reader::RowReader;
@@ -135,10 +133,6 @@ impl RowReader for StoredRows<'_> {
 
     fn memory(&self) -> u64 {
         self.size.0 as u64
-    }
-
-    fn begin(&mut self, _: Range<usize>) -> Result<Range<usize>, ImageError> {
-        Ok(0..self.size.0)
     }
 
     fn read(&mut self, rows: &mut [u8]) -> Result<(), ImageError> {

@@ -1,8 +1,6 @@
 //! QOI, as Pillow's plugin reads it (`QoiImagePlugin.py`): the end marker is not looked for, nor what comes after the
 //! pixels.
 
-use std::ops::Range;
-
 use super::bytes::Bytes;
 use super::failure::Failure;
 use super::reader::RowReader;
@@ -118,10 +116,6 @@ impl RowReader for Rows<'_> {
 
     fn memory(&self) -> u64 {
         self.size.0 as u64 * 3
-    }
-
-    fn begin(&mut self, _: Range<usize>) -> Result<Range<usize>, ImageError> {
-        Ok(0..self.size.0)
     }
 
     fn read(&mut self, rows: &mut [u8]) -> Result<(), ImageError> {

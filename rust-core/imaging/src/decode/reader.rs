@@ -15,8 +15,11 @@ pub(crate) trait RowReader {
     fn memory(&self) -> u64;
 
     /// To be called once, before the first row. Returns the columns that the rows will have: those that are `wanted`,
-    /// or more.
-    fn begin(&mut self, wanted: Range<usize>) -> Result<Range<usize>, ImageError>;
+    /// or more, and all where nothing is gained by fewer.
+    fn begin(&mut self, wanted: Range<usize>) -> Result<Range<usize>, ImageError> {
+        let _ = wanted;
+        Ok(0..self.size().0)
+    }
 
     /// Fills `rows` with the next ones, as many as there is room for: red, green and blue, without padding.
     fn read(&mut self, rows: &mut [u8]) -> Result<(), ImageError>;

@@ -86,21 +86,9 @@ mod tests {
     use spark_classify_testing::Random;
 
     use super::super::axis::Axis;
-    use super::super::filter::Resampling;
+    use super::super::filter::CONVOLVED;
     use super::super::weights::WeightsCache;
     use super::*;
-
-    const FILTERS: [Resampling; 9] = [
-        Resampling::Box,
-        Resampling::Hamming,
-        Resampling::Bilinear,
-        Resampling::Bicubic,
-        Resampling::Lanczos,
-        Resampling::Mks2013,
-        Resampling::Mks2021,
-        Resampling::TorchBilinear,
-        Resampling::TorchBicubic,
-    ];
 
     #[test]
     fn all_ways_give_the_same_bytes() {
@@ -124,7 +112,7 @@ mod tests {
                 })
                 .collect();
             let view = View::packed(&pixels, width * 3, height);
-            let filter = FILTERS[random.below(FILTERS.len())];
+            let filter = CONVOLVED[random.below(CONVOLVED.len())];
             if let Some(weights) = cache.get(filter, &Axis::whole(width, resized), false) {
                 let view = view.crop(&(0..height), &weights.inputs());
                 let (mut plain, mut fast) = (vec![1; resized * height * 3], vec![2; resized * height * 3]);

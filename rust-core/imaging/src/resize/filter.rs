@@ -29,6 +29,20 @@ pub enum Resampling {
     TorchBicubic,
 }
 
+/// The filters that are convolutions.
+#[cfg(test)]
+pub(crate) const CONVOLVED: [Resampling; 9] = [
+    Resampling::Box,
+    Resampling::Hamming,
+    Resampling::Bilinear,
+    Resampling::Bicubic,
+    Resampling::Lanczos,
+    Resampling::Mks2013,
+    Resampling::Mks2021,
+    Resampling::TorchBilinear,
+    Resampling::TorchBicubic,
+];
+
 impl Resampling {
     /// The filter of this number in Pillow (`Image.Resampling`) and in Hugging Face's configurations; else `None`.
     #[must_use]

@@ -104,15 +104,17 @@ impl Resizer {
         )
     }
 
-    /// Resizes an upright `image` and keeps the windows of both axes.
+    /// Resizes an `image` that is stored with this orientation. The axes are those of the upright image, of which their
+    /// windows are kept.
     pub(crate) fn resize(
         &mut self,
         image: &RgbImage,
+        orientation: u8,
         resampling: Resampling,
         y: &Axis,
         x: &Axis,
     ) -> Result<View<'_>, ImageError> {
-        let mut passes = self.begin(resampling, y, x, 1)?;
+        let mut passes = self.begin(resampling, y, x, orientation)?;
         passes.push_all(View::of(image));
         Ok(passes.finish())
     }

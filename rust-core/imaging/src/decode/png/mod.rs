@@ -4,6 +4,7 @@
 //! of IDAT, and reads a file that ends right after the pixels. So does this module; that is why it is on the crate
 //! beneath `image`. What the crate refuses none the less is left to `rows`.
 
+mod attempt;
 mod chunks;
 #[cfg(target_arch = "x86_64")]
 mod rgb;
@@ -13,8 +14,8 @@ mod text;
 mod unfilter_avx2;
 
 use std::io::Cursor;
-use std::ops::Range;
 
+use self::attempt::Attempt;
 use self::chunks::{chunk, chunks, FAILURE, MAGIC};
 #[cfg(target_arch = "x86_64")]
 use self::rgb::PlainRows;
@@ -38,7 +39,7 @@ const MAX_SIDE_BYTES: usize = 64 << 20;
 const ROWS: u64 = 32;
 const OTHER: u64 = 1 << 20;
 /// Bytes of pixels below which an image is decoded as a whole: that is a little faster than strip by strip.
-const SMALL: usize = 1 << 20;
+const SMALL: u64 = 1 << 20;
 
 /// Whether the first bytes are those of a PNG.
 pub(crate) fn accepts(bytes: &[u8]) -> bool {
@@ -67,11 +68,12 @@ pub(crate) fn decode(
 
 /// Opens a file for its rows, unless it is interlaced or small.
 pub(crate) fn rows(bytes: &[u8], limits: ImageLimits) -> Result<Option<Box<dyn RowReader + '_>>, ImageError> {
-    let size = check_header(bytes, limits)?;
-    if is_interlaced(bytes) || size.0 * size.1 * 3 < SMALL {
+    // First of all: `decode` checks the header of these.
+    let (width, height) = size(bytes)?;
+    if is_interlaced(bytes) || (u64::from(width) * u64::from(height)).saturating_mul(3) < SMALL {
         return Ok(None);
     }
-    Ok(Some(Box::new(Rows::new(bytes, size))))
+    Ok(Some(Box::new(Rows::new(bytes, check_header(bytes, limits)?))))
 }
 
 /// Checks the size, which is returned in pixels, and the checksums before the pixels.
@@ -91,7 +93,7 @@ fn is_interlaced(bytes: &[u8]) -> bool {
 }
 
 /// Opens a reader of an image of this size.
-type Open = for<'a> fn(&'a [u8], (usize, usize)) -> Result<Box<dyn RowReader + 'a>, ImageError>;
+type Open = for<'a> fn(&'a [u8], (usize, usize)) -> Result<Box<dyn Attempt + 'a>, ImageError>;
 
 /// The readers, from the fastest to the most tolerant.
 const READERS: &[Open] = &[
@@ -106,7 +108,7 @@ const READERS: &[Open] = &[
 struct Rows<'a> {
     bytes: &'a [u8],
     size: (usize, usize),
-    reader: Option<Box<dyn RowReader + 'a>>,
+    reader: Option<Box<dyn Attempt + 'a>>,
     untried: &'static [Open],
     /// Rows that have been read or skipped.
     done: usize,
@@ -126,7 +128,7 @@ impl<'a> Rows<'a> {
     /// Does something with the reader, or with one of those after it.
     fn with_reader(
         &mut self,
-        mut work: impl FnMut(&mut dyn RowReader) -> Result<(), ImageError>,
+        mut work: impl FnMut(&mut dyn Attempt) -> Result<(), ImageError>,
     ) -> Result<(), ImageError> {
         let mut failure = FAILURE.truncated();
         loop {
@@ -158,10 +160,6 @@ impl RowReader for Rows<'_> {
 
     fn memory(&self) -> u64 {
         memory_of_rows(self.size.0) + OTHER
-    }
-
-    fn begin(&mut self, _: Range<usize>) -> Result<Range<usize>, ImageError> {
-        Ok(0..self.size.0)
     }
 
     fn read(&mut self, rows: &mut [u8]) -> Result<(), ImageError> {
@@ -214,19 +212,7 @@ impl<'a> CrateRows<'a> {
     }
 }
 
-impl RowReader for CrateRows<'_> {
-    fn size(&self) -> (usize, usize) {
-        self.size
-    }
-
-    fn memory(&self) -> u64 {
-        memory_of_rows(self.size.0) + OTHER
-    }
-
-    fn begin(&mut self, _: Range<usize>) -> Result<Range<usize>, ImageError> {
-        Ok(0..self.size.0)
-    }
-
+impl Attempt for CrateRows<'_> {
     fn read(&mut self, rows: &mut [u8]) -> Result<(), ImageError> {
         let mut rows = rows.chunks_exact_mut(self.size.0 * 3);
         rows.try_for_each(|row| self.next_row(row))

@@ -6,9 +6,9 @@ use std::ops::Range;
 
 use fdeflate::Decompressor;
 
+use super::attempt::Attempt;
 use super::chunks::{chunks, Chunk, FAILURE};
 use super::unfilter_avx2::{unfilter, MIN_SIDE, PAD};
-use crate::decode::reader::RowReader;
 use crate::error::ImageError;
 use crate::image::grow;
 
@@ -127,22 +127,7 @@ impl<'a> PlainRows<'a> {
     }
 }
 
-impl RowReader for PlainRows<'_> {
-    fn size(&self) -> (usize, usize) {
-        self.size
-    }
-
-    fn memory(&self) -> u64 {
-        let stride = 1 + self.size.0 * self.channels;
-        let rows = largest_strip(stride).min(self.size.1) + 1;
-        let filtered = WINDOW.max(stride) + rows * stride + PAD;
-        (filtered + rows * self.size.0 * 3 + size_of::<Decompressor>()) as u64
-    }
-
-    fn begin(&mut self, _: Range<usize>) -> Result<Range<usize>, ImageError> {
-        Ok(0..self.size.0)
-    }
-
+impl Attempt for PlainRows<'_> {
     fn read(&mut self, rows: &mut [u8]) -> Result<(), ImageError> {
         let row_length = self.size.0 * 3;
         let mut rest = rows;

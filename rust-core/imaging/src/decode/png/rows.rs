@@ -5,13 +5,11 @@
 //! short palette or none. Where the compressed pixels come to a regular end after fewer rows than the header announces,
 //! the other pixels are those of the value 0.
 
-use std::ops::Range;
-
 use flate2::{Decompress, FlushDecompress, Status};
 
+use super::attempt::Attempt;
 use super::chunks::{chunk, chunks, FAILURE};
 use crate::decode::color::{clip_16, low_byte, unpack_bits, Palette};
-use crate::decode::reader::RowReader;
 use crate::error::ImageError;
 use crate::image::RgbImage;
 
@@ -77,19 +75,7 @@ impl<'a> TolerantRows<'a> {
     }
 }
 
-impl RowReader for TolerantRows<'_> {
-    fn size(&self) -> (usize, usize) {
-        self.size
-    }
-
-    fn memory(&self) -> u64 {
-        super::OTHER + super::memory_of_rows(self.size.0)
-    }
-
-    fn begin(&mut self, _: Range<usize>) -> Result<Range<usize>, ImageError> {
-        Ok(0..self.size.0)
-    }
-
+impl Attempt for TolerantRows<'_> {
     fn read(&mut self, rows: &mut [u8]) -> Result<(), ImageError> {
         let mut rows = rows.as_chunks_mut().0.chunks_exact_mut(self.size.0);
         rows.try_for_each(|row| self.next_row(row))
