@@ -12,27 +12,25 @@ unpacked there; warm: all have. Prints tables in Markdown.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
 import images
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.append(str(ROOT / "benchmarks/contenders"))
+sys.path += [str(ROOT / "benchmarks/contenders"), str(ROOT / "tests")]
 from core import LIMIT_BATCH_SIZE  # noqa: E402
 from spark_session import images as paths_frame  # noqa: E402
-from spark_session import session  # noqa: E402
+from spark_session import jar, session, with_functions  # noqa: E402
+from standalone import Cluster  # noqa: E402
 
 IMAGES = 96
 CORES = 2
@@ -67,52 +65,8 @@ STEPS = (
 END = "processes ended"
 
 
-def spark_program(name: str) -> str:
-    return str(Path(os.environ["SPARK_HOME"], "bin", name))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@contextlib.contextmanager
-def cluster(folder: Path) -> Iterator[str]:
-    """A standalone master and a worker; gives the master's URL."""
-    port = free_port()
-    master = f"spark://127.0.0.1:{port}"
-    web = ["--webui-port", str(free_port())]
-    spark = [spark_program("spark-class"), "org.apache.spark.deploy"]
-    commands = (
-        [spark[0], f"{spark[1]}.master.Master", "--host", "127.0.0.1", "--port", str(port), *web],
-        [
-            *(spark[0], f"{spark[1]}.worker.Worker", "--host", "127.0.0.1", "--cores", str(CORES), "--memory", "2g"),
-            *("--work-dir", str(folder / "work"), "--webui-port", "0", master),
-        ],
-    )
-    started = []
-    try:
-        for command, sign in zip(commands, ("I have been elected leader", "Successfully registered"), strict=True):
-            log = folder / f"{len(started)}.log"
-            with log.open("wb") as output:
-                environment = {**os.environ, "SPARK_LOCAL_IP": "127.0.0.1"}
-                started.append(subprocess.Popen(command, stdout=output, stderr=output, env=environment))
-            deadline = time.monotonic() + 120
-            while sign not in log.read_text(errors="replace"):
-                if started[-1].poll() is not None or time.monotonic() > deadline:
-                    raise SystemExit(f"fixed_costs: the cluster does not start:\n{log.read_text()[-2000:]}")
-                time.sleep(0.2)
-        yield master
-    finally:
-        for process in reversed(started):
-            process.terminate()
-            process.wait()
-
-
-def submit(master: str, folder: Path, listed: Path, model: Path) -> dict[str, float]:
+def submit(cluster: Cluster, folder: Path, listed: Path, model: Path) -> dict[str, float]:
     """Runs the job, and gives the milliseconds of each step."""
-    (jar,) = (ROOT / "spark-udf-jvm/build/libs").glob("spark-classify_*.jar")
     log = folder / "log4j2.properties"
     log.write_text(LOG)
     shutil.rmtree(folder / "output", ignore_errors=True)
@@ -125,17 +79,17 @@ def submit(master: str, folder: Path, listed: Path, model: Path) -> dict[str, fl
         "spark.executor.extraJavaOptions": logging,
         "spark.classify.native.dir": str(folder / "native"),
     }
-    command = [spark_program("spark-submit"), "--master", master]
+    command = [f"{cluster.home}/bin/spark-submit", "--master", cluster.url]
     for key, value in settings.items():
         command += ["--conf", f"{key}={value}"]
-    command += ["--class", "io.sparkclassify.ClassifyJob", str(jar), "--images", str(listed), "--model", str(model)]
+    command += ["--class", "io.sparkclassify.ClassifyJob", jar(), "--images", str(listed), "--model", str(model)]
     command += ["--backend", "onnx", "--output", str(folder / "output")]
     start = time.time()
     done = subprocess.run(command, capture_output=True, text=True)
     end = time.time()
     if done.returncode != 0:
         raise SystemExit(f"fixed_costs: the job failed:\n{done.stderr[-3000:]}")
-    executor = max((folder / "work").glob("app-*/0/stderr"), key=lambda path: path.stat().st_mtime)
+    executor = max((cluster.folder / "work").glob("app-*/0/stderr"), key=lambda path: path.stat().st_mtime)
     logs = {"driver": done.stderr, "executor": executor.read_text()}
     costs, before = {}, start * 1e3
     for step, process, sign in STEPS:
@@ -153,27 +107,21 @@ def submit(master: str, folder: Path, listed: Path, model: Path) -> dict[str, fl
 def submits(folder: Path, listed: Path, options: argparse.Namespace) -> dict[str, list[dict[str, float]]]:
     """The steps of each round, cold and warm."""
     found: dict[str, list[dict[str, float]]] = {"cold": [], "warm": []}
-    with cluster(folder) as master:
+    with Cluster(folder / "cluster", cores=CORES, hosts=("127.0.0.1",)) as cluster:
         for _ in range(options.rounds):
             shutil.rmtree(folder / "native", ignore_errors=True)
             for kind, rounds in found.items():
-                rounds.append(submit(master, folder, listed, options.model))
+                rounds.append(submit(cluster, folder, listed, options.model))
                 print(f"{kind}: {sum(rounds[-1].values()) / 1e3:.1f} s", flush=True)
     return found
 
 
 def queries(listed: Path, options: argparse.Namespace) -> tuple[list[dict[str, float]], list[float]]:
     """Of each query in a warm session the milliseconds of its parts, and of the limit on the same images, by turns."""
-    (jar,) = (ROOT / "spark-udf-jvm/build/libs").glob("spark-classify_*.jar")
-    settings = {
-        "spark.jars": str(jar),
-        "spark.sql.extensions": "io.sparkclassify.ClassifyExtensions",
-        "spark.classify.model": str(options.model),
-    }
     paths = listed.read_text().splitlines()[1:]
     names = listed.with_suffix(".paths")
     names.write_text("\n".join(paths))
-    spark = session(argparse.Namespace(images=names, passes=1, cores=CORES), settings)
+    spark = session(argparse.Namespace(images=names, passes=1, cores=CORES), with_functions(options.model))
 
     def query() -> dict[str, float]:
         times = [time.perf_counter()]

@@ -27,6 +27,7 @@ from typing import NamedTuple
 
 import numpy as np
 import PIL
+from machine import cpu
 from PIL import Image, features
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -163,14 +164,12 @@ def rows(task: Task, rounds: int, program: Program) -> list[str]:
 
 def setting() -> str:
     """Machine and versions, in a line."""
-    processor = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
-    cpu = processor[1] if processor else platform.machine()
     lock = (ROOT / "Cargo.lock").read_text(encoding="utf-8")
     versions = dict(re.findall(r'^name = "(.*)"\nversion = "(.*)"$', lock, re.MULTILINE))
     crates = ", ".join(f"{name} {versions[name]}" for name in CRATES)
     pillow = f"Pillow {PIL.__version__} (libjpeg-turbo {features.version('libjpeg_turbo')})"
     rust = subprocess.check_output(["rustc", "--version"], text=True).split()[1]
-    return f"{date.today()}, {cpu}, one core, {platform.system()}; {pillow}, {crates}; Rust {rust}."
+    return f"{date.today()}, {cpu()}, one core, {platform.system()}; {pillow}, {crates}; Rust {rust}."
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ import goals
 import images
 import measure
 import report
+from machine import cpu
 from measure import Answers, ContenderError, Task
 from parity import compare
 from registry import DEFAULT_SETS, MODEL_FOLDER, SETS, Contender, of_sets, reference
@@ -72,11 +73,6 @@ def parse() -> argparse.Namespace:
     if options.cores > available:
         parser.error(f"--cores {options.cores}: there are {available}")
     return options
-
-
-def cpu() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
 
 
 def describe(options: argparse.Namespace, task: Task, load: tuple[float, float]) -> dict[str, Any]:

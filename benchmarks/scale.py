@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import re
 import subprocess
 import sys
@@ -32,6 +31,7 @@ from statistics import median
 import images
 import processes
 import pyspark
+from machine import cpu, vectors
 
 ROOT = Path(__file__).resolve().parents[1]
 DRAWN = images.ImageSet(1000, (96, 60), 1.0)
@@ -182,13 +182,6 @@ def run(case: Case, count: int, cores: int) -> Outcome:
     return Outcome(samples, result["seconds"], result["retries"], result["failed_tasks"])
 
 
-def cpu() -> str:
-    names = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    flags = Path("/proc/cpuinfo").read_text()
-    kinds = [kind for kind, flag in (("AMX", "amx_tile"), ("AVX-512", "avx512f"), ("AVX2", "avx2")) if flag in flags]
-    return f"{names[0] if names else platform.machine()} ({kinds[0] if kinds else 'no AVX2'})"
-
-
 def show(outcomes: dict[str, Outcome], count: int) -> list[str]:
     """Prints the tables; gives back which goals are not met."""
     missed = []
@@ -241,7 +234,7 @@ def main() -> int:
         start = time.monotonic()
         outcomes[name] = run(CASES[name], options.images, options.cores)
         print(f"{name}: {time.monotonic() - start:.0f} s with all that starts and ends", file=sys.stderr, flush=True)
-    print(f"{date.today()}, {options.cores} cores of {cpu()}; load average before: {before:.1f}")
+    print(f"{date.today()}, {options.cores} cores of {cpu()} ({vectors()}); load average before: {before:.1f}")
     missed = show(outcomes, options.images)
     print("\n".join(["", *(f"not met: {line}" for line in missed)] if missed else ["", "All goals are met."]))
     return 0

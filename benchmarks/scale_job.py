@@ -6,24 +6,22 @@ import argparse
 import json
 import threading
 import time
-from pathlib import Path
 
+from contenders.spark_session import jar
 from pyspark.sql import DataFrame, SparkSession, functions
 
-ROOT = Path(__file__).resolve().parents[1]
 DRAWINGS = 1000
 METRIC = "number of reads tried again"
 
 
 def session(options: argparse.Namespace) -> SparkSession:
-    (jar,) = (ROOT / "spark-udf-jvm/build/libs").glob("spark-classify_*.jar")
     # So many tasks at a time, whatever executors share them.
     tasks = max(options.cores, options.executors)
     settings = {
         "spark.master": f"local-cluster[{options.executors},{tasks // options.executors},1024]",
         "spark.executor.memory": "1g",
         "spark.driver.memory": "1g",
-        "spark.jars": jar,
+        "spark.jars": jar(),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.bindAddress": "127.0.0.1",

@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "benchmarks/contenders"))
 from core import LIMIT_BATCH_SIZE  # noqa: E402
 from spark_session import images as paths_frame  # noqa: E402
-from spark_session import session  # noqa: E402
+from spark_session import session, with_functions  # noqa: E402
 
 BATCH_SIZE = 32
 # In the order of the work.
@@ -67,13 +67,10 @@ class Spark:
     """A local session that classifies with the operator, and reads its metrics."""
 
     def __init__(self, options: argparse.Namespace, listed: Path) -> None:
-        (jar,) = (ROOT / "spark-udf-jvm/build/libs").glob("spark-classify_*.jar")
         self.options = options
         arguments = argparse.Namespace(images=listed, passes=options.passes, cores=options.cores)
         settings = {
-            "spark.jars": str(jar),
-            "spark.sql.extensions": "io.sparkclassify.ClassifyExtensions",
-            "spark.classify.model": str(options.model),
+            **with_functions(options.model),
             "spark.classify.batchSize": BATCH_SIZE,
         }
         self.session = session(arguments, settings)

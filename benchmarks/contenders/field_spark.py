@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import field
 import pyspark
 from contender import contend, options
-from spark_session import session
-
-ROOT = Path(__file__).resolve().parents[2]
+from spark_session import session, with_functions
 
 
 def main() -> None:
     arguments = options(engine=("onnx", "pytorch"))
-    (jar,) = (ROOT / "spark-udf-jvm/build/libs").glob("spark-classify_*.jar")
     settings = {
-        "spark.jars": str(jar),
-        "spark.sql.extensions": "io.sparkclassify.ClassifyExtensions",
-        "spark.classify.model": str(arguments.model),
+        **with_functions(arguments.model),
         "spark.classify.batchSize": arguments.batch_size,
         "spark.classify.device": arguments.device,
     }

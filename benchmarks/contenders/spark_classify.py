@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow.parquet
 import pyspark
 from contender import Prediction, contend, options, timed
-from spark_session import images, session
+from spark_session import images, session, with_functions
 
 ROOT = Path(__file__).resolve().parents[2]
 # What the images of --files=slow need (docs of spark.classify.read.threads: latency times images a second and task).
@@ -33,11 +33,8 @@ def main() -> None:
         decode=("exact", "fast"),
         result=("rows", "files"),
     )
-    (jar,) = (ROOT / "spark-udf-jvm/build/libs").glob("spark-classify_*.jar")
     settings = {
-        "spark.jars": str(jar),
-        "spark.sql.extensions": "io.sparkclassify.ClassifyExtensions",
-        "spark.classify.model": str(arguments.model),
+        **with_functions(arguments.model),
         "spark.classify.batchSize": arguments.batch_size,
         "spark.classify.precision": arguments.precision,
         "spark.classify.decode": arguments.decode,

@@ -4,13 +4,30 @@ from __future__ import annotations
 
 import argparse
 import math
+from pathlib import Path
 
 import pyarrow
 from pyspark.sql import DataFrame, SparkSession
 
+ROOT = Path(__file__).resolve().parents[2]
 # More partitions than cores, so that no core waits for long at the end.
 MIN_PARTITIONS_A_CORE = 2
 MAX_PARTITION_ROWS = 250
+
+
+def jar() -> str:
+    """The jar that `make build` has left."""
+    (built,) = (ROOT / "spark-udf-jvm/build/libs").glob("spark-classify_*.jar")
+    return str(built)
+
+
+def with_functions(model: Path) -> dict[str, object]:
+    """The settings by which a session has our functions, and this model."""
+    return {
+        "spark.jars": jar(),
+        "spark.sql.extensions": "io.sparkclassify.ClassifyExtensions",
+        "spark.classify.model": str(model),
+    }
 
 
 def session(arguments: argparse.Namespace, settings: dict[str, object]) -> SparkSession:
