@@ -93,7 +93,9 @@ def build(names: Iterable[str]) -> None:
 
 
 def wheel_of_build() -> None:
-    WORK.mkdir(parents=True, exist_ok=True)
+    # Of a build that was stopped.
+    shutil.rmtree(WORK, ignore_errors=True)
+    WORK.mkdir(parents=True)
     (jar,) = (ROOT / "spark-udf-jvm/build/libs").glob("spark-classify_*.jar")
     name = next(iter(LINES))
     line = Line(name, property_of(jar, "spark.version"), name.rpartition("_")[2], jar, jar, jar)
