@@ -75,6 +75,6 @@ def test_columns_are_what_sql_gives(tmp_path, kind, module):
     assert label is None and error.startswith("[CLASSIFY_UNREADABLE_IMAGE]")
     kind_of_error, message = results.pop("error")
     assert kind_of_error == "AnalysisException" and "tensorflow" in message
-    assert len(results) == 8
+    assert len(results) == 9
     for name, (ours, theirs) in results.items():
         assert ours == theirs and "Row(c=" in ours, name

@@ -71,17 +71,18 @@ final class LibraryFolder {
    * Unpacks a library of the jar, unless that has been done, and returns its path.
    *
    * <p>Whether it has been done is told by the hash that the build wrote down, without inflating
-   * the library. Natives of another build than the classes' are asked for their content.
+   * the library, which has to be on the class path none the less. Natives of another build than the
+   * classes' are asked for their content.
    */
   Path unpack(String resourceFolder, String name) {
     String resource = "/" + resourceFolder + "/" + name;
     try {
-      String known = BuildVersions.nativeHash(resource.substring(1));
-      if (known != null && isIntact(target(name, known), known)) {
-        return target(name, known);
-      }
       String hash;
       try (InputStream content = resourceStream(resource)) {
+        String known = BuildVersions.nativeHash(resource.substring(1));
+        if (known != null && isIntact(target(name, known), known)) {
+          return target(name, known);
+        }
         hash = hash(content);
       }
       Path target = target(name, hash);

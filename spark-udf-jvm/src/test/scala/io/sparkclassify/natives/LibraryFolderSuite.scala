@@ -42,21 +42,29 @@ class LibraryFolderSuite extends AnyFunSuite {
     }
   }
 
-  test("a library that has been unpacked is not read from the jar again") {
+  test("a library that has been unpacked is not read from the jar again, which has to have it") {
     TestData.withFolder { folder =>
       val path = LibraryFolder.open(folder.toString).unpack(Platform.resourceFolder, library)
       val jar = Paths.get(classOf[LibraryFolder].getProtectionDomain.getCodeSource.getLocation.toURI)
-      val bare = Files.copy(jar, folder.resolve("bare.jar"))
-      val files = FileSystems.newFileSystem(bare, null: ClassLoader)
-      try Files.delete(files.getPath(Platform.resourceFolder, library))
-      finally files.close()
-      val classPath = System.getProperty("java.class.path").replace(jar.toString, bare.toString)
+      val other = Files.copy(jar, folder.resolve("other.jar"))
+      def change(action: Path => Unit): Unit = {
+        val files = FileSystems.newFileSystem(other, null: ClassLoader)
+        try action(files.getPath(Platform.resourceFolder, library))
+        finally files.close()
+      }
+      val classPath = System.getProperty("java.class.path").replace(jar.toString, other.toString)
       def open(folder: Path) =
         OwnJvm.run("io.sparkclassify.natives.Opening", Seq("-cp", classPath), Seq(folder.toString))
+      change(Files.write(_, Array[Byte](1, 2, 3)))
       val (status, output) = open(folder)
       assert(status == 0 && output.linesIterator.contains(path.toString), output)
-      val (refused, error) = open(folder.resolve("empty"))
-      assert(refused != 0 && error.contains(s"the jar has no ${Platform.resourceFolder}/$library"), error)
+      val (_, read) = open(folder.resolve("empty"))
+      assert(read.contains(folder.resolve("empty").toString) && !read.contains(path.getFileName.toString), read)
+      change(Files.delete)
+      Seq(folder, folder.resolve("another")).foreach { folder =>
+        val (refused, error) = open(folder)
+        assert(refused != 0 && error.contains(s"the jar has no ${Platform.resourceFolder}/$library"), error)
+      }
     }
   }
 
