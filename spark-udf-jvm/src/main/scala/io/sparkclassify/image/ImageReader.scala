@@ -148,24 +148,28 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration, natives: 
     val status = retries(fileSystem.getFileStatus(file))
     def open() = ImageReader.open(fileSystem, file, status)
     if (status.isDirectory) Left(BadImage.unreadable(path, "it is a directory"))
-    else if (status.getLen >= 0) {
-      // Before memory is taken: a file that is never opened has none.
-      var opened = Option(retries(open()))
-      try
-        take(path, status.getLen, room) { buffer =>
-          retries {
-            val stream = opened.getOrElse(open())
-            opened = None
-            try {
-              buffer.rewind()
-              fill(buffer)(ImageReader.next(stream))
-            } finally stream.close()
+    else if (status.getLen >= 0)
+      // What is too large is not opened, and what is never opened has no memory.
+      fits(path, status.getLen).flatMap { memory =>
+        var opened = Option(retries(open()))
+        try {
+          room.take(memory)
+          filled(path, status.getLen.toInt) { buffer =>
+            retries {
+              val stream = opened.getOrElse(open())
+              opened = None
+              try {
+                buffer.rewind()
+                fill(buffer)(ImageReader.next(stream))
+              } finally stream.close()
+            }
           }
         }
-      // Not the next place: a read takes memory once.
-      catch { case e: FileNotFoundException => Left(BadImage.unreadable(path, InputFault.sentence(e))) }
-      finally opened.foreach(_.close())
-    } else {
+        // Not the next place: a read takes memory once.
+        catch { case e: FileNotFoundException => Left(BadImage.unreadable(path, InputFault.sentence(e))) }
+        finally opened.foreach(_.close())
+      }
+    else {
       // Web servers may leave the length open.
       val bytes = retries {
         val stream = open()
@@ -194,22 +198,20 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration, natives: 
     try {
       val file = LocalFile.open(opener, name)
       try
-        if (ImageReader.readsAsIs(localFileSystem, name)) take(path, file.size, room)(fill(_)(file.read))
+        if (ImageReader.readsAsIs(localFileSystem, name)) readOpened(path, file, room)
         else readRemote(path, localFileSystem, hadoopName, room)
       finally file.close()
     } catch {
       case _: AccessDeniedException => Left(BadImage.unreadable(path, "permission to read it is denied"))
     }
 
-  /** @param filling fills the buffer, which has `length` bytes */
-  private def take(name: String, length: Long, room: ImageReader.Room)(
-      filling: ByteBuffer => Unit
-  ): Either[BadImage, ImageBytes] =
-    fits(name, length).flatMap { bytes =>
-      room.take(bytes)
-      filled(name, length.toInt)(filling)
+  private def readOpened(path: String, file: LocalFile, room: ImageReader.Room): Either[BadImage, ImageBytes] =
+    fits(path, file.size).flatMap { memory =>
+      room.take(memory)
+      filled(path, file.size.toInt)(fill(_)(file.read))
     }
 
+  /** @param filling fills the buffer, which has `length` bytes, and for which memory has been taken */
   private def filled(name: String, length: Int, size: Option[PixelSize] = None)(
       filling: ByteBuffer => Unit
   ): Either[BadImage, ImageBytes] =
