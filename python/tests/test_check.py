@@ -33,4 +33,4 @@ def test_without_the_core_it_says_how_to_get_it(
     # As the package lies where it is installed: in no repository.
     monkeypatch.setattr(program, "__file__", str(tmp_path / "program.py"))
     assert main(["check", "model"]) == 1
-    assert "cargo build --release -p classify-bench" in capsys.readouterr().err
+    assert "`make build` leaves it in target/release" in capsys.readouterr().err

@@ -122,10 +122,10 @@ def test_no_library_can_be_unpacked(spark_run, cluster, jar, tmp_path, kind):
 def test_no_room_for_the_copy_of_a_model(spark_run, cluster, jar, tmp_path):
     script, answers, folder = tmp_path / "script.py", tmp_path / "answers.json", tmp_path / "scratch"
     script.write_text(ASK)
-    # Spark unpacks libraries of its own there, for which there is room.
+    # Spark unpacks libraries of its own there, for which there is room; zstd's as late as when the model is copied.
     with mounted(folder, "mode=1777,size=8m"):
         settings = {
-            "spark.executor.extraJavaOptions": f"{SHORT_LIVED} -Djava.io.tmpdir={folder}",
+            "spark.executor.extraJavaOptions": f"{SHORT_LIVED} -Djava.io.tmpdir={folder} -DZstdTempFolder={tmp_path}",
             "spark.classify.native.dir": str(tmp_path / "natives"),
             "spark.hadoop.fs.viewfs.mounttable.far.link./model": f"file:{ROOT}/model",
             "spark.classify.model": "viewfs://far/model",

@@ -31,17 +31,22 @@ import os, sys, threading, time
 from pyspark.sql import SparkSession
 
 folder, backend, times, tasks, progress, output = sys.argv[1:]
+tasks = int(tasks)
 spark = SparkSession.builder.getOrCreate()
 images = spark.read.csv("dataset/image_data.csv", header=True).select("image_path")
-rows = images.crossJoin(spark.range(int(times))).repartition(int(tasks), "image_path", "id")
+rows = images.crossJoin(spark.range(int(times))).repartition(tasks, "image_path", "id")
 call = f"try_classify('{folder}/' || image_path, '{backend}') AS c"
 answers = rows.selectExpr("concat(image_path, '#', id) AS image_path", call)
 tracker = spark.sparkContext.statusTracker()
 
 def tell():
+    writing, done = None, 0
     while True:
-        stages = [tracker.getStageInfo(stage) for stage in tracker.getActiveStageIds()]
-        done = sum(stage.numCompletedTasks for stage in stages if stage and stage.numTasks == int(tasks))
+        for stage in map(tracker.getStageInfo, tracker.getActiveStageIds()):
+            # What is tried again after a kill has only the tasks that were left.
+            if stage and (stage.numTasks == tasks or stage.stageId == writing):
+                writing = stage.stageId
+                done = max(done, tasks - stage.numTasks + stage.numCompletedTasks)
         with open(progress + ".new", "w") as file:
             file.write(str(done))
         os.replace(progress + ".new", progress)
@@ -136,8 +141,9 @@ def test_no_row_is_lost(spark_run, fragile, jar, golden, tmp_path, faulty_file_s
         "spark.speculation.multiplier": "1.1",
         "spark.hadoop.fs.faulty.percent": "1",
         "spark.hadoop.fs.faulty.seed": plan.seed,
-        # All kills may meet the same task.
+        # All kills may meet the same task, or what it reads.
         "spark.task.maxFailures": "12",
+        "spark.stage.maxConsecutiveAttempts": "12",
         "spark.classify.model": f"file:{ROOT}/model",
         "spark.classify.batchSize": "8",
     }
