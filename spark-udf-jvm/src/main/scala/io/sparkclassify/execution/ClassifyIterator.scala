@@ -82,7 +82,7 @@ final class ClassifyIterator(
 
   override def next(): InternalRow = if (hasNext) classified.next() else Iterator.empty.next()
 
-  /** While one batch is classified, the images of the next one arrive. */
+  /** While one batch is classified, the images of the next one arrive, and reading threads all have something to do. */
   private def askAhead(): Unit = positions.takeAhead {
     while (!enoughWait && rows.hasNext) {
       val row = rows.next().copy()
@@ -95,8 +95,10 @@ final class ClassifyIterator(
     }
   }
 
-  private def enoughWait: Boolean = waitingImages >= 2 * batches.size ||
-    waiting.size >= 2 * batches.size && waitingBytes >= MaxRowBytes ||
+  private val wanted = batches.size + math.max(batches.size, batches.readThreads)
+
+  private def enoughWait: Boolean = waitingImages >= wanted ||
+    waiting.size >= wanted && waitingBytes >= MaxRowBytes ||
     !waiting.isEmpty && images.full
 
   private def takeBatch(): ArrayBuffer[BatchRow] = {
@@ -185,7 +187,7 @@ final class ClassifyIterator(
 
 private object ClassifyIterator {
 
-  /** More rows than those of two batches wait for images only up to so many bytes. */
+  /** More rows than as many as images are wanted wait only up to so many bytes. */
   val MaxRowBytes: Long = 4L << 20
 
   private def bytesOf(row: InternalRow): Long = row match {
