@@ -63,9 +63,13 @@ def steps(way: str, home: str) -> Callable[..., str]:
     """Runs commands in a folder that is their home, and prints what each took and all together."""
     ours = {"SPARK_HOME", "PYTHONPATH", "PYSPARK_PYTHON", "PIP_CACHE_DIR"}
     environment = {key: value for key, value in os.environ.items() if key not in ours}
-    # As in an environment that is activated: Spark's launchers look for `python3`.
-    environment |= {"PATH": f"{home}/venv/bin:{environment['PATH']}"}
-    environment |= {"HOME": home, "XDG_CACHE_HOME": f"{home}/.cache", "SPARK_SUBMIT_OPTS": f"-Duser.home={home}"}
+    environment |= {
+        # As in an environment that is activated: Spark's launchers look for `python3`.
+        "PATH": f"{home}/venv/bin:{environment['PATH']}",
+        "HOME": home,
+        "XDG_CACHE_HOME": f"{home}/.cache",
+        "SPARK_SUBMIT_OPTS": f"-Duser.home={home}",
+    }
     start = time.perf_counter()
 
     def step(what: str, command: list[str], result: str = "") -> str:

@@ -51,6 +51,9 @@ final class ClassifyIterator(
     new ModelCall(calls.head._1.spec, columns, metrics)
   }
 
+  /** So many images are asked for: a batch's, and beside it the next one's, or as many as threads read at once. */
+  private val wanted = batches.size + math.max(batches.size, batches.readThreads)
+
   /** Rows whose images have been asked for, how many images these are, and the bytes of the rows. */
   private val waiting = new ArrayDeque[WaitingRow]
   private var waitingImages = 0
@@ -94,8 +97,6 @@ final class ClassifyIterator(
       waitingBytes += bytesOf(row)
     }
   }
-
-  private val wanted = batches.size + math.max(batches.size, batches.readThreads)
 
   private def enoughWait: Boolean = waitingImages >= wanted ||
     waiting.size >= wanted && waitingBytes >= MaxRowBytes ||
@@ -187,7 +188,7 @@ final class ClassifyIterator(
 
 private object ClassifyIterator {
 
-  /** More rows than as many as images are wanted wait only up to so many bytes. */
+  /** Rows beyond as many as there are images wanted wait only up to so many bytes in all. */
   val MaxRowBytes: Long = 4L << 20
 
   private def bytesOf(row: InternalRow): Long = row match {

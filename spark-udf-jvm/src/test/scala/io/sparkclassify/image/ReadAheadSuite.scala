@@ -31,6 +31,7 @@ class ReadAheadSuite extends SharedSession {
         withConf(ClassifyConf.ReadThreads.key -> threads.toString, ClassifyConf.BatchSize.key -> "8") {
           val most = SlowFileSystem.concurrently(assertAll(Plans.run(sql(query))))
           assert(most <= threads)
+          assert(most >= math.min(threads, 8), "reads overlap")
           assert(most > threads / 2, "reads overlap")
         }
       }
