@@ -3,6 +3,7 @@ step by step, and queries of 96 images once a session runs.
 
     make bench-fixed                                # or, after `make bench` has built everything:
     python benchmarks/fixed_costs.py --rounds 5 --queries 20
+    python benchmarks/fixed_costs.py --archive      # also with archives of the JVMs' classes
 
 The job is ClassifyJob on a standalone cluster of one worker on loopback, which runs already. Its steps are lines in the
 logs of the driver and the executor, so that each is the time since the one before. Cold: no native library has been
@@ -63,20 +64,27 @@ STEPS = (
     ("details and counts read back, session ended", "driver", r"Successfully stopped SparkContext"),
 )
 END = "processes ended"
+ARCHIVED = "warm, archived classes"
+ARCHIVE_SECONDS = 60
 
 
-def submit(cluster: Cluster, folder: Path, listed: Path, model: Path) -> dict[str, float]:
-    """Runs the job, and gives the milliseconds of each step."""
+def submit(cluster: Cluster, folder: Path, listed: Path, model: Path, archive: str | None = None) -> dict[str, float]:
+    """Runs the job, and gives the milliseconds of each step.
+
+    `archive` is the option of the JVM with which driver and executor name an archive of their classes.
+    """
     log = folder / "log4j2.properties"
     log.write_text(LOG)
     shutil.rmtree(folder / "output", ignore_errors=True)
-    logging = f"-Dlog4j2.configurationFile=file:{log}"
+    java = {"driver": f"-Dlog4j2.configurationFile=file:{log}", "executor": f"-Dlog4j2.configurationFile=file:{log}"}
+    if archive is not None:
+        java = {process: f"{options} {archive}={folder}/{process}.jsa" for process, options in java.items()}
     settings = {
         "spark.ui.enabled": "false",
         "spark.driver.host": "127.0.0.1",
         "spark.executor.memory": "1g",
-        "spark.driver.extraJavaOptions": logging,
-        "spark.executor.extraJavaOptions": logging,
+        "spark.driver.extraJavaOptions": java["driver"],
+        "spark.executor.extraJavaOptions": java["executor"],
         "spark.classify.native.dir": str(folder / "native"),
     }
     command = [f"{cluster.home}/bin/spark-submit", "--master", cluster.url]
@@ -105,15 +113,33 @@ def submit(cluster: Cluster, folder: Path, listed: Path, model: Path) -> dict[st
 
 
 def submits(folder: Path, listed: Path, options: argparse.Namespace) -> dict[str, list[dict[str, float]]]:
-    """The steps of each round, cold and warm."""
+    """The steps of each round: cold, warm, and warm with archives of the classes if these are asked for."""
     found: dict[str, list[dict[str, float]]] = {"cold": [], "warm": []}
     with Cluster(folder / "cluster", cores=CORES, hosts=("127.0.0.1",)) as cluster:
+        if options.archive:
+            found[ARCHIVED] = []
+            submit(cluster, folder, listed, options.model, "-XX:ArchiveClassesAtExit")
+            wait_for_archives(folder)
         for _ in range(options.rounds):
             shutil.rmtree(folder / "native", ignore_errors=True)
             for kind, rounds in found.items():
-                rounds.append(submit(cluster, folder, listed, options.model))
+                archive = "-XX:SharedArchiveFile" if kind == ARCHIVED else None
+                rounds.append(submit(cluster, folder, listed, options.model, archive))
                 print(f"{kind}: {sum(rounds[-1].values()) / 1e3:.1f} s", flush=True)
     return found
+
+
+def wait_for_archives(folder: Path) -> None:
+    """The executor writes its archive after the job's end."""
+    archives = [folder / f"{process}.jsa" for process in ("driver", "executor")]
+    end = time.monotonic() + ARCHIVE_SECONDS
+    while not all(archive.exists() for archive in archives):
+        if time.monotonic() > end:
+            raise SystemExit(f"fixed_costs: no archive of classes after {ARCHIVE_SECONDS} s: {archives}")
+        time.sleep(1)
+    # It is there before it is whole.
+    time.sleep(5)
+    print(", ".join(f"{archive.name}: {archive.stat().st_size / 1e6:.0f} MB" for archive in archives), flush=True)
 
 
 # A query of the same rows, without images: what Spark takes for any.
@@ -172,6 +198,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=ROOT / "model", help="model directory (default: %(default)s)")
     parser.add_argument("--rounds", type=images.positive, default=3, help="jobs, cold and warm (default: 3)")
     parser.add_argument("--queries", type=images.positive, default=24, help="in a warm session (default: 24)")
+    parser.add_argument("--archive", action="store_true", help="jobs with archives of the JVMs' classes too")
     options = parser.parse_args()
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     paths = images.make(images.ImageSet(1000, (600, 375), 0.5))[:IMAGES]
@@ -181,7 +208,7 @@ def main() -> None:
         listed.write_text("\n".join(["image_path", *map(str, paths)]) + "\n")
         found = submits(folder, listed, options)
         small, without, limits = queries(listed, options)
-    print(f"\n| a job of {IMAGES} images, ms | cold | warm |\n|---|--:|--:|")
+    print(f"\n| a job of {IMAGES} images, ms | {' | '.join(found)} |\n|---|{'--:|' * len(found)}")
     for step in [*(step for step, _, _ in STEPS), END]:
         print(f"| {step} | {' | '.join(f'{median(costs[step] for costs in found[kind]):.0f}' for kind in found)} |")
     totals = (median(sum(costs.values()) for costs in found[kind]) for kind in found)

@@ -29,8 +29,11 @@ class Parity:
         return not self.missing and not self.wrong_labels and (self.max_difference or 0.0) <= TOLERANCE
 
 
-def compare(answers: Answers, reference: Answers) -> Parity:
-    """Compares image by image. Images that the reference does not know count as missing, too."""
+def compare(answers: Answers, reference: Answers, labels_only: bool = False) -> Parity:
+    """Compares image by image, and with `labels_only` no probabilities. Images that the reference does not know count
+    as missing, too."""
+    if labels_only:
+        answers = {path: (label, []) for path, (label, _) in answers.items()}
     common = answers.keys() & reference.keys()
     differences = [
         abs(mine - theirs)

@@ -30,7 +30,8 @@ class Contender:
     differ from the others'. `image_dir` or `images` are images of its own, and `model` is a model of its own. One that
     `is_long` does its job in the first round only, after a short one to be warm, and its memory is followed. One
     that `is_inexact` is known to differ from the reference: the report shows by how much, without calling it wrong. One
-    that `takes_device` has its model on a GPU where the run asks for it.
+    that `takes_device` has its model on a GPU where the run asks for it. Of one with `labels_only`
+    the probabilities are not compared, if it has any.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Contender:
     is_long: bool = False
     is_inexact: bool = False
     takes_device: bool = False
+    labels_only: bool = False
 
     @property
     def python(self) -> Path:
@@ -109,7 +111,7 @@ def batches(engine: str, backend: str, size: int) -> Contender:
 
 def field(name: str, group: str, engine: str, *program: str, environment: str = ".venv-bench-peers") -> Contender:
     is_core = program[0] == "core.py"
-    settings = {"images": FIELD_IMAGES, "model": FIELD_MODEL, "takes_device": not is_core}
+    settings = {"images": FIELD_IMAGES, "model": FIELD_MODEL, "takes_device": not is_core, "labels_only": True}
     return Contender(f"field-{name}", group, engine, program, environment, **settings)
 
 

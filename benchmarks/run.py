@@ -159,7 +159,8 @@ def main() -> None:
                 continue
             if result := turn(contender, row, own):
                 known = references[own.model]
-                row.add(result, compare(result.answers, {str(path): known[str(path)] for path in own.images}))
+                expected = {str(path): known[str(path)] for path in own.images}
+                row.add(result, compare(result.answers, expected, contender.labels_only))
     wanted = [goal for name in options.set for goal in goals.SETS[name]]
     text = report.write(
         options.output,
