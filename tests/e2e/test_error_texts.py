@@ -61,7 +61,7 @@ CASES = {
             "SELECT classify('{work}/red.png')",
         ],
         "no file": [COLOUR, "SELECT classify('no/such.jpg', 'onnx')"],
-        "no file to embed": [COLOUR, "SELECT image_hash('no/such.jpg')"],
+        "no file to hash": [COLOUR, "SELECT image_hash('no/such.jpg')"],
         "directory": [COLOUR, "SELECT classify('{work}', 'onnx')"],
         "scheme": [COLOUR, "SELECT classify('https://host/a.jpg', 'onnx')"],
         "large file": [COLOUR, "SELECT classify('{work}/large.jpg', 'onnx')"],

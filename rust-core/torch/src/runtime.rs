@@ -12,7 +12,7 @@ use crate::{cuda, ffi, ENGINE};
 const BUILT_AGAINST: &str = "2.11.";
 
 /// The release that keeps to the binary interface of the former in what this crate uses on a CPU, found by trying it
-/// (`make test-libtorch-versions`). libtorch promises nothing of the kind: others lack functions, or would be called
+/// (`scripts/try_libtorch.sh`). libtorch promises nothing of the kind: others lack functions, or would be called
 /// wrongly.
 const SAME_ON_CPU: &str = "2.12.";
 

@@ -112,7 +112,9 @@ object ClassifyConf {
     .doc(
       "The engine that runs the model: `pytorch` (model.pt, needs an installed libtorch) or `onnx` (model.onnx, ONNX " +
         "Runtime is part of the jar). `auto`: `pytorch` where the model directory has model.pt and the driver a libtorch " +
-        "that fits, else `onnx`; chosen when a query is analysed, so that all executors use the same, and shown by EXPLAIN."
+        "that fits, else `onnx`; what one engine alone can do decides at once: a precision of its own, or a directory " +
+        "without a file for the other. Chosen when a query is analysed, so that all executors use the same, and shown " +
+        "by EXPLAIN."
     )
     .version("0.1.0")
     .stringConf

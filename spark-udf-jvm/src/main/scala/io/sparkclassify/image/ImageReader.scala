@@ -120,8 +120,8 @@ final class ImageReader(spec: ImageSpec, configuration: Configuration, natives: 
       if (bytes <= memory.largest) Right(bytes)
       else {
         val reason =
-          s"it has $length bytes, over the ${memory.largest} that one image may take of the ${memory.total} bytes " +
-            s"of direct memory that this executor has for images (${ClassifyConf.ReadMemory.key})"
+          s"it has more bytes than the ${memory.largest} that one image may take of the ${memory.total} bytes of " +
+            s"direct memory that this executor has for images (${ClassifyConf.ReadMemory.key})"
         Left(BadImage.unreadable(name, reason))
       }
     }
