@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use base64::Engine as _;
 use image::codecs::jpeg::JpegEncoder;
 use image::ExtendedColorType;
-use spark_classify_imaging::{decode, resize, DecodeOptions, Resampling, Scratch};
+use spark_classify_imaging::{Axis, DecodeOptions, ImageSource, Resampling, Scratch, Target};
 
 /// No page has more thumbnails, so that it stays a few megabytes large.
 pub const MAX_THUMBNAILS: usize = 200;
@@ -67,14 +67,24 @@ fn small_jpeg(file: &[u8]) -> Option<Vec<u8>> {
         fast: true,
         ..DecodeOptions::default()
     };
-    let image = decode(file, &options, &mut scratch).ok()?.clone();
-    let longer = image.width.max(image.height);
-    let side = |pixels: usize| (pixels * THUMBNAIL_SIZE.min(longer) / longer).max(1);
-    let (width, height) = (side(image.width), side(image.height));
-    let small = resize(&image, (width, height), Resampling::Bilinear, &mut scratch).ok()?;
+    let resized = scratch.decode_resized(ImageSource::File(file), &options, small).ok()?;
+    let Target { y, x, .. } = small(resized.size.0, resized.size.1);
+    let pixels: Vec<u8> = resized.view.rows().flatten().copied().collect();
     let mut jpeg = Vec::new();
     JpegEncoder::new_with_quality(&mut jpeg, JPEG_QUALITY)
-        .encode(&small.pixels, width as u32, height as u32, ExtendedColorType::Rgb8)
+        .encode(&pixels, x.resized as u32, y.resized as u32, ExtendedColorType::Rgb8)
         .ok()?;
     Some(jpeg)
+}
+
+/// The thumbnail of an image of this width and height.
+fn small(width: usize, height: usize) -> Target {
+    let longer = width.max(height);
+    let axis = |pixels: usize| Axis::whole(pixels, (pixels * THUMBNAIL_SIZE.min(longer) / longer).max(1));
+    Target {
+        resampling: Resampling::Bilinear,
+        y: axis(height),
+        x: axis(width),
+        grey: false,
+    }
 }

@@ -1,5 +1,7 @@
 //! The tags of a TIFF's first image. Nothing is read, and no memory taken, beyond what the file holds.
 
+use std::fmt;
+
 /// The first bytes of a TIFF, also with its number in the wrong byte order, as Pillow takes it, and of a `BigTIFF`.
 pub(crate) const MAGICS: [&[u8]; 6] = [b"II*\0", b"MM\0*", b"II\0*", b"MM*\0", b"II+\0", b"MM\0+"];
 
@@ -84,6 +86,54 @@ impl Tag<'_> {
             DOUBLE => f64::from_bits(whole(8)?),
             _ => return None,
         })
+    }
+}
+
+/// The numbers of a tag, as the file has them: there may be as many as it has bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Numbers<'a> {
+    value: &'a [u8],
+    /// Of each in bytes, not 0.
+    size: usize,
+    big_endian: bool,
+}
+
+impl Numbers<'_> {
+    /// What a tag that is not there stands for.
+    pub(crate) const ONE: Self = Self::of_bytes(&[1]);
+    pub(crate) const NONE: Self = Self::of_bytes(&[]);
+    /// What an error shows of them.
+    const SHOWN: usize = 8;
+
+    const fn of_bytes(value: &'static [u8]) -> Self {
+        Self {
+            value,
+            size: 1,
+            big_endian: false,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.value.len() / self.size
+    }
+
+    pub(crate) fn get(&self, index: usize) -> Option<u64> {
+        let number = self.value.get(index.checked_mul(self.size)?..)?.get(..self.size)?;
+        Some(number_in(number, self.big_endian))
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u64> + '_ {
+        self.value
+            .chunks_exact(self.size)
+            .map(|number| number_in(number, self.big_endian))
+    }
+}
+
+impl fmt::Display for Numbers<'_> {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown: Vec<String> = self.iter().take(Self::SHOWN).map(|number| number.to_string()).collect();
+        let more = if self.len() > Self::SHOWN { ", …" } else { "" };
+        write!(to, "[{}{more}]", shown.join(", "))
     }
 }
 
@@ -178,13 +228,17 @@ impl<'a> Directory<'a> {
 
     /// The first number of a tag.
     pub(crate) fn number(&self, tag: u16) -> Option<u64> {
-        self.numbers(tag).and_then(|numbers| numbers.first().copied())
+        self.numbers(tag)?.get(0)
     }
 
     /// All numbers of a tag: bytes, shorts, longs.
-    pub(crate) fn numbers(&self, tag: u16) -> Option<Vec<u64>> {
+    pub(crate) fn numbers(&self, tag: u16) -> Option<Numbers<'a>> {
         let (value, size) = self.first_value(tag)?;
-        (size > 0).then(|| value.chunks_exact(size).map(|number| self.number_in(number)).collect())
+        (size > 0).then_some(Numbers {
+            value,
+            size,
+            big_endian: self.big_endian,
+        })
     }
 
     /// The content of a tag that holds bytes.

@@ -136,8 +136,10 @@ impl<'m, 'a> Properties<'m, 'a> {
     /// Whether it is an auxiliary image with alpha, by the property that says so in an item or in a track.
     pub(crate) fn is_alpha(self, kind: FourCc) -> Option<bool> {
         let mut content = self.find(kind)?;
-        let of = full_box(&mut content).and_then(|_| string(&mut content));
-        Some(of.is_ok_and(|of| ALPHA.contains(&of)))
+        let of = full_box(&mut content).map(|_| content.rest());
+        // Many items may share one long property: it is not looked through for its end.
+        let is = |of: &[u8], name: &[u8]| of.strip_prefix(name).is_some_and(|after| after.first() == Some(&0));
+        Some(of.is_ok_and(|of| ALPHA.iter().any(|name| is(of, name))))
     }
 }
 

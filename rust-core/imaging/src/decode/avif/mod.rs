@@ -223,9 +223,11 @@ impl<'a> Meta<'a> {
             let alpha = self.items.get(&id).filter(|_| multiplied);
             return alpha.map_or(Beside::Alpha, Beside::Multiplier);
         }
-        let parts = item.parts.filter(|_| &item.kind == b"grid");
+        let Some(parts) = item.parts.filter(|_| &item.kind == b"grid") else {
+            return Beside::Nothing;
+        };
         let with_alpha: BTreeSet<_> = self.alphas().filter_map(|(_, item)| item.auxiliary_for).collect();
-        if parts.is_some_and(|parts| ids(parts).all(|id| with_alpha.contains(&id))) {
+        if ids(parts).all(|id| with_alpha.contains(&id)) {
             Beside::Alpha
         } else {
             Beside::Nothing

@@ -31,7 +31,8 @@ pub(crate) fn unpack(blocks: &[u8], code_size: u8, indices: &mut [u8]) -> Result
         last: [0; MAX_CODES],
         length: [1; MAX_CODES],
     };
-    for (value, last) in (0..=u8::MAX).zip(&mut table.last).take(clear) {
+    // Of codes of more than 8 bits the lower 8 are the index.
+    for (value, last) in (0..=u8::MAX).cycle().zip(&mut table.last).take(clear) {
         *last = value;
     }
     let (mut bits, mut next) = (first_bits, clear + 2);

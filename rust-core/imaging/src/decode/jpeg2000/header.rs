@@ -157,12 +157,13 @@ fn indices(mut content: Bytes<'_>, cmyk: bool) -> Result<Option<Box<Palette>>, I
     // Pillow keeps each colour once, so those after a repeated one have other indices than in the file.
     let mut kept = Vec::new();
     for color in colors.chunks_exact(channels) {
-        if !kept.chunks_exact(channels).any(|known| known == color) {
-            kept.extend_from_slice(color);
+        if kept.chunks_exact(channels).any(|known| known == color) {
+            continue;
         }
-    }
-    if kept.len() > 256 * channels {
-        return Err(FAILURE.broken("a palette of more than 256 colours"));
+        if kept.len() == 256 * channels {
+            return Err(FAILURE.broken("a palette of more than 256 colours"));
+        }
+        kept.extend_from_slice(color);
     }
     Ok(Some(Box::new(Palette::new(&kept, channels, |color| color))))
 }

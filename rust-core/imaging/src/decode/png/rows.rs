@@ -261,7 +261,9 @@ fn paeth(left: u8, up: u8, corner: u8) -> u8 {
 
 /// The content of the pixels' chunks, decompressed.
 struct Inflater<'a> {
-    stored: Vec<&'a [u8]>,
+    /// What is left of a chunk, and the chunks after it, of which there may be as many as a file has room for.
+    stored: &'a [u8],
+    chunks: Box<dyn Iterator<Item = &'a [u8]> + 'a>,
     stream: Decompress,
     ended: bool,
 }
@@ -270,10 +272,9 @@ impl<'a> Inflater<'a> {
     fn new(bytes: &'a [u8]) -> Self {
         let data = chunks(bytes).skip_while(|chunk| chunk.name != *b"IDAT");
         let data = data.take_while(|chunk| chunk.name == *b"IDAT");
-        let mut stored: Vec<_> = data.map(|chunk| chunk.content).collect();
-        stored.reverse();
         Self {
-            stored,
+            stored: &[],
+            chunks: Box::new(data.map(|chunk| chunk.content)),
             stream: Decompress::new(true),
             ended: false,
         }
@@ -293,22 +294,20 @@ impl<'a> Inflater<'a> {
     fn read(&mut self, to: &mut [u8]) -> Result<usize, ImageError> {
         let mut filled = 0;
         while filled < to.len() && !self.ended {
-            let stored = self.stored.last().copied().unwrap_or_default();
             let (taken, given) = (self.stream.total_in(), self.stream.total_out());
             let status = self
                 .stream
-                .decompress(stored, &mut to[filled..], FlushDecompress::None)
+                .decompress(self.stored, &mut to[filled..], FlushDecompress::None)
                 .map_err(|error| FAILURE.broken(error.to_string()))?;
             // No more than there was, and no more than was asked for.
             let [taken, given] = [self.stream.total_in() - taken, self.stream.total_out() - given]
                 .map(|count| usize::try_from(count).unwrap_or_default());
             filled += given;
             self.ended = status == Status::StreamEnd;
-            if let Some(rest) = self.stored.last_mut() {
-                *rest = &stored[taken..];
-            }
-            if taken + given == 0 && self.stored.pop().is_none() {
-                break;
+            self.stored = &self.stored[taken..];
+            if taken + given == 0 {
+                let Some(next) = self.chunks.next() else { break };
+                self.stored = next;
             }
         }
         Ok(filled)

@@ -41,17 +41,14 @@ pub(crate) fn metadata(bytes: &[u8]) -> Metadata<'_> {
                 continue;
             }
             b"tEXt" => plain(content),
-            b"zTXt" => compressed(content),
-            b"iTXt" => international(content),
+            b"zTXt" => compressed(content, &mut unpacked),
+            b"iTXt" => international(content, &mut unpacked),
             _ => continue,
         };
-        let Some((keyword, text)) = text else { continue };
-        if let Cow::Owned(text) = &text {
-            unpacked += text.len();
-            if unpacked > MAX_TEXTS {
-                break;
-            }
+        if unpacked > MAX_TEXTS {
+            break;
         }
+        let Some((keyword, text)) = text else { continue };
         match keyword {
             EXIF if chunk.name == *b"tEXt" => exif = Some(text),
             // What is not UTF-8 is not text, but for XMP, that counts where there is no other.
@@ -81,11 +78,11 @@ fn plain(content: &[u8]) -> Text<'_> {
     is_wanted(keyword).then_some((keyword, text.into()))
 }
 
-/// Of a zTXt chunk; broken text is empty.
-fn compressed(content: &[u8]) -> Text<'_> {
+/// Of a zTXt chunk; broken text is empty. What is unpacked is added to `unpacked`, in bytes, whatever comes of it.
+fn compressed<'a>(content: &'a [u8], unpacked: &mut usize) -> Text<'a> {
     let (keyword, text) = split(content).filter(|(keyword, _)| is_wanted(keyword))?;
     let (_method, text) = text.split_first()?;
-    match unpack(text) {
+    match unpack(text, unpacked) {
         Unpacked::Text(text) => Some((keyword, text.into())),
         Unpacked::Broken => Some((keyword, Vec::new().into())),
         Unpacked::TooLong => None,
@@ -93,7 +90,7 @@ fn compressed(content: &[u8]) -> Text<'_> {
 }
 
 /// Of an iTXt chunk: keyword, whether the text is compressed and how, a language, a translated keyword, text.
-fn international(content: &[u8]) -> Text<'_> {
+fn international<'a>(content: &'a [u8], unpacked: &mut usize) -> Text<'a> {
     let (keyword, rest) = split(content).filter(|(keyword, _)| is_wanted(keyword))?;
     let (&[is_compressed, method], rest) = rest.split_first_chunk()?;
     let (_language, rest) = split(rest)?;
@@ -101,7 +98,7 @@ fn international(content: &[u8]) -> Text<'_> {
     if is_compressed == 0 {
         return Some((keyword, text.into()));
     }
-    match unpack(text) {
+    match unpack(text, unpacked) {
         Unpacked::Text(text) if method == 0 => Some((keyword, text.into())),
         _ => None,
     }
@@ -131,15 +128,16 @@ enum Unpacked {
 }
 
 /// Unpacks zlib's data, of which the end may be missing.
-fn unpack(text: &[u8]) -> Unpacked {
-    let mut unpacked = Vec::new();
+fn unpack(text: &[u8], unpacked: &mut usize) -> Unpacked {
+    let mut content = Vec::new();
     let result = ZlibDecoder::new(text)
         .take(MAX_TEXT as u64 + 1)
-        .read_to_end(&mut unpacked);
+        .read_to_end(&mut content);
+    *unpacked += content.len();
     match result {
-        _ if unpacked.len() > MAX_TEXT => Unpacked::TooLong,
+        _ if content.len() > MAX_TEXT => Unpacked::TooLong,
         Err(error) if error.kind() != ErrorKind::UnexpectedEof => Unpacked::Broken,
-        _ => Unpacked::Text(unpacked),
+        _ => Unpacked::Text(content),
     }
 }
 

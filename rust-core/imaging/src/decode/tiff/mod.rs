@@ -7,8 +7,7 @@
 //! asked to or not; so does this module.
 
 mod compression;
-mod fax_3;
-mod fax_4;
+mod fax;
 mod samples;
 
 use std::io::Read;
@@ -18,10 +17,10 @@ use weezl::BitOrder;
 use self::compression::{
     DEFLATE, FAXES, FAX_3, FAX_4, FAX_RUNS, JPEG, LZMA, LZW, OLD_DEFLATE, PACK_BITS, RAW, SUPPORTED,
 };
-use self::fax_3::Rows;
+use self::fax::Rows;
 use self::samples::{Samples, Storage};
 use super::ifd::{
-    Directory, COMPRESSION, FILL_ORDER, IMAGE_LENGTH, IMAGE_WIDTH, JPEG_TABLES, MAGICS, PLANAR_CONFIGURATION,
+    Directory, Numbers, COMPRESSION, FILL_ORDER, IMAGE_LENGTH, IMAGE_WIDTH, JPEG_TABLES, MAGICS, PLANAR_CONFIGURATION,
     PREDICTOR, ROWS_PER_STRIP, STRIP_BYTE_COUNTS, STRIP_OFFSETS, T4_OPTIONS, TILE_BYTE_COUNTS, TILE_LENGTH,
     TILE_OFFSETS, TILE_WIDTH,
 };
@@ -39,6 +38,15 @@ const TWO_DIMENSIONAL: u64 = 1;
 const HORIZONTAL: u64 = 2;
 const SEPARATE_PLANES: u64 = 2;
 const REVERSED_BITS: u64 = 2;
+/// How many times a chunk's own bytes its compressed ones may be, which are more where each pixel of a fax is a run of
+/// its own (4.5 times).
+const MOST_EXPANSION: usize = 8;
+/// Bytes beside that: what LZMA and Deflate begin with, and a JPEG with its tables and metadata.
+const HEADERS: usize = 1 << 10;
+const JPEG_HEADERS: usize = 64 << 10;
+/// How often the bytes of the file and of its pixels are read at most: usual files take once at most, those with wrong
+/// lengths some more.
+const MOST_OVERLAP: usize = 16;
 
 /// Whether the first bytes are those of a TIFF.
 pub(crate) fn accepts(bytes: &[u8]) -> bool {
@@ -92,8 +100,8 @@ struct Layout<'a> {
     chunk_height: usize,
     /// Whether chunks have rows below and columns right of the image, too.
     tiled: bool,
-    offsets: Vec<u64>,
-    lengths: Vec<u64>,
+    offsets: Numbers<'a>,
+    lengths: Numbers<'a>,
 }
 
 impl<'a> Layout<'a> {
@@ -181,7 +189,10 @@ impl<'a> Layout<'a> {
             limits,
             samples,
             compression,
-            jpeg_tables: tags.content(JPEG_TABLES).unwrap_or_default(),
+            jpeg_tables: match compression {
+                JPEG => tags.content(JPEG_TABLES).unwrap_or_default(),
+                _ => &[],
+            },
             fax_rows,
             predictor,
             reversed_bits,
@@ -189,13 +200,13 @@ impl<'a> Layout<'a> {
             chunk_width,
             chunk_height,
             tiled,
-            offsets: offsets.unwrap_or_default(),
-            lengths: lengths.unwrap_or_default(),
+            offsets: offsets.unwrap_or(Numbers::NONE),
+            lengths: lengths.unwrap_or(Numbers::NONE),
         })
     }
 
     /// What decoding takes beside libjpeg: the image, its rows of `row_length` bytes, a chunk, a changed copy of what
-    /// the file has of it, the tables of offsets, and 1 MiB for a decompressor. That of LZMA keeps what it has
+    /// the file has of it, and 1 MiB for a decompressor. That of LZMA keeps what it has
     /// decompressed, at most 2 MiB more than it was asked for, in a window that doubles while it grows; it is moved
     /// then.
     fn memory(&self, file_length: usize, row_length: usize) -> u64 {
@@ -211,9 +222,8 @@ impl<'a> Layout<'a> {
         } else {
             0
         };
-        let tables = (self.offsets.len() + self.lengths.len()) * size_of::<u64>();
         let pixels = self.width * self.height * 3 + row_length * self.height;
-        (pixels + chunk + copied + window + tables + (1 << 20)) as u64
+        (pixels + chunk + copied + window + (1 << 20)) as u64
     }
 
     /// Puts the chunks together into rows of `row_length` bytes, with the samples of a pixel side by side. `memory` is
@@ -223,6 +233,8 @@ impl<'a> Layout<'a> {
         let chunk_row = (self.chunk_width * pixel_bits).div_ceil(8);
         let across = self.width.div_ceil(self.chunk_width);
         let down = self.height.div_ceil(self.chunk_height);
+        // Chunks may lie on each other, but not so that a short file takes for ever.
+        let mut unread = MOST_OVERLAP * (bytes.len() + raw.len());
         let mut buffer = Vec::new();
         for index in 0..across * down * self.planes {
             let (plane, spot) = (index / (across * down), index % (across * down));
@@ -236,7 +248,11 @@ impl<'a> Layout<'a> {
                 rows
             };
             let chunk = grow(&mut buffer, chunk_row * stored_rows)?;
-            self.read_chunk(bytes, memory, index, chunk)?;
+            let stored = self.stored(bytes, index, chunk.len())?;
+            unread = unread
+                .checked_sub(stored.len() + self.jpeg_tables.len())
+                .ok_or_else(|| FAILURE.broken("its strips or tiles share too many of its bytes"))?;
+            self.unpack(stored, memory, index, chunk)?;
             for (y, from) in chunk.chunks_exact_mut(chunk_row).take(rows).enumerate() {
                 if self.predictor {
                     self.samples
@@ -258,19 +274,29 @@ impl<'a> Layout<'a> {
         Ok(())
     }
 
-    /// Decompresses one chunk.
-    fn read_chunk(&self, bytes: &[u8], memory: u64, index: usize, chunk: &mut [u8]) -> Result<(), ImageError> {
-        let offset = *self.offsets.get(index).ok_or_else(|| FAILURE.truncated())?;
+    /// What the file has of a chunk of `length` bytes.
+    fn stored<'b>(&self, bytes: &'b [u8], index: usize, length: usize) -> Result<&'b [u8], ImageError> {
+        let offset = self.offsets.get(index).ok_or_else(|| FAILURE.truncated())?;
         let stored = usize::try_from(offset)
             .ok()
             .and_then(|offset| bytes.get(offset..))
             .ok_or_else(|| FAILURE.truncated())?;
-        let length = match self.compression {
-            // Pillow does not look at the lengths here.
-            RAW => chunk.len(),
-            _ => usize::try_from(*self.lengths.get(index).ok_or_else(|| FAILURE.truncated())?).unwrap_or(usize::MAX),
+        // Pillow does not look at the lengths of what is not compressed. Some files give too large ones: no chunk needs
+        // more than this, whatever it is compressed with.
+        let most = match self.compression {
+            RAW => length,
+            JPEG => length * MOST_EXPANSION + JPEG_HEADERS,
+            _ => length * MOST_EXPANSION + HEADERS,
         };
-        let stored = &stored[..length.min(stored.len())];
+        let told = match self.compression {
+            RAW => most,
+            _ => usize::try_from(self.lengths.get(index).ok_or_else(|| FAILURE.truncated())?).unwrap_or(usize::MAX),
+        };
+        Ok(&stored[..told.min(most).min(stored.len())])
+    }
+
+    /// Decompresses one chunk.
+    fn unpack(&self, stored: &[u8], memory: u64, index: usize, chunk: &mut [u8]) -> Result<(), ImageError> {
         let reversed: Vec<u8>;
         let stored = if self.reversed_bits && self.compression != JPEG {
             reversed = stored.iter().map(|byte| byte.reverse_bits()).collect();
@@ -279,9 +305,9 @@ impl<'a> Layout<'a> {
             stored
         };
         let written = match self.compression {
-            FAX_4 => return fax_4::unpack(stored, self.chunk_width, chunk),
-            FAX_RUNS => return fax_3::unpack(stored, Rows::Aligned, self.chunk_width, chunk),
-            FAX_3 => return fax_3::unpack(stored, self.fax_rows, self.chunk_width, chunk),
+            FAX_4 => return fax::unpack(stored, Rows::Unmarked, self.chunk_width, chunk),
+            FAX_RUNS => return fax::unpack(stored, Rows::Aligned, self.chunk_width, chunk),
+            FAX_3 => return fax::unpack(stored, self.fax_rows, self.chunk_width, chunk),
             LZW => unpack_lzw(stored, chunk)?,
             JPEG => {
                 let color = if self.samples.are_ycbcr() {
@@ -337,7 +363,10 @@ fn unpack_lzw(mut stored: &[u8], chunk: &mut [u8]) -> Result<usize, ImageError> 
 /// `PackBits`: a count byte, then so many literals, or one byte to repeat. Returns how many bytes came out.
 fn unpack_runs(mut stored: &[u8], chunk: &mut [u8]) -> usize {
     let mut written = 0;
-    while let Some((&count, rest)) = stored.split_first() {
+    while written < chunk.len() {
+        let Some((&count, rest)) = stored.split_first() else {
+            break;
+        };
         stored = rest;
         let left = chunk.len() - written;
         if count < 128 {

@@ -4,7 +4,7 @@ use super::compression::{JPEG, RAW};
 use crate::decode::color::{clip_16, cmyk_to_rgb, low_byte, saturate, unpack_bits, Palette};
 use crate::decode::failure::Failure;
 use crate::decode::ifd::{
-    Directory, BITS_PER_SAMPLE, COLOR_MAP, EXTRA_SAMPLES, PHOTOMETRIC, SAMPLES_PER_PIXEL, SAMPLE_FORMAT,
+    Directory, Numbers, BITS_PER_SAMPLE, COLOR_MAP, EXTRA_SAMPLES, PHOTOMETRIC, SAMPLES_PER_PIXEL, SAMPLE_FORMAT,
 };
 use crate::error::ImageError;
 
@@ -22,6 +22,9 @@ const SIGNED: u64 = 2;
 const FLOAT: u64 = 3;
 /// The meaning of an extra sample; 0 says nothing, 2 is plain alpha.
 const PREMULTIPLIED: u64 = 1;
+const MOST_EXTRA_SAMPLES: usize = 3;
+/// That an index of 8 bits can name.
+const PALETTE_COLORS: usize = 256;
 
 /// How a pixel is made of samples.
 pub(crate) struct Samples {
@@ -64,31 +67,33 @@ impl Samples {
         let compressed = storage.compression != RAW;
         let photometric = tags.number(PHOTOMETRIC).unwrap_or(WHITE_IS_ZERO);
         let stored = tags.number(SAMPLES_PER_PIXEL).unwrap_or(1);
-        let all_bits = tags.numbers(BITS_PER_SAMPLE).unwrap_or_else(|| vec![1]);
-        let formats = tags.numbers(SAMPLE_FORMAT).unwrap_or_else(|| vec![UNSIGNED]);
-        let mut extra = tags.numbers(EXTRA_SAMPLES).unwrap_or_default();
-        // One number stands for all samples.
-        let fits = |numbers: &[u64]| numbers.len() == 1 || numbers.len() as u64 >= stored;
-        let same = |numbers: &[u64]| numbers.windows(2).all(|pair| pair[0] == pair[1]);
-        let (&[bits, ..], &[format, ..]) = (&all_bits[..], &formats[..]) else {
+        let all_bits = tags.numbers(BITS_PER_SAMPLE).unwrap_or(Numbers::ONE);
+        let formats = tags.numbers(SAMPLE_FORMAT).unwrap_or(Numbers::ONE);
+        let extra = tags.numbers(EXTRA_SAMPLES).unwrap_or(Numbers::NONE);
+        let (Some(bits), Some(format)) = (all_bits.get(0), formats.get(0)) else {
             return Err(FAILURE.unsupported("no bits or no format for its samples"));
         };
-        if !fits(&all_bits) || !same(&all_bits) || !same(&formats) {
-            return Err(FAILURE.unsupported(format!("samples of {all_bits:?} bits, formats {formats:?}")));
+        // One number stands for all samples.
+        let fits = all_bits.len() == 1 || all_bits.len() as u64 >= stored;
+        if !fits || all_bits.iter().any(|other| other != bits) || formats.iter().any(|other| other != format) {
+            return Err(FAILURE.unsupported(format!("samples of {all_bits} bits, formats {formats}")));
         }
-        let mut count = stored;
         // Planes of no stated meaning need not be read.
-        if storage.separate_planes && extra.iter().all(|extra| *extra == 0) {
-            count = count.saturating_sub(extra.len() as u64);
-            extra.clear();
-        }
+        let meaningless = storage.separate_planes && extra.iter().all(|extra| extra == 0);
+        let (count, extra) = if meaningless {
+            (stored.saturating_sub(extra.len() as u64), Numbers::NONE)
+        } else {
+            (stored, extra)
+        };
+        // No kind of pixels has so many.
+        let meanings: Vec<u64> = extra.iter().take(MOST_EXTRA_SAMPLES + 1).collect();
         let big_endian = tags.big_endian();
         let unknown = || {
             FAILURE.unsupported(format!(
-                "photometric interpretation {photometric} with {stored} samples of {bits} bits, format {format}, extra {extra:?}"
+                "photometric interpretation {photometric} with {stored} samples of {bits} bits, format {format}, extra {extra}"
             ))
         };
-        let kind = match (photometric, format, bits, count, extra.as_slice()) {
+        let kind = match (photometric, format, bits, count, meanings.as_slice()) {
             (WHITE_IS_ZERO | BLACK_IS_ZERO, UNSIGNED, 1 | 2 | 4 | 8, 1, []) | (BLACK_IS_ZERO, SIGNED, 8, 1, []) => {
                 grey_palette(bits, photometric == WHITE_IS_ZERO)
             }
@@ -111,7 +116,7 @@ impl Samples {
             (YCBCR, UNSIGNED, 8, 3, []) if storage.compression == JPEG && !storage.separate_planes => Kind::Rgb,
             (PALETTE, UNSIGNED, 1 | 2 | 4 | 8, 1, []) | (PALETTE, UNSIGNED, 8, 2, [0 | 2]) => {
                 let map = tags.numbers(COLOR_MAP).ok_or_else(unknown)?;
-                Kind::Indices(Box::new(palette(&map)))
+                Kind::Indices(Box::new(palette(map)))
             }
             (CMYK, UNSIGNED, 8 | 16, 4, []) | (CMYK, UNSIGNED, 8, 5, [0]) | (CMYK, UNSIGNED, 8, 6, [0, 0]) => {
                 Kind::Cmyk
@@ -120,7 +125,7 @@ impl Samples {
         };
         let kind = match kind {
             // Here Pillow takes a fourth plane of no stated meaning for premultiplied alpha.
-            Kind::Rgb if storage.separate_planes && compressed && count == 4 && extra.is_empty() => {
+            Kind::Rgb if storage.separate_planes && compressed && count == 4 && meanings.is_empty() => {
                 Kind::PremultipliedRgb
             }
             kind => kind,
@@ -142,7 +147,7 @@ impl Samples {
         if storage.separate_planes && stored > 1 {
             let simple = bits == 8 && count == stored && matches!(kind, Kind::Rgb | Kind::Cmyk);
             // With tiles of such planes Pillow loses its place.
-            let lost = storage.tiled && count == 4 && extra.is_empty() && matches!(kind, Kind::Rgb);
+            let lost = storage.tiled && count == 4 && meanings.is_empty() && matches!(kind, Kind::Rgb);
             if count > 4 || !(compressed || simple && !lost) {
                 return Err(FAILURE.unsupported("this kind of samples in separate planes"));
             }
@@ -303,10 +308,11 @@ fn grey_palette(bits: u64, inverted: bool) -> Kind {
 }
 
 /// All reds, then all greens, then all blues, of 16 bits each.
-fn palette(map: &[u64]) -> Palette {
+fn palette(map: Numbers<'_>) -> Palette {
     let length = map.len() / 3;
-    let stored: Vec<u8> = (0..length)
-        .flat_map(|index| [index, length + index, 2 * length + index].map(|index| map[index].to_le_bytes()[1]))
+    let high_byte = |index| map.get(index).map_or(0, |color| color.to_le_bytes()[1]);
+    let stored: Vec<u8> = (0..length.min(PALETTE_COLORS))
+        .flat_map(|index| [index, length + index, 2 * length + index].map(high_byte))
         .collect();
     Palette::new(&stored, 3, |color| color)
 }

@@ -125,6 +125,10 @@ fn decode_still(
     (limits, taken): (ImageLimits, u64),
     image: &mut RgbImage,
 ) -> Result<(), ImageError> {
+    // The decoder would look for pixels there, too.
+    if chunk(bytes, *b"ANMF").is_some() {
+        return Err(FAILURE.unsupported("frames in an image that is no animation"));
+    }
     // The decoder takes memory by what these say, and compares afterwards.
     let mismatch = || FAILURE.broken("the image does not match its header");
     if chunks(bytes)

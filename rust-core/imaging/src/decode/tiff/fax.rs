@@ -1,5 +1,6 @@
-//! The compression of faxes of group 3 (ITU-T T.4), in one and in two dimensions, and the runs of a fax without the
-//! marks between its rows. The tables of codes are the `fax` crate's.
+//! The compression of faxes: group 3 (ITU-T T.4), in one and in two dimensions, group 4 (T.6), and the runs of a fax
+//! without the marks between its rows. The tables of codes are the `fax` crate's; its decoder of group 4 is not used,
+//! since it takes time by the square of a row's runs, which may have no length and be as many as the file holds.
 
 use std::convert::Infallible;
 
@@ -26,6 +27,8 @@ pub(crate) enum Rows {
     Marked,
     /// A bit after the mark says whether the row is coded by the one above it.
     TwoDimensional,
+    /// All are coded by the one above them, the first one by a white one (group 4).
+    Unmarked,
 }
 
 /// Unpacks rows of `width` pixels, a bit each, 1 for black, padded to bytes.
@@ -37,10 +40,14 @@ pub(crate) fn unpack(stored: &[u8], rows: Rows, width: usize, chunk: &mut [u8]) 
     let (mut above, mut changes) = (Vec::new(), Vec::new());
     chunk.fill(0);
     for row in chunk.chunks_exact_mut(width.div_ceil(8)) {
-        if rows != Rows::Aligned {
-            find_mark(&mut reader)?;
-        }
-        let one_dimensional = rows != Rows::TwoDimensional || bits(&mut reader, 1)? == 1;
+        let one_dimensional = match rows {
+            Rows::Aligned => true,
+            Rows::Unmarked => false,
+            Rows::Marked | Rows::TwoDimensional => {
+                find_mark(&mut reader)?;
+                rows == Rows::Marked || bits(&mut reader, 1)? == 1
+            }
+        };
         changes.clear();
         if one_dimensional {
             let mut at = 0;
@@ -96,7 +103,8 @@ fn two_dimensional(
                     changes.push(at);
                 }
             }
-            Mode::Extension | Mode::EOF => return Err(unknown_code()),
+            Mode::EOF => return Err(FAILURE.truncated()),
+            Mode::Extension => return Err(unknown_code()),
         }
         begun = true;
     }
