@@ -95,6 +95,17 @@ def edited_gif(
     return head + data[start : start + 9] + local + frame[: 3 * size] + data[start + 10 : -1] + end
 
 
+def wide_codes_gif() -> bytes:
+    """A GIF whose codes have 10 bits. Each of its 512 pixels has the next one, of which the lower 8 bits count."""
+    clear, end = 512, 513
+    codes = [code for row in range(16) for code in (clear, *range(row * 32, row * 32 + 32))] + [end]
+    bits = sum(code << 10 * index for index, code in enumerate(codes))
+    data = bits.to_bytes(-(-len(codes) * 10 // 8), "little")
+    blocks = b"".join(bytes([len(data[at : at + 255])]) + data[at : at + 255] for at in range(0, len(data), 255))
+    head = b"GIF89a" + struct.pack("<HHBBB", 32, 16, 0xF7, 0, 0) + bmp_palette(192)
+    return head + b"," + struct.pack("<HHHHBB", 0, 0, 32, 16, 0, 9) + blocks + b"\0;"
+
+
 def moved_webp(image: Image.Image, grow: tuple[int, int], corner: tuple[int, int]) -> bytes:
     """An animation whose first frame lies somewhere on a larger canvas; everything is a multiple of two pixels."""
     other = image.transpose(Image.Transpose.ROTATE_180)
@@ -264,6 +275,7 @@ def other_formats(picture: Image.Image) -> dict[str, tuple[str, bytes]]:
             "stray bytes and unknown extensions before the frame, and no end",
             edited_gif(indexed, screen=bmp_palette(256), before=b"Z\0!\x99\3abc\0!\xaa\0\2xy\0", end=b""),
         ),
+        "wide_codes.gif": ("literal codes of more than 8 bits", wide_codes_gif()),
         "lossy.webp": ("lossy", encode(picture, "WEBP", quality=60)),
         "lossless.webp": ("lossless", encode(picture, "WEBP", lossless=True)),
         "lossy_alpha.webp": ("lossy with alpha", encode(rgba, "WEBP", quality=80)),

@@ -2,9 +2,7 @@
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 #![allow(clippy::unwrap_used, unsafe_code)]
 
-use std::ffi::{c_int, c_void};
 use std::fs;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use base64::prelude::{Engine, BASE64_STANDARD};
@@ -14,75 +12,19 @@ use spark_classify_imaging::{
 };
 use spark_classify_testing::{golden, repository};
 
+#[path = "decode_memory/crafted.rs"]
+mod crafted;
 #[path = "it/jpegs.rs"]
 mod jpegs;
+#[path = "decode_memory/malloc.rs"]
+mod malloc;
+#[path = "it/tiffs.rs"]
+mod tiffs;
+
+use malloc::most_taken;
 
 /// Bytes of messages, of what is counted before the first check, and of the program that runs the tests.
 const SMALL: u64 = 16 << 10;
-
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-static MOST: AtomicUsize = AtomicUsize::new(0);
-
-extern "C" {
-    fn __libc_malloc(size: usize) -> *mut c_void;
-    fn __libc_calloc(count: usize, size: usize) -> *mut c_void;
-    fn __libc_realloc(pointer: *mut c_void, size: usize) -> *mut c_void;
-    fn __libc_memalign(alignment: usize, size: usize) -> *mut c_void;
-    fn __libc_free(pointer: *mut c_void);
-    fn malloc_usable_size(pointer: *mut c_void) -> usize;
-}
-
-fn took(pointer: *mut c_void) -> *mut c_void {
-    // SAFETY: null, or what glibc has just given.
-    let size = unsafe { malloc_usable_size(pointer) };
-    let before = LIVE.fetch_add(size, Ordering::Relaxed);
-    MOST.fetch_max(before.wrapping_add(size), Ordering::Relaxed);
-    pointer
-}
-
-fn gives_back(pointer: *mut c_void) {
-    // SAFETY: null, or the caller's, who has not freed it yet.
-    LIVE.fetch_sub(unsafe { malloc_usable_size(pointer) }, Ordering::Relaxed);
-}
-
-#[no_mangle]
-extern "C" fn malloc(size: usize) -> *mut c_void {
-    // SAFETY: as it came.
-    took(unsafe { __libc_malloc(size) })
-}
-
-#[no_mangle]
-extern "C" fn calloc(count: usize, size: usize) -> *mut c_void {
-    // SAFETY: as it came.
-    took(unsafe { __libc_calloc(count, size) })
-}
-
-#[no_mangle]
-extern "C" fn realloc(pointer: *mut c_void, size: usize) -> *mut c_void {
-    gives_back(pointer);
-    // SAFETY: as it came.
-    took(unsafe { __libc_realloc(pointer, size) })
-}
-
-#[no_mangle]
-extern "C" fn posix_memalign(place: *mut *mut c_void, alignment: usize, size: usize) -> c_int {
-    // SAFETY: as it came.
-    let pointer = took(unsafe { __libc_memalign(alignment, size) });
-    // SAFETY: the caller's place for the pointer.
-    unsafe { *place = pointer };
-    if pointer.is_null() {
-        libc::ENOMEM
-    } else {
-        0
-    }
-}
-
-#[no_mangle]
-extern "C" fn free(pointer: *mut c_void) {
-    gives_back(pointer);
-    // SAFETY: as it came.
-    unsafe { __libc_free(pointer) }
-}
 
 /// To be kept by a test while it counts, for all count with the same numbers.
 fn alone() -> MutexGuard<'static, ()> {
@@ -104,10 +46,7 @@ fn options(max_memory: u64) -> DecodeOptions {
 /// The most bytes that were taken at a time beyond those before, while the image was decoded.
 fn peak(bytes: &[u8], max_memory: u64) -> (Result<(), ImageError>, u64) {
     let mut scratch = Scratch::default();
-    let before = LIVE.load(Ordering::Relaxed);
-    MOST.store(before, Ordering::Relaxed);
-    let result = decode(bytes, &options(max_memory), &mut scratch).map(|_| ());
-    (result, (MOST.load(Ordering::Relaxed) - before) as u64)
+    most_taken(|| decode(bytes, &options(max_memory), &mut scratch).map(|_| ()))
 }
 
 /// The least limit under which the image is not refused for its memory.
@@ -253,18 +192,18 @@ fn a_tiny_file_of_a_giant_takes_nothing() {
         ..ImageLimits::default()
     };
     let options = DecodeOptions::from(limits);
-    MOST.store(LIVE.load(Ordering::Relaxed), Ordering::Relaxed);
-    let refused = decode(&file, &options, &mut Scratch::default()).unwrap_err();
+    let (refused, most) = most_taken(|| decode(&file, &options, &mut Scratch::default()).map(|_| ()));
     assert!(
         matches!(
             refused,
-            ImageError::Limit {
+            Err(ImageError::Limit {
                 what: Measure::Memory,
                 ..
-            }
+            })
         ),
-        "{refused}"
+        "{refused:?}"
     );
+    assert!(most < SMALL, "{most} bytes");
 }
 
 #[test]
@@ -289,98 +228,6 @@ fn a_tiny_jpeg_2000_of_many_tiles_takes_no_more_than_it_may() {
         "{refused:?}"
     );
     assert!(most < 1 << 20, "{most} bytes");
-}
-
-/// Bits, the lowest of a byte first.
-#[derive(Default)]
-struct Bits {
-    bytes: Vec<u8>,
-    used: usize,
-}
-
-impl Bits {
-    fn push(&mut self, value: usize, bits: usize) {
-        for shift in 0..bits {
-            if self.used.is_multiple_of(8) {
-                self.bytes.push(0);
-            }
-            *self.bytes.last_mut().unwrap() |= u8::from(shift < 64 && value >> shift & 1 == 1) << (self.used % 8);
-            self.used += 1;
-        }
-    }
-
-    /// One prefix code of the longest that has a table alone: 7 symbols of 3 bits, 7 of 6 and 16 of 10.
-    fn push_long_code(&mut self) {
-        self.push(0, 1);
-        self.push(14 - 4, 4);
-        // Of the lengths, 16 (which repeats one) has a code of 1 bit, 3 of 2 bits, 6 and 10 of 3 bits each.
-        for length in [0, 0, 0, 0, 0, 2, 0, 0, 1, 3, 0, 0, 0, 3] {
-            self.push(length, 3);
-        }
-        // In 8 steps.
-        self.push(1, 1);
-        self.push(1, 3);
-        self.push(8 - 2, 4);
-        let repeat = |bits: &mut Self, times: usize| {
-            bits.push(0, 1);
-            bits.push(times - 3, 2);
-        };
-        self.push(0b01, 2);
-        repeat(self, 6);
-        self.push(0b011, 3);
-        repeat(self, 6);
-        self.push(0b111, 3);
-        for times in [6, 6, 3] {
-            repeat(self, times);
-        }
-    }
-}
-
-#[test]
-fn the_prefix_codes_of_a_small_webp_count() {
-    const GROUPS: usize = 3000;
-    let _alone = alone();
-    let mut bits = Bits::default();
-    bits.push(0x2F, 8);
-    // 4 x 4 pixels.
-    bits.push(3, 14);
-    bits.push(3, 14);
-    // No alpha, version 0, no transform, no cache of colours, but several groups of codes.
-    bits.push(0, 1 + 3 + 1 + 1);
-    bits.push(1, 1);
-    // For blocks of 4 x 4 pixels: one of them, which names the last group in its red and green.
-    bits.push(0, 3);
-    bits.push(0, 1);
-    for symbol in [(GROUPS - 1) & 255, (GROUPS - 1) >> 8, 0, 0, 0] {
-        bits.push(0b101, 3);
-        bits.push(symbol, 8);
-    }
-    for _ in 0..GROUPS * 5 {
-        bits.push_long_code();
-    }
-    // Each pixel is of the first symbols, of 3 bits each.
-    bits.push(0, 16 * 4 * 3);
-    let content = bits.bytes;
-    let mut file = b"RIFF".to_vec();
-    let padded = content.len().next_multiple_of(2);
-    file.extend_from_slice(&u32::try_from(padded + 12).unwrap().to_le_bytes());
-    file.extend_from_slice(b"WEBPVP8L");
-    file.extend_from_slice(&u32::try_from(content.len()).unwrap().to_le_bytes());
-    file.extend_from_slice(&content);
-    file.resize(padded + 20, 0);
-
-    let limit = checked(&file);
-    let (read, most) = peak(&file, limit);
-    assert_eq!(read, Ok(()));
-    let tables = (GROUPS * 5 * 4096) as u64;
-    assert!(most > tables, "{most} bytes for tables of {tables}");
-    assert!(
-        most <= limit && limit < tables * 2,
-        "{most} bytes, {limit} were checked"
-    );
-    let (refused, most) = peak(&file, tables);
-    assert!(refused.is_err());
-    assert!(most < 1 << 20, "{most} bytes for a file of {}", file.len());
 }
 
 #[test]
@@ -418,12 +265,9 @@ fn resizing_takes_no_more_than_was_checked() {
             let image = scratch.image().pixels.len() as u64;
             let mut resize = |max_memory| {
                 scratch.shrink();
-                let before = LIVE.load(Ordering::Relaxed);
-                MOST.store(before, Ordering::Relaxed);
-                let result = scratch
-                    .resize(resampling, (&y, &x), options(max_memory).limits)
-                    .map(|_| ());
-                (result, image + (MOST.load(Ordering::Relaxed) - before) as u64)
+                let limits = options(max_memory).limits;
+                let (result, most) = most_taken(|| scratch.resize(resampling, (&y, &x), limits).map(|_| ()));
+                (result, image + most)
             };
             let name = format!("{resampling:?}, {y:?}, {x:?}");
             let limit = match resize(1).0 {
@@ -471,11 +315,11 @@ fn peak_in_strips(
     target: impl Fn(usize, usize) -> Target,
 ) -> (Result<(), ImageError>, u64) {
     let mut scratch = Scratch::default();
-    let before = LIVE.load(Ordering::Relaxed);
-    MOST.store(before, Ordering::Relaxed);
-    let resized = scratch.decode_resized(ImageSource::File(file), &options(max_memory), target);
-    let result = resized.map(|_| ());
-    (result, (MOST.load(Ordering::Relaxed) - before) as u64)
+    let options = options(max_memory);
+    most_taken(|| {
+        let resized = scratch.decode_resized(ImageSource::File(file), &options, target);
+        resized.map(|_| ())
+    })
 }
 
 #[test]

@@ -15,6 +15,11 @@ use spark_classify_imaging::{
 };
 use spark_classify_testing::{golden, repository, Random};
 
+#[path = "it/thread_time.rs"]
+mod thread_time;
+
+use thread_time::thread_time;
+
 /// Images are tiny under these limits: a million pixels have 3 MB, and decoders need a few times as much.
 const LIMITS: ImageLimits = ImageLimits {
     max_bytes: 1 << 20,
@@ -29,15 +34,6 @@ const MAX_ALLOCATED: usize = 96 << 20;
 const MAX_RESIDENT: usize = 192 << 10;
 /// Of this thread on a processor, so that a busy machine does not count.
 const MAX_TIME: Duration = Duration::from_secs(2);
-
-/// How long this thread has been on a processor.
-fn thread_time() -> Duration {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `time` is valid for a write.
-    let failed = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
-    assert_eq!(failed, 0);
-    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap())
-}
 
 /// The system's allocator, which remembers the largest request and the most that was taken at a time.
 struct Counting;

@@ -12,7 +12,10 @@ mod hashes;
 mod jpegs;
 mod orientation;
 mod pixels;
+mod slow_files;
 mod strips;
+mod thread_time;
+mod tiffs;
 
 use spark_classify_imaging::{DecodeOptions, ImageError, Scratch};
 

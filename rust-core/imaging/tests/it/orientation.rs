@@ -1,6 +1,10 @@
 //! Turning images upright.
 
+use std::io::Write;
+
 use base64::prelude::{Engine, BASE64_STANDARD};
+use flate2::write::ZlibEncoder;
+use flate2::Compression;
 use image::{imageops, RgbImage};
 use spark_classify_imaging::{decode, DecodeOptions, Scratch};
 use spark_classify_testing::{golden, odd_image, sha256};
@@ -138,6 +142,35 @@ fn broken_exif_data_changes_nothing() {
             image,
             "{length} bytes"
         );
+    }
+}
+
+#[test]
+fn texts_of_a_png_count_together_also_where_they_are_of_no_use() {
+    let png = odd_image("xmp_rotated.png");
+    let (image, turned) = (decoded(&png, false), decoded(&png, true));
+    assert_ne!(image, turned);
+    let compressed = |length: usize| {
+        let mut stream = ZlibEncoder::new(b"exif\0\0".to_vec(), Compression::fast());
+        stream.write_all(&vec![0; length]).unwrap();
+        stream.finish().unwrap()
+    };
+    let too_long = compressed((1 << 20) + 1);
+    let mut broken = compressed(1 << 20);
+    *broken.last_mut().unwrap() ^= 1;
+    // They stand behind the header. Together they may have 64 MiB; the end of what is broken does not count.
+    for (name, text, count, looked_at) in [
+        ("too long", &too_long, 63, true),
+        ("too long", &too_long, 64, false),
+        ("broken", &broken, 64, true),
+        ("broken", &broken, 80, false),
+    ] {
+        let length = u32::try_from(text.len()).unwrap().to_be_bytes();
+        let sum = crc32fast::hash(&[b"zTXt", &text[..]].concat()).to_be_bytes();
+        let texts = [&length, &b"zTXt"[..], text, &sum].concat().repeat(count);
+        let file = [&png[..33], &texts, &png[33..]].concat();
+        let expected = if looked_at { &turned } else { &image };
+        assert!(decoded(&file, true) == *expected, "{count} texts that are {name}");
     }
 }
 

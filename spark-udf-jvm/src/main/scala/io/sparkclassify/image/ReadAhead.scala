@@ -2,7 +2,7 @@ package io.sparkclassify.image
 
 import java.io.IOException
 import java.util.{ArrayDeque, Collections, HashMap, IdentityHashMap}
-import java.util.concurrent.TimeUnit
+import java.util.concurrent.{ConcurrentHashMap, TimeUnit}
 import java.util.concurrent.atomic.LongAdder
 
 import io.sparkclassify.conf.ClassifyConf
@@ -17,7 +17,7 @@ import org.apache.spark.TaskContext
  *
  * Memory: up to `maxBytes` of images are held at once, and one more for each thread. A thread that would begin beyond
  * that waits, unless its image is the one that the task waits for. All tasks share [[DirectBuffers.memory]]; what a
- * task cannot have at once it asks for in the order of its images.
+ * task cannot have at once it asks for in the order of its images, and does not wait for what others of its own have.
  *
  * @param threads
  *   at most so many reads are under way at once
@@ -57,6 +57,14 @@ final class ReadAhead private[sparkclassify] (
   /** Set under the lock. */
   @volatile private var closed = false
 
+  /** Whether any image has not been released. Set under the lock. */
+  @volatile private var holding = false
+
+  /** The place of the file that the task waits for, whatever others it holds. Set under the lock. */
+  @volatile private var needed = -1L
+
+  context.foreach(ofTask(_).add(this))
+
   /** Bytes read from files so far. */
   def bytesRead: Long = fileBytes.sum
 
@@ -90,6 +98,7 @@ final class ReadAhead private[sparkclassify] (
   /** Gives an image's memory back. */
   def release(image: ImageBytes): Unit = synchronized {
     if (unreleased.remove(image)) image.release()
+    holding = !unreleased.isEmpty
   }
 
   /** Stops reading, and waits for no thread. */
@@ -100,6 +109,7 @@ final class ReadAhead private[sparkclassify] (
     workers.keySet.forEach(_.image.foreach(_.loseMemory()))
     workers.clear()
     notifyAll()
+    context.foreach(forget(_, this))
   }
 
   /** Gives the memory of all images back; that of those that are still being read when their reads end. */
@@ -107,6 +117,21 @@ final class ReadAhead private[sparkclassify] (
     freed = true
     unreleased.forEach(_.release())
     unreleased.clear()
+    holding = false
+  }
+
+  /** Guarded by this. */
+  private def keep(image: ImageBytes): Unit =
+    if (freed) image.release()
+    else {
+      unreleased.add(image)
+      holding = true
+    }
+
+  /** Whether the task has images elsewhere, which it gives back only when it goes on here. */
+  private def taskHolds: Boolean = context.exists { task =>
+    val all = ofTask(task)
+    all.size > 1 && all.stream.anyMatch(other => (other ne this) && other.holding)
   }
 
   /** Guarded by this. */
@@ -136,11 +161,8 @@ final class ReadAhead private[sparkclassify] (
 
   /** Guarded by this. */
   private def hold(result: Result): Unit = result.foreach { image =>
-    if (freed) image.release()
-    else {
-      held += image.length
-      unreleased.add(image)
-    }
+    if (!freed) held += image.length
+    keep(image)
   }
 
   private def checkTask(): Unit = context.foreach(TaskKill.check)
@@ -170,13 +192,13 @@ final class ReadAhead private[sparkclassify] (
         case Right(bytes) =>
           val atOnce = memory.tryTake(bytes) || memory.tryTakeInTurn(bytes)
           try {
-            if (!atOnce && mustWait) memory.take(bytes)(checkTask())
+            if (!atOnce && mustWait) memory.take(bytes, mustHave = taskHolds)(checkTask())
             if (atOnce || mustWait) Some(reader.copy(source)) else None
           } catch { case e: IOException => Some(Left(BadImage.unreadable(source.name, InputFault.sentence(e)))) }
       }
       ReadAhead.this.synchronized {
         if (result.isDefined) held -= length
-        result.foreach(_.foreach(image => if (freed) image.release() else unreleased.add(image)))
+        result.foreach(_.foreach(keep))
       }
       result
     }
@@ -237,7 +259,7 @@ final class ReadAhead private[sparkclassify] (
             ReadAhead.this.wait()
           }
         }
-        memory.take(bytes)(checkWanted())
+        memory.take(bytes, mustHave = needed == place && taskHolds)(checkWanted())
         ReadAhead.this.synchronized {
           waitsForMemory = false
           begun = begun.map(_ + System.nanoTime() - start)
@@ -259,12 +281,13 @@ final class ReadAhead private[sparkclassify] (
     private[ReadAhead] override def taken(mustWait: Boolean): Option[Result] = ReadAhead.this.synchronized {
       val start = System.nanoTime()
       awaited = place
+      needed = if (mustWait) place else -1
       ReadAhead.this.notifyAll()
       while (outcome.isEmpty && (mustWait || !waitsForMemory)) {
         startWorker()
         // Workers take the files in their order, so a task without any has this one still to begin, and gets none for
-        // it.
-        if (workers.isEmpty && !closed) giveUp(noThread) else awaitOutcome(start)
+        // it, unless threads may come back.
+        if (workers.isEmpty && !closed && ReadThreads.isSettled) giveUp(noThread) else awaitOutcome(start)
       }
       outcome.map { read =>
         val result = read.fold(throw _, read => read)
@@ -303,6 +326,7 @@ final class ReadAhead private[sparkclassify] (
     private def slowness: String = {
       val limit = s"within ${reader.timeoutMillis} ms (${ClassifyConf.ReadTimeout.key})"
       if (begun.isDefined && !waitsForMemory) s"it could not be read $limit"
+      else if (workers.isEmpty) noThread
       else s"there was no memory to read it $limit: ${ReadThreads.stuckReads}"
     }
 
@@ -329,4 +353,18 @@ private object ReadAhead {
 
   /** How often a task that waits looks whether it has been killed. */
   private val KillCheckMillis = 100L
+
+  /** Those of a task that are not closed, by its attempt's id. */
+  private val ofTasks = new ConcurrentHashMap[Long, java.util.Set[ReadAhead]]
+
+  private def ofTask(task: TaskContext): java.util.Set[ReadAhead] =
+    ofTasks.computeIfAbsent(task.taskAttemptId(), _ => ConcurrentHashMap.newKeySet[ReadAhead]())
+
+  private def forget(task: TaskContext, closed: ReadAhead): Unit = ofTasks.computeIfPresent(
+    task.taskAttemptId(),
+    (_, open) => {
+      open.remove(closed)
+      if (open.isEmpty) null else open
+    }
+  )
 }

@@ -4,17 +4,15 @@ import io.sparkclassify.conf.ClassifySpec
 import io.sparkclassify.image.{BadImage, ImageBytes, ImageInput, ImageReader, ReadAhead}
 import io.sparkclassify.model.{ClassifyEngine, ImageRunner, RunnerLease}
 import io.sparkclassify.threads.TaskKill
-import org.apache.spark.TaskContext
+import org.apache.spark.{TaskContext, TaskKilledException}
 import org.apache.spark.sql.catalyst.InternalRow
 
-/** Classifies one image at a time, where Spark evaluates the expression itself. For one thread. */
+/** Classifies one image at a time, where Spark evaluates the expression itself. For one thread at a time. */
 final class RowInference(spec: ClassifySpec, input: ImageInput, shape: ResultShape) {
 
   private lazy val reader = new ImageReader(spec.images, spec.hadoop.configuration, spec.nativeEngine())
 
-  // Both held to the end of the task.
-  private var lease: RunnerLease = _
-  private var images: ReadAhead = _
+  private var held: OfTask = _
 
   /**
    * The result of the inference.
@@ -22,35 +20,31 @@ final class RowInference(spec: ClassifySpec, input: ImageInput, shape: ResultSha
    * @param value
    *   of the input column, not null
    */
-  def run(value: Any): InternalRow = withImages { images =>
+  def run(value: Any): InternalRow = Option(TaskContext.get()) match {
+    case Some(task) =>
+      if (held == null || (held.task ne task)) held = new OfTask(task)
+      held.use((images, runner) => result(value, images, runner))
+    case None =>
+      // The driver, now and then.
+      val images = new ReadAhead(reader, threads = 1, maxBytes = 1, context = None)
+      val lease = ClassifyEngine.runner(spec, shape.outputs)
+      try result(value, images, lease.runner)
+      finally {
+        images.close()
+        images.free()
+        lease.close()
+      }
+  }
+
+  private def result(value: Any, images: ReadAhead, runner: => ImageRunner): InternalRow = {
     val read = images.ask(input.image(value)).take()
     val result =
       try {
         // A read that a killed task was interrupted in says nothing of its image.
         TaskKill.check()
-        read.flatMap(image => withRunner(classify(_, image)))
+        read.flatMap(classify(runner, _))
       } finally read.foreach(images.release)
     result.fold(bad => ResultShape.bad(bad.condition, bad.reason), ResultShape.good)
-  }
-
-  private def withImages[T](use: ReadAhead => T): T = {
-    val task = Option(TaskContext.get())
-    def open() = new ReadAhead(reader, threads = 1, maxBytes = 1, task)
-    def close(images: ReadAhead): Unit = {
-      images.close()
-      images.free()
-    }
-    if (task.isEmpty) {
-      val once = open()
-      try use(once)
-      finally close(once)
-    } else {
-      if (images == null) {
-        images = open()
-        task.get.addTaskCompletionListener[Unit](_ => close(images))
-      }
-      use(images)
-    }
   }
 
   private def classify(runner: ImageRunner, image: ImageBytes): Either[BadImage, Any] = {
@@ -59,17 +53,52 @@ final class RowInference(spec: ClassifySpec, input: ImageInput, shape: ResultSha
     finally results.release()
   }
 
-  private def withRunner[T](use: ImageRunner => T): T = Option(TaskContext.get()) match {
-    case Some(task) =>
-      if (lease == null) {
-        lease = ClassifyEngine.runner(spec, shape.outputs)
-        task.addTaskCompletionListener[Unit](_ => lease.close())
-      }
-      use(lease.runner)
-    case None =>
-      // The driver, now and then.
-      val once = ClassifyEngine.runner(spec, shape.outputs)
-      try use(once.runner)
-      finally once.close()
+  /**
+   * What a task holds to its end. The thread that classifies need not be the task's own, see
+   * [[io.sparkclassify.execution.ClassifyIterator]]: where it is amid a call when the task ends, it gives back what the
+   * call uses, after the call.
+   */
+  private final class OfTask(val task: TaskContext) {
+    private val images = new ReadAhead(reader, threads = 1, maxBytes = 1, Some(task))
+    private var lease: Option[RunnerLease] = None
+
+    // Guarded by this.
+    private var working = false
+    private var ended = false
+
+    task.addTaskCompletionListener[Unit](_ => close())
+
+    def use[T](body: (ReadAhead, => ImageRunner) => T): T = {
+      begin()
+      try body(images, runner)
+      finally end()
+    }
+
+    private def runner: ImageRunner = {
+      if (lease.isEmpty) lease = Some(ClassifyEngine.runner(spec, shape.outputs))
+      lease.get.runner
+    }
+
+    private def begin(): Unit = synchronized {
+      if (ended) throw new TaskKilledException("the task is over")
+      working = true
+    }
+
+    private def end(): Unit = synchronized {
+      working = false
+      if (ended) free()
+    }
+
+    private def close(): Unit = synchronized {
+      ended = true
+      images.close()
+      if (!working) free()
+    }
+
+    private def free(): Unit = {
+      images.free()
+      lease.foreach(_.close())
+      lease = None
+    }
   }
 }

@@ -2,6 +2,8 @@ package io.sparkclassify.job
 
 import java.io.IOException
 
+import scala.util.control.NonFatal
+
 import org.apache.hadoop.fs.Path
 import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.apache.spark.sql.catalyst.parser.CatalystSqlParser
@@ -114,10 +116,10 @@ private object FolderOutput {
 /** A table of Spark's own catalog. The predictions are written into another one, which then takes its name. */
 private[job] final class SessionTableOutput(spark: SparkSession, override val name: String) extends Output {
 
-  private def beside: String = {
+  private def beside(what: String): String = {
     val parts = CatalystSqlParser.parseMultipartIdentifier(name)
     val run = spark.sparkContext.applicationId.replaceAll("[^A-Za-z0-9]", "_")
-    (parts.init :+ s"${parts.last}__writing_$run").map(part => s"`${part.replace("`", "``")}`").mkString(".")
+    (parts.init :+ s"${parts.last}__${what}_$run").map(part => s"`${part.replace("`", "``")}`").mkString(".")
   }
 
   override def check(): Unit =
@@ -128,13 +130,38 @@ private[job] final class SessionTableOutput(spark: SparkSession, override val na
     }
 
   override def write(predictions: DataFrame): Unit = {
-    val staged = beside
-    try {
-      predictions.write.mode("overwrite").saveAsTable(staged)
-      spark.sql(s"DROP TABLE IF EXISTS $name")
-      spark.sql(s"ALTER TABLE $staged RENAME TO $name")
-    } finally spark.sql(s"DROP TABLE IF EXISTS $staged")
+    val staged = beside("writing")
+    try predictions.write.mode("overwrite").saveAsTable(staged)
+    catch {
+      case e: Throwable =>
+        spark.sql(s"DROP TABLE IF EXISTS $staged")
+        throw e
+    }
+    try replace(staged)
+    catch {
+      case NonFatal(e) =>
+        throw new JobException(
+          s"--output-table $name cannot be replaced: ${e.getMessage}. What was there is there; the predictions of this " +
+            s"run are in the table $staged: rename it when the reason is gone",
+          e
+        )
+    }
   }
+
+  private def replace(staged: String): Unit = {
+    val before = beside("replaced")
+    val hadOne = spark.catalog.tableExists(name)
+    if (hadOne) rename(name, before)
+    try rename(staged, name)
+    catch {
+      case e: Throwable =>
+        if (hadOne) rename(before, name)
+        throw e
+    }
+    spark.sql(s"DROP TABLE IF EXISTS $before")
+  }
+
+  private def rename(from: String, to: String): Unit = spark.sql(s"ALTER TABLE $from RENAME TO $to")
 
   override def read(written: DataFrame): DataFrame = spark.table(name)
 }

@@ -18,7 +18,9 @@ import org.apache.spark.{SparkConf, SparkEnv}
  * Nobody waits for ever. A quarter is taken in any order, without a lock. Beyond that who asks waits, first come, first
  * served; and a task asks for its images one after the other, in the order in which it will classify them. So what has
  * been taken in turn belongs to a task that can classify up to there, without another byte, and gives it back then.
- * What has been taken in any order is a quarter at most, and beside it there is room for the [[largest]] image.
+ * What has been taken in any order is a quarter at most, and beside it there is room for the [[largest]] image. A task
+ * with several operators that read would wait for itself, where one has the memory and another one the next image: that
+ * image it gets at once, beyond the total.
  *
  * @param total
  *   in bytes
@@ -35,6 +37,9 @@ private[sparkclassify] final class ReadMemory(val total: Long) {
 
   /** What reads have that are given up; it comes back when their file systems answer, if ever. */
   private val lost = new AtomicLong
+
+  /** When some was lost, in System.nanoTime. */
+  @volatile private var lastLost = System.nanoTime() - ReadThreads.GraceNanos
 
   // Guarded by this.
   private val queue = new ArrayDeque[Request]
@@ -57,12 +62,14 @@ private[sparkclassify] final class ReadMemory(val total: Long) {
    *
    * @param bytes
    *   at most [[largest]]
+   * @param mustHave
+   *   whether nothing will come back before this is taken; called again and again, and must not wait for a lock
    * @param check
    *   is called again and again; when it throws, nothing is taken. It must not wait for a lock.
    * @throws IOException
-   *   when so much is [[lose lost]] that there may never be some
+   *   when so much is [[lose lost]], and has been for a while, that there may never be some
    */
-  def take(bytes: Long)(check: => Unit): Unit = {
+  def take(bytes: Long, mustHave: => Boolean = false)(check: => Unit): Unit = {
     require(bytes <= largest, s"$bytes bytes never fit")
     val request = new Request(bytes)
     synchronized {
@@ -71,10 +78,17 @@ private[sparkclassify] final class ReadMemory(val total: Long) {
       try {
         grant()
         while (!request.granted) {
-          if (bytes > total - lost.get)
-            throw new IOException(s"there is no memory to read it: ${ReadThreads.stuckReads}")
-          wait(CheckMillis)
-          check
+          if (mustHave) {
+            used.addAndGet(bytes)
+            request.granted = true
+            queue.remove(request)
+            grant()
+          } else {
+            if (bytes > total - lost.get && System.nanoTime() - lastLost >= ReadThreads.GraceNanos)
+              throw new IOException(s"there is no memory to read it: ${ReadThreads.stuckReads}")
+            wait(CheckMillis)
+            check
+          }
         }
       } catch {
         case e: Throwable =>
@@ -90,7 +104,10 @@ private[sparkclassify] final class ReadMemory(val total: Long) {
   def takeForResults(bytes: Long): Unit = used.addAndGet(bytes)
 
   /** Nobody may count on that memory any more: the read that has it is given up. */
-  def lose(bytes: Long): Unit = lost.addAndGet(bytes)
+  def lose(bytes: Long): Unit = if (bytes > 0) {
+    lastLost = System.nanoTime()
+    lost.addAndGet(bytes)
+  }
 
   /** Such a read has ended after all. It gives its memory back like any other. */
   def find(bytes: Long): Unit = lost.addAndGet(-bytes)

@@ -51,7 +51,7 @@ private[sparkclassify] final class ModelCopy(
    *   when the task of this thread is killed
    */
   def make(): Unit = {
-    val work = ReadThreads.identity().start(this).getOrElse(
+    val work = ReadThreads.identity().startWaiting(this).getOrElse(
       bad(s"there is no thread to read it: ${ReadThreads.stuckReads}")
     )
     try await(files.timeoutMillis)

@@ -47,16 +47,39 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with Ali
   override def apply(pinned: LogicalPlan): LogicalPlan = {
     val plan = PinInferences.undo(pinned)
     if (plan.exists(calls(_).nonEmpty)) {
-      val complete = PullOverAggregates(intoBranches(plan))
-      val extracted = extract(serveSubqueries(complete), wanted = Map.empty).plan
-      ShuffleBeforeRerun(PushLimits(extracted))
+      plan match {
+        case Subquery(value, true) if isOfAggregate(value) =>
+          Subquery(transformAggregate(PullOverAggregates(intoBranches(value)))(extractAll), correlated = true)
+        case _ => extractAll(PullOverAggregates(intoBranches(plan)))
+      }
     } else plan
+  }
+
+  private def extractAll(plan: LogicalPlan): LogicalPlan =
+    ShuffleBeforeRerun(PushLimits(extract(serveSubqueries(plan), wanted = Map.empty).plan))
+
+  /**
+   * Whether the value of a subquery is that of an aggregate. Where the subquery is correlated, Spark makes a join of it,
+   * and knows only projections and filters above the aggregate: what is inferred there waits until it is a join.
+   */
+  @tailrec
+  private def isOfAggregate(plan: LogicalPlan): Boolean = plan match {
+    case _: Aggregate                              => true
+    case _: Project | _: Filter | _: SubqueryAlias => isOfAggregate(plan.children.head)
+    case _                                         => false
+  }
+
+  private def transformAggregate(plan: LogicalPlan)(change: Aggregate => LogicalPlan): LogicalPlan = plan match {
+    case aggregate: Aggregate => change(aggregate)
+    case _                    => plan.withNewChildren(plan.children.map(transformAggregate(_)(change)))
   }
 
   /** The inferences in the expressions of this node that an operator below it could run. */
   private def calls(plan: LogicalPlan): Seq[ImageInference] = plan match {
     case _: ClassifyImages => Nil
-    case _                 => plan.expressions.flatMap(calls)
+    // Spark itself makes plans of their conditions later, over the table alone.
+    case _: RowLevelWrite => Nil
+    case _                => plan.expressions.flatMap(calls)
   }
 
   private def calls(expression: Expression): Seq[ImageInference] =
@@ -113,10 +136,14 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with Ali
 
   private def extractFrom(plan: LogicalPlan, wanted: Wanted): Extracted = {
     val (complete, all) = served(plan, wanted)
+    // A join has results of its own, which are not those of the rows that it fills up with NULLs.
+    def passes(result: Attribute) = complete.children.forall { child =>
+      lets(complete, child) || !child.outputSet.contains(result)
+    }
     handOn(
       complete,
       plan.output,
-      wanted.keys.flatMap(call => all.get(below(plan, call).canonicalized).map(call -> _)).toMap
+      wanted.keys.flatMap(call => all.get(below(plan, call).canonicalized).filter(passes).map(call -> _)).toMap
     )
   }
 
@@ -136,7 +163,7 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with Ali
       case _                                      => Nil
     }
     val results = children.flatMap(_.results).toMap ++ there
-    addOperators(useResults(plan.withNewChildren(children.map(_.plan)), results), results, above)
+    addOperators(useResults(withChildren(plan, children.map(_.plan)), results), results, above)
   }
 
   private def either(own: Wanted, above: Wanted): Wanted =
@@ -241,7 +268,7 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with Ali
     }
     val added = extended.flatMap(_.results).toMap
     if (added.isEmpty) (plan, known)
-    else addOperators(useResults(plan.withNewChildren(extended.map(_.plan)), added), known ++ added, wanted)
+    else addOperators(useResults(withChildren(plan, extended.map(_.plan)), added), known ++ added, wanted)
   }
 
   /**
@@ -321,7 +348,8 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with Ali
   private def below(columns: AttributeSet, plan: LogicalPlan): Option[(LogicalPlan, LogicalPlan => LogicalPlan)] = {
     def fits(child: LogicalPlan) = columns.subsetOf(child.outputSet)
     plan match {
-      case generate: Generate if fits(generate.child) => Some((generate.child, child => generate.copy(child = child)))
+      case generate: Generate if fits(generate.child) =>
+        Some((generate.child, child => withChildren(generate, Seq(child))))
       // What a correlated subquery is joined with, until Spark makes it a join.
       case domain @ DomainJoin(_, child, Inner, None) if fits(child) =>
         Some((child, inner => domain.copy(child = inner)))
@@ -330,6 +358,18 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with Ali
         else Some((right, child => join.copy(right = child)))
       case _ => None
     }
+  }
+
+  /** The plan over others. A generator knows the columns that it leaves out by their positions. */
+  private def withChildren(plan: LogicalPlan, children: Seq[LogicalPlan]): LogicalPlan = plan match {
+    case generate: Generate =>
+      val leftOut = AttributeSet(generate.unrequiredChildIndex.map(generate.child.output))
+      val columns = children.head.output
+      generate.copy(
+        child = children.head,
+        unrequiredChildIndex = columns.indices.filter(index => leftOut.contains(columns(index)))
+      )
+    case _ => plan.withNewChildren(children)
   }
 
   /**

@@ -4,6 +4,7 @@ import java.security.PrivilegedAction
 import java.util.concurrent.{SynchronousQueue, ThreadFactory, ThreadPoolExecutor, TimeUnit}
 import java.util.concurrent.atomic.AtomicInteger
 
+import scala.annotation.tailrec
 import scala.util.control.NonFatal
 
 import io.sparkclassify.SparkLog
@@ -17,6 +18,7 @@ import org.apache.hadoop.security.UserGroupInformation
 private[sparkclassify] object ReadThreads {
   private val log = SparkLog.named("io.sparkclassify.ReadThreads")
   private val IdleSeconds = 10L
+  private val BetweenTriesMillis = 100L
   private val count = new AtomicInteger
 
   private val factory: ThreadFactory = work => {
@@ -30,6 +32,12 @@ private[sparkclassify] object ReadThreads {
 
   private val givenUp = new AtomicInteger
 
+  /** A read that is given up and goes on longer does not answer. */
+  private[sparkclassify] val GraceNanos = TimeUnit.SECONDS.toNanos(5)
+
+  /** In System.nanoTime. */
+  @volatile private var lastGivenUp = System.nanoTime() - GraceNanos
+
   /** How many are at work. */
   def active: Int = pool.getActiveCount
 
@@ -38,6 +46,12 @@ private[sparkclassify] object ReadThreads {
 
   /** How many threads are still at work that has been given up. */
   def stuck: Int = givenUp.get
+
+  /**
+   * Whether what is [[stuck]] has been so for a while. What a task that ends gives up is done in moments as a rule, and
+   * who wants its thread waits for it.
+   */
+  def isSettled: Boolean = System.nanoTime() - lastGivenUp >= GraceNanos
 
   /** What an error says of them. */
   def stuckReads: String = s"$stuck reads of this executor wait for file systems that do not answer"
@@ -56,6 +70,7 @@ private[sparkclassify] object ReadThreads {
     def abandon(): Unit = synchronized {
       if (!abandoned && !ended) {
         abandoned = true
+        lastGivenUp = System.nanoTime()
         givenUp.incrementAndGet()
         if (thread != null) thread.interrupt()
       }
@@ -102,6 +117,15 @@ private[sparkclassify] object ReadThreads {
         pool.execute(identified)
         Some(identified)
       }
+
+    /** The same, but it waits as long as threads may come back, see [[isSettled]]. */
+    @tailrec
+    def startWaiting(work: Runnable): Option[Work] = start(work) match {
+      case None if !isSettled =>
+        Thread.sleep(BetweenTriesMillis)
+        startWaiting(work)
+      case started => started
+    }
   }
 
   /**

@@ -229,4 +229,31 @@ class StuckReadsSuite extends SharedSession with Eventually {
       memory.give(memory.largest)
     }
   }
+
+  test("reads that a task has just given up are waited for, and make no errors of other tasks' rows") {
+    withImages("open.png", "good.png") { folder =>
+      val spec = ImageSpec("file:/", 1 << 20, FileSpec(timeoutMillis = 60000, retries = 0, Schemes(Set("blocking"))))
+      val reader = new ImageReader(spec, spark.sessionState.newHadoopConf(), FaultyLibrary.natives)
+      val cap = 2
+      def images = new ReadAhead(reader, threads = cap, maxBytes = 1 << 20, None, ReadThreads.identity(cap))
+      val ended = images
+      (1 to cap).foreach(_ => ended.ask(ImageSource.File(s"blocking:$folder/open.png")))
+      eventually(assert(BlockingFileSystem.blocked == cap))
+      ended.close()
+      ended.free()
+      assert(ReadThreads.stuck == cap)
+      val task = images
+      try {
+        val image = task.ask(ImageSource.File(s"blocking:$folder/good.png"))
+        Future {
+          Thread.sleep(500)
+          BlockingFileSystem.answer()
+        }
+        assert(image.take().isRight)
+      } finally {
+        task.close()
+        task.free()
+      }
+    }
+  }
 }

@@ -102,6 +102,30 @@ class JobOutputsSuite extends JobRunner {
     }
   }
 
+  test("a table that cannot be replaced stays, and so do the predictions") {
+    withList() { (folder, usual) =>
+      val (name, location) = ("job_stays", spark.conf.get("spark.sql.warehouse.dir"))
+      val left = java.nio.file.Paths.get(new java.net.URI(location)).resolve(name)
+      try {
+        spark.range(5).write.option("path", s"$folder/before").saveAsTable(name)
+        // Spark gives no table a folder that is there.
+        Files.createDirectories(left)
+        Files.write(left.resolve("file"), Array[Byte](1))
+        val error = intercept[JobException](runJob(usual ++ Seq("--output-table", name)))
+        assert(error.getMessage.contains(s"--output-table $name cannot be replaced"), error.getMessage)
+        assert(spark.table(name).count() == 5)
+        val kept = spark.catalog.listTables().collect().map(_.name).filter(_.contains("__"))
+        assert(kept.length == 1 && error.getMessage.contains(kept.head), kept.mkString)
+        assert(spark.table(kept.head).columns.contains("predicted_class"))
+        spark.sql(s"DROP TABLE ${kept.head}")
+      } finally {
+        spark.sql(s"DROP TABLE IF EXISTS $name")
+        Files.deleteIfExists(left.resolve("file"))
+        Files.deleteIfExists(left)
+      }
+    }
+  }
+
   test("a view is not replaced by a table") {
     withList() { (_, usual) =>
       spark.sql("CREATE OR REPLACE VIEW job_view AS SELECT 1 AS one")

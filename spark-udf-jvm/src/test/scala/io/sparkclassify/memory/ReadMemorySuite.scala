@@ -108,4 +108,16 @@ class ReadMemorySuite extends AnyFunSuite {
     assert(ReadMemory.allowed(gibibyte, -gibibyte) == 64 * mebibyte)
     assert(ReadMemory.allowed(64 * mebibyte, gibibyte) == 32 * mebibyte)
   }
+
+  test("what its task must have is taken beyond the total, and out of turn") {
+    val memory = new ReadMemory(100)
+    memory.take(75)(())
+    memory.take(25)(())
+    memory.take(50, mustHave = true)(fail("it does not wait"))
+    assert(memory.taken == 150)
+    memory.give(150)
+    memory.take(75)(())
+    memory.give(75)
+    assert(memory.taken == 0)
+  }
 }

@@ -147,6 +147,25 @@ class ConditionalCallsSuite extends SharedSession {
     }
   }
 
+  test("what an outer join fills up with NULLs is no result of a call above it") {
+    withImages {
+      val first = sql("SELECT path FROM images WHERE id = 0").head().getString(0)
+      Seq(
+        s"""SELECT a.id, classify(coalesce(b.path, '$first')).class
+           |FROM images a LEFT JOIN (SELECT id + 6 AS id, path FROM images) b
+           |ON a.id = b.id AND classify(coalesce(b.path, '$first')).class = 'red'""".stripMargin,
+        """SELECT l.id, classify(r.path).class FROM images l
+          |LEFT JOIN (SELECT * FROM images WHERE id > 3 OR classify(path).class = 'red') r
+          |ON l.id = r.id AND (r.kind <> 'photo' OR classify(r.path).class = l.known)""".stripMargin,
+        """SELECT l.id, classify(r.path).class FROM images l FULL JOIN images r
+          |ON l.id = r.id + 1 AND r.kind = 'photo' AND classify(r.path).class = 'red'""".stripMargin
+      ).foreach { query =>
+        val rows = Plans.run(sql(query)).rows
+        assert(rows.sortBy(_.toString) == sql(answered(query)).collect().toSeq.sortBy(_.toString), query)
+      }
+    }
+  }
+
   test("a column with a condition that is computed, filtered and shown is one inference") {
     withImages {
       val conditional = "(SELECT id, kind, path, CASE WHEN kind = 'photo' THEN classify(path) END AS c FROM images)"

@@ -128,6 +128,19 @@ class QueriesSuite extends KnownImages {
     "SELECT v, (SELECT count(*) FROM images WHERE classify(path).class = v) FROM VALUES ('red'), ('pink') t(v)"
   )(rows => rows.toSet == Set(Row("red", 4), Row("pink", 0)))
 
+  query(
+    "a correlated scalar subquery whose value is a call over an aggregate",
+    "SELECT v, (SELECT classify(max(path)).class FROM images WHERE id % 2 = v) FROM VALUES (0), (1), (2) t(v)",
+    images = 2
+  )(rows => rows.toSet == Set(Row(0, nameOf(8)), Row(1, nameOf(9)), Row(2, null)))
+
+  query(
+    "the same with HAVING on the call, and a call below the aggregate",
+    """SELECT v, (SELECT count(*) FROM images WHERE id % 2 = v AND classify(path).class = 'blue'
+      |HAVING classify(max(path)).class = 'blue') FROM VALUES (0), (1) t(v)""".stripMargin,
+    images = 14
+  )(rows => rows.toSet == Set(Row(0, 2), Row(1, 2)))
+
   query("a lateral subquery", "SELECT id, l.c.class FROM images, LATERAL (SELECT classify(path) AS c) l")(rows =>
     rows.size == count && named(rows)
   )
@@ -171,6 +184,25 @@ class QueriesSuite extends KnownImages {
       val rows =
         sql(s"SELECT TRANSFORM(id, c.class) USING 'cat' AS (id INT, class STRING) FROM $classified").collect().toSeq
       assert(rows.size == count && named(rows))
+    }
+  }
+
+  test("a generator above a cross join, below a filter on the class") {
+    withImages {
+      TestData.withFolder { folder =>
+        spark.range(1).selectExpr("array('red', 'pink') AS names").write.parquet(s"$folder/lists")
+        spark.read.parquet(s"$folder/lists").createOrReplaceTempView("lists")
+        val ran = Plans.run(
+          sql(
+            """SELECT i.id, e FROM images i CROSS JOIN lists a LATERAL VIEW explode(a.names) t AS e
+            |WHERE classify(i.path).class <=> e""".stripMargin
+          )
+        )
+        println(sql(
+          "EXPLAIN EXTENDED SELECT i.id, e FROM images i CROSS JOIN lists a LATERAL VIEW explode(a.names) t AS e WHERE coalesce(classify(i.path).class, 'none') = e"
+        ).head().getString(0))
+        assert(ran.rows.map(_.getInt(0)).sorted == (0 until count by 3) && ran.images == count && ran.left.isEmpty)
+      }
     }
   }
 
