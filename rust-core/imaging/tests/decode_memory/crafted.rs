@@ -83,21 +83,21 @@ fn lossless_of_many_codes() -> Vec<u8> {
 }
 
 /// A chunk of a WebP.
-fn chunk(name: &[u8; 4], content: &[u8]) -> Vec<u8> {
+fn chunk(name: [u8; 4], content: &[u8]) -> Vec<u8> {
     let length = u32::try_from(content.len()).unwrap().to_le_bytes();
-    let mut chunk = [name, &length[..], content].concat();
+    let mut chunk = [&name, &length[..], content].concat();
     chunk.resize(chunk.len().next_multiple_of(2), 0);
     chunk
 }
 
 fn webp(chunks: &[Vec<u8>]) -> Vec<u8> {
-    chunk(b"RIFF", &[b"WEBP", &chunks.concat()[..]].concat())
+    chunk(*b"RIFF", &[b"WEBP", &chunks.concat()[..]].concat())
 }
 
 #[test]
 fn the_prefix_codes_of_a_small_webp_count() {
     let _alone = alone();
-    let file = webp(&[chunk(b"VP8L", &lossless_of_many_codes())]);
+    let file = webp(&[chunk(*b"VP8L", &lossless_of_many_codes())]);
 
     let limit = checked(&file);
     let (read, most) = peak(&file, limit);
@@ -118,16 +118,16 @@ fn frames_hidden_in_a_still_webp_are_refused() {
     const ANIMATED: u8 = 2;
     const ALPHA: u8 = 16;
     let _alone = alone();
-    let extended = |flags: u8| chunk(b"VP8X", &[flags, 0, 0, 0, 3, 0, 0, 3, 0, 0]);
+    let extended = |flags: u8| chunk(*b"VP8X", &[flags, 0, 0, 0, 3, 0, 0, 3, 0, 0]);
     // What stands before a frame's chunks: its place, its size less one, how long it is shown, and flags.
     let frame = |chunks: Vec<u8>| {
         let place = [0, 0, 0, 0, 0, 0, 3, 0, 0, 3, 0, 0, 0, 0, 0, 0];
-        chunk(b"ANMF", &[&place[..], &chunks].concat())
+        chunk(*b"ANMF", &[&place[..], &chunks].concat())
     };
     // The header of 4 x 4 pixels; the decoder prefers what is lossless, and comes to no pixel of this.
-    let lossy = chunk(b"VP8 ", b"\0\0\0\x9D\x01\x2A\x04\0\x04\0");
-    let alpha = chunk(b"ALPH", &[0; 17]);
-    let hidden = frame(chunk(b"VP8L", &lossless_of_many_codes()));
+    let lossy = chunk(*b"VP8 ", b"\0\0\0\x9D\x01\x2A\x04\0\x04\0");
+    let alpha = chunk(*b"ALPH", &[0; 17]);
+    let hidden = frame(chunk(*b"VP8L", &lossless_of_many_codes()));
     for (name, file) in [
         ("a still image", webp(&[extended(0), lossy.clone(), hidden.clone()])),
         (
