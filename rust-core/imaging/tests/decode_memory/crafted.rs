@@ -136,7 +136,7 @@ fn frames_hidden_in_a_still_webp_are_refused() {
         ),
     ] {
         let (refused, most) = peak(&file, 16 << 20);
-        let expected = "unsupported WebP image: frames in an image that is no animation";
+        let expected = "unsupported WebP image: a frame within an image";
         assert_eq!(refused.unwrap_err().to_string(), expected, "{name}");
         assert!(most < MEGABYTE, "{name}: {most} bytes");
     }

@@ -17,11 +17,13 @@ const XMP: &[u8] = b"XML:com.adobe.xmp";
 /// beyond them is not looked at, where Pillow refuses the file.
 const MAX_TEXT: usize = 1 << 20;
 const MAX_TEXTS: usize = 64 * MAX_TEXT;
+/// So many compressed texts are looked at, which take time however short they are.
+const MOST_COMPRESSED: usize = 1000;
 
 /// Looks through the chunks before and after the pixels. Of several that say the same the last counts.
 pub(crate) fn metadata(bytes: &[u8]) -> Metadata<'_> {
     let (mut exif, mut profile, mut xmp, mut odd_xmp) = (None, None, None, None);
-    let (mut animated, mut behind_pixels, mut unpacked) = (false, false, 0);
+    let (mut animated, mut behind_pixels, mut unpacked) = (false, false, Amount::default());
     for chunk in chunks(bytes) {
         let content = chunk.content;
         let text = match &chunk.name {
@@ -45,7 +47,7 @@ pub(crate) fn metadata(bytes: &[u8]) -> Metadata<'_> {
             b"iTXt" => international(content, &mut unpacked),
             _ => continue,
         };
-        if unpacked > MAX_TEXTS {
+        if unpacked.bytes > MAX_TEXTS || unpacked.texts > MOST_COMPRESSED {
             break;
         }
         let Some((keyword, text)) = text else { continue };
@@ -65,6 +67,13 @@ pub(crate) fn metadata(bytes: &[u8]) -> Metadata<'_> {
     }
 }
 
+/// What has been unpacked of a file.
+#[derive(Default)]
+struct Amount {
+    texts: usize,
+    bytes: usize,
+}
+
 type Text<'a> = Option<(&'a [u8], Cow<'a, [u8]>)>;
 
 /// Whether it is text that may tell something.
@@ -78,8 +87,8 @@ fn plain(content: &[u8]) -> Text<'_> {
     is_wanted(keyword).then_some((keyword, text.into()))
 }
 
-/// Of a zTXt chunk; broken text is empty. What is unpacked is added to `unpacked`, in bytes, whatever comes of it.
-fn compressed<'a>(content: &'a [u8], unpacked: &mut usize) -> Text<'a> {
+/// Of a zTXt chunk; broken text is empty. What is unpacked is added to `unpacked`, whatever comes of it.
+fn compressed<'a>(content: &'a [u8], unpacked: &mut Amount) -> Text<'a> {
     let (keyword, text) = split(content).filter(|(keyword, _)| is_wanted(keyword))?;
     let (_method, text) = text.split_first()?;
     match unpack(text, unpacked) {
@@ -90,7 +99,7 @@ fn compressed<'a>(content: &'a [u8], unpacked: &mut usize) -> Text<'a> {
 }
 
 /// Of an iTXt chunk: keyword, whether the text is compressed and how, a language, a translated keyword, text.
-fn international<'a>(content: &'a [u8], unpacked: &mut usize) -> Text<'a> {
+fn international<'a>(content: &'a [u8], unpacked: &mut Amount) -> Text<'a> {
     let (keyword, rest) = split(content).filter(|(keyword, _)| is_wanted(keyword))?;
     let (&[is_compressed, method], rest) = rest.split_first_chunk()?;
     let (_language, rest) = split(rest)?;
@@ -128,12 +137,13 @@ enum Unpacked {
 }
 
 /// Unpacks zlib's data, of which the end may be missing.
-fn unpack(text: &[u8], unpacked: &mut usize) -> Unpacked {
+fn unpack(text: &[u8], unpacked: &mut Amount) -> Unpacked {
     let mut content = Vec::new();
     let result = ZlibDecoder::new(text)
         .take(MAX_TEXT as u64 + 1)
         .read_to_end(&mut content);
-    *unpacked += content.len();
+    unpacked.texts += 1;
+    unpacked.bytes += content.len();
     match result {
         _ if content.len() > MAX_TEXT => Unpacked::TooLong,
         Err(error) if error.kind() != ErrorKind::UnexpectedEof => Unpacked::Broken,

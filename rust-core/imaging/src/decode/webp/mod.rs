@@ -127,7 +127,7 @@ fn decode_still(
 ) -> Result<(), ImageError> {
     // The decoder would look for pixels there, too.
     if chunk(bytes, *b"ANMF").is_some() {
-        return Err(FAILURE.unsupported("frames in an image that is no animation"));
+        return Err(FAILURE.unsupported("a frame within an image"));
     }
     // The decoder takes memory by what these say, and compares afterwards.
     let mismatch = || FAILURE.broken("the image does not match its header");

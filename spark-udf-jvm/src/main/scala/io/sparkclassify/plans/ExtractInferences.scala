@@ -47,31 +47,10 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with Ali
   override def apply(pinned: LogicalPlan): LogicalPlan = {
     val plan = PinInferences.undo(pinned)
     if (plan.exists(calls(_).nonEmpty)) {
-      plan match {
-        case Subquery(value, true) if isOfAggregate(value) =>
-          Subquery(transformAggregate(PullOverAggregates(intoBranches(value)))(extractAll), correlated = true)
-        case _ => extractAll(PullOverAggregates(intoBranches(plan)))
-      }
+      val complete = PullOverAggregates(intoBranches(plan))
+      val extracted = extract(serveSubqueries(complete), wanted = Map.empty).plan
+      ShuffleBeforeRerun(PushLimits(extracted))
     } else plan
-  }
-
-  private def extractAll(plan: LogicalPlan): LogicalPlan =
-    ShuffleBeforeRerun(PushLimits(extract(serveSubqueries(plan), wanted = Map.empty).plan))
-
-  /**
-   * Whether the value of a subquery is that of an aggregate. Where the subquery is correlated, Spark makes a join of it,
-   * and knows only projections and filters above the aggregate: what is inferred there waits until it is a join.
-   */
-  @tailrec
-  private def isOfAggregate(plan: LogicalPlan): Boolean = plan match {
-    case _: Aggregate                              => true
-    case _: Project | _: Filter | _: SubqueryAlias => isOfAggregate(plan.children.head)
-    case _                                         => false
-  }
-
-  private def transformAggregate(plan: LogicalPlan)(change: Aggregate => LogicalPlan): LogicalPlan = plan match {
-    case aggregate: Aggregate => change(aggregate)
-    case _                    => plan.withNewChildren(plan.children.map(transformAggregate(_)(change)))
   }
 
   /** The inferences in the expressions of this node that an operator below it could run. */

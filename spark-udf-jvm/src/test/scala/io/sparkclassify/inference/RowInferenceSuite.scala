@@ -38,14 +38,16 @@ class RowInferenceSuite extends SharedSession {
         while (DirectBuffers.lent == 0) Thread.sleep(1)
         // It has its bytes, and now is in the native call.
         Thread.sleep(20)
+        amid = DirectBuffers.lent
       }
     val taskEnd = System.nanoTime()
-    assert(DirectBuffers.lent > 0 && thread.isAlive, "the image is not large enough for this test")
-    while (DirectBuffers.lent > 0) Thread.sleep(1)
+    assert(DirectBuffers.lent == amid && thread.isAlive, "the image is not large enough for this test")
+    while (DirectBuffers.lent == amid) Thread.sleep(1)
     val givenBack = System.nanoTime()
     thread.join()
     // After the call, at the end of which there is little left to do.
     assert(givenBack - taskEnd > System.nanoTime() - givenBack)
+    assert(DirectBuffers.lent == 0)
   }
 }
 
@@ -53,6 +55,7 @@ class RowInferenceSuite extends SharedSession {
 object RowInferenceSuite {
   val called = new CountDownLatch(1)
   @volatile var thread: Thread = _
+  @volatile var amid = 0
 
   def start(inference: RowInference, image: Array[Byte], task: TaskContext): Unit = {
     thread = new Thread(() => {

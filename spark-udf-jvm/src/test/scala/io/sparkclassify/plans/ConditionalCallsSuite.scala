@@ -153,7 +153,7 @@ class ConditionalCallsSuite extends SharedSession {
       Seq(
         s"""SELECT a.id, classify(coalesce(b.path, '$first')).class
            |FROM images a LEFT JOIN (SELECT id + 6 AS id, path FROM images) b
-           |ON a.id = b.id AND classify(coalesce(b.path, '$first')).class = 'red'""".stripMargin,
+           |ON a.id = b.id AND classify(coalesce(b.path, '$first')).class = a.known""".stripMargin,
         """SELECT l.id, classify(r.path).class FROM images l
           |LEFT JOIN (SELECT * FROM images WHERE id > 3 OR classify(path).class = 'red') r
           |ON l.id = r.id AND (r.kind <> 'photo' OR classify(r.path).class = l.known)""".stripMargin,

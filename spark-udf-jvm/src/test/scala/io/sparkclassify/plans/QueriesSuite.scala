@@ -135,6 +135,12 @@ class QueriesSuite extends KnownImages {
   )(rows => rows.toSet == Set(Row(0, nameOf(8)), Row(1, nameOf(9)), Row(2, null)))
 
   query(
+    "the same by a column",
+    "SELECT id, (SELECT classify(max(path)).class FROM images j WHERE j.name = i.name) FROM images i",
+    images = 3
+  )(rows => rows.size == count && named(rows))
+
+  query(
     "the same with HAVING on the call, and a call below the aggregate",
     """SELECT v, (SELECT count(*) FROM images WHERE id % 2 = v AND classify(path).class = 'blue'
       |HAVING classify(max(path)).class = 'blue') FROM VALUES (0), (1) t(v)""".stripMargin,
