@@ -39,14 +39,16 @@ const HORIZONTAL: u64 = 2;
 const SEPARATE_PLANES: u64 = 2;
 const REVERSED_BITS: u64 = 2;
 /// How many times a chunk's own bytes its compressed ones may be, which are more where each pixel of a fax is a run of
-/// its own (4.5 times).
+/// its own (6 times).
 const MOST_EXPANSION: usize = 8;
 /// Bytes beside that: what LZMA and Deflate begin with, and a JPEG with its tables and metadata.
 const HEADERS: usize = 1 << 10;
-const JPEG_HEADERS: usize = 64 << 10;
+const JPEG_HEADERS: usize = 1 << 20;
 /// How often the bytes of the file and of its pixels are read at most: usual files take once at most, those with wrong
 /// lengths some more.
 const MOST_OVERLAP: usize = 16;
+/// What of tiles may lie beyond the image, in bytes: a column of pixels in tiles of 256 x 256 has 50 MB.
+const BEYOND_IMAGE: usize = 256 << 20;
 
 /// Whether the first bytes are those of a TIFF.
 pub(crate) fn accepts(bytes: &[u8]) -> bool {
@@ -235,6 +237,7 @@ impl<'a> Layout<'a> {
         let down = self.height.div_ceil(self.chunk_height);
         // Chunks may lie on each other, but not so that a short file takes for ever.
         let mut unread = MOST_OVERLAP * (bytes.len() + raw.len());
+        let mut unfilled = MOST_OVERLAP * raw.len() + BEYOND_IMAGE;
         let mut buffer = Vec::new();
         for index in 0..across * down * self.planes {
             let (plane, spot) = (index / (across * down), index % (across * down));
@@ -248,10 +251,19 @@ impl<'a> Layout<'a> {
                 rows
             };
             let chunk = grow(&mut buffer, chunk_row * stored_rows)?;
-            let stored = self.stored(bytes, index, chunk.len())?;
+            // The last strip may be stored with rows below the image.
+            let whole = if self.compression == RAW {
+                chunk.len()
+            } else {
+                chunk_row * self.chunk_height
+            };
+            let stored = self.stored(bytes, index, whole)?;
             unread = unread
                 .checked_sub(stored.len() + self.jpeg_tables.len())
                 .ok_or_else(|| FAILURE.broken("its strips or tiles share too many of its bytes"))?;
+            unfilled = unfilled
+                .checked_sub(chunk.len())
+                .ok_or_else(|| FAILURE.broken("its tiles are far larger than it is"))?;
             self.unpack(stored, memory, index, chunk)?;
             for (y, from) in chunk.chunks_exact_mut(chunk_row).take(rows).enumerate() {
                 if self.predictor {

@@ -126,7 +126,8 @@ fn decode_still(
     image: &mut RgbImage,
 ) -> Result<(), ImageError> {
     // The decoder would look for pixels there, too.
-    if chunk(bytes, *b"ANMF").is_some() {
+    let extended = chunks(bytes).next().is_some_and(|chunk| chunk.name == *b"VP8X");
+    if extended && chunk(bytes, *b"ANMF").is_some() {
         return Err(FAILURE.unsupported("a frame within an image"));
     }
     // The decoder takes memory by what these say, and compares afterwards.

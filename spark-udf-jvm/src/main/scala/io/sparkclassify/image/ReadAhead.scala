@@ -49,6 +49,12 @@ final class ReadAhead private[sparkclassify] (
   private val withoutMemory = new ArrayDeque[FileImage]
   private val workers = new HashMap[Worker, ReadThreads.Work]
   private var held = 0L
+
+  /** So many files that are being read have their memory. */
+  private var reading = 0
+
+  /** Since when no thread could be had, in System.nanoTime. */
+  private var threadlessSince: Option[Long] = None
   private var asked = 0L
   private var awaited = -1L
   private var freed = false
@@ -57,13 +63,14 @@ final class ReadAhead private[sparkclassify] (
   /** Set under the lock. */
   @volatile private var closed = false
 
-  /** Whether any image has not been released. Set under the lock. */
+  /** Whether any image has memory. Set under the lock. */
   @volatile private var holding = false
 
   /** The place of the file that the task waits for, whatever others it holds. Set under the lock. */
   @volatile private var needed = -1L
 
-  context.foreach(ofTask(_).add(this))
+  private val task = context.map(_.taskAttemptId())
+  task.foreach(begin(_, this))
 
   /** Bytes read from files so far. */
   def bytesRead: Long = fileBytes.sum
@@ -98,7 +105,7 @@ final class ReadAhead private[sparkclassify] (
   /** Gives an image's memory back. */
   def release(image: ImageBytes): Unit = synchronized {
     if (unreleased.remove(image)) image.release()
-    holding = !unreleased.isEmpty
+    countHeld()
   }
 
   /** Stops reading, and waits for no thread. */
@@ -109,7 +116,10 @@ final class ReadAhead private[sparkclassify] (
     workers.keySet.forEach(_.image.foreach(_.loseMemory()))
     workers.clear()
     notifyAll()
-    context.foreach(forget(_, this))
+    task.foreach { id =>
+      end(id, this)
+      memory.end(id)
+    }
   }
 
   /** Gives the memory of all images back; that of those that are still being read when their reads end. */
@@ -117,7 +127,7 @@ final class ReadAhead private[sparkclassify] (
     freed = true
     unreleased.forEach(_.release())
     unreleased.clear()
-    holding = false
+    countHeld()
   }
 
   /** Guarded by this. */
@@ -125,19 +135,30 @@ final class ReadAhead private[sparkclassify] (
     if (freed) image.release()
     else {
       unreleased.add(image)
-      holding = true
+      countHeld()
     }
 
-  /** Whether the task has images elsewhere, which it gives back only when it goes on here. */
-  private def taskHolds: Boolean = context.exists { task =>
-    val all = ofTask(task)
-    all.size > 1 && all.stream.anyMatch(other => (other ne this) && other.holding)
+  /** Guarded by this. */
+  private def countHeld(): Unit = holding = !unreleased.isEmpty || reading > 0
+
+  /** Whether the task has images elsewhere, which it gives back only when it goes on here. Takes no lock. */
+  private def taskHolds: Boolean =
+    task.flatMap(id => Option(ofTasks.get(id))).exists(_.stream.anyMatch(other => (other ne this) && other.holding))
+
+  /** Whether to wait for a thread is in vain: none will come, or none has come for a while. Guarded by this. */
+  private def noThreadComes: Boolean = {
+    val now = System.nanoTime()
+    threadlessSince = threadlessSince.orElse(Some(now))
+    ReadThreads.isSettled || threadlessSince.exists(now - _ >= ReadThreads.GraceNanos)
   }
 
   /** Guarded by this. */
   private def startWorker(): Unit = if (workers.size < threads && !closed && !files.isEmpty) {
     val worker = new Worker
-    identity.start(worker).foreach(workers.put(worker, _))
+    identity.start(worker).foreach { work =>
+      workers.put(worker, work)
+      threadlessSince = None
+    }
   }
 
   /** The next file for a worker, which ends when there is none. */
@@ -192,7 +213,7 @@ final class ReadAhead private[sparkclassify] (
         case Right(bytes) =>
           val atOnce = memory.tryTake(bytes) || memory.tryTakeInTurn(bytes)
           try {
-            if (!atOnce && mustWait) memory.take(bytes, mustHave = taskHolds)(checkTask())
+            if (!atOnce && mustWait) memory.take(bytes, task, taskHolds)(checkTask())
             if (atOnce || mustWait) Some(reader.copy(source)) else None
           } catch { case e: IOException => Some(Left(BadImage.unreadable(source.name, InputFault.sentence(e)))) }
       }
@@ -235,6 +256,7 @@ final class ReadAhead private[sparkclassify] (
         } catch { case e: Throwable => Left(e) }
       ReadAhead.this.synchronized {
         memory.find(bytesLost)
+        if (bytesTaken > 0) reading -= 1
         bytesTaken = 0
         bytesLost = 0
         if (unwanted) read.foreach(_.foreach(_.release()))
@@ -259,14 +281,17 @@ final class ReadAhead private[sparkclassify] (
             ReadAhead.this.wait()
           }
         }
-        memory.take(bytes, mustHave = needed == place && taskHolds)(checkWanted())
+        checkWanted()
+        memory.take(bytes, task, needed == place && taskHolds)(checkWanted())
         ReadAhead.this.synchronized {
           waitsForMemory = false
           begun = begun.map(_ + System.nanoTime() - start)
         }
       }
       ReadAhead.this.synchronized {
+        if (bytesTaken == 0) reading += 1
         bytesTaken = bytes
+        countHeld()
         if (closed || unwanted) loseMemory()
         hasMemory()
       }
@@ -287,7 +312,7 @@ final class ReadAhead private[sparkclassify] (
         startWorker()
         // Workers take the files in their order, so a task without any has this one still to begin, and gets none for
         // it, unless threads may come back.
-        if (workers.isEmpty && !closed && ReadThreads.isSettled) giveUp(noThread) else awaitOutcome(start)
+        if (workers.isEmpty && !closed && noThreadComes) giveUp(noThread) else awaitOutcome(start)
       }
       outcome.map { read =>
         val result = read.fold(throw _, read => read)
@@ -357,11 +382,17 @@ private object ReadAhead {
   /** Those of a task that are not closed, by its attempt's id. */
   private val ofTasks = new ConcurrentHashMap[Long, java.util.Set[ReadAhead]]
 
-  private def ofTask(task: TaskContext): java.util.Set[ReadAhead] =
-    ofTasks.computeIfAbsent(task.taskAttemptId(), _ => ConcurrentHashMap.newKeySet[ReadAhead]())
+  private def begin(task: Long, opened: ReadAhead): Unit = ofTasks.compute(
+    task,
+    (_, open) => {
+      val all = if (open == null) ConcurrentHashMap.newKeySet[ReadAhead]() else open
+      all.add(opened)
+      all
+    }
+  )
 
-  private def forget(task: TaskContext, closed: ReadAhead): Unit = ofTasks.computeIfPresent(
-    task.taskAttemptId(),
+  private def end(task: Long, closed: ReadAhead): Unit = ofTasks.computeIfPresent(
+    task,
     (_, open) => {
       open.remove(closed)
       if (open.isEmpty) null else open

@@ -12,7 +12,7 @@ final class RowInference(spec: ClassifySpec, input: ImageInput, shape: ResultSha
 
   private lazy val reader = new ImageReader(spec.images, spec.hadoop.configuration, spec.nativeEngine())
 
-  private var held: OfTask = _
+  private var held: Held = _
 
   /**
    * The result of the inference.
@@ -22,27 +22,22 @@ final class RowInference(spec: ClassifySpec, input: ImageInput, shape: ResultSha
    */
   def run(value: Any): InternalRow = Option(TaskContext.get()) match {
     case Some(task) =>
-      if (held == null || (held.task ne task)) held = new OfTask(task)
-      held.use((images, runner) => result(value, images, runner))
+      if (held == null || !held.isOf(task)) held = new Held(Some(task))
+      held.use(result(value, _, _))
     case None =>
       // The driver, now and then.
-      val images = new ReadAhead(reader, threads = 1, maxBytes = 1, context = None)
-      val lease = ClassifyEngine.runner(spec, shape.outputs)
-      try result(value, images, lease.runner)
-      finally {
-        images.close()
-        images.free()
-        lease.close()
-      }
+      val once = new Held(None)
+      try once.use(result(value, _, _))
+      finally once.close()
   }
 
-  private def result(value: Any, images: ReadAhead, runner: => ImageRunner): InternalRow = {
+  private def result(value: Any, images: ReadAhead, runner: () => ImageRunner): InternalRow = {
     val read = images.ask(input.image(value)).take()
     val result =
       try {
         // A read that a killed task was interrupted in says nothing of its image.
         TaskKill.check()
-        read.flatMap(classify(runner, _))
+        read.flatMap(classify(runner(), _))
       } finally read.foreach(images.release)
     result.fold(bad => ResultShape.bad(bad.condition, bad.reason), ResultShape.good)
   }
@@ -58,19 +53,21 @@ final class RowInference(spec: ClassifySpec, input: ImageInput, shape: ResultSha
    * [[io.sparkclassify.execution.ClassifyIterator]]: where it is amid a call when the task ends, it gives back what the
    * call uses, after the call.
    */
-  private final class OfTask(val task: TaskContext) {
-    private val images = new ReadAhead(reader, threads = 1, maxBytes = 1, Some(task))
+  private final class Held(task: Option[TaskContext]) extends AutoCloseable {
+    private val images = new ReadAhead(reader, threads = 1, maxBytes = 1, task)
     private var lease: Option[RunnerLease] = None
 
     // Guarded by this.
     private var working = false
     private var ended = false
 
-    task.addTaskCompletionListener[Unit](_ => close())
+    task.foreach(_.addTaskCompletionListener[Unit](_ => close()))
 
-    def use[T](body: (ReadAhead, => ImageRunner) => T): T = {
+    def isOf(other: TaskContext): Boolean = task.exists(_ eq other)
+
+    def use[T](body: (ReadAhead, () => ImageRunner) => T): T = {
       begin()
-      try body(images, runner)
+      try body(images, () => runner)
       finally end()
     }
 
@@ -89,7 +86,7 @@ final class RowInference(spec: ClassifySpec, input: ImageInput, shape: ResultSha
       if (ended) free()
     }
 
-    private def close(): Unit = synchronized {
+    override def close(): Unit = synchronized {
       ended = true
       images.close()
       if (!working) free()

@@ -4,6 +4,7 @@ import java.io.IOException
 
 import scala.util.control.NonFatal
 
+import io.sparkclassify.SparkLog
 import org.apache.hadoop.fs.Path
 import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.apache.spark.sql.catalyst.parser.CatalystSqlParser
@@ -137,33 +138,48 @@ private[job] final class SessionTableOutput(spark: SparkSession, override val na
         spark.sql(s"DROP TABLE IF EXISTS $staged")
         throw e
     }
-    try replace(staged)
-    catch {
-      case NonFatal(e) =>
-        throw new JobException(
-          s"--output-table $name cannot be replaced: ${e.getMessage}. What was there is there; the predictions of this " +
-            s"run are in the table $staged: rename it when the reason is gone",
-          e
-        )
-    }
+    replace(staged)
   }
 
   private def replace(staged: String): Unit = {
     val before = beside("replaced")
     val hadOne = spark.catalog.tableExists(name)
-    if (hadOne) rename(name, before)
+    def failed(cause: Throwable, what: String) = new JobException(
+      s"--output-table $name cannot be replaced: ${cause.getMessage}. $what; the predictions of this run are in the table " +
+        s"$staged: rename it when the reason is gone",
+      cause
+    )
+    try {
+      if (hadOne) {
+        // Of an attempt of this application that was killed.
+        spark.sql(s"DROP TABLE IF EXISTS $before")
+        rename(name, before)
+      }
+    } catch { case NonFatal(e) => throw failed(e, "What was there is there") }
     try rename(staged, name)
     catch {
-      case e: Throwable =>
-        if (hadOne) rename(before, name)
-        throw e
+      case NonFatal(e) =>
+        try if (hadOne) rename(before, name)
+        catch {
+          case NonFatal(second) =>
+            e.addSuppressed(second)
+            throw failed(e, s"What was there is in the table $before")
+        }
+        throw failed(e, "What was there is there")
     }
-    spark.sql(s"DROP TABLE IF EXISTS $before")
+    try spark.sql(s"DROP TABLE IF EXISTS $before")
+    catch {
+      case NonFatal(e) => SessionTableOutput.log.warn("The table {} that was replaced cannot be dropped", before, e)
+    }
   }
 
   private def rename(from: String, to: String): Unit = spark.sql(s"ALTER TABLE $from RENAME TO $to")
 
   override def read(written: DataFrame): DataFrame = spark.table(name)
+}
+
+private object SessionTableOutput {
+  private val log = SparkLog.named("io.sparkclassify.ClassifyJob")
 }
 
 /** A table of another catalog, Iceberg's or Delta's for example, which replaces it in a transaction if it has them. */

@@ -20,7 +20,7 @@ import org.apache.spark.{SparkConf, SparkEnv}
  * been taken in turn belongs to a task that can classify up to there, without another byte, and gives it back then.
  * What has been taken in any order is a quarter at most, and beside it there is room for the [[largest]] image. A task
  * with several operators that read would wait for itself, where one has the memory and another one the next image: that
- * image it gets at once, beyond the total.
+ * image it gets at once, beyond the total. One task at a time is there, which can always go on.
  *
  * @param total
  *   in bytes
@@ -44,6 +44,9 @@ private[sparkclassify] final class ReadMemory(val total: Long) {
   // Guarded by this.
   private val queue = new ArrayDeque[Request]
 
+  /** The task that may go beyond the total as long as more than that is taken. Guarded by this. */
+  private var beyond: Option[Long] = None
+
   /** How many wait. Who takes sets this before it looks at `used`, and who gives looks at it afterwards. */
   @volatile private var waiting = 0
 
@@ -62,14 +65,17 @@ private[sparkclassify] final class ReadMemory(val total: Long) {
    *
    * @param bytes
    *   at most [[largest]]
+   * @param task
+   *   that asks, by its attempt's id
    * @param mustHave
-   *   whether nothing will come back before this is taken; called again and again, and must not wait for a lock
+   *   whether the task has others, which it gives back only after this; called again and again, and must not wait for a
+   *   lock
    * @param check
    *   is called again and again; when it throws, nothing is taken. It must not wait for a lock.
    * @throws IOException
    *   when so much is [[lose lost]], and has been for a while, that there may never be some
    */
-  def take(bytes: Long, mustHave: => Boolean = false)(check: => Unit): Unit = {
+  def take(bytes: Long, task: Option[Long] = None, mustHave: => Boolean = false)(check: => Unit): Unit = {
     require(bytes <= largest, s"$bytes bytes never fit")
     val request = new Request(bytes)
     synchronized {
@@ -78,14 +84,15 @@ private[sparkclassify] final class ReadMemory(val total: Long) {
       try {
         grant()
         while (!request.granted) {
-          if (mustHave) {
+          if (mustHave && mayGoBeyond(task)) {
             used.addAndGet(bytes)
             request.granted = true
             queue.remove(request)
             grant()
           } else {
-            if (bytes > total - lost.get && System.nanoTime() - lastLost >= ReadThreads.GraceNanos)
+            if (request.isHopeless(bytes > total - lost.get, lastLost)) {
               throw new IOException(s"there is no memory to read it: ${ReadThreads.stuckReads}")
+            }
             wait(CheckMillis)
             check
           }
@@ -98,6 +105,19 @@ private[sparkclassify] final class ReadMemory(val total: Long) {
           throw e
       }
     }
+  }
+
+  /** Guarded by this. */
+  private def mayGoBeyond(task: Option[Long]): Boolean = {
+    val may = used.get <= total || beyond.isEmpty || beyond == task
+    if (may) beyond = task
+    may
+  }
+
+  /** The task takes nothing any more. */
+  def end(task: Long): Unit = synchronized {
+    if (beyond.contains(task)) beyond = None
+    notifyAll()
   }
 
   /** Takes memory for results, without which the images' memory would not come back. */
@@ -144,6 +164,17 @@ private[sparkclassify] object ReadMemory {
 
   private final class Request(val bytes: Long) {
     var granted = false
+    private var hopelessSince: Option[Long] = None
+
+    /**
+     * Whether it is time to give up, as there is not so much `now`: nothing has been lost for a while, or it has waited
+     * as long itself.
+     */
+    def isHopeless(now: Boolean, lastLost: Long): Boolean = {
+      val time = System.nanoTime()
+      hopelessSince = if (now) hopelessSince.orElse(Some(time)) else None
+      hopelessSince.exists(since => math.max(time - since, time - lastLost) >= ReadThreads.GraceNanos)
+    }
   }
 
   /** That of this JVM: what the application's configuration says, or what the JVM and its container allow. */

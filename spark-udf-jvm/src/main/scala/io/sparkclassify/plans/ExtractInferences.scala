@@ -116,7 +116,7 @@ object ExtractInferences extends Rule[LogicalPlan] with PredicateHelper with Ali
   private def extractFrom(plan: LogicalPlan, wanted: Wanted): Extracted = {
     val (complete, all) = served(plan, wanted)
     // A join has results of its own, which are not those of the rows that it fills up with NULLs.
-    def passes(result: Attribute) = complete.children.forall { child =>
+    def passes(result: Attribute) = !complete.isInstanceOf[Join] || complete.children.forall { child =>
       lets(complete, child) || !child.outputSet.contains(result)
     }
     handOn(

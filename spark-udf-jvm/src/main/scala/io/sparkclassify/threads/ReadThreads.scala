@@ -4,7 +4,6 @@ import java.security.PrivilegedAction
 import java.util.concurrent.{SynchronousQueue, ThreadFactory, ThreadPoolExecutor, TimeUnit}
 import java.util.concurrent.atomic.AtomicInteger
 
-import scala.annotation.tailrec
 import scala.util.control.NonFatal
 
 import io.sparkclassify.SparkLog
@@ -118,13 +117,16 @@ private[sparkclassify] object ReadThreads {
         Some(identified)
       }
 
-    /** The same, but it waits as long as threads may come back, see [[isSettled]]. */
-    @tailrec
-    def startWaiting(work: Runnable): Option[Work] = start(work) match {
-      case None if !isSettled =>
+    /** The same, but it waits a while where threads may come back, see [[isSettled]]. */
+    def startWaiting(work: Runnable): Option[Work] = {
+      val since = System.nanoTime()
+      var started = start(work)
+      while (started.isEmpty && !isSettled && System.nanoTime() - since < GraceNanos) {
+        TaskKill.check()
         Thread.sleep(BetweenTriesMillis)
-        startWaiting(work)
-      case started => started
+        started = start(work)
+      }
+      started
     }
   }
 

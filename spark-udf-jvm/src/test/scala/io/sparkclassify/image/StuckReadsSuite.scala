@@ -190,7 +190,7 @@ class StuckReadsSuite extends SharedSession with Eventually {
     }
   }
 
-  test("where reads that were given up have the memory, the others' rows are errors at once") {
+  test("where reads that were given up have the memory, the others' rows are errors soon") {
     withImages("read.png", "good.png") { folder =>
       val memory = DirectBuffers.memory
       val spec = ImageSpec("file:/", 1 << 20, FileSpec(timeoutMillis = 100, retries = 0, Schemes(Set("blocking"))))

@@ -204,9 +204,6 @@ class QueriesSuite extends KnownImages {
             |WHERE classify(i.path).class <=> e""".stripMargin
           )
         )
-        println(sql(
-          "EXPLAIN EXTENDED SELECT i.id, e FROM images i CROSS JOIN lists a LATERAL VIEW explode(a.names) t AS e WHERE coalesce(classify(i.path).class, 'none') = e"
-        ).head().getString(0))
         assert(ran.rows.map(_.getInt(0)).sorted == (0 until count by 3) && ran.images == count && ran.left.isEmpty)
       }
     }
