@@ -4,8 +4,9 @@
 #
 #   scripts/fuzz.sh [seconds for each, 60 unless told] [what, all unless told: jpeg png … model onnx]
 #
-# Each begins with the inputs of rust-core/fuzz/corpus and, for images, of tests/golden/images. What is found on the way
-# stays in target/fuzz/corpus for the next run, and what ends the process in target/fuzz/artifacts.
+# Each begins with the inputs of rust-core/fuzz/corpus, those that earlier runs have found to be new
+# (rust-core/fuzz/found, the smallest of them), and, for images, tests/golden/images. What is found on the way stays in
+# target/fuzz/corpus for the next run, and what ends the process in target/fuzz/artifacts.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -41,9 +42,12 @@ for name in "${targets[@]}"; do
         mkdir -p "$work/seeds/$name"
         find tests/golden/images -name "*.$ending" -exec cp {} "$work/seeds/$name" \;
     fi
-    mkdir -p "$work/corpus/$name" "$work/artifacts/$name"
+    mkdir -p "$work/corpus/$name" "$work/artifacts/$name" "$work/found/$name"
+    if [[ -f rust-core/fuzz/found/$name.zip ]]; then
+        python3 -m zipfile -e "rust-core/fuzz/found/$name.zip" "$work/found/$name"
+    fi
     if ! cargo +nightly fuzz run --fuzz-dir rust-core/fuzz --target-dir "$work/build" "$target" \
-        "$work/corpus/$name" "${seeds[@]}" -- "-artifact_prefix=$work/artifacts/$name/" -max_len=65536 \
+        "$work/corpus/$name" "$work/found/$name" "${seeds[@]}" -- "-artifact_prefix=$work/artifacts/$name/" -max_len=65536 \
         -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 >"$work/$name.log" 2>&1; then
         tail -n 40 "$work/$name.log" >&2
         echo "$name: see $work/artifacts/$name and $work/$name.log" >&2
