@@ -169,7 +169,7 @@ private[job] final class SessionTableOutput(spark: SparkSession, override val na
     }
     try spark.sql(s"DROP TABLE IF EXISTS $before")
     catch {
-      case NonFatal(e) => SessionTableOutput.log.warn("The table {} that was replaced cannot be dropped", before, e)
+      case NonFatal(e) => SessionTableOutput.log.warn(s"The table $before, which was replaced, cannot be dropped", e)
     }
   }
 
