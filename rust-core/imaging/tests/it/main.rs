@@ -15,6 +15,7 @@ mod pixels;
 mod slow_files;
 mod strips;
 mod thread_time;
+mod tiff_chunks;
 mod tiffs;
 
 use spark_classify_imaging::{DecodeOptions, ImageError, Scratch};
