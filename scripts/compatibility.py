@@ -159,7 +159,7 @@ def same_jar(results: list[Result]) -> str:
         own = [result for result in results if result.artifact == artifact]
         if len({result.spark for result in own}) > 1:
             jars = {result.jar for result in own}
-            same = "was the same jar on all of them" if len(jars) == 1 else f"is of {len(jars)} builds there, not of one"
+            same = "was the same jar on all of them" if len(jars) == 1 else f"is of {len(jars)} builds there"
             lines.append(f"`{artifact}` {same}.")
     return " ".join(lines)
 
