@@ -51,19 +51,17 @@ fn tiles_that_are_mostly_beyond_the_image() {
     let mut tile = ZlibEncoder::new(Vec::new(), Compression::best());
     tile.write_all(&vec![0; 16 * 65_000]).unwrap();
     let tile = tile.finish().unwrap();
-    let file = |height: u32| {
-        let tags = grey((WIDTH, height), 8);
-        let mut numbers: Vec<(u16, &[u32])> = tags.iter().map(|(tag, number)| (*tag, &number[..])).collect();
-        let (offsets, lengths) = ([DATA; 500], [u32::try_from(tile.len()).unwrap(); 500]);
-        numbers.extend([
-            (322, &[16][..]),
-            (323, &[65_000][..]),
-            (324, &offsets[..]),
-            (325, &lengths[..]),
-        ]);
-        // More bytes, or the tiles would share too many of them.
-        tiff(&[&tile[..], &vec![0; 100_000]].concat(), &numbers, &[])
-    };
-    let reason = decoded(WIDTH.into(), 1, &file(1)).unwrap_err().to_string();
+    let tags = grey((WIDTH, 1), 8);
+    let mut numbers: Vec<(u16, &[u32])> = tags.iter().map(|(tag, number)| (*tag, &number[..])).collect();
+    let (offsets, lengths) = ([DATA; 500], [u32::try_from(tile.len()).unwrap(); 500]);
+    numbers.extend([
+        (322, &[16][..]),
+        (323, &[65_000][..]),
+        (324, &offsets[..]),
+        (325, &lengths[..]),
+    ]);
+    // More bytes, or the tiles would share too many of them.
+    let file = tiff(&[&tile[..], &vec![0; 100_000]].concat(), &numbers, &[]);
+    let reason = decoded(WIDTH.into(), 1, &file).unwrap_err().to_string();
     assert!(reason.contains("its tiles are far larger than it is"), "{reason}");
 }

@@ -3,7 +3,7 @@ package io.sparkclassify.execution
 import io.sparkclassify.conf.BatchSpec
 import io.sparkclassify.image.{ImageInput, ImageReader, ReadAhead}
 import io.sparkclassify.inference.{BatchRow, ClassifyMetrics, ImageInference, InputPosition, ModelCall, ResultColumn}
-import io.sparkclassify.threads.TaskKill
+import io.sparkclassify.threads.{HeldByTask, TaskKill}
 import java.util.ArrayDeque
 
 import scala.collection.mutable.ArrayBuffer
@@ -34,7 +34,8 @@ final class ClassifyIterator(
     batches: BatchSpec,
     metrics: ClassifyMetrics,
     context: TaskContext
-) extends Iterator[InternalRow] {
+) extends Iterator[InternalRow]
+    with HeldByTask {
   import ClassifyIterator._
 
   private val input = inferences.head.child
@@ -65,10 +66,6 @@ final class ClassifyIterator(
   private var bytesRead = 0L
   private var readNanos = 0L
   private var retries = 0L
-
-  // Guarded by this.
-  private var working = false
-  private var closed = false
 
   context.addTaskCompletionListener[Unit](_ => close())
 
@@ -160,25 +157,9 @@ final class ClassifyIterator(
     retries = again
   }
 
-  private def begin(): Boolean = synchronized {
-    working = !closed
-    working
-  }
+  override protected def stop(): Unit = images.close()
 
-  private def end(): Unit = synchronized {
-    working = false
-    if (closed) free()
-  }
-
-  /** A task that is killed does not come to the end of its rows, so this is called at its end, too. */
-  private def close(): Unit = synchronized {
-    closed = true
-    images.close()
-    if (!working) free()
-  }
-
-  /** Gives back what a native call uses; nothing the second time. */
-  private def free(): Unit = {
+  override protected def free(): Unit = {
     countReading()
     models.foreach(_.close())
     waiting.clear()

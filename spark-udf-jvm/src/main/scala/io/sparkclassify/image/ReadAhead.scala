@@ -259,6 +259,7 @@ final class ReadAhead private[sparkclassify] (
         if (bytesTaken > 0) reading -= 1
         bytesTaken = 0
         bytesLost = 0
+        countHeld()
         if (unwanted) read.foreach(_.foreach(_.release()))
         else {
           begun.foreach(start => fileNanos.add(System.nanoTime() - start))

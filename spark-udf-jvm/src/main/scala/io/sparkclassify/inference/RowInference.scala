@@ -3,7 +3,7 @@ package io.sparkclassify.inference
 import io.sparkclassify.conf.ClassifySpec
 import io.sparkclassify.image.{BadImage, ImageBytes, ImageInput, ImageReader, ReadAhead}
 import io.sparkclassify.model.{ClassifyEngine, ImageRunner, RunnerLease}
-import io.sparkclassify.threads.TaskKill
+import io.sparkclassify.threads.{HeldByTask, TaskKill}
 import org.apache.spark.{TaskContext, TaskKilledException}
 import org.apache.spark.sql.catalyst.InternalRow
 
@@ -48,25 +48,17 @@ final class RowInference(spec: ClassifySpec, input: ImageInput, shape: ResultSha
     finally results.release()
   }
 
-  /**
-   * What a task holds to its end. The thread that classifies need not be the task's own, see
-   * [[io.sparkclassify.execution.ClassifyIterator]]: where it is amid a call when the task ends, it gives back what the
-   * call uses, after the call.
-   */
-  private final class Held(task: Option[TaskContext]) extends AutoCloseable {
+  /** What the calls of a task, or one on the driver, read with and run on. */
+  private final class Held(task: Option[TaskContext]) extends HeldByTask {
     private val images = new ReadAhead(reader, threads = 1, maxBytes = 1, task)
     private var lease: Option[RunnerLease] = None
-
-    // Guarded by this.
-    private var working = false
-    private var ended = false
 
     task.foreach(_.addTaskCompletionListener[Unit](_ => close()))
 
     def isOf(other: TaskContext): Boolean = task.exists(_ eq other)
 
     def use[T](body: (ReadAhead, () => ImageRunner) => T): T = {
-      begin()
+      if (!begin()) throw new TaskKilledException("the task is over")
       try body(images, () => runner)
       finally end()
     }
@@ -76,23 +68,9 @@ final class RowInference(spec: ClassifySpec, input: ImageInput, shape: ResultSha
       lease.get.runner
     }
 
-    private def begin(): Unit = synchronized {
-      if (ended) throw new TaskKilledException("the task is over")
-      working = true
-    }
+    override protected def stop(): Unit = images.close()
 
-    private def end(): Unit = synchronized {
-      working = false
-      if (ended) free()
-    }
-
-    override def close(): Unit = synchronized {
-      ended = true
-      images.close()
-      if (!working) free()
-    }
-
-    private def free(): Unit = {
+    override protected def free(): Unit = {
       images.free()
       lease.foreach(_.close())
       lease = None
