@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from short_jvms import java_options
 from standalone import Cluster, free_port, wait_for
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,12 +29,23 @@ def python_conf() -> list[str]:
     return ["--conf", EXTENSION] if list(Path(os.environ["SPARK_HOME"]).glob("jars/spark-core_*-3.5.*.jar")) else []
 
 
-@pytest.fixture(scope="session")
-def jar() -> Path:
+def built_jar() -> Path | None:
     """The jar that `make build` leaves, or the one that SPARK_CLASSIFY_JAR names."""
     if named := os.environ.get("SPARK_CLASSIFY_JAR"):
         return Path(named)
-    (jar,) = (ROOT / "spark-udf-jvm/build/libs").glob("spark-classify_*.jar")
+    return next((ROOT / "spark-udf-jvm/build/libs").glob("spark-classify_*.jar"), None)
+
+
+def pytest_configure(config):
+    """Once for all workers: these inherit it."""
+    if not hasattr(config, "workerinput") and "SPARK_HOME" in os.environ and (jar := built_jar()):
+        os.environ.setdefault("JDK_JAVA_OPTIONS", java_options(jar))
+
+
+@pytest.fixture(scope="session")
+def jar() -> Path:
+    jar = built_jar()
+    assert jar, "no jar in spark-udf-jvm/build/libs: make build"
     return jar
 
 
