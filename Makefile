@@ -68,9 +68,12 @@ test-jvm: build ## ScalaTest suites on a real SparkSession
 
 # Two at a time: much of a test is the start of a JVM, which keeps one core busy.
 test-e2e: build ## spark-submit, spark-sql and PySpark with the jar, on local, local-cluster and standalone masters
-	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q -rs -n 2 tests/e2e
+	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q -rs -n 2 -m "not slow" tests/e2e
 	@$(env) .venv/bin/python -m pytest -q tests/cluster
 	@$(env) FAULT_JOBS=2 .venv/bin/python -m pytest -q tests/faults/test_kills.py
+
+test-slow: build ## what test-e2e leaves out: the other half of its pairs, and Sparks that take long to install
+	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q -rs -n 2 -m slow tests/e2e
 
 test-examples: build reference ## what examples/ and python/README.md show, by the commands that they name, and the shells of `make`
 	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q -rs -n 2 tests/examples

@@ -22,6 +22,10 @@ ROOT = Path(__file__).resolve().parents[1]
 CLASSES = ["crop_and_replace", "font_issue", "valid_id"]
 BACKENDS = ["pytorch", "onnx"]
 EXTENSION = "spark.sql.extensions=io.sparkclassify.ClassifyExtensions"
+# With this, a test is left to `make test-slow`: of what two parameters make, each value is in one test that is not.
+SLOW = pytest.mark.slow
+# Within one JVM, and with executors of their own.
+LOCAL, CLUSTER = "local[2]", "local-cluster[2,1,1024]"
 
 
 def python_conf() -> list[str]:

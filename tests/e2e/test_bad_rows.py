@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow
 import pyarrow.parquet
 import pytest
-from conftest import EXTENSION, ROOT
+from conftest import CLUSTER, EXTENSION, LOCAL, ROOT, SLOW
 
 ROWS = int(os.environ.get("SCALE_ROWS", "4000"))
 EVERY = 100
@@ -89,7 +89,7 @@ def bad_rows(folder: Path) -> list[Row]:
     ]
 
 
-@pytest.mark.parametrize("master", ["local[2]", "local-cluster[2,1,1024]"])
+@pytest.mark.parametrize("master", [pytest.param(LOCAL, marks=SLOW), CLUSTER])
 def test_each_row_has_its_answer_or_its_own_error(spark_run, jar, golden, tmp_path, master):
     good = cycle(Row(f"dataset/all_images/{image}", values) for image, values in golden["onnx"].items())
     (tmp_path / "files").mkdir()

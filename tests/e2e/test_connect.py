@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from conftest import ROOT, run_client
+from conftest import CLUSTER, LOCAL, ROOT, SLOW, run_client
 
 CLIENT = r"""
 import json, sys
@@ -40,7 +40,7 @@ spark.stop()
 """
 
 
-@pytest.mark.parametrize("master", ["local[2]", "local-cluster[2,1,1024]"])
+@pytest.mark.parametrize("master", [pytest.param(LOCAL, marks=SLOW), CLUSTER])
 def test_a_connect_client_classifies(connect_server, golden, tmp_path, master):
     image, expected = next(iter(golden["onnx"].items()))
     client, answers = tmp_path / "client.py", tmp_path / "answers.json"

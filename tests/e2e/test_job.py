@@ -7,13 +7,20 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import BACKENDS, EXTENSION, ROOT, assert_matches_golden, read_predictions
+from conftest import CLUSTER, EXTENSION, LOCAL, ROOT, SLOW, assert_matches_golden, read_predictions
 
 JOB = ["--images", "dataset/image_data.csv", "--image-dir", "dataset/all_images", "--model", "model"]
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("master", ["local[2]", "local-cluster[2,1,1024]"])
+@pytest.mark.parametrize(
+    ("master", "backend"),
+    [
+        (LOCAL, "onnx"),
+        (CLUSTER, "pytorch"),
+        pytest.param(LOCAL, "pytorch", marks=SLOW),
+        pytest.param(CLUSTER, "onnx", marks=SLOW),
+    ],
+)
 def test_job_matches_the_python_reference(spark_run, jar, golden, tmp_path, master, backend):
     output = tmp_path / "output_predictions"
     done = spark_run(

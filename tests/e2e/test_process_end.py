@@ -2,9 +2,10 @@
 
 import json
 import os
+from collections.abc import Iterable
 
 import pytest
-from conftest import BACKENDS, EXTENSION, ROOT, event_log, read_events
+from conftest import BACKENDS, EXTENSION, ROOT, SLOW, event_log, read_events
 
 # Four tasks classify, for minutes, when the JVM is told to end.
 SCRIPT = """
@@ -37,12 +38,20 @@ if how != "return":
     job.join()
 """
 
-ENDS = [("term", 143), ("exit", 3), ("halt", 4), ("return", 0), ("sys.exit", 5)]
+STATUS = {"term": 143, "exit": 3, "halt": 4, "return": 0, "sys.exit": 5}
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize(("how", "status"), ENDS, ids=[how for how, _ in ENDS])
-def test_a_jvm_ends_amid_native_calls(spark_run, jar, tmp_path, backend, how, status):
+def each_with_a_backend(ways: Iterable[str]) -> list:
+    """All pairs, of which those that repeat a way with the other engine are slow."""
+    return [
+        pytest.param(way, backend, marks=[] if (first + second) % 2 else [SLOW])
+        for first, way in enumerate(ways)
+        for second, backend in enumerate(BACKENDS)
+    ]
+
+
+@pytest.mark.parametrize(("how", "backend"), each_with_a_backend(STATUS))
+def test_a_jvm_ends_amid_native_calls(spark_run, jar, tmp_path, how, backend):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT.format(how=how, backend=backend))
     done = spark_run(
@@ -52,7 +61,7 @@ def test_a_jvm_ends_amid_native_calls(spark_run, jar, tmp_path, backend, how, st
         script,
         check=False,
     )
-    assert done.returncode == status, done.stderr[-4000:]
+    assert done.returncode == STATUS[how], done.stderr[-4000:]
     assert "SIGSEGV" not in done.stdout + done.stderr
     assert not (tmp_path / "hs_err").exists()
 
@@ -90,9 +99,9 @@ json.dump(counts, open(answers, "w"))
 """
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("kill", [False, True], ids=["its tasks end", "it is killed"])
-def test_a_decommissioned_executor_ends(spark_run, cluster, jar, golden, tmp_path, backend, kill):
+@pytest.mark.parametrize(("way", "backend"), each_with_a_backend(["its tasks end", "it is killed"]))
+def test_a_decommissioned_executor_ends(spark_run, cluster, jar, golden, tmp_path, way, backend):
+    kill = way == "it is killed"
     script, answers, events = tmp_path / "script.py", tmp_path / "answers.json", tmp_path / "events"
     script.write_text(DECOMMISSION)
     spark_run(

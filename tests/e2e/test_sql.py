@@ -4,7 +4,7 @@ import json
 import os
 
 import pytest
-from conftest import CLASSES, EXTENSION, python_conf
+from conftest import CLASSES, CLUSTER, EXTENSION, LOCAL, SLOW, python_conf
 
 MODEL = ["--conf", "spark.classify.model=model"]
 
@@ -29,7 +29,7 @@ def test_spark_shell_knows_the_functions(spark_run, jar, golden):
     assert f"class [{expected.index(max(expected))}]" in done.stdout
 
 
-@pytest.mark.parametrize("master", ["local[2]", "local-cluster[2,1,1024]"])
+@pytest.mark.parametrize("master", [pytest.param(LOCAL, marks=SLOW), CLUSTER])
 def test_spark_infer_script(spark_run, jar, master):
     done = spark_run(
         *["spark-submit", "--master", master, "--jars", jar, "--conf", EXTENSION],

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import EXTENSION, ROOT
+from conftest import EXTENSION, ROOT, SLOW
 
 # What links to classes that are not there, or reads classes of a newer Java, says only that.
 LINKAGE = re.compile(r"NoSuchMethodError|NoClassDefFoundError|UnsupportedClassVersionError|ServiceConfigurationError")
@@ -37,9 +37,14 @@ def jars(jar) -> dict[str, Path]:
     [
         ("3.5.9", "spark4_2.13", f"{FOUR}3.5.9 with Scala 2.12.18: take spark-classify-spark3.5_2.12 instead"),
         ("4.3.0", "spark3.5_2.12", f"{THREE}4.3.0 with Scala 2.13.18: take spark-classify-spark4_2.13 instead"),
-        ("3.5.6_2.13", "spark3.5_2.12", f"{THREE}3.5.6 with Scala 2.13.8: take spark-classify-spark3.5_2.13 instead"),
-        ("3.4.4", "spark3.5_2.12", f"{THREE}3.4.4 with Scala 2.12.17: {NONE}"),
-        ("3.4.4", "spark4_2.13", f"{FOUR}3.4.4 with Scala 2.12.17: {NONE}"),
+        # To install the other releases takes longer than to ask them.
+        pytest.param(
+            *["3.5.6_2.13", "spark3.5_2.12"],
+            f"{THREE}3.5.6 with Scala 2.13.8: take spark-classify-spark3.5_2.13 instead",
+            marks=SLOW,
+        ),
+        pytest.param("3.4.4", "spark3.5_2.12", f"{THREE}3.4.4 with Scala 2.12.17: {NONE}", marks=SLOW),
+        pytest.param("3.4.4", "spark4_2.13", f"{FOUR}3.4.4 with Scala 2.12.17: {NONE}", marks=SLOW),
     ],
 )
 def test_the_sentence(spark_run, jars, tmp_path, spark, line, sentence):

@@ -35,24 +35,22 @@ def shell(tmp_path, jar):
     }.items():
         (programs / name).write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
         (programs / name).chmod(0o755)
-    # Tables, logs and what Java keeps go into the folder of the test.
-    conf = tmp_path / "conf"
-    conf.mkdir()
+    # Tables, logs and what Java keeps go into the folder of the test. SPARK_CONF_DIR would change the class path, and with
+    # it take away the archive of tests/short_jvms.py.
     settings = {
         "spark.ui.enabled": "false",
-        "spark.master": "local[2]",
         "spark.sql.warehouse.dir": tmp_path / "warehouse",
         "spark.local.dir": tmp_path / "local",
         "spark.hadoop.javax.jdo.option.ConnectionURL": f"jdbc:derby:memory:{tmp_path.name};create=true",
     }
-    (conf / "spark-defaults.conf").write_text("".join(f"{key} {value}\n" for key, value in settings.items()))
+    options = shlex.join(f"-D{key}={value}" for key, value in settings.items())
 
     def run(command: str, *, cwd: Path = ROOT, stdin: str = "", **variables: str) -> str:
         environment = {
             **os.environ,
             "PATH": f"{programs}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT / "python/src"),
-            "SPARK_CONF_DIR": str(conf),
+            "SPARK_SUBMIT_OPTS": options,
             **variables,
         }
         done = subprocess.run(
