@@ -35,8 +35,8 @@ def shell(tmp_path, jar):
     }.items():
         (programs / name).write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
         (programs / name).chmod(0o755)
-    # Tables, logs and what Java keeps go into the folder of the test. SPARK_CONF_DIR would change the class path, and with
-    # it take away the archive of tests/short_jvms.py.
+    # Tables, logs and what Java keeps go into the folder of the test. SPARK_CONF_DIR would change the class path, and
+    # with it take away the archive of tests/short_jvms.py.
     settings = {
         "spark.ui.enabled": "false",
         "spark.sql.warehouse.dir": tmp_path / "warehouse",
