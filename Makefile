@@ -184,7 +184,7 @@ publish-local: .venv-package/.made-from ## copy the Maven artifacts of `make pac
 # With the native libraries of this machine's platform alone: those of another take minutes to build.
 test-package: export NATIVES ?= linux-$(shell uname -m)
 test-package: package ## what `make package` built: installed by --packages and by pip, the first query, SBOMs
-	@$(env) .venv-package/bin/python -m pytest -q tests/package
+	@$(env) .venv-package/bin/python -m pytest -q -n 2 tests/package
 
 first-query: package ## from an empty machine to the first answer, by the wheel and by --packages, with what each step takes (1 GB to download)
 	@$(env) .venv-package/bin/python scripts/first_query.py
@@ -248,9 +248,9 @@ lint: setup ## rustfmt, clippy, rustdoc, the fuzz targets, imports without circl
 	@.venv/bin/ruff format --check scripts tests benchmarks python docs examples
 	@.venv/bin/mypy --config-file python/pyproject.toml python/src
 
-# Built once, which takes minutes. The list of known weaknesses is asked for where it can be reached.
+# Built once; optimizing would take three minutes more than it saves. The list of known weaknesses is asked for where it can be reached.
 deny: setup ## what Rust dependencies may be (deny.toml): licences, sources, no second release of a crate, no known weakness
-	@test -x target/tools/bin/cargo-deny || cargo install --quiet --locked --root target/tools cargo-deny@0.20.2
+	@test -x target/tools/bin/cargo-deny || cargo install --quiet --debug --locked --root target/tools cargo-deny@0.20.2
 	@cargo fetch --quiet --locked # also what no build here needs: other platforms' crates
 	@target/tools/bin/cargo-deny --offline check --hide-inclusion-graph licenses bans sources
 	@if target/tools/bin/cargo-deny fetch db 2>/dev/null; then target/tools/bin/cargo-deny check --disable-fetch advisories; \
