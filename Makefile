@@ -34,7 +34,7 @@ run: build ## classify the committed dataset in Spark with both backends
 	@scripts/run_job.sh onnx
 
 # Of the artifacts that are published, one line: three take three times as long (make test-package).
-test: ## everything, the cheapest first, each stage with its time and what is left of the disk
+test: ## everything but the slow tests, the cheapest first, each stage with its time and what is left of the disk
 	@for stage in lint deny test-rust test-checked test-asan test-jvm test-e2e test-examples test-docs test-spark35 test-package test-parity test-python; do \
 		start=$$SECONDS; $(MAKE) --no-print-directory $$stage PACKAGE_LINES=spark4_2.13; echo "== $$stage: $$((SECONDS - start)) s,$$(df --output=avail --block-size=G . | tail -n 1) left on the disk"; \
 	done
