@@ -108,14 +108,15 @@ test-aarch64: build ## linux-aarch64 under QEMU (qemu-user): the pixels of x86, 
 docker-check: ## build the image of the Dockerfile and run its job, without Docker (VARIANT=gpu)
 	@scripts/check_dockerfile.sh $(or $(VARIANT),cpu)
 
-test-parity: parity-models ## ten model families, and embeddings of five, against transformers, torchvision, torch and ONNX Runtime in Python
+test-parity: parity_models := --small
+test-parity: parity-models ## model families, and embeddings of five, against transformers, timm, torchvision, torch and ONNX Runtime in Python
 	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/parity
 	@.venv-reference/bin/python -m pytest -q tests/parity/test_live_torchvision.py
 
 test-python: build reference ## `spark-classify export` and `check` on small networks of transformers, timm and torchvision
 	@$(env) $(onnxruntime) .venv-reference/bin/python -m pytest -q -c python/pyproject.toml python/tests
 
-parity: parity-models ## the same, and write what was measured into docs/parity.md
+parity: parity-models ## the same with large models too, and write what was measured into docs/parity.md
 	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/parity --write-table
 
 # Other images every time: the seed is printed, and LIVE_SEED=... makes the same ones again.
@@ -130,7 +131,7 @@ fuzz: ## fuzz each image format, the model configuration and ONNX files under Ad
 	@scripts/fuzz.sh $(or $(SECONDS_EACH),60) $(FUZZ)
 
 parity-models: build reference
-	@.venv-reference/bin/python scripts/make_parity_models.py
+	@.venv-reference/bin/python scripts/make_parity_models.py $(parity_models)
 	@.venv-reference/bin/python scripts/make_parity_embeddings.py
 	@$(env) cargo build --release --quiet -p classify-tools
 

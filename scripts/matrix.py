@@ -133,7 +133,7 @@ def run_end_to_end(row: Row, spark_home: str, java_home: str, jar: Path, log: Pa
         )
         return Outcome(0, 0)
     tests = [f"tests/e2e/{test}" for test in row.end_to_end]
-    output = logged(log, [sys.executable, "-m", "pytest", "-q", *tests], environment)
+    output = logged(log, [sys.executable, "-m", "pytest", "-q", "-n", "2", *tests], environment)
     passed, failed, errors = (re.search(rf"(\d+) {word}", output) for word in ("passed", "failed", "error"))
     count = int(passed[1]) if passed else 0
     return Outcome(count, sum(int(found[1]) for found in (failed, errors) if found) or int(count == 0))
