@@ -28,7 +28,7 @@ private[sparkclassify] final case class ActualClasses(labels: Seq[String], other
     case (Some(name), Some(id)) if labels.lift(id).contains(name) => Some(id)
     case (Some(name), _) if ids.contains(name) => Some(if (labels(predicted) == name) predicted else ids(name))
     case (None, Some(id)) if labels.indices.contains(id) => Some(id)
-    case _ => name.orElse(id.map(ActualClasses.shown)).map(otherIds.getOrElse(_, names.length - 1))
+    case _ => name.orElse(id.map(ActualClasses.shown)).map(otherIds.getOrElse(_, labels.length + others.length - 1))
   }
 
   /** The same of the columns of predictions. */

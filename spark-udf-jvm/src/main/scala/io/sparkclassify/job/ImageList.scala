@@ -8,9 +8,9 @@ import scala.jdk.CollectionConverters._
 import scala.util.Try
 
 import io.sparkclassify.image.ImageInput
-import org.apache.hadoop.fs.{FileStatus, FileSystem, Path}
+import org.apache.hadoop.fs.{FileStatus, FileSystem, Path, RemoteIterator}
 import org.apache.spark.sql.{Column, DataFrame, SparkSession}
-import org.apache.spark.sql.functions.{col, concat, lit, regexp_extract, regexp_replace, when}
+import org.apache.spark.sql.functions.{col, concat, expr, lit, regexp_extract, regexp_replace, when}
 import org.apache.spark.sql.types.StringType
 
 /** What a source of images can be. */
@@ -41,12 +41,18 @@ private[job] final class ImageList(spark: SparkSession, arguments: InputArgument
 
   def read(): DataFrame = {
     val (list, directory) = arguments.source match {
-      case InputArguments.Table(name)          => (spark.table(name), workingDirectory)
-      case InputArguments.Files(StandardInput) => (ofStandardInput(), workingDirectory)
-      case InputArguments.Files(files)         => ofFiles(files)
+      case InputArguments.Table(name)                         => (spark.table(name), workingDirectory)
+      case InputArguments.Files(InputArguments.StandardInput) => (ofStandardInput(), workingDirectory)
+      case InputArguments.Files(files)                        => ofFiles(files)
     }
     val images = list.select(columnsOf(list, arguments.directory.fold(directory)(new Path(_))): _*)
-    arguments.limit.fold(images)(images.limit)
+    val known = images.columns.map {
+      case Columns.Label   => expr(s"nullif(${Columns.Label}, '')").as(Columns.Label)
+      case Columns.LabelId => expr(WholeNumber).as(Columns.LabelId)
+      case other           => col(other)
+    }
+    val read = images.select(known.toSeq: _*)
+    arguments.limit.fold(read)(read.limit)
   }
 
   private def ofStandardInput(): DataFrame = {
@@ -107,13 +113,28 @@ private[job] final class ImageList(spark: SparkSession, arguments: InputArgument
     byName(name).getOrElse {
       status match {
         case Some(folder) if folder.isDirectory =>
-          val files = fileSystem.listStatusIterator(folder.getPath)
-          val names = Iterator.continually(files).take(FilesLookedAt).takeWhile(_.hasNext).map(_.next().getPath.getName)
-          names.flatMap(byName(_)).take(1).toSeq.headOption.getOrElse(InputFormat.Images)
+          ofFolder(name, fileSystem.listStatusIterator(folder.getPath))
         case Some(file) if !isImage(file.getPath.getName) => InputFormat.Csv
         case _                                            => InputFormat.Images
       }
     }
+
+  /** Lists lie in a folder by themselves: beside images, a text is a README or names the classes. */
+  private def ofFolder(folder: String, files: RemoteIterator[FileStatus]): String = {
+    val entries = Iterator.continually(files).take(FilesLookedAt).takeWhile(_.hasNext).map(_.next()).toVector
+    val (lists, others) = entries.map(_.getPath.getName).filterNot(isHidden).partition(byName(_).nonEmpty)
+    val folders = entries.collect { case entry if entry.isDirectory => entry.getPath.getName }.toSet
+    val tables = lists.filterNot(byName(_).contains(InputFormat.Paths))
+    others.find(name => isImage(name) || folders(name)) match {
+      case Some(image) if tables.nonEmpty =>
+        throw new JobException(
+          s"--images $folder has ${tables.head} in it, and $image: name the list itself, or say with --format what the " +
+            "folder holds"
+        )
+      case Some(_) => InputFormat.Images
+      case None    => (tables ++ lists).headOption.flatMap(byName(_)).getOrElse(InputFormat.Images)
+    }
+  }
 
   private def columnsOf(list: DataFrame, directory: Path): Seq[Column] = {
     def there = list.columns.mkString("[", ", ", "]")
@@ -137,7 +158,7 @@ private[job] final class ImageList(spark: SparkSession, arguments: InputArgument
             "image source"
         )
       }
-      column
+      if (imageType == StringType) located(column, directory) else column
     }
     def labels(asking: Option[String], option: String, default: String): Option[Column] =
       asking.map(asked(option, _)).orElse(find(list, default))
@@ -148,7 +169,7 @@ private[job] final class ImageList(spark: SparkSession, arguments: InputArgument
       if (arguments.labelFromFolder) None
       else labels(arguments.columns.labelId, "--label-id-column", Columns.LabelId)
     Seq(path.as(Columns.Path), image.as(Columns.Image)) ++ label.map(_.cast("string").as(Columns.Label)) ++
-      labelId.map(_.cast("int").as(Columns.LabelId))
+      labelId.map(_.as(Columns.LabelId))
   }
 
   /** The full path of an image. */
@@ -161,7 +182,6 @@ private[job] final class ImageList(spark: SparkSession, arguments: InputArgument
 }
 
 private[job] object ImageList {
-  private val StandardInput = "-"
 
   /** What files of images are called. */
   private[job] val Endings: Seq[String] =
@@ -171,6 +191,12 @@ private[job] object ImageList {
   /** Hadoop's globs know letters in one case alone. */
   private val AnyImage =
     Endings.map(_.map(letter => s"[$letter${letter.toUpper}]").mkString).mkString("*.{", ",", "}")
+
+  /** An id as lists have it, "3", 3 or 3.0; NULL for what is none. */
+  private val WholeNumber = {
+    val number = s"try_cast(${Columns.LabelId} AS DOUBLE)"
+    s"CASE WHEN $number = floor($number) THEN try_cast($number AS INT) END"
+  }
 
   /** Of a folder, to see what it holds. */
   private val FilesLookedAt = 1000
@@ -190,6 +216,9 @@ private[job] object ImageList {
     val lower = name.toLowerCase(Locale.ROOT)
     Endings.exists(ending => lower.endsWith(s".$ending"))
   }
+
+  /** Spark passes over such files. */
+  private def isHidden(name: String): Boolean = name.startsWith("_") || name.startsWith(".")
 
   private def isGlob(name: String): Boolean = name.exists("*?[{".contains(_))
 

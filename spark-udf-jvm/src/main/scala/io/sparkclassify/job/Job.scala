@@ -9,6 +9,7 @@ import scala.util.control.NonFatal
 
 import io.sparkclassify.{ClassifyException, Printable, SparkLog}
 import io.sparkclassify.conf.{ClassifyConf, ClassifySpec}
+import io.sparkclassify.image.InputFault
 import io.sparkclassify.natives.BuildVersions
 import org.apache.spark.SPARK_VERSION
 import org.apache.spark.sql.{AnalysisException, Column, DataFrame, SparkSession}
@@ -98,7 +99,19 @@ private[sparkclassify] final class Job(
     try stopwatch.time("classify and write")(output.write(predictions))
     finally progress.close()
 
-    val written = output.read(predictions)
+    try {
+      val bad = tell(output.read(predictions), model, report.map(new Page(_, started, spec, model, images, progress)))
+      arguments.report.foreach(page => println(s"\nReport: ${Printable.escape(page)}"))
+      bad
+    } catch {
+      case NonFatal(e) =>
+        val reason = Job.explanation(e).getOrElse(InputFault.sentence(e))
+        throw new JobException(s"the predictions are written (${output.name}), but not all is told of them: $reason", e)
+    }
+  }
+
+  /** Prints what the predictions say, and draws the page of it; returns how many images have none. */
+  private def tell(written: DataFrame, model: JobModel, page: Option[Page]): Long = {
     println(s"\nPrediction details (all of them in ${Printable.escape(output.name)}):")
     stopwatch.time("prediction details")(showDetails(written))
     val results = new Results(written, model.labels)
@@ -111,19 +124,38 @@ private[sparkclassify] final class Job(
           s"none, because ${arguments.input.source.name} has neither column ${Columns.Label} nor ${Columns.LabelId}"
         )
       if (bad > 0) println(s"\n$bad of ${classified + bad} images have no prediction")
-      report.foreach { report =>
-        stopwatch.time("report") {
-          progress.awaitEnd(images.number, Job.MetricsMillis)
-          val steps = Progress.Steps.map { case (step, metric) => step -> progress.finished(metric) / 1e9 }
-          val head = report.head(arguments, spec, model, started, stopwatch("classify and write"), steps)
-          val document = new RunDocument(results).make(head)
-          report.write(document, Thumbnails.of(images.table, RunDocument.shown(document), spec))
-        }
-      }
+      page.foreach(page => stopwatch.time("report")(page.draw(results)))
       showTimes(model, classified + bad)
-      arguments.report.foreach(page => println(s"\nReport: ${Printable.escape(page)}"))
       bad
     } finally results.close()
+  }
+
+  /** What the page shows beside the predictions. */
+  private final class Page(
+      report: JobReport,
+      started: String,
+      spec: ClassifySpec,
+      model: JobModel,
+      images: Images,
+      progress: Progress
+  ) {
+
+    def draw(results: Results): Unit = {
+      progress.awaitEnd(images.number, Job.MetricsMillis)
+      val steps = Progress.Steps.map { case (step, metric) => step -> progress.finished(metric) / 1e9 }
+      val head = report.head(arguments, spec, model, started, stopwatch("classify and write"), steps)
+      val document = new RunDocument(results).make(head)
+      report.write(document, pictures(RunDocument.shown(document)))
+    }
+
+    /** None where the list cannot be read again: the predictions may have taken its place. */
+    private def pictures(paths: Seq[String]): Map[String, String] =
+      try Thumbnails.of(images.table, paths, arguments.input.columns.image.isEmpty, spec)
+      catch {
+        case NonFatal(e) =>
+          Job.log.warn("The report has no pictures: the list of images cannot be read again", e)
+          Map.empty
+      }
   }
 
   private def showTimes(model: JobModel, images: Long): Unit = {

@@ -3,6 +3,7 @@ package io.sparkclassify.job
 import scala.util.Try
 
 import io.sparkclassify.conf.Engine
+import org.apache.hadoop.fs.Path
 
 /** The command line of [[io.sparkclassify.ClassifyJob]]. */
 private[sparkclassify] final case class JobArguments(
@@ -37,6 +38,10 @@ private[sparkclassify] final case class InputArguments(
 )
 
 private[sparkclassify] object InputArguments {
+
+  /** The name of a list of paths that comes there. */
+  val StandardInput = "-"
+
   sealed trait Source { def name: String }
   final case class Files(name: String) extends Source
   final case class Table(name: String) extends Source
@@ -81,8 +86,8 @@ private[sparkclassify] object JobArguments {
   private val ImageDir = valued(
     "--image-dir",
     "DIR",
-    "the folder that relative paths belong to (default: the folder of the list; of a table, and of a list on " +
-      "standard input, the working directory)"
+    "the folder that relative paths belong to (default: the folder of the list; of a table, of lists that a glob " +
+      "names, and of a list on standard input, the working directory)"
   )
   private val LabelColumn = CliOption(
     "--label-column",
@@ -183,6 +188,12 @@ private[sparkclassify] object JobArguments {
       }
       _ <- get.together(Table, Format)
       _ <- get.together(LabelFromFolder, LabelColumn)
+      _ <- get.together(LabelFromFolder, LabelIdColumn)
+      _ <- get.find(Format) match {
+        case Some(format) if get.find(Images).contains(InputArguments.StandardInput) && format != InputFormat.Paths =>
+          Left(s"${Images.name} ${InputArguments.StandardInput} is a list of paths, one a line, and no $format")
+        case _ => Right(())
+      }
       model <- get.find(Model).toRight(s"missing ${Model.written}")
       _ <- get.together(Output, OutputTable)
       _ <- get.together(OutputFormat, OutputTable)
@@ -192,6 +203,13 @@ private[sparkclassify] object JobArguments {
         case Some(name) if !name.toLowerCase(java.util.Locale.ROOT).endsWith(".html") =>
           Left(s"${Report.name} $name does not end in .html, after which the file beside it is called")
         case other => Right(other)
+      }
+      _ <- report.filter(name => !get.has(OutputTable) && isBelow(name, get(Output))) match {
+        case Some(name) =>
+          Left(
+            s"${Report.name} $name lies in ${Output.name} ${get(Output)}, which is replaced as a whole: name another folder"
+          )
+        case None => Right(())
       }
       _ <- if (get.has(Baseline) && report.isEmpty) Left(s"${Baseline.name} goes with ${Report.name}") else Right(())
     } yield JobArguments(
@@ -219,6 +237,9 @@ private[sparkclassify] object JobArguments {
       report,
       get.find(Baseline)
     )
+
+  private def isBelow(file: String, folder: String): Boolean =
+    Iterator.iterate(new Path(file).getParent)(_.getParent).takeWhile(_ != null).contains(new Path(folder))
 
   /** The options that are given. */
   private final class Given(values: Map[String, String]) {

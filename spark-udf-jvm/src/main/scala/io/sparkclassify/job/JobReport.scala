@@ -6,7 +6,7 @@ import java.security.MessageDigest
 
 import scala.util.control.NonFatal
 
-import com.fasterxml.jackson.core.JsonProcessingException
+import com.fasterxml.jackson.core.{JsonProcessingException, StreamReadConstraints}
 import com.fasterxml.jackson.databind.ObjectMapper
 import com.fasterxml.jackson.databind.node.ObjectNode
 import io.sparkclassify.SparkLog
@@ -29,6 +29,8 @@ import org.apache.spark.sql.SparkSession
 private[job] final class JobReport(spark: SparkSession, page: String, other: Option[String]) {
 
   private val json = new ObjectMapper
+  // Of thousands of classes, the twin is larger than what Jackson takes for a text.
+  json.getFactory.setStreamReadConstraints(StreamReadConstraints.builder().maxStringLength(Int.MaxValue).build())
   private val hadoop = spark.sparkContext.hadoopConfiguration
 
   /** Read before the work, which one that cannot be read would else cost. */
@@ -62,8 +64,7 @@ private[job] final class JobReport(spark: SparkSession, page: String, other: Opt
       writeAll(page, report.get("html").asText)
     } catch {
       case e: IOException =>
-        val reason = InputFault.sentence(e)
-        throw new JobException(s"the predictions are written, but --report $page cannot be: $reason", e)
+        throw new JobException(s"--report $page cannot be written: ${InputFault.sentence(e)}", e)
     }
   }
 

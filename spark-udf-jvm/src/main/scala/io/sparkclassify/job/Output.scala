@@ -5,7 +5,7 @@ import java.io.IOException
 import scala.util.control.NonFatal
 
 import io.sparkclassify.SparkLog
-import org.apache.hadoop.fs.Path
+import org.apache.hadoop.fs.{FileStatus, Path}
 import org.apache.spark.sql.{DataFrame, SparkSession}
 import org.apache.spark.sql.catalyst.parser.CatalystSqlParser
 
@@ -63,9 +63,8 @@ private[job] final class FolderOutput(spark: SparkSession, override val name: St
     if (fileSystem.exists(folder)) {
       if (!fileSystem.getFileStatus(folder).isDirectory) throw new JobException(s"--output $name is a file")
       val files = fileSystem.listStatusIterator(folder)
-      val foreign =
-        Iterator.continually(files).takeWhile(_.hasNext).map(_.next().getPath.getName).find(!FolderOutput.isOurs(_))
-      foreign.foreach { file =>
+      val foreign = Iterator.continually(files).takeWhile(_.hasNext).map(_.next()).find(!FolderOutput.isOurs(_))
+      foreign.map(_.getPath.getName).foreach { file =>
         throw new JobException(
           s"--output $name has $file in it, which no job has written, and would be replaced as a whole: name another folder"
         )
@@ -109,9 +108,23 @@ private[job] final class FolderOutput(spark: SparkSession, override val name: St
 
 private object FolderOutput {
 
-  /** Whether a file is one of those that Spark and Hadoop write. */
-  private def isOurs(file: String): Boolean =
-    file.startsWith("part-") || file.startsWith("_") || file.startsWith(".") && file.endsWith(".crc")
+  /** What Spark and Hadoop put beside the files of predictions. */
+  private val Marks = Set("_SUCCESS", "_metadata", "_common_metadata")
+
+  /** Of a job that was killed while it wrote there. */
+  private val Unfinished = "_temporary"
+
+  /**
+   * Whether a file is one of those that Spark and Hadoop write. The folder of a Delta table has such too, and a folder
+   * `_delta_log`; cameras begin names with `_`.
+   */
+  private def isOurs(entry: FileStatus): Boolean = {
+    val name = entry.getPath.getName
+    if (entry.isDirectory) name == Unfinished
+    else
+      name.matches("part-\\d{5}.*") || Marks(name) || name.matches("_(started|committed)_\\d+") ||
+      name.matches("\\..*\\.crc")
+  }
 }
 
 /** A table of Spark's own catalog. The predictions are written into another one, which then takes its name. */
@@ -120,7 +133,7 @@ private[job] final class SessionTableOutput(spark: SparkSession, override val na
   private def beside(what: String): String = {
     val parts = CatalystSqlParser.parseMultipartIdentifier(name)
     val run = spark.sparkContext.applicationId.replaceAll("[^A-Za-z0-9]", "_")
-    (parts.init :+ s"${parts.last}__${what}_$run").map(part => s"`${part.replace("`", "``")}`").mkString(".")
+    quoted(parts.init :+ s"${parts.last}__${what}_$run")
   }
 
   override def check(): Unit =
@@ -173,7 +186,11 @@ private[job] final class SessionTableOutput(spark: SparkSession, override val na
     }
   }
 
-  private def rename(from: String, to: String): Unit = spark.sql(s"ALTER TABLE $from RENAME TO $to")
+  /** The new name must not have the catalog's, which Spark's own is given with too: `spark_catalog.db.name`. */
+  private def rename(from: String, to: String): Unit =
+    spark.sql(s"ALTER TABLE $from RENAME TO ${quoted(CatalystSqlParser.parseMultipartIdentifier(to).takeRight(2))}")
+
+  private def quoted(parts: Seq[String]): String = parts.map(part => s"`${part.replace("`", "``")}`").mkString(".")
 
   override def read(written: DataFrame): DataFrame = spark.table(name)
 }

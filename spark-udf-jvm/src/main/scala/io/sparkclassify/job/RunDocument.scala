@@ -18,6 +18,9 @@ private[job] final class RunDocument(results: Results) {
   private val images = results.images
   private val classified = images.where(col(Predicted).isNotNull)
 
+  /** An image from a column need not have one. */
+  private def path: Column = coalesce(col(Path), lit("")).as(Path)
+
   /** @param head who classified what, and how fast */
   def make(head: ObjectNode): ObjectNode = {
     val run = json.createObjectNode()
@@ -34,7 +37,12 @@ private[job] final class RunDocument(results: Results) {
   private def putCounts(counts: ArrayNode): Unit = {
     val exact = col(Confidence).cast("double")
     val step = least(floor(exact * Steps), lit(Steps - 1)).cast("int")
-    val loss = -log(greatest(col(ActualProbability).cast("double"), lit(LeastProbability)))
+    // `greatest` passes over NULL, which is the probability of a class that the model does not have.
+    val loss =
+      when(
+        col(ActualProbability).isNotNull,
+        -log(greatest(col(ActualProbability).cast("double"), lit(LeastProbability)))
+      )
     classified
       .groupBy(col(Actual), col(Predicted), step.as("step"))
       .agg(count(lit(1)), sum(exact), sum(loss))
@@ -67,7 +75,7 @@ private[job] final class RunDocument(results: Results) {
   private def first(images: DataFrame, order: Column): DataFrame = images.orderBy(order, col(Path)).limit(Samples)
 
   private def put(samples: ArrayNode, images: DataFrame): Unit =
-    images.select(Path, Actual, Predicted, Confidence, ActualProbability).collect().foreach { row =>
+    images.select(path, col(Actual), col(Predicted), col(Confidence), col(ActualProbability)).collect().foreach { row =>
       val node = samples.addObject().put("path", row.getString(0))
       putInt(node, "actual", row, 1)
       node.put("predicted", row.getInt(2)).put("confidence", row.getFloat(3))
@@ -80,7 +88,7 @@ private[job] final class RunDocument(results: Results) {
       .where(col(Predicted).isNull)
       .select(
         when(length(condition) > 0, condition).otherwise(NoImage).as("condition"),
-        coalesce(col(Path), lit("")).as(Path),
+        path,
         coalesce(regexp_replace(col(Error), "^\\[[A-Z0-9_]+\\] ", ""), lit("")).as("reason")
       )
     val ofKind = Window.partitionBy("condition")

@@ -4,6 +4,7 @@ import io.sparkclassify.conf.ClassifySpec
 import io.sparkclassify.image.{ImageReader, ImageSource, ReadAhead}
 import org.apache.spark.TaskContext
 import org.apache.spark.sql.{DataFrame, Row}
+import org.apache.spark.sql.functions.{col, count, first, lit}
 
 /** The small pictures of a report. Executors make them, which can read the images, and send a few kilobytes of each. */
 private[job] object Thumbnails {
@@ -15,11 +16,16 @@ private[job] object Thumbnails {
    *
    * @param images
    *   the table of [[ImageList]]
+   * @param pathsTell
+   *   whether a path is the image's own. Images from a column may share a name: those have none
    */
-  def of(images: DataFrame, paths: Seq[String], spec: ClassifySpec): Map[String, String] = {
+  def of(images: DataFrame, paths: Seq[String], pathsTell: Boolean, spec: ClassifySpec): Map[String, String] = {
     val cores = images.sparkSession.sparkContext.defaultParallelism
     images
       .where(Columns.named(Columns.Path).isin(paths: _*))
+      .groupBy(Columns.Path)
+      .agg(first(Columns.Image).as(Columns.Image), count(lit(1)).as("images"))
+      .where(col("images") === 1 || lit(pathsTell))
       .select(Columns.Path, Columns.Image)
       .repartition(cores)
       .rdd

@@ -64,6 +64,12 @@ class JobArgumentsSuite extends AnyFunSuite {
     (complete ++ Seq("--partitions", "many")) -> "--partitions many is no whole number above 0",
     (complete ++ Seq("--report", "report.json")) ->
       "--report report.json does not end in .html, after which the file beside it is called",
+    (complete ++ Seq("--output", "out", "--report", "out/deep/report.html")) ->
+      "--report out/deep/report.html lies in --output out, which is replaced as a whole: name another folder",
+    (complete ++ Seq("--label-from-folder", "--label-id-column", "id")) ->
+      "--label-from-folder and --label-id-column exclude each other",
+    Seq("--images", "-", "--format", "csv", "--model", "m") ->
+      "--images - is a list of paths, one a line, and no csv",
     (complete ++ Seq("--baseline", "report.json")) -> "--baseline goes with --report"
   ).foreach { case (arguments, expected) =>
     test(s"wrong arguments are named: ${arguments.mkString(" ")}")(assert(problem(arguments) == expected))

@@ -96,6 +96,36 @@ class JobInputsSuite extends JobRunner {
     }
   }
 
+  test("ids are whole numbers however they are written, and what is none, or empty, says nothing") {
+    withColours { folder =>
+      val list = "image_path,actual_class_id,actual_class\nred/0.png,0.0,\ngreen/1.PNG,n/a,\ndeep/blue/2.png,2.5,red\n"
+      Files.write(folder.resolve("images/list.csv"), list.getBytes)
+      val (rows, printed) = classify(folder, Seq("--images", s"$folder/images/list.csv"))
+      assert(rows.map(_.getAs[String]("actual_class_id")) == Seq(null, null, "0"))
+      assert(printed.contains("accuracy: 50.00% (1 of 2 images)"), printed)
+      val table = s"SELECT '$folder/images/red/0.png' AS image_path, '' AS actual_class, 4294967296 AS actual_class_id"
+      spark.sql(table).createOrReplaceTempView("job_labels")
+      val output = Seq("--table", "job_labels", "--model", ColourImages.model.toString, "--backend", "onnx")
+      runJob(output ++ Seq("--output", s"$folder/typed", "--output-format", "parquet"))
+      assert(
+        spark.read.parquet(s"$folder/typed").where("actual_class IS NULL AND actual_class_id IS NULL").count() == 1
+      )
+    }
+  }
+
+  test("beside images a text is none of the lists, and a table asks what is meant") {
+    withColours { folder =>
+      Files.write(folder.resolve("images/README.txt"), "Photographs.".getBytes)
+      val images = Seq("--images", s"$folder/images")
+      assert(predicted(classify(folder, images)._1).toSet == all)
+      Files.write(folder.resolve("images/labels.csv"), "image_path\nred/0.png\n".getBytes)
+      val error = intercept[JobException](classify(folder, images)).getMessage
+      assert(error.contains("/images has labels.csv in it, and ") && error.contains("--format"), error)
+      assert(predicted(classify(folder, images ++ Seq("--format", "images"))._1).toSet == all)
+      assert(predicted(classify(folder, Seq("--images", s"$folder/images/labels.csv"))._1) == Seq("0.png" -> "red"))
+    }
+  }
+
   test("Parquet and tables are lists, too") {
     withColours { folder =>
       val list = spark.range(3).selectExpr(
@@ -118,6 +148,10 @@ class JobInputsSuite extends JobRunner {
       files.load(s"$folder/images").selectExpr("struct(content AS bytes, path) AS image").write.parquet(s"$folder/list")
       val columns = Seq("--image-column", "image.bytes", "--path-column", "image.path")
       assert(predicted(classify(folder, Seq("--images", s"$folder/list") ++ columns)._1).toSet == all)
+      // Paths, which belong to a folder.
+      spark.sql("SELECT 'first' AS image_path, 'red/0.png' AS file").createOrReplaceTempView("job_files")
+      val paths = Seq("--table", "job_files", "--image-column", "file", "--image-dir", s"$folder/images")
+      assert(predicted(classify(folder, paths)._1) == Seq("first" -> "red"))
     }
   }
 

@@ -81,6 +81,16 @@ class JobOutputsSuite extends JobRunner {
       val error = intercept[JobException](runJob(usual ++ Seq("--output", folder.toString)))
       assert(error.getMessage.contains("which no job has written"))
       assert(Files.exists(folder.resolve("0.png")))
+      // The folder of a Delta table; a camera's; folders of somebody's.
+      Seq("_delta_log/0.json", "_DSC0001.JPG", "part-photos/1.jpg", "part-time.txt", "_raw/1.jpg").foreach { name =>
+        val others = folder.resolve(s"others-${name.replace('/', '-')}")
+        Files.createDirectories(others.resolve(name).getParent)
+        Files.write(others.resolve(name), "theirs".getBytes)
+        Files.write(others.resolve("part-00000-0.snappy.parquet"), "theirs".getBytes)
+        val error = intercept[JobException](runJob(usual ++ Seq("--output", others.toString)))
+        assert(error.getMessage.contains(s" has ${name.takeWhile(_ != '/')} in it, which no job has written"), error)
+        assert(Files.exists(others.resolve(name)))
+      }
       val file = intercept[JobException](runJob(usual ++ Seq("--output", s"$folder/0.png")))
       assert(file.getMessage.endsWith("/0.png is a file"))
       assert(intercept[JobException](runJob(usual ++ Seq("--output", "/"))).getMessage.contains("the root"))
@@ -97,6 +107,9 @@ class JobOutputsSuite extends JobRunner {
         assert(spark.table("job_predictions").count() == 1)
         intercept[Throwable](runJob(usual ++ output))
         assert(spark.table("job_predictions").count() == 1)
+        // The whole of its name.
+        runJob(usual ++ Seq("--output-table", "spark_catalog.default.job_predictions", "--try"))
+        assert(spark.table("job_predictions").count() == 3)
         assert(spark.catalog.listTables().collect().map(_.name).filter(_.contains("__writing_")).isEmpty)
       } finally spark.sql("DROP TABLE IF EXISTS job_predictions")
     }

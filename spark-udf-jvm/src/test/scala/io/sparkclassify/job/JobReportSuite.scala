@@ -48,6 +48,12 @@ class JobReportSuite extends JobRunner {
         (cell.get("actual").asInt, cell.get("predicted").asInt, cell.get("images").asInt)
       )
       assert(confusion.toSeq == Seq((0, 0, 1), (1, 1, 1), (1, 2, 1), (3, 0, 1)))
+      // Of the images whose class the model has.
+      val written = spark.read.options(CsvFiles.ReadOptions).csv(s"$folder/out").where("predicted_class IS NOT NULL")
+      val losses = written.collect().toSeq.filter(_.getAs[String]("actual_class") != "purple").map { row =>
+        -math.log(row.getAs[String](s"prob_${row.getAs[String]("actual_class")}").toDouble.max(1e-15))
+      }
+      assert(losses.length == 3 && math.abs(labelled.get("log_loss").asDouble - losses.sum / 3) < 1e-6, losses)
       val samples = report.get("samples")
       assert(texts(samples.get("mistakes"), "path").toSet == Set("2.png", "0.png"))
       assert(texts(samples.get("uncertain"), "path").length == 4)
@@ -98,7 +104,8 @@ class JobReportSuite extends JobRunner {
       val error = intercept[JobException](
         runJob(usual ++ Seq("--output", s"$folder/out", "--report", s"$folder/0.png/page.html"))
       )
-      assert(error.getMessage.startsWith("the predictions are written, but --report "), error)
+      assert(error.getMessage.startsWith(s"the predictions are written ($folder/out), but "), error)
+      assert(error.getMessage.contains(s": --report $folder/0.png/page.html cannot be written: "), error)
       assert(Files.exists(folder.resolve("out/_SUCCESS")))
     }
   }
@@ -114,6 +121,34 @@ class JobReportSuite extends JobRunner {
       )
       val page = new String(Files.readAllBytes(folder.resolve("page.html")), UTF_8)
       assert(page.split("data:image/jpeg;base64,/9j/").length == 4 && !page.contains("no picture"))
+    }
+  }
+
+  test("a name that several images of a column have has no picture, and none need have one") {
+    TestData.withFolder { folder =>
+      (0 to 2).foreach(id => Files.write(folder.resolve(s"$id.png"), ColourImages.file(id)))
+      val files = spark.read.format("binaryFile").load(s"$folder/*.png")
+      val name = "CASE WHEN path LIKE '%/2.png' THEN NULL ELSE 'image.png' END AS image_path"
+      files.selectExpr(name, "content").write.parquet(s"$folder/list")
+      runJob(
+        Seq("--images", s"$folder/list", "--image-column", "content", "--model", ColourImages.model.toString) ++
+          Seq("--backend", "onnx", "--output", s"$folder/out", "--report", s"$folder/page.html")
+      )
+      assert(texts(read(folder.resolve("page.json")).get("samples").get("uncertain"), "path").sorted ==
+        Seq("", "image.png", "image.png"))
+      assert(!new String(Files.readAllBytes(folder.resolve("page.html")), UTF_8).contains("data:image/jpeg"))
+    }
+  }
+
+  test("a list whose place the predictions have taken has no pictures") {
+    TestData.withFolder { folder =>
+      Files.write(folder.resolve("0.png"), ColourImages.file(0))
+      Files.write(folder.resolve("list.csv"), s"image_path\n$folder/0.png\n".getBytes(UTF_8))
+      val usual = Seq("--model", ColourImages.model.toString, "--backend", "onnx", "--output", s"$folder/out")
+      runJob(usual ++ Seq("--images", s"$folder/list.csv"))
+      runJob(usual ++ Seq("--images", s"$folder/out", "--report", s"$folder/page.html"))
+      val page = new String(Files.readAllBytes(folder.resolve("page.html")), UTF_8)
+      assert(page.contains("no picture") && !page.contains("data:image/jpeg"))
     }
   }
 
