@@ -25,7 +25,8 @@ object ApplicationConf {
    * A limit as a session has it.
    *
    * An application that was started with the key has set the most that its sessions may have: on a shared server, one
-   * user's limits decide whether the executors of all have memory.
+   * user's limits decide whether the executors of all have memory. Where the session says nothing, as a view that was
+   * made before the application had the key, it is the application's.
    *
    * @param read
    *   the value of `key` in a configuration
@@ -34,10 +35,12 @@ object ApplicationConf {
    */
   def limit(key: String, session: SQLConf)(read: SQLConf => Long): Long = {
     val application = runtime
-    val value = read(session)
-    if (application.contains(key) && value > read(application)) {
-      throw ClassifyErrors.limitRefused(key, value, read(application))
+    if (!application.contains(key)) read(session)
+    else {
+      val most = read(application)
+      val value = if (session.contains(key)) read(session) else most
+      if (value > most) throw ClassifyErrors.limitRefused(key, value, most)
+      value
     }
-    value
   }
 }

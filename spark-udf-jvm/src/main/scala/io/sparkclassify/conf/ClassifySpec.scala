@@ -219,7 +219,7 @@ object ClassifySpec {
     val home = workingDirectory(hadoop)
     val uri = new ModelNames(conf, home).directory(name, ApplicationConf.get(ClassifyConf.AllowPaths))
     if (locked && !new ModelNames(ApplicationConf.runtime, home).directories(uri)) throw ClassifyErrors.modelLocked(uri)
-    (uri, hadoop)
+    (uri, if (locked && !uri.startsWith(ModelSpec.SparkFiles)) hadoop.unshared(uri) else hadoop)
   }
 
   private def workingDirectory(hadoop: HadoopSettings): Path = FileSystem.get(hadoop.configuration).getWorkingDirectory

@@ -1,5 +1,6 @@
 package io.sparkclassify.conf
 
+import java.io.File
 import java.util.concurrent.{CompletableFuture, TimeUnit}
 
 import scala.util.control.NonFatal
@@ -45,10 +46,7 @@ private[conf] final class EngineChoice(hadoop: HadoopSettings, files: FileSpec, 
     val names = new CompletableFuture[Set[String]]
     val work = ReadThreads.identity().start { () =>
       try {
-        val directory = new Path(located(uri))
-        val fileSystem = files.schemes.fileSystem(directory, hadoop.configuration)
-        val listed = new Retries(files.retries)(fileSystem.listStatus(directory))
-        names.complete(listed.map(_.getPath.getName).toSet)
+        names.complete(if (uri.startsWith(ModelSpec.SparkFiles)) listLocal(uri) else listRemote(new Path(uri)))
       } catch { case e: Throwable => names.completeExceptionally(e) }
     }
     try names.get(if (work.isEmpty) 0 else files.timeoutMillis, TimeUnit.MILLISECONDS)
@@ -56,8 +54,13 @@ private[conf] final class EngineChoice(hadoop: HadoopSettings, files: FileSpec, 
     finally if (!names.isDone) work.foreach(_.abandon())
   }
 
-  private def located(uri: String): String =
-    if (uri.startsWith(ModelSpec.SparkFiles)) s"file:${SparkFiles.get(uri.stripPrefix(ModelSpec.SparkFiles))}" else uri
+  private def listRemote(directory: Path): Set[String] =
+    files.schemes.withFileSystem(directory, hadoop.configuration) { fileSystem =>
+      new Retries(files.retries)(fileSystem.listStatus(directory)).map(_.getPath.getName).toSet
+    }
+
+  private def listLocal(uri: String): Set[String] =
+    Option(new File(SparkFiles.get(uri.stripPrefix(ModelSpec.SparkFiles))).list).toSet.flatten
 }
 
 private[conf] object EngineChoice {

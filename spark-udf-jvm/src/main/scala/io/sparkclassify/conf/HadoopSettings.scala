@@ -5,6 +5,7 @@ import java.util.concurrent.atomic.AtomicReference
 import scala.jdk.CollectionConverters._
 
 import org.apache.hadoop.conf.Configuration
+import org.apache.hadoop.fs.{FileSystem, Path}
 import org.apache.spark.sql.SparkSession
 
 /**
@@ -28,6 +29,18 @@ final class HadoopSettings private (private val values: Map[String, String]) ext
     }
   }
 
+  /**
+   * The same, for file systems that are nobody else's. Hadoop keeps one file system for a scheme and a host, whatever
+   * settings it is asked for with later: who asks first, with settings of a session, chooses the server for all.
+   *
+   * @param uri
+   *   what the file system is asked for
+   */
+  def unshared(uri: String): HadoopSettings = {
+    val scheme = Option(new Path(uri).toUri.getScheme).getOrElse(FileSystem.getDefaultUri(configuration).getScheme)
+    new HadoopSettings(values + (HadoopSettings.uncached(scheme) -> "true"))
+  }
+
   override def equals(other: Any): Boolean = other match {
     case that: HadoopSettings => values == that.values
     case _                    => false
@@ -39,6 +52,9 @@ final class HadoopSettings private (private val values: Map[String, String]) ext
 }
 
 object HadoopSettings {
+
+  /** Hadoop's key by which no file system of a scheme is kept. */
+  def uncached(scheme: String): String = s"fs.$scheme.impl.disable.cache"
 
   // Reading the files takes a tenth of a second, which each task would spend anew: a copy has what the original has
   // read, and it reads when it is asked.

@@ -107,11 +107,13 @@ private[job] final class JobReport(spark: SparkSession, page: String, other: Opt
     try {
       val path = new Path(new Path(ModelFiles.locate(spec.model.uri)), file)
       val digest = MessageDigest.getInstance("SHA-256")
-      val stream = spec.images.files.schemes.fileSystem(path, spec.modelHadoop.configuration).open(path)
-      try {
-        val chunk = new Array[Byte](1 << 20)
-        Iterator.continually(stream.read(chunk)).takeWhile(_ >= 0).foreach(digest.update(chunk, 0, _))
-      } finally stream.close()
+      spec.images.files.schemes.withFileSystem(path, spec.modelHadoop.configuration) { fileSystem =>
+        val stream = fileSystem.open(path)
+        try {
+          val chunk = new Array[Byte](1 << 20)
+          Iterator.continually(stream.read(chunk)).takeWhile(_ >= 0).foreach(digest.update(chunk, 0, _))
+        } finally stream.close()
+      }
       Some(digest.digest().map(byte => f"$byte%02x").mkString)
     } catch {
       case NonFatal(e) =>

@@ -78,7 +78,7 @@ object ClassifyEngine {
     val images = spec.images
     val files =
       new ModelFiles(spec.modelHadoop.configuration, images.files, needed(_, _)(natives, spec))
-    files.withLocal(located.uri) { directory =>
+    files.withLocal(spec.model.uri) { directory =>
       val request = json.createObjectNode()
       request.put("directory", directory.toString)
       request.put("device", located.device.name)

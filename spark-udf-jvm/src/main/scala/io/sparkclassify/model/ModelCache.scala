@@ -7,12 +7,15 @@ import java.util.concurrent.locks.ReentrantLock
 import scala.annotation.tailrec
 import scala.collection.mutable
 
+import io.sparkclassify.ClassifyException
+
 /**
  * Values that are loaded once for their key, leased to many, and closed again when there are too many of them.
  *
  * Whoever wants a value that is being loaded or closed waits for that; other keys are not held up. A load that failed
- * leaves nothing behind: its error goes to the one who loaded, and the next one tries again. What is leased is never
- * closed, so there may be more values than the maximum for a while.
+ * leaves nothing behind: its error goes to the one who loaded and to those who waited for it, each of whom would else
+ * spend as long again, and the next one tries again. What is leased is never closed, so there may be more values than
+ * the maximum for a while.
  *
  * @param close
  *   frees a value; must not throw
@@ -29,6 +32,10 @@ private[sparkclassify] final class ModelCache[K, V](close: V => Unit, check: () 
     val changing = new ReentrantLock
 
     var value: Option[V] = None
+
+    /** How many loads have failed, and how the last one did. */
+    var failures = 0
+    var failure: Option[ClassifyException] = None
     var leases = 0
     var lastUse = 0L
   }
@@ -57,7 +64,7 @@ private[sparkclassify] final class ModelCache[K, V](close: V => Unit, check: () 
       slot
     }
     val value =
-      try loadedValue(slot)(load)
+      try loadedValue(slot, max)(load)
       catch {
         case e: Throwable =>
           release(slot)
@@ -73,11 +80,25 @@ private[sparkclassify] final class ModelCache[K, V](close: V => Unit, check: () 
     )
   }
 
-  private def loadedValue(slot: Slot)(load: => V): V = {
+  private def loadedValue(slot: Slot, max: Int)(load: => V): V = {
+    val failures = synchronized(slot.failures)
     while (!slot.changing.tryLock(CheckMillis, TimeUnit.MILLISECONDS)) check()
     try {
       synchronized(slot.value).getOrElse {
-        val value = load
+        synchronized(if (slot.failures > failures) slot.failure else None).foreach(throw _)
+        // Before, as memory may not have room for both. None of those waits for this slot, which is leased.
+        evict(max - 1)
+        val value =
+          try load
+          catch {
+            // Not what concerns this task alone, as its end.
+            case e: ClassifyException =>
+              synchronized {
+                slot.failures += 1
+                slot.failure = Some(e)
+              }
+              throw e
+          }
         synchronized { slot.value = Some(value) }
         value
       }

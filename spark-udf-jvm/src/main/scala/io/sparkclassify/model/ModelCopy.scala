@@ -86,7 +86,7 @@ private[sparkclassify] final class ModelCopy(
 
   override def run(): Unit =
     try {
-      fetch(ask(files.schemes.fileSystem(directory, configuration)))
+      files.schemes.withFileSystem(directory, configuration)(fileSystem => fetch(ask(fileSystem)))
       outcome.complete(())
     } catch { case e: Throwable => outcome.completeExceptionally(e) }
     finally if (unwanted) delete()

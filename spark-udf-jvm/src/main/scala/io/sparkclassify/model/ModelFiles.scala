@@ -1,5 +1,6 @@
 package io.sparkclassify.model
 
+import java.net.URI
 import java.nio.file.{Files, Path => LocalPath, Paths}
 
 import io.sparkclassify.ClassifyException
@@ -30,12 +31,13 @@ private[sparkclassify] final class ModelFiles(
    * The copy has all files that are needed, of one state of the directory when `load` sees it. It is private to this
    * call, so loads in this and other JVMs of the host do not meet.
    *
-   * @param uri
-   *   as [[ModelFiles.locate]] gives it
    * @throws ClassifyException
    *   CLASSIFY_BAD_MODEL when it cannot be read, or changes meanwhile
    */
-  def withLocal[T](uri: String)(load: LocalPath => T): T = {
+  def withLocal[T](uri: String)(load: LocalPath => T): T = if (uri.startsWith(ModelSpec.SparkFiles)) {
+    refuseUnlessAllowed(uri, URI.create(ModelSpec.SparkFiles + "/"))
+    load(nameable(uri, new Path(ModelFiles.locate(uri))))
+  } else {
     val directory = guarded(uri, "it cannot be read")(new Path(uri))
     if (directory.toUri.getScheme == "file") load(guarded(uri, "it cannot be read")(local(uri, directory)))
     else {
@@ -60,8 +62,15 @@ private[sparkclassify] final class ModelFiles(
       case e @ InputFault(reason) => throw ClassifyErrors.badModel(uri, s"$problem: $reason", e)
     }
 
+  private def refuseUnlessAllowed(uri: String, named: URI): Unit =
+    files.schemes.refusal(named, "file").foreach(reason => throw ClassifyErrors.badModel(uri, reason, null))
+
   private def local(uri: String, directory: Path): LocalPath = {
-    files.schemes.refusal(directory.toUri, "file").foreach(reason => throw ClassifyErrors.badModel(uri, reason, null))
+    refuseUnlessAllowed(uri, directory.toUri)
+    nameable(uri, directory)
+  }
+
+  private def nameable(uri: String, directory: Path): LocalPath = {
     val path = directory.toUri.getPath
     FileNames.unnameable(path).ifPresent(reason => throw ClassifyErrors.badModel(uri, reason, null))
     Paths.get(path)
@@ -74,7 +83,12 @@ private[sparkclassify] object ModelFiles {
   def locate(uri: String): String =
     if (!uri.startsWith(ModelSpec.SparkFiles)) uri
     else {
-      val directory = Paths.get(SparkFiles.get(uri.stripPrefix(ModelSpec.SparkFiles))).toAbsolutePath.normalize
+      val name = uri.stripPrefix(ModelSpec.SparkFiles)
+      val root = Paths.get(SparkFiles.getRootDirectory()).toAbsolutePath.normalize
+      val directory = root.resolve(name).normalize
+      if (!directory.startsWith(root) || directory == root) {
+        throw ClassifyErrors.badModel(uri, s"'$name' is no name of what --archives or --files has brought", null)
+      }
       if (!Files.isDirectory(directory)) {
         val reason = s"there is no directory $directory; give the model to the application with --archives or --files"
         throw ClassifyErrors.badModel(uri, reason, null)

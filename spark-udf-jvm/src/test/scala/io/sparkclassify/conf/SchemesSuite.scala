@@ -3,7 +3,7 @@ package io.sparkclassify.conf
 import java.io.IOException
 import java.net.URI
 
-import io.sparkclassify.{SharedSession, TestData}
+import io.sparkclassify.{OtherFileSystem, SharedSession, TestData}
 import io.sparkclassify.image.{ImageReader, ImageSource}
 import io.sparkclassify.memory.DirectBuffers
 import io.sparkclassify.natives.FaultyLibrary
@@ -52,8 +52,31 @@ class SchemesSuite extends SharedSession {
         val error = intercept[IOException](default.fileSystem(new Path(path), configuration))
         assert(error.getMessage.contains(s"'$scheme'"), error)
     }
+    // Links for what no other one has, by pattern, and to another view; and the class for what a link leads to.
+    Seq("linkFallback", "linkRegx.replaceresolveddstpath:_:-#.^/(.*)$").foreach { link =>
+      val view = new Configuration
+      view.set(s"fs.viewfs.mounttable.table.$link", "http://127.0.0.1:1/x")
+      val error = intercept[IOException](default.fileSystem(new Path("viewfs://table/latest"), view))
+      assert(error.getMessage.contains("'http'"), error)
+    }
+    val view = new Configuration
+    view.set("fs.viewfs.mounttable.table.link./a", "s3a://b/etc")
+    view.set("fs.s3a.impl", "org.apache.hadoop.fs.RawLocalFileSystem")
+    val onlyS3 = Schemes(Set("viewfs", "s3a"))
+    Seq("viewfs://table/a/passwd", "s3a://b/etc").foreach { path =>
+      assert(intercept[IOException](onlyS3.fileSystem(new Path(path), view)).getMessage.contains("'file'"))
+    }
     configuration.set("fs.defaultFS", "http://127.0.0.1:1")
     assert(intercept[IOException](default.fileSystem(new Path("/a"), configuration)).getMessage.contains("'http'"))
+  }
+
+  test("a file system of a class that may not be read is not kept for others") {
+    val configuration = new Configuration
+    configuration.set("fs.gs.impl", "org.apache.hadoop.hdfs.web.WebHdfsFileSystem")
+    val schemes = Schemes(Set("gs", "other"))
+    intercept[IOException](schemes.fileSystem(new Path("gs://kept/a"), configuration))
+    configuration.set("fs.gs.impl", classOf[OtherFileSystem].getName)
+    assert(schemes.fileSystem(new Path("gs://kept/a"), configuration).isInstanceOf[OtherFileSystem])
   }
 
   test("an image of a scheme that may not be read is its row's error") {

@@ -1,7 +1,13 @@
 package io.sparkclassify.conf
 
-import io.sparkclassify.{OtherFileSystem, SharedSession, TestData}
+import java.io.File
+import java.net.URI
+import java.nio.file.Files
+
+import io.sparkclassify.{CountedFileSystem, OtherFileSystem, SharedSession, TestData}
 import io.sparkclassify.inference.ImageInference
+import org.apache.commons.io.FileUtils
+import org.apache.hadoop.fs.Path
 import org.apache.spark.SparkEnv
 import org.apache.spark.sql.SparkSession
 
@@ -74,6 +80,8 @@ class SharedServerSuite extends SharedSession {
         val tiny = if (key == ClassifyConf.ImageMaxPixels.key) "1" else "1b"
         refused(key)(sql(s"SET $key=$tiny"))
         withStored(key -> tiny)(refused(key)(sql(stored).collect()))
+        // Made before the application had the key.
+        withStored()(assert(specs(spark, stored).nonEmpty))
         // What it may have.
         withConf(key -> s"${most / 2}")(assert(specs(spark, call()).nonEmpty))
       })
@@ -109,6 +117,25 @@ class SharedServerSuite extends SharedSession {
     }
   }
 
+  test("with models.locked, no file system that a session has opened is asked for a model") {
+    val application = spark.sparkContext.hadoopConfiguration
+    TestData.withFolder { folder =>
+      val (good, evil) = (folder.resolve("good"), folder.resolve("evil"))
+      TestData.copyModel(Files.createDirectory(good))
+      FileUtils.copyDirectory(new File(other), evil.resolve(TestData.model.getFileName.toString).toFile)
+      Files.copy(TestData.image(".png"), evil.resolve("x.png"))
+      application.set("fs.rooted.impl", classOf[RootedFileSystem].getName)
+      application.set("fs.rooted.root", good.toString)
+      val cards = "spark.classify.models.cards" -> s"rooted:/${TestData.model.getFileName}"
+      try startedWith(locked -> "true", cards)(withConf(cards) {
+          // Hadoop keeps it, with the root of this session.
+          withConf("fs.rooted.root" -> evil.toString)(sql("SELECT image_hash('rooted:/x.png')").collect())
+          assert(sql(call(", 'cards'")).head() == sql(call()).head())
+        })
+      finally Seq("fs.rooted.impl", "fs.rooted.root").foreach(application.unset)
+    }
+  }
+
   test("nothing in the catalog brings settings for Hadoop with it") {
     val hadoop =
       Seq(
@@ -129,4 +156,11 @@ class SharedServerSuite extends SharedSession {
     session.sql(query).queryExecution.analyzed.collect { case node =>
       node.expressions.flatMap(_.collect { case call: ImageInference => call.spec })
     }.flatten
+}
+
+/** A folder of the local file system as `rooted:/`: which one, `fs.rooted.root` says. */
+class RootedFileSystem extends CountedFileSystem {
+  override def getUri: URI = URI.create("rooted:///")
+  override def getScheme: String = "rooted"
+  override def pathToFile(path: Path): File = new File(getConf.get("fs.rooted.root"), path.toUri.getPath)
 }

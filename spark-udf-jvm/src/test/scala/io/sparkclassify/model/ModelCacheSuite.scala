@@ -1,12 +1,13 @@
 package io.sparkclassify.model
 
-import java.util.concurrent.{ConcurrentLinkedQueue, CountDownLatch, CyclicBarrier, TimeUnit}
+import java.util.concurrent.{ConcurrentHashMap, ConcurrentLinkedQueue, CountDownLatch, CyclicBarrier, TimeUnit}
 import java.util.concurrent.atomic.AtomicInteger
 
 import scala.jdk.CollectionConverters._
 import scala.util.Random
 
-import io.sparkclassify.{Concurrently, TestData}
+import io.sparkclassify.{ClassifyException, Concurrently, TestData}
+import io.sparkclassify.conf.ClassifyErrors
 import io.sparkclassify.natives.{FaultyLibrary, NativeBatch}
 import org.scalatest.funsuite.AnyFunSuite
 
@@ -118,6 +119,33 @@ class ModelCacheSuite extends AnyFunSuite {
         cache.acquire("a").close()
     }
     assert(cache.loads.get == 2 && cache.loaded == Set("a", "b"))
+  }
+
+  test("those who wait for a load that finds the model bad have its error, and the next one tries again") {
+    val waiting = ConcurrentHashMap.newKeySet[Thread]()
+    val loads = new AtomicInteger
+    val cache = new ModelCache[String, String](_ => (), () => waiting.add(Thread.currentThread))
+    Concurrently(4) { _ =>
+      val error = intercept[ClassifyException](cache.acquire("a", 2) {
+        loads.incrementAndGet()
+        while (waiting.size < 3) Thread.sleep(10)
+        throw ClassifyErrors.badModel("a", "no", null)
+      })
+      assert(error.getReason.contains("no"))
+    }
+    assert(loads.get == 1 && cache.acquire("a", 2)("a").value == "a")
+  }
+
+  test("what nobody leases goes before another value is loaded") {
+    val cache = new Cache
+    cache.acquire("a", 1).close()
+    val lease = cache.cache.acquire("b", 1) {
+      assert(cache.loaded.isEmpty && cache.closes.get == 1)
+      new Value("b")
+    }
+    // What is leased stays.
+    cache.acquire("c", 1).close()
+    assert(!lease.value.closed)
   }
 
   test("who waits for a load looks whether it still has to, and its wait ends when it has not") {

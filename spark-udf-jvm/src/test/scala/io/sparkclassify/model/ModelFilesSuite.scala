@@ -214,7 +214,7 @@ class ModelFilesSuite extends AnyFunSuite {
 
   test("a scheme that may not be read is refused, for models as for images") {
     withModel { model =>
-      Seq("http://127.0.0.1:1/m", s"changing:$model", s"file:$model").foreach { uri =>
+      Seq("http://127.0.0.1:1/m", s"changing:$model", s"file:$model", "sparkfiles:cards").foreach { uri =>
         val error = intercept[ClassifyException](
           withLocal(uri, Schemes(Set("hdfs")))(_ => fail("it was read"))
         )

@@ -4,6 +4,7 @@ import java.nio.file.{Files, Paths, StandardCopyOption}
 import java.util.zip.{ZipEntry, ZipOutputStream}
 
 import io.sparkclassify.{CountedFileSystem, SharedSession, TestData}
+import io.sparkclassify.natives.Scratch
 import org.apache.commons.io.FileUtils
 
 class ModelLoadSuite extends SharedSession {
@@ -49,7 +50,11 @@ class ModelLoadSuite extends SharedSession {
     TestData.withFolder { folder =>
       val model = TestData.copyModel(folder)
       val temporary = Paths.get(System.getProperty("java.io.tmpdir")).toFile
-      def copies: Int = temporary.list().count(_.startsWith("spark-classify-model-"))
+      def copies: Int = temporary.list().count(_.matches("spark-classify-.*-model-.*"))
+      // That is what they are called.
+      val example = Scratch.in(temporary.toPath).directory("model")
+      assert(copies == 1)
+      Files.delete(example)
       val opened = CountedFileSystem.opens {
         assert(loads(classify("onnx", s"counted:$model")) == 1)
         assert(classify("onnx", s"counted:$model") == classify("onnx", TestData.model))
@@ -123,6 +128,8 @@ class ModelLoadSuite extends SharedSession {
     spark.sparkContext.addArchive(s"$archive#packed")
     assert(classify("onnx", "sparkfiles:packed/cards") == classify("onnx", TestData.model))
     assert(loads(classify("onnx", "sparkfiles:packed/cards")) == 0)
+    val outside = failureOf(classify("onnx", "sparkfiles:../packed/cards"))
+    assertError(outside, "CLASSIFY_BAD_MODEL", "'../packed/cards' is no name of what --archives or --files has brought")
     val error = failureOf(classify("onnx", "sparkfiles:none"))
     assertError(error, "CLASSIFY_BAD_MODEL", "sparkfiles:none", "there is no directory /", "--archives")
   }
