@@ -14,10 +14,13 @@ c_files := $(shell find rust-core scripts -name '*.[ch]' -o -name '*.cpp')
 shell_files := $(wildcard scripts/*.sh) scripts/gpu-check .ci/run
 aarch64 := aarch64-unknown-linux-gnu
 # Without Spark, ONNX Runtime has to be told: the one that goes into the jar.
-onnxruntime := ORT_DYLIB_PATH=$$(gradle --quiet onnxruntimeLibrary)
+onnxruntime := ORT_DYLIB_PATH=$$(gradle --quiet onnxruntimeLibrary) && export ORT_DYLIB_PATH &&
+# Virtual environments beside .venv.
+environments := .venv-reference .venv-package .venv-docs
+bench_environments := .venv-bench-peers .venv-bench-synapseml
 
-# Every name without a dot: none of them is a file that is made.
-.PHONY: $(shell sed -nE 's/^([a-z0-9-]+):.*/\1/p' Makefile)
+# Every name without a dot: none of them is a file that is made. Whether an environment has to be, setup.sh decides.
+.PHONY: $(shell sed -nE 's/^([a-z0-9-]+):.*/\1/p' Makefile) $(environments) $(bench_environments)
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -35,7 +38,7 @@ run: build ## classify the committed dataset in Spark with both backends
 
 # Of the artifacts that are published, one line: three take three times as long (make test-package).
 test: ## everything but the slow tests, the cheapest first, each stage with its time and what is left of the disk
-	@for stage in lint deny test-rust test-checked test-asan test-jvm test-e2e test-examples test-docs test-spark35 test-package test-parity test-python; do \
+	@for stage in lint deny test-rust test-asan test-jvm test-e2e test-examples test-docs test-spark35 test-package test-references; do \
 		start=$$SECONDS; $(MAKE) --no-print-directory $$stage PACKAGE_LINES=spark4_2.13; echo "== $$stage: $$((SECONDS - start)) s,$$(df --output=avail --block-size=G . | tail -n 1) left on the disk"; \
 	done
 	@echo "All tests passed."
@@ -64,15 +67,15 @@ test-asan: build ## the C code of the decoders under AddressSanitizer, over brok
 test-jvm: build ## ScalaTest suites on a real SparkSession
 	@$(env) cargo build --release --quiet -p spark-classify-jni-faulty
 	@$(env) gradle --quiet test
-	@$(env) gradle --quiet test -Psuite=LinkageSuite -PtestSparkHome=$$(scripts/spark_home.sh $(oldest_spark))
+	@$(env) home=$$(scripts/spark_home.sh $(oldest_spark)) && gradle --quiet test -Psuite=LinkageSuite "-PtestSparkHome=$$home"
 
 # Two at a time: much of a test is the start of a JVM, which keeps one core busy.
 test-e2e: build ## spark-submit, spark-sql and PySpark with the jar, on local, local-cluster and standalone masters
 	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q -rs -n 2 -m "not slow" tests/e2e
 	@$(env) .venv/bin/python -m pytest -q tests/cluster
-	@$(env) FAULT_JOBS=2 .venv/bin/python -m pytest -q tests/faults/test_kills.py
+	@$(env) FAULT_JOBS=1 .venv/bin/python -m pytest -q tests/faults/test_kills.py
 
-test-slow: build ## what test-e2e leaves out: the other half of its pairs, and Sparks that take long to install
+test-slow: build test-checked ## what `make test` leaves out: test-checked; the other half of the pairs in test-e2e; Sparks that take long to install
 	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q -rs -n 2 -m slow tests/e2e
 
 test-examples: build reference ## what examples/ and python/README.md show, by the commands that they name, and the shells of `make`
@@ -91,7 +94,7 @@ test-scale: build ## 100,000 rows with 1% bad ones of every kind, each against t
 
 test-spark35: build ## the core suites, and launchers, on Spark 3.5 with Scala 2.12 and Java 11, with the jar for it
 	@$(env) cargo build --release --quiet -p spark-classify-jni-faulty
-	@$(env) $(onnxruntime) MATRIX=3.5.9/11 .venv/bin/python scripts/matrix.py
+	@$(env) $(onnxruntime) MATRIX=3.5.9/11 .venv/bin/python scripts/matrix.py --quick
 
 test-matrix: build ## the tests on every Spark and Java of scripts/matrix.py, and docs/compatibility.md (an hour; MATRIX=4.0.5 for a part)
 	@$(env) cargo build --release --quiet -p spark-classify-jni-faulty
@@ -116,6 +119,10 @@ test-parity: parity-models ## model families, and embeddings of five, against tr
 test-python: build reference ## `spark-classify export` and `check` on small networks of transformers, timm and torchvision
 	@$(env) $(onnxruntime) .venv-reference/bin/python -m pytest -q -c python/pyproject.toml python/tests
 
+# Both keep one core busy for much of their time.
+test-references: ## test-parity and test-python, side by side
+	@$(MAKE) --no-print-directory -j2 --output-sync=target test-parity test-python
+
 parity: parity-models ## the same with large models too, and write what was measured into docs/parity.md
 	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q tests/parity --write-table
 
@@ -135,20 +142,19 @@ parity-models: build reference
 	@.venv-reference/bin/python scripts/make_parity_embeddings.py
 	@$(env) cargo build --release --quiet -p classify-tools
 
-reference: # an environment of its own for what tests compare with (about 3 GB to download)
-	@test -d .venv-reference || python3 -m venv .venv-reference
-	@.venv-reference/bin/python -m pip install --quiet --disable-pip-version-check -r scripts/requirements-reference.txt
+$(environments): .venv-%:
+	@scripts/setup.sh --environment $@ scripts/requirements-$*.txt
+
+reference: .venv-reference # an environment of its own for what tests compare with (about 3 GB to download)
 
 golden: reference ## make the reference values of the tests again
 	@.venv-reference/bin/python scripts/make_golden.py
 	@.venv-reference/bin/python scripts/timm_cases.py
 	@.venv-reference/bin/python scripts/model_cases.py
 
-# The environments of the contenders; the stamps make them anew when a requirement changes. What cannot be installed is
-# reported in the benchmark's table.
-.venv-bench%/.made-from: benchmarks/requirements%.txt
-	@rm -rf $(@D) && python3 -m venv $(@D)
-	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $< && cp $< $@ || rm -rf $(@D)
+# The environments of the contenders. What cannot be installed is reported in the benchmark's table.
+$(bench_environments): .venv-bench-%:
+	@scripts/setup.sh --environment $@ benchmarks/requirements-$*.txt || rm -rf $@
 
 report-picture: build ## draw docs/report.png, the picture of a report that the README shows (needs chromium-headless-shell)
 	@mkdir -p target/report
@@ -156,41 +162,38 @@ report-picture: build ## draw docs/report.png, the picture of a report that the 
 		--report target/report/report.html >target/report/run.log
 	@chromium-headless-shell --no-sandbox --hide-scrollbars --window-size=1200,930 --screenshot=docs/report.png file://$(CURDIR)/target/report/report.html
 
-.venv-package/.made-from: scripts/requirements-package.txt
-	@rm -rf $(@D) && python3 -m venv $(@D)
-	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $< && cp $< $@
-
-.venv-docs/.made-from: scripts/requirements-docs.txt
-	@rm -rf $(@D) && python3 -m venv $(@D)
-	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $< && cp $< $@
-
 # Its theme announces the end of MkDocs on every run. With --quiet, MkDocs would pass over what --strict has it fail for.
-docs: .venv-docs/.made-from ## the documentation as a site, into target/site (30 MB to download)
+docs: .venv-docs ## the documentation as a site, into target/site (30 MB to download)
 	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --config-file docs/site/mkdocs.yml 2>&1 | sed '/^INFO/d; /^$$/d'
 
 test-docs: build docs ## the site, the links, and the SQL, Python and shell that the pages show
 	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q -rs -n 2 tests/docs
 
-package: build .venv-package/.made-from ## everything that is published, into target/package: Maven artifacts, wheels, SBOMs (PACKAGE_LINES=spark4_2.13 for one)
+package: build .venv-package ## everything that is published, into target/package: Maven artifacts, wheels, SBOMs (PACKAGE_LINES=spark4_2.13 for one)
 	@scripts/build_natives.sh
 	@$(env) .venv-package/bin/python scripts/package.py build $(if $(PACKAGE_LINES),--lines $(PACKAGE_LINES))
 
-wheel: build .venv-package/.made-from ## the Python package for this machine, of the jar of `make build`; pip installs it from target/package/wheels
+wheel: build .venv-package ## the Python package for this machine, of the jar of `make build`; pip installs it from target/wheel
 	@$(env) .venv-package/bin/python scripts/package.py wheel
 
-publish-local: .venv-package/.made-from ## copy the Maven artifacts of `make package` into the repository in a folder: REPOSITORY=DIR
+publish-local: .venv-package ## copy the Maven artifacts of `make package` into the repository in a folder: REPOSITORY=DIR (PARTIAL=1 for what there is)
 	@test -n "$(REPOSITORY)" || { echo "which folder? make publish-local REPOSITORY=DIR" >&2; exit 1; }
-	@.venv-package/bin/python scripts/package.py publish $(REPOSITORY)
+	@.venv-package/bin/python scripts/package.py publish $(if $(PARTIAL),--partial) "$(REPOSITORY)"
 
-# With the native libraries of this machine's platform alone: those of another take minutes to build.
+# With the native libraries of this machine's platform alone: those of another take minutes to build. Not in the folder of
+# `make package`, where a release may be.
 test-package: export NATIVES ?= linux-$(shell uname -m)
-test-package: package ## what `make package` built: installed by --packages and by pip, the first query, SBOMs
+test-package: export PACKAGE_DIR ?= target/package-test
+test-package: ## what `make package` builds: installed by --packages and by pip, the first query, SBOMs
+	@$(MAKE) --no-print-directory package && $(MAKE) --no-print-directory test-release
+
+test-release: .venv-package ## the same of what `make package` has left in target/package
 	@$(env) .venv-package/bin/python -m pytest -q -n 2 tests/package
 
 first-query: package ## from an empty machine to the first answer, by the wheel and by --packages, with what each step takes (1 GB to download)
 	@$(env) .venv-package/bin/python scripts/first_query.py
 
-bench: build .venv-bench-peers/.made-from .venv-bench-synapseml/.made-from ## measure against other ways to do the same (3 GB to download; BENCH="--only limit,spark-onnx")
+bench: build $(bench_environments) ## measure against other ways to do the same (3 GB to download; BENCH="--only limit,spark-onnx")
 	@scripts/setup.sh --fonts
 	@gradle --quiet -p benchmarks/jvm || echo "The contenders in Scala could not be built."
 	@$(env) $(onnxruntime) .venv/bin/python benchmarks/run.py $(BENCH)
@@ -220,7 +223,7 @@ bench-images: reference ## decoding and resizing next to Pillow and other Rust l
 	@$(env) cargo build --release --quiet -p classify-tools --bin classify-image-libraries
 	@$(env) .venv-reference/bin/python benchmarks/image_libraries.py $(BENCH)
 
-bench-photos: build .venv-bench-peers/.made-from ## small squares of photographs of 12 to 48 megapixels, in time and memory, next to Pillow, pyvips and Daft
+bench-photos: build .venv-bench-peers ## small squares of photographs of 12 to 48 megapixels, in time and memory, next to Pillow, pyvips and Daft
 	@$(env) cargo build --release --quiet -p classify-tools --bin classify-photos
 	@$(env) .venv-bench-peers/bin/python benchmarks/large_photos.py $(BENCH)
 
@@ -244,7 +247,7 @@ lint: setup ## rustfmt, clippy, rustdoc, the fuzz targets, imports without circl
 	else echo "Not linted for Arm: a compiler for it or Rust's library is missing (scripts/setup.sh --aarch64)."; fi
 	@$(env) cargo check --release --quiet --manifest-path rust-core/fuzz/Cargo.toml --target-dir target
 	@$(env) RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --release --quiet --workspace --no-deps --document-private-items
-	@gradle --quiet scalafmtCheck javaFormatCheck
+	@$(env) gradle --quiet scalafmtCheck javaFormatCheck
 	@.venv/bin/ruff check scripts tests benchmarks python docs examples
 	@.venv/bin/ruff format --check scripts tests benchmarks python docs examples
 	@.venv/bin/mypy --config-file python/pyproject.toml python/src
@@ -261,10 +264,12 @@ format: setup ## rewrite the sources in the project's format
 	@cargo fmt --all
 	@.venv/bin/clang-format -i $(c_files)
 	@.venv/bin/shfmt -i 4 -w $(shell_files)
-	@gradle --quiet scalafmt javaFormat
+	@$(env) gradle --quiet scalafmt javaFormat
 	@.venv/bin/ruff check --fix scripts tests benchmarks python docs examples
 	@.venv/bin/ruff format scripts tests benchmarks python docs examples
 
-clean: ## remove everything that was built
-	@rm -rf target spark-udf-jvm/build .gradle .sparks .venv .venv-docs .venv-package .venv-reference .venv-bench-peers .venv-bench-synapseml tests/parity/models tests/parity/embeddings \
-		benchmarks/.images benchmarks/.models benchmarks/jvm/build output_predictions
+clean: ## remove everything that was built, installed or written here
+	@rm -rf target spark-udf-jvm/build .gradle .bloop .sparks .venv $(environments) $(bench_environments) \
+		{.,python,tests}/{.mypy,.pytest,.ruff}_cache scripts/spark-jars/.gradle benchmarks/jvm/{.gradle,build} \
+		tests/parity/{models,embeddings} benchmarks/{.images,.models} \
+		output_predictions spark-warehouse metastore_db derby.log report.html report.json

@@ -7,6 +7,8 @@ cd "$(dirname "$0")/.."
 host=linux-$(uname -m)
 if [ "$host" = linux-x86_64 ]; then all="linux-x86_64 linux-aarch64"; else all=$host; fi
 
+# What an earlier call left would go into the jar as well.
+rm -rf target/natives
 for platform in ${NATIVES:-$all}; do
     case "$platform" in
     "$host")

@@ -2,6 +2,7 @@
 
     scripts/matrix.py --page           # all rows, and the page
     MATRIX=4.0.5 scripts/matrix.py     # the rows of a release; more after commas, 4.3.0/21 for one Java
+    scripts/matrix.py --quick          # without the suites that take longest; the page has nothing of it
 
 What each row gave is kept in target/matrix.json, so that a part can be run again; the page names the rows that have not
 been run. `make test-matrix` builds first.
@@ -41,6 +42,8 @@ CORE = (
     *["InfoSuite", "RunningSparkSuite", "ModelCacheSuite", "NativeBoundarySuite", "JniChecksSuite"],
     *["ColumnFunctionsSuite", "ImageClassifierSuite", "ImageEmbedderSuite", "PipelineSuite"],
 )
+# What they say of plans and batches, shorter ones say too.
+LONG = {"ConditionalCallsSuite", "InputPositionsSuite"}
 # Each with `--jars` alone: spark-sql, spark-shell, PySpark, spark-submit, the Connect and the Thrift server.
 END_TO_END = (
     "test_sql.py::test_spark_sql_with_jars_alone",
@@ -193,13 +196,16 @@ def main() -> int:
     LOGS.mkdir(parents=True, exist_ok=True)
     kept = [Result.of(entry) for entry in json.loads(RESULTS.read_text())] if RESULTS.exists() else []
     results = {result.name: result for result in kept if any(result.name == row.name for row in ROWS)}
-    rows = selected(os.environ.get("MATRIX", ""))
+    rows, quick = selected(os.environ.get("MATRIX", "")), "--quick" in sys.argv[1:]
+    if quick:
+        rows = [dataclasses.replace(row, suites=tuple(name for name in row.suites if name not in LONG)) for row in rows]
     for row in rows:
         result = run(row)
         results[row.name] = result
-        # After each: a run that is stopped keeps what it has.
-        ordered = [results[known.name] for known in ROWS if known.name in results]
-        RESULTS.write_text(json.dumps([dataclasses.asdict(one) for one in ordered], indent=2) + "\n")
+        if not quick:
+            # After each: a run that is stopped keeps what it has.
+            ordered = [results[known.name] for known in ROWS if known.name in results]
+            RESULTS.write_text(json.dumps([dataclasses.asdict(one) for one in ordered], indent=2) + "\n")
         print(f"Spark {row.spark}, Java {result.java}: suites {result.jvm}, end to end {result.end_to_end}", flush=True)
     if "--page" in sys.argv[1:]:
         write_page(

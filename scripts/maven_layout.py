@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Mapping
@@ -70,8 +71,18 @@ def add(repository: Path, artifact: Artifact, url: str | None) -> list[Path]:
 
 
 def publish(source: Path, repository: Path) -> list[Path]:
-    """Copies the artifacts of a repository's folder into another, beside what is there, and returns their folders."""
+    """Copies the artifacts of a repository's folder into another, beside what is there, and returns their folders.
+
+    Raises SystemExit, and copies nothing, where a version is there with other content: others may hold that one.
+    """
     versions = sorted({file.parent for file in source.rglob("*.pom")})
+    for file in (file for version in versions for file in version.iterdir()):
+        published = repository / file.relative_to(source)
+        if published.exists() and published.read_bytes() != file.read_bytes():
+            raise SystemExit(
+                f"{published} is there, and is another one: a version that is published stays as it is. "
+                "Raise the version, or remove that folder if nobody has used it"
+            )
     for version in versions:
         target = repository / version.relative_to(source)
         shutil.copytree(version, target, dirs_exist_ok=True)
@@ -88,12 +99,13 @@ def add_checksums(files: Iterable[Path]) -> None:
 
 
 def _write_metadata(folder: Path) -> None:
-    """Which versions of an artifact there are."""
-    versions = sorted((pom.parent.name for pom in folder.glob("*/*.pom")), key=_by_number)
+    """Which versions of an artifact there are. A pre-release is no `release`."""
+    versions = sorted((pom.parent.name for pom in folder.glob("*/*.pom")), key=_order)
+    releases = [version for version in versions if _order(version).is_final]
     metadata = ET.Element("metadata")
     _add(metadata, [("groupId", GROUP), ("artifactId", folder.name)])
     versioning = ET.SubElement(metadata, "versioning")
-    _add(versioning, [("latest", versions[-1]), ("release", versions[-1])])
+    _add(versioning, [("latest", versions[-1]), *(("release", version) for version in releases[-1:])])
     _add(ET.SubElement(versioning, "versions"), [("version", version) for version in versions])
     ET.indent(metadata)
     file = folder / "maven-metadata.xml"
@@ -101,9 +113,22 @@ def _write_metadata(folder: Path) -> None:
     add_checksums([file])
 
 
-def _by_number(version: str) -> list[tuple[bool, int, str]]:
-    parts = version.replace("-", ".").split(".")
-    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
+class _Order(NamedTuple):
+    """Versions sort by it: 0.1.0-rc9, 0.1.0-rc10, 0.1.0-SNAPSHOT, 0.1.0, 0.2.0."""
+
+    numbers: list[int]
+    is_final: bool
+    qualifier: list[tuple[int, str]]
+
+
+def _order(version: str) -> _Order:
+    numbers, qualifier = re.fullmatch(r"([\d.]*)(.*)", version).groups()
+    parts = re.findall(r"\d+|[a-z]+", qualifier.lower())
+    return _Order(
+        [int(number) for number in numbers.split(".") if number],
+        not qualifier,
+        [(int(part), "") if part.isdigit() else (0, part) for part in parts],
+    )
 
 
 def _add(parent: ET.Element, fields: Iterable[tuple[str, str]]) -> None:

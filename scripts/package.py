@@ -2,15 +2,16 @@
 
     python scripts/package.py build [--lines spark4_2.13,…]
     python scripts/package.py wheel
-    python scripts/package.py publish FOLDER
+    python scripts/package.py publish [--partial] FOLDER
 
-`build` writes into target/package:
+`build` writes into target/package (or the folder of this checkout that PACKAGE_DIR names), and removes what was there:
 
     maven/    a Maven repository: for each line of Spark and Scala the self-contained jar, sources, Scaladoc, SBOM, POM
               and checksums
     wheels/   the Python package, a wheel for each platform that there are native libraries for
 
-`wheel` makes the wheel for this machine alone, of the jar that `make build` has left: for one Spark, and in seconds.
+`wheel` makes the wheel for this machine alone, of the jar that `make build` has left, in target/wheel: for one Spark,
+and in seconds.
 
 Its environment is that of scripts/requirements-package.txt. Native libraries come from target/natives, where
 scripts/build_natives.sh puts those for all platforms, else this machine's own from target/release.
@@ -34,11 +35,14 @@ import sbom
 from packageurl import PackageURL
 
 ROOT = Path(__file__).resolve().parents[1]
-OUTPUT = ROOT / "target/package"
-WORK = OUTPUT / "work"
+# That of a release, unless the tests make one of their own.
+OUTPUT = ROOT / os.environ.get("PACKAGE_DIR", "target/package")
+WHEEL = ROOT / "target/wheel"
+WORK = ROOT / "target/package-work"
 NATIVES = ROOT / "target/natives"
 # The lines of artifacts, and the release of Spark that each is compiled for: that of .venv where none is named.
 LINES = {"spark4_2.13": None, "spark3.5_2.12": "3.5.9", "spark3.5_2.13": "3.5.6_2.13"}
+PLATFORMS = ("linux-x86_64", "linux-aarch64")
 # What a package index takes.
 LARGEST_WHEEL = 100_000_000
 # The oldest system that a wheel may promise, in the terms of PEP 600.
@@ -62,22 +66,23 @@ def main() -> None:
     build_parser = commands.add_parser("build", help="build everything that is published")
     build_parser.add_argument("--lines", default=",".join(LINES), help="of those [default: %(default)s]")
     commands.add_parser("wheel", help="build the Python package of the jar of `make build`, for this machine")
-    commands.add_parser("publish", help="copy the Maven artifacts").add_argument("folder", type=Path)
+    publish_parser = commands.add_parser("publish", help="copy the Maven artifacts into a repository's folder")
+    publish_parser.add_argument("--partial", action="store_true", help="also where a line or a platform is missing")
+    publish_parser.add_argument("folder", type=Path)
     arguments = parser.parse_args()
     if arguments.command == "build":
         build([name for name in arguments.lines.split(",") if name])
     elif arguments.command == "wheel":
         wheel_of_build()
     else:
-        publish(arguments.folder)
+        publish(arguments.folder, arguments.partial)
 
 
 def build(names: Iterable[str]) -> None:
     unknown = set(names) - set(LINES)
     if unknown:
         raise SystemExit(f"unknown line {', '.join(sorted(unknown))}: there are {', '.join(LINES)}")
-    shutil.rmtree(OUTPUT, ignore_errors=True)
-    WORK.mkdir(parents=True)
+    start_in(OUTPUT)
     lines = [gradle(name) for name in names]
     version, onnxruntime = project_version(), property_of(lines[0].jar, "onnxruntime.version")
     natives = natives_of(lines[0].jar)
@@ -87,30 +92,51 @@ def build(names: Iterable[str]) -> None:
     platforms = sorted({Path(name).parts[1] for name in natives})
     for platform in platforms:
         own = {name: content for name, content in natives.items() if Path(name).parts[1] == platform}
-        made.append(wheel(lines, platform, own, version, onnxruntime))
+        made.append(wheel(lines, platform, own, version, onnxruntime, OUTPUT / "wheels"))
     shutil.rmtree(WORK)
     summarize(made, lines, platforms)
 
 
 def wheel_of_build() -> None:
-    # Of a build that was stopped.
-    shutil.rmtree(WORK, ignore_errors=True)
-    WORK.mkdir(parents=True)
+    start_in(WHEEL)
     (jar,) = (ROOT / "spark-udf-jvm/build/libs").glob("spark-classify_*.jar")
     name = next(iter(LINES))
     line = Line(name, property_of(jar, "spark.version"), name.rpartition("_")[2], jar, jar, jar)
     platform = f"linux-{os.uname().machine}"
-    made = wheel([line], platform, natives_of(jar), project_version(), property_of(jar, "onnxruntime.version"))
+    made = wheel([line], platform, natives_of(jar), project_version(), property_of(jar, "onnxruntime.version"), WHEEL)
     shutil.rmtree(WORK)
     print(f"pip install '{made.relative_to(ROOT)}' 'pyspark[sql]'")
 
 
-def publish(folder: Path) -> None:
+def start_in(folder: Path) -> None:
+    """Removes what an earlier build left, of other versions and lines, too."""
+    for made in (folder, WORK):
+        shutil.rmtree(made, ignore_errors=True)
+    WORK.mkdir(parents=True)
+
+
+def publish(folder: Path, partial: bool) -> None:
     source = OUTPUT / "maven"
     if not source.is_dir():
         raise SystemExit(f"{source} is not there: run `make package` first")
+    missing = missing_in(source)
+    if missing and not partial:
+        raise SystemExit(
+            f"{source} lacks {', '.join(missing)}: run `make package` on x86_64, without PACKAGE_LINES and NATIVES, or "
+            "publish less with --partial (make publish-local PARTIAL=1)"
+        )
     for version in maven_layout.publish(source, folder.absolute()):
         print(f"{maven_layout.GROUP}:{version.parent.name}:{version.name} in {folder.absolute()}")
+
+
+def missing_in(repository: Path) -> list[str]:
+    """The lines that a repository's folder lacks, and the platforms that their jars lack."""
+    missing = []
+    for line in LINES:
+        jars = [pom.with_suffix(".jar") for pom in repository.rglob(f"spark-classify-{line}-*.pom")]
+        platforms = {Path(name).parts[1] for jar in jars for name in natives_of(jar)}
+        missing += [f"{line} for {name}" for name in PLATFORMS if name not in platforms] if jars else [line]
+    return missing
 
 
 def gradle(name: str) -> Line:
@@ -155,8 +181,10 @@ def maven_artifact(line: Line, version: str, onnxruntime: str) -> list[Path]:
     return maven_layout.add(OUTPUT / "maven", artifact, project_url())
 
 
-def wheel(lines: Iterable[Line], platform: str, natives: Mapping[str, bytes], version: str, onnxruntime: str) -> Path:
-    """Builds the wheel of a platform: the classes of every line, and the native libraries once."""
+def wheel(
+    lines: list[Line], platform: str, natives: Mapping[str, bytes], version: str, onnxruntime: str, target: Path
+) -> Path:
+    """Builds the wheel of a platform in a folder: the classes of every line, and the native libraries once."""
     say(f"wheel for {platform}")
     source = WORK / "python" / platform
     shutil.copytree(ROOT / "python", source, ignore=shutil.ignore_patterns("__pycache__", ".*", "tests", "dist"))
@@ -176,12 +204,11 @@ def wheel(lines: Iterable[Line], platform: str, natives: Mapping[str, bytes], ve
     (source / "platform-tag").write_text(platform_tag(platform, natives))
     sbom.make(sbom.subject(PackageURL("pypi", name="spark-classify", version=version)), natives, onnxruntime, source)
 
-    target = OUTPUT / "wheels"
     # Without isolation: what builds it is in this environment.
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", target, source]
     epoch = str(int(sbom.committed_at().timestamp()))
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env={**os.environ, "SOURCE_DATE_EPOCH": epoch})
-    (made,) = target.glob(f"spark_classify-{version}-py3-none-*_{platform.partition('-')[2]}.whl")
+    (made,) = target.glob(f"*_{platform.partition('-')[2]}.whl")
     if made.stat().st_size > LARGEST_WHEEL:
         raise SystemExit(f"{made} has {made.stat().st_size} bytes: a package index takes {LARGEST_WHEEL} at most")
     maven_layout.add_checksums([made])

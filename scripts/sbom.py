@@ -7,7 +7,9 @@ ONNX Runtime. The same build gives the same bytes.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import shutil
 import subprocess
 import uuid
 from collections.abc import Mapping
@@ -170,7 +172,15 @@ def of_file(name: str, content: bytes, onnxruntime: str) -> Component:
 
 
 def committed_at() -> datetime:
-    """The time of the commit that is built: the same sources give the same files."""
-    command = ["git", "log", "-1", "--format=%ct"]
-    seconds = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    return datetime.fromtimestamp(int(seconds), timezone.utc)
+    """The time of what is built, so that the same sources give the same files: SOURCE_DATE_EPOCH, else the commit's.
+
+    Sources without their history (an archive, a folder that git does not trust) have that of Cargo.lock.
+    """
+    seconds = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if not seconds and shutil.which("git"):
+        command = ["git", "log", "-1", "--format=%ct"]
+        seconds = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout
+    try:
+        return datetime.fromtimestamp(int(seconds or (ROOT / "Cargo.lock").stat().st_mtime), timezone.utc)
+    except ValueError:
+        raise SystemExit(f"SOURCE_DATE_EPOCH is '{seconds}', and is to be a number of seconds since 1970") from None

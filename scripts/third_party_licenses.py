@@ -1,12 +1,15 @@
 """Writes the licences of all that the jar holds of others: for each Rust crate in its native libraries, for the C
-libraries that they bring, and for ONNX Runtime.
+libraries that they bring, for Rust's standard library, and for ONNX Runtime.
 
-    python scripts/third_party_licenses.py FILE
+    python scripts/third_party_licenses.py FILE ONNXRUNTIME_VERSION
 
-Texts come from the crates' own folders, and for ONNX Runtime from its Python package of the same release in .venv.
+Texts come from the crates' own folders, from Rust's tool chain, and for ONNX Runtime from its Python package in .venv,
+which has to be of the release that the jar has.
 """
 
+import html
 import json
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -63,7 +66,46 @@ def texts_of(folder: Path, names: tuple[str, ...] | None = None) -> list[str]:
     return [file.read_text(errors="replace").strip() for file in wanted]
 
 
+def standard_library() -> list[tuple[str, list[str]]]:
+    """Rust's own, with the crates that it is made of: a title and texts of each, where the tool chain has them."""
+
+    def rustc(*options: str) -> str:
+        return subprocess.run(["rustc", *options], cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+
+    def plain(page: str) -> str:
+        return re.sub(r"\s*\n\s*\n\s*", "\n\n", html.unescape(re.sub(r"<[^>]*>", "", page))).strip()
+
+    title = f"Rust's standard library (MIT OR Apache-2.0), of {rustc('--version')}"
+    folder = Path(rustc("--print", "sysroot")) / "share/doc/rust"
+    notices = folder / "COPYRIGHT-library.html"
+    if not notices.exists():
+        return [(title, [])]
+    own, *crates = notices.read_text().partition("<body>")[2].split("<h3>")
+    licences = [file.read_text().strip() for file in sorted((folder / "licenses").glob("*.txt")) if file.stem in own]
+    if not licences or not crates:
+        raise SystemExit(f"{notices} is not of the form that is known here: have {__file__} read it")
+    parts = [(title, [plain(own), *licences])]
+    for crate in crates:
+        name = plain(crate.partition("</h3>")[0]).lstrip("\U0001f4e6 ")
+        (licence,) = re.findall(r"<b>License:</b> (.*)</p>", crate)
+        texts = [html.unescape(text).strip() for text in re.findall(r"<pre>(.*?)</pre>", crate, re.DOTALL)]
+        parts.append((f"{name} ({licence}), in Rust's standard library", texts))
+    return parts
+
+
+def onnxruntime(version: str) -> tuple[str, list[str]]:
+    packages = next((ROOT / ".venv/lib").glob("python3.*/site-packages"), Path())
+    if not (packages / f"onnxruntime-{version}.dist-info").is_dir():
+        raise SystemExit(
+            f"the jar has ONNX Runtime {version} (onnxruntimeVersion in build.gradle), and .venv, where its licences "
+            "lie, another one or none: name that release in scripts/requirements.txt and run `make setup`"
+        )
+    texts = texts_of(packages / "onnxruntime", ("LICENSE", "ThirdPartyNotices.txt"))
+    return "ONNX Runtime (MIT), and what is in it", texts
+
+
 def main() -> None:
+    target, onnxruntime_version = sys.argv[1:]
     parts: list[tuple[str, list[str]]] = []
     for package in linked_crates():
         folder = Path(package["manifest_path"]).parent
@@ -76,8 +118,8 @@ def main() -> None:
             if len(texts) != len(names):
                 raise SystemExit(f"{folder / below} lacks one of {', '.join(names)}")
             parts.append((f"{name}, in {package['name']} {package['version']}", texts))
-    engine = next((ROOT / ".venv/lib").glob("python3.*/site-packages/onnxruntime"))
-    parts.append(("ONNX Runtime (MIT), and what is in it", texts_of(engine, ("LICENSE", "ThirdPartyNotices.txt"))))
+    parts += standard_library()
+    parts.append(onnxruntime(onnxruntime_version))
 
     users = defaultdict(list)
     for title, texts in parts:
@@ -86,7 +128,7 @@ def main() -> None:
     lines = ["What this archive holds of others, each with the text of its licence.", ""]
     for text, titles in users.items():
         lines += ["=" * 100, *titles, "-" * 100, text, ""]
-    Path(sys.argv[1]).write_text("\n".join(lines))
+    Path(target).write_text("\n".join(lines))
 
 
 if __name__ == "__main__":

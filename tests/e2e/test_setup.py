@@ -4,6 +4,7 @@ It runs in a copy of the few files that it reads, with a PATH of real programs a
 that a case is about.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -59,8 +60,9 @@ def setup(tmp_path):
     for file in ["setup.sh", "requirements.txt", "requirements-libtorch.txt"]:
         shutil.copy(ROOT / "scripts" / file, project / "scripts")
 
-    def run(other: dict[str, str | None], **environment: str) -> subprocess.CompletedProcess:
+    def run(other: dict[str, str | None], *options: str, **environment: str) -> subprocess.CompletedProcess:
         for name in REAL:
+            (programs / name).unlink(missing_ok=True)
             (programs / name).symlink_to(shutil.which(name))
         for name, script in {**HEALTHY, **other}.items():
             program = programs / name
@@ -69,7 +71,7 @@ def setup(tmp_path):
                 program.write_text(f"#!/bin/sh\n{script}\n")
                 program.chmod(0o755)
         return subprocess.run(
-            [project / "scripts/setup.sh"],
+            [project / "scripts/setup.sh", *options],
             env={"PATH": str(programs), "HOME": str(tmp_path), **environment},
             capture_output=True,
             text=True,
@@ -105,3 +107,61 @@ def test_no_package_index(setup):
     assert "scripts/requirements.txt" in line and "package index" in line
     # The environment is made anew by the next run.
     assert not (setup.project / ".venv/.made-from").exists()
+
+
+@pytest.mark.parametrize(
+    ("javac", "parts"),
+    [(None, ["no bin/javac", "JDK 17", "unset it"]), ("echo javac 11.0.25", ["bin/javac 11 is too old"])],
+)
+def test_java_home_comes_before_path(setup, tmp_path, javac, parts):
+    program = tmp_path / "jdk/bin/javac"
+    program.parent.mkdir(parents=True)
+    if javac:
+        program.write_text(f"#!/bin/sh\n{javac}\n")
+        program.chmod(0o755)
+    line = sentence(setup({}, JAVA_HOME=str(tmp_path / "jdk")))
+    for part in ["JAVA_HOME", str(tmp_path / "jdk"), *parts]:
+        assert part in line
+
+
+# Makes a Python that installs nothing, and notes that it did.
+MAKES_A_PYTHON = """case "$*" in
+--version) echo Python $VERSION ;;
+"-m venv --clear "*) /bin/mkdir -p "$4/bin" && echo "#!/bin/sh" >"$4/bin/python" && /bin/chmod +x "$4/bin/python" ;;
+esac"""
+
+
+def test_an_environment_is_of_its_requirements_and_of_this_python(setup):
+    """It is made anew where one of both has changed, and where it was not finished."""
+    requirements = setup.project / "scripts/requirements-docs.txt"
+    requirements.write_text("mkdocs==1\n")
+    stamp = setup.project / ".venv-docs/.made-from"
+
+    def is_made(version: str) -> bool:
+        options = ["--environment", ".venv-docs", "scripts/requirements-docs.txt"]
+        done = setup({"python3": MAKES_A_PYTHON}, *options, VERSION=version)
+        assert done.returncode == 0 and stamp.exists(), done
+        return "making .venv-docs" in done.stdout
+
+    assert is_made("3.11.7") and not is_made("3.11.7")
+    assert is_made("3.12.1") and not is_made("3.12.1")
+    requirements.write_text("mkdocs==2\n")
+    assert is_made("3.12.1") and not is_made("3.12.1")
+    stamp.unlink()
+    assert is_made("3.12.1")
+
+
+def test_native_libraries_of_another_platform_do_not_stay(tmp_path):
+    """What `NATIVES` leaves out is not in target/natives afterwards, from where the jar takes all that is there."""
+    for folder in ("scripts", "bin", "target/release", "target/natives/linux-other"):
+        (tmp_path / folder).mkdir(parents=True)
+    shutil.copy(ROOT / "scripts/build_natives.sh", tmp_path / "scripts")
+    for program in ("scripts/setup.sh", "scripts/env.sh", "bin/cargo"):
+        (tmp_path / program).write_text("#!/bin/sh\n")
+        (tmp_path / program).chmod(0o755)
+    for engine in ("onnx", "torch"):
+        (tmp_path / f"target/release/libspark_classify_{engine}.so").touch()
+    own = f"linux-{os.uname().machine}"
+    environment = {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "NATIVES": own}
+    subprocess.run([tmp_path / "scripts/build_natives.sh"], env=environment, check=True)
+    assert [folder.name for folder in (tmp_path / "target/natives").iterdir()] == [own]

@@ -1,4 +1,4 @@
-"""What `make package` built, and the releases of Spark that it is tried on."""
+"""What `make package` built, or what PACKAGE_DIR names, and the releases of Spark that it is tried on."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from package import LINES
+from package import LINES, OUTPUT
 
-BUILT = ROOT / "target/package"
-REPOSITORY = BUILT / "maven"
+REPOSITORY = OUTPUT / "maven"
 
 
 def artifacts() -> list[Path]:
@@ -26,8 +25,8 @@ def artifacts() -> list[Path]:
 
 def wheels() -> list[Path]:
     """The wheels, one a platform."""
-    found = sorted((BUILT / "wheels").glob("*.whl"))
-    assert found, f"{BUILT}/wheels has no wheel: run `make package`"
+    found = sorted((OUTPUT / "wheels").glob("*.whl"))
+    assert found, f"{OUTPUT}/wheels has no wheel: run `make package`"
     return found
 
 

@@ -98,7 +98,7 @@ def test_a_project_with_an_address_says_it_in_the_pom():
 
 
 def publish(repository: Path) -> None:
-    command = [sys.executable, "scripts/package.py", "publish", str(repository)]
+    command = [sys.executable, "scripts/package.py", "publish", "--partial", str(repository)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
 
 
