@@ -8,8 +8,9 @@ import onnx
 import pytest
 from conftest import export
 
-from spark_classify import program
+from spark_classify import ClassifyError, program
 from spark_classify.cli import main
+from spark_classify.export.directory import replacing
 
 NETWORK = ["--timm", "test_resnet.r160_in1k", "--random", "--formats", "onnx"]
 # A trace keeps the branch that its example took.
@@ -85,3 +86,57 @@ def test_the_core_computes_what_the_original_does(
     for backend in ("onnx", "pytorch"):
         (line,) = [line for line in shown.splitlines() if line.startswith(f"classify-bench, {backend}")]
         assert "3 of 3" in line and "TOO FAR" not in line
+
+
+@pytest.mark.parametrize(
+    ("out", "option"),
+    [
+        ("data/saved", "--hugging-face data/saved"),
+        ("data", "--hugging-face data/saved"),
+        ("data/saved/made", "--hugging-face data/saved"),
+        ("link", "--hugging-face data/saved"),
+        ("data/saved", "--weights data/saved/config.json"),
+        # What is replaced would be the link, not what it leads to.
+        ("other", "--weights other/link.pth"),
+        ("data/saved", "--images data/saved"),
+        ("data/saved", "--preprocessor data/saved/config.json"),
+        ("data/saved", "--labels data/saved/config.json"),
+    ],
+)
+def test_an_input_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], out: str, option: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("data/saved", "other"):
+        Path(folder).mkdir(parents=True)
+        Path(folder, "config.json").write_text("{}")
+    Path("link").symlink_to("data/saved")
+    Path("other/link.pth").symlink_to("../data/saved/config.json")
+    source = [] if "hugging" in option else ["--timm", "resnet18"]
+    assert main(["export", *source, *option.split(), "--out", out, "--force"]) == 1
+    name, path = option.split()
+    assert f"{out}: is, holds or lies in {path} ({name}), which is read" in capsys.readouterr().err
+    assert sorted(Path("data/saved").iterdir()) == [Path("data/saved/config.json")]
+
+
+@pytest.mark.parametrize(
+    ("force", "file", "reason"),
+    [(False, "config.json", "is there already"), (True, "mine.txt", "is no model directory")],
+)
+def test_what_appears_in_the_meantime_stays(tmp_path: Path, force: bool, file: str, reason: str) -> None:
+    target = tmp_path / "out"
+    with pytest.raises(ClassifyError, match=reason), replacing(target, force) as made:
+        (made / "config.json").write_text("{}")
+        target.mkdir()
+        (target / file).write_text("mine")
+    assert [path.read_text() for path in target.iterdir()] == ["mine"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(ClassifyError, match=r"file/out: cannot be made: .*--out"),
+        replacing(tmp_path / "file/out", True),
+    ):
+        pass

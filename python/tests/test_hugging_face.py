@@ -11,6 +11,10 @@ import torch
 import transformers
 from conftest import export, export_and_classify, give_effect, opened, run_onnx
 
+from spark_classify import program
+from spark_classify.cli import main
+from spark_classify.export import hugging_face
+
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48}
 VISION = {**SMALL, "image_size": 32, "patch_size": 8}
 SQUARE = {"size": {"height": 32, "width": 32}}
@@ -53,6 +57,11 @@ def classifier(tmp_path: Path, name: str, **config: object) -> tuple[Path, torch
     model = getattr(transformers, f"{name}ForImageClassification")(configuration)
     processor = processor_of(processor_name, processor_settings)
     return saved(tmp_path, model, processor), model, processor
+
+
+def change(directory: Path, **fields: object) -> None:
+    path = directory / "config.json"
+    path.write_text(json.dumps({**read(path), **fields}))
 
 
 def read(path: Path) -> dict[str, object]:
@@ -179,3 +188,94 @@ def test_tokens_need_a_pooling(tmp_path: Path, images: Path, capsys: pytest.Capt
     with torch.inference_mode():
         expected = model(pixels).last_hidden_state
     torch.testing.assert_close(run_onnx(tmp_path / "out", "last_hidden_state", pixels), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_model_of_timm_has_its_steps_in_one_file(tmp_path: Path, images: Path) -> None:
+    steps = {
+        "input_size": [3, 32, 32],
+        "crop_pct": 0.9,
+        "interpolation": "bilinear",
+        "mean": [0.5] * 3,
+        "std": [0.5] * 3,
+    }
+    config = transformers.TimmWrapperConfig(architecture="test_resnet", num_labels=3, pretrained_cfg=steps)
+    model = give_effect(transformers.TimmWrapperForImageClassification(config))
+    model.save_pretrained(tmp_path / "saved")
+    assert "pretrained_cfg" in read(tmp_path / "saved/config.json")
+    processor = transformers.AutoImageProcessor.from_pretrained(tmp_path / "saved")
+    given = export_and_classify(images, tmp_path / "out", "--hugging-face", tmp_path / "saved")
+    with torch.inference_mode():
+        expected = model(processor(opened(images))["pixel_values"]).logits.softmax(1)
+    for backend in ("onnx", "pytorch"):
+        torch.testing.assert_close(given[backend], expected, rtol=0, atol=1e-5)
+
+
+def test_the_core_is_asked_about_encoders(
+    tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = transformers.ViTModel(transformers.ViTConfig(**VISION), add_pooling_layer=False)
+    directory = saved(tmp_path, model, processor_of("vit.ViT", SQUARE))
+    arguments = ["--hugging-face", directory, "--embeddings", "--pooling", "mean", "--images", images]
+    command = ["export", *map(str, arguments), "--classify-bench", str(program.find())]
+    assert main([*command, "--out", str(tmp_path / "out")]) == 0
+    # What is wrong in the core's eyes alone.
+    monkeypatch.setattr(hugging_face, "config_of", lambda _: {"normalize": "no"})
+    assert main([*command, "--out", str(tmp_path / "other")]) == 1
+    assert "--check" in (error := capsys.readouterr().err) and "field `normalize`" in error
+    assert not (tmp_path / "other").exists()
+
+
+def test_an_embedding_that_is_no_vector_is_refused_without_the_core(
+    tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = {"embedding_size": 8, "hidden_sizes": [8, 16], "depths": [1, 1], "layer_type": "basic"}
+    model = transformers.ResNetModel(transformers.ResNetConfig(**small))
+    directory = saved(tmp_path, model, processor_of("vit.ViT", SQUARE))
+    arguments = ["--hugging-face", directory, "--embeddings", "--pooling", "mean"]
+    assert export(images, tmp_path / "out", *arguments) == 1
+    error = capsys.readouterr().err
+    assert "gives `last_hidden_state` (2, 16, 4, 4) for 2 images, not (2, tokens, numbers)" in error
+
+
+def test_an_embedding_of_clip_needs_no_pooling(
+    tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = {**SMALL, "vocab_size": 20, "max_position_embeddings": 8, "bos_token_id": 0, "eos_token_id": 1}
+    model = transformers.CLIPModel(transformers.CLIPConfig(vision_config=VISION, text_config=text))
+    directory = saved(tmp_path, model, processor_of("clip.CLIP", CROPPED))
+    arguments = ["--hugging-face", directory, "--embeddings", "--pooling", "cls"]
+    assert export(images, tmp_path / "out", *arguments) == 1
+    assert "CLIPModel gives one vector an image, `image_embeds`; leave --pooling out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", [[], ["--embeddings"]])
+def test_a_directory_of_nothing_is_refused(
+    tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str], kind: list[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    for directory in (tmp_path / "empty", tmp_path / "absent"):
+        assert export(images, tmp_path / "out", "--hugging-face", directory, *kind) == 1
+        assert f"{directory}: has no config.json; name a directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", [[], ["--embeddings"]])
+def test_code_in_a_directory_is_not_run(
+    tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str], kind: list[str]
+) -> None:
+    directory, _, _ = classifier(tmp_path, "ViT")
+    autos = {"AutoConfig": "own.Config", "AutoModel": "own.Net", "AutoModelForImageClassification": "own.Net"}
+    change(directory, model_type="own", auto_map=autos)
+    (directory / "own.py").write_text("raise SystemExit('was run')")
+    assert export(images, tmp_path / "out", "--hugging-face", directory, *kind) == 1
+    error = capsys.readouterr().err
+    assert "config.json: field `auto_map`: names Python code of its own, which is not run" in error
+    assert "--module" in error and "trust_remote_code" not in error
+
+
+def test_labels_that_do_not_count_from_0_are_refused(
+    tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory, _, _ = classifier(tmp_path, "ViT")
+    change(directory, id2label={"1": "a", "2": "b", "3": "c", "4": "d"}, label2id=None)
+    assert export(images, tmp_path / "out", "--hugging-face", directory) == 1
+    assert "config.json: field `id2label`: has 1, 2, 3, 4" in capsys.readouterr().err

@@ -12,6 +12,8 @@ import transformers
 from conftest import LABELS, export, export_and_classify, give_effect, opened, run_onnx
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
+from spark_classify.export import zero_shot
+
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48}
 VISION = {**SMALL, "image_size": 32, "patch_size": 8}
 WORDS = ["<pad>", "<start>", "<end>", "<other>", "a", "photo", "of", "picture", "cat", "dog", "hat", "red", ",", "."]
@@ -82,6 +84,12 @@ def test_the_core_gives_what_images_and_texts_give(tmp_path: Path, images: Path,
     expected = logits.softmax(1) if kind == "CLIP" else logits.sigmoid()
     for backend in ("onnx", "pytorch"):
         torch.testing.assert_close(given[backend], expected, rtol=0, atol=1e-5)
+
+
+def test_other_braces_in_a_template_are_text(tmp_path: Path) -> None:
+    directory, _, _ = saved(tmp_path, "CLIP")
+    source = zero_shot.classifier(directory, LABELS, ["{} {0} {hat"])
+    assert source.network.labels.weight.shape[0] == len(LABELS)
 
 
 def test_several_templates_are_averaged_and_the_average_has_length_1(

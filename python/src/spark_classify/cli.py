@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from spark_classify.errors import ClassifyError
+from spark_classify.export import needing_extra
 from spark_classify.jars import jar_path
-
-EXTRA = "spark-classify[export]"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,12 +30,10 @@ def _run(parsed: argparse.Namespace) -> int:
     if parsed.command == "jars":
         print(jar_path(parsed.spark, parsed.scala))
         return 0
-    try:
+    # Around the import alone: what is missing later may be a module of the user's own.
+    with needing_extra():
         from spark_classify.export.command import export
-
-        return export(parsed)
-    except ModuleNotFoundError as cause:
-        raise ClassifyError(f"{cause}: export needs more packages: pip install '{EXTRA}'") from cause
+    return export(parsed)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -11,6 +11,7 @@ have counted, as Spark's UI does.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
@@ -18,7 +19,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
 from spark_classify.errors import ClassifyError
-from spark_classify.session import is_connect
+from spark_classify.session import is_connect, of_the_jar
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -38,7 +39,8 @@ def progress(spark: SparkSession, *, interval: float = 1.0, file: TextIO | None 
     Spark Connect tells a client of tasks alone, and so does this there. The images of a query that is over are in its
     `DataFrame.executionInfo` (Spark 4).
 
-    Raises ClassifyError for Spark Connect before Spark 4, which tells nothing.
+    Raises ClassifyError for Spark Connect before Spark 4, which tells nothing, and in the beginning of the `with` where
+    Spark was started without the jar.
     """
     shown = _Line(file or sys.stderr)
     if not is_connect(spark):
@@ -67,13 +69,19 @@ class Progress:
     ) -> None:
         self._over.set()
         self._thread.join()
-        self._look()
-        self._line.end(str(self))
+        # No trouble with the line takes the place of an exception that is on its way.
+        with contextlib.nullcontext() if error is None else contextlib.suppress(Exception):
+            try:
+                self._look()
+            finally:
+                self._line.end(str(self))
 
     def _run(self) -> None:
         while not self._over.wait(self._interval):
-            self._look()
-            self._line.show(str(self))
+            # What goes on failing is raised in the end.
+            with contextlib.suppress(Exception):
+                self._look()
+                self._line.show(str(self))
 
     def _look(self) -> None:
         raise NotImplementedError
@@ -90,6 +98,7 @@ class Images(Progress):
     """From the beginning of the first query until now, or until the end of the last one."""
 
     def __enter__(self) -> Images:
+        self._running = of_the_jar(self._spark._jvm.io.sparkclassify.info.RunningImages)
         self._start = int(time.time() * 1000)
         super().__enter__()
         return self
@@ -105,8 +114,7 @@ class Images(Progress):
         # A session that has been stopped in the `with` leaves what was known before.
         if self._spark._jsc.sc().isStopped():
             return
-        counts = self._spark._jvm.io.sparkclassify.info.RunningImages
-        self.images, self.bad_images, millis = counts.since(self._spark._jsparkSession, self._start)
+        self.images, self.bad_images, millis = self._running.since(self._spark._jsparkSession, self._start)
         self.seconds = millis / 1000
 
 

@@ -119,19 +119,25 @@ def is_connect(spark: SparkSession) -> bool:
     return type(spark).__module__.startswith("pyspark.sql.connect.")
 
 
-def _extend(spark: SparkSession) -> None:
+def of_the_jar(found: Any) -> Any:
+    """The class of the jar that py4j found; raises ClassifyError where Spark was started without the jar."""
     from py4j.java_gateway import JavaPackage
-    from pyspark.errors import UnsupportedOperationException
 
-    session: Any = spark
-    extensions = session._jvm.io.sparkclassify.ClassifyExtensions
-    if isinstance(extensions, JavaPackage):
-        # What py4j takes a class for that is not there.
+    # What py4j takes a class for that is not there.
+    if isinstance(found, JavaPackage):
         raise ClassifyError(
             "the Spark of this program was started without spark-classify, and a jar that is added later does not "
             'reach it: give spark-submit --jars "$(spark-classify jars)" or --packages, or stop this session and '
             "start one with spark_classify.start() in a fresh Python process"
         )
+    return found
+
+
+def _extend(spark: SparkSession) -> None:
+    from pyspark.errors import UnsupportedOperationException
+
+    session: Any = spark
+    extensions = of_the_jar(session._jvm.io.sparkclassify.ClassifyExtensions)
     try:
         extensions.register(session._jsparkSession)
     except UnsupportedOperationException as unfit:

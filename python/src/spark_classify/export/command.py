@@ -10,8 +10,10 @@ import torch
 
 from spark_classify import program
 from spark_classify.errors import ClassifyError
-from spark_classify.export import directory, formats, hugging_face, images, verify, zero_shot
+from spark_classify.export import directory, formats, hugging_face, images, needing_extra, verify, zero_shot
 from spark_classify.export.source import Source, read_labels
+
+INPUTS = ("hugging-face", "weights", "labels", "zero-shot", "preprocessor", "images")
 
 
 def export(arguments: argparse.Namespace) -> int:
@@ -19,11 +21,14 @@ def export(arguments: argparse.Namespace) -> int:
     formats.quieten()
     # Random weights are the same ones every time.
     torch.manual_seed(0)
+    given = {option: getattr(arguments, option.replace("-", "_")) for option in INPUTS}
+    directory.refuse_inputs(arguments.out, {option: path for option, path in given.items() if path is not None})
     core = None if arguments.without_classify_bench else program.find(arguments.classify_bench)
     with directory.replacing(arguments.out, arguments.force) as made, tempfile.TemporaryDirectory() as folder:
         source = source_of(arguments)
         paths = images.find(arguments.images) if arguments.images else images.make(Path(folder))
         example = torch.stack([source.preprocess(images.open_rgb(path)) for path in (paths * 2)[:2]])
+        verify.refuse_unusable(source, example)
         directory.write(source, made, arguments.formats, example)
         rows = verify.verify(source, made, arguments.formats, paths, arguments.tolerance, core)
         print(verify.table(rows))
@@ -49,7 +54,8 @@ def source_of(arguments: argparse.Namespace) -> Source:
     # Each library is imported where it is asked for.
     if arguments.timm:
         _refuse(arguments, "preset")
-        from spark_classify.export import timm_models
+        with needing_extra():
+            from spark_classify.export import timm_models
 
         return timm_models.classifier(arguments.timm, arguments.weights, labels, arguments.preprocessor)
     if arguments.torchvision:

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,23 +33,46 @@ def write(source: Source, directory: Path, formats: Sequence[str], example: torc
         write_format(source, example, directory / file)
 
 
-@contextmanager
-def replacing(target: Path, force: bool) -> Iterator[Path]:
-    """A new folder beside the target, which becomes the target where nothing fails, and else goes away."""
+def refuse_inputs(target: Path, inputs: Mapping[str, Path]) -> None:
+    """What is replaced goes away, and an input in it or around it would go with it. `inputs` are by option."""
+    out = target.resolve()
+    for option, path in inputs.items():
+        # A link, and what it leads to.
+        for source in (path.parent.resolve() / path.name, path.resolve()):
+            if out.is_relative_to(source) or source.is_relative_to(out):
+                raise ClassifyError(
+                    f"{target}: is, holds or lies in {path} (--{option}), which is read; choose another directory with "
+                    "--out"
+                )
+
+
+def _refuse(target: Path, force: bool) -> None:
     if target.exists() and not force:
         raise ClassifyError(f"{target}: is there already; choose another directory, or replace it with --force")
     if target.exists() and not (target / CONFIG).is_file():
         raise ClassifyError(f"{target}: is no model directory (it has no {CONFIG}); not replaced, even with --force")
-    target = target.absolute()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
+
+
+@contextmanager
+def replacing(target: Path, force: bool) -> Iterator[Path]:
+    """A new folder beside the target, which becomes the target where nothing fails, and else goes away."""
+    _refuse(target, force)
+    try:
+        target = target.absolute()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent)
+    except OSError as cause:
+        raise ClassifyError(f"{target}: cannot be made: {cause}; choose another directory with --out") from cause
+    with temporary as folder:
         # The temporary folder is its owner's alone; a model is everyone's who may read the parent.
         made = Path(folder, "new")
         made.mkdir()
         yield made
-        if target.exists():
-            os.replace(target, Path(folder, "old"))
+        # Somebody else may have made it in the meantime.
+        _refuse(target, force)
         try:
+            if force and target.exists():
+                os.replace(target, Path(folder, "old"))
             os.replace(made, target)
         except OSError as cause:
             if Path(folder, "old").exists():

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
-
-# Read when transformers is imported: nothing is downloaded, whatever a directory names.
-os.environ["HF_HUB_OFFLINE"] = "1"
 
 import torch
 import transformers
 from torch import nn
 
 from spark_classify.errors import ClassifyError
-from spark_classify.export import preprocessing
+from spark_classify.export import preprocessing, pretrained
 from spark_classify.export.source import LOGITS, Source, label_fields
 
 IMAGE_EMBEDS, POOLER_OUTPUT, LAST_HIDDEN_STATE = "image_embeds", "pooler_output", "last_hidden_state"
 FEW = 5
+OWN_NETWORK = "export it with --module, whose function makes the network"
 
 
 def classifier(directory: Path, preprocessor: Path | None = None) -> Source:
@@ -26,7 +23,7 @@ def classifier(directory: Path, preprocessor: Path | None = None) -> Source:
     model = load(transformers.AutoModelForImageClassification, directory)
     if model.config.problem_type == "regression":
         raise ClassifyError(f"{directory}/config.json: `problem_type` regression is no classification")
-    labels = [model.config.id2label[index] for index in range(model.config.num_labels)]
+    labels = _labels(model, directory)
     preprocess, fields = preprocessing.read(preprocessor or directory)
     config = {**config_of(model), **label_fields(labels)}
     return Source(Output(model, LOGITS), preprocess, config, fields)
@@ -41,6 +38,10 @@ def embedder(directory: Path, preprocessor: Path | None = None, pooling: str | N
     """
     model = load(_encoder_class(directory), directory, optional="pooler.")
     preprocess, fields = preprocessing.read(preprocessor or directory)
+    if pooling and hasattr(model, "get_image_features"):
+        raise ClassifyError(
+            f"{directory}: {type(model).__name__} gives one vector an image, `{IMAGE_EMBEDS}`; leave --pooling out"
+        )
     output = LAST_HIDDEN_STATE if pooling else _output_of(model, directory)
     config = config_of(model)
     if pooling:
@@ -69,16 +70,12 @@ def load(auto_class: Any, directory: Path, optional: str | None = None) -> Any:
 
     Those whose names begin with `optional` may be missing; the model then has None in their place.
     """
-    if not (directory / "config.json").is_file():
-        raise ClassifyError(f"{directory}: has no config.json; name a directory that `save_pretrained` wrote")
+    _refuse_others(directory)
     # The fused attention leaves tensors in an order of memory that torch.onnx.export cannot follow in Swin.
     options = {"dtype": torch.float32, "attn_implementation": "eager"}
-    try:
-        model, report = auto_class.from_pretrained(
-            directory, local_files_only=True, output_loading_info=True, **options
-        )
-    except Exception as cause:
-        raise ClassifyError(f"{directory}: transformers cannot load it as {auto_class.__name__}: {cause}") from cause
+    model, report = pretrained.load(
+        auto_class, directory, pretrained.CONFIG, OWN_NETWORK, output_loading_info=True, **options
+    )
     missing = {name for name in report["missing_keys"] if not (optional and name.startswith(optional))}
     if missing or report["mismatched_keys"]:
         names = ", ".join(f"`{name}`" for name in sorted(missing or map(str, report["mismatched_keys"]))[:FEW])
@@ -95,12 +92,32 @@ def config_of(model: Any) -> dict[str, Any]:
     """The model's `config.json`, but for what concerns its training or this machine."""
     config: dict[str, Any] = model.config.to_diff_dict()
     config.pop("_name_or_path", None)
+    # timm's steps, in their two places: the file beside says them, and the core refuses two files that say steps.
+    config.pop("pretrained_cfg", None)
+    if "architecture" in config:
+        config.pop("input_size", None)
     config["architectures"] = [type(model).__name__]
     return config
 
 
+def _refuse_others(directory: Path) -> None:
+    if not (directory / pretrained.CONFIG).is_file():
+        raise ClassifyError(f"{directory}: has no config.json; name a directory that `save_pretrained` wrote")
+
+
+def _labels(model: Any, directory: Path) -> list[str]:
+    names = model.config.id2label
+    if sorted(names) != list(range(len(names))):
+        raise ClassifyError(
+            f"{directory}/config.json: field `id2label`: has {', '.join(map(str, sorted(names)[:FEW]))}…; write the "
+            "number of each output, from 0 on"
+        )
+    return [names[index] for index in range(len(names))]
+
+
 def _encoder_class(directory: Path) -> Any:
-    config = transformers.AutoConfig.from_pretrained(directory, local_files_only=True)
+    _refuse_others(directory)
+    config = pretrained.load(transformers.AutoConfig, directory, pretrained.CONFIG, OWN_NETWORK)
     architecture = (config.architectures or [""])[0]
     if architecture.endswith("VisionModelWithProjection"):
         return getattr(transformers, architecture)

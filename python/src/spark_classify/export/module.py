@@ -27,15 +27,21 @@ def _make(name: str) -> nn.Module:
     module_name, _, factory_name = name.partition(":")
     if not module_name or not factory_name:
         raise ClassifyError(f"--module {name}: write package.module:factory")
-    # As `python -m` finds modules.
-    sys.path.insert(0, os.getcwd())
+    # As `python -m` finds modules; what the factory imports is found there, too.
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
     try:
         factory = getattr(importlib.import_module(module_name), factory_name)
     except (ImportError, AttributeError) as cause:
         raise ClassifyError(f"--module {name}: {cause}; run in its folder, or set PYTHONPATH") from cause
-    finally:
-        sys.path.remove(os.getcwd())
-    network = factory()
+    except Exception as cause:
+        raise ClassifyError(f"--module {name}: cannot be imported: {type(cause).__name__}: {cause}") from cause
+    try:
+        network = factory()
+    except Exception as cause:
+        raise ClassifyError(
+            f"--module {name}: the function fails without arguments: {type(cause).__name__}: {cause}"
+        ) from cause
     if not isinstance(network, nn.Module):
         raise ClassifyError(f"--module {name}: gives a {type(network).__name__}, not a torch.nn.Module")
     return network

@@ -11,12 +11,15 @@ from typing import Any
 import torch
 import transformers
 from PIL import Image
-from torchvision import transforms
-from torchvision.transforms import InterpolationMode
 
 from spark_classify.errors import ClassifyError
+from spark_classify.export import pretrained
+from spark_classify.export.torchvision_steps import RESCALE_FACTOR, Steps
 
 FILE = "preprocessor_config.json"
+NESTING = "processor_config.json"
+# Which of the two implementations that transformers has of a processor; the field is ours.
+BACKEND = "image_processor_backend"
 # What the core calls the steps that no processor of Hugging Face does.
 TORCHVISION = "torchvision"
 
@@ -47,7 +50,7 @@ def torchvision_fields(
         "do_center_crop": True,
         "crop_size": {"height": crop[0], "width": crop[1]},
         "do_rescale": True,
-        "rescale_factor": 1 / 255,
+        "rescale_factor": RESCALE_FACTOR,
         "do_normalize": True,
         "image_mean": list(mean),
         "image_std": list(std),
@@ -77,24 +80,50 @@ def read(path: Path) -> tuple[Preprocess, dict[str, Any]]:
 
     `path` is the file, or a directory with it (or with `processor_config.json`, as transformers 5 writes them).
     """
-    fields = _read_json(path) if path.is_file() else _read_json(path / FILE) if (path / FILE).is_file() else {}
-    if fields.get("image_processor_type") == TORCHVISION:
-        return _torchvision_steps(path, fields), fields
+    preprocess, fields = _read(path)
     try:
-        processor = transformers.AutoImageProcessor.from_pretrained(path, backend="pil", local_files_only=True)
+        landscape, portrait = (preprocess(Image.new("RGB", size)).shape for size in ((64, 48), (48, 64)))
     except Exception as cause:
-        if fields and "image_processor_type" not in fields:
+        raise ClassifyError(f"{path}: its steps fail on an image: {cause}") from cause
+    if landscape != portrait:
+        raise ClassifyError(
+            f"{path}: without `height` and `width` in `size` the input's size depends on the image; add "
+            "`do_center_crop` and `crop_size`, or write height and width"
+        )
+    if len(landscape) != 3 or landscape[0] != 3:
+        raise ClassifyError(f"{path}: makes {tuple(landscape)} of an image, not (3, height, width); use other steps")
+    return preprocess, fields
+
+
+def _read(path: Path) -> tuple[Preprocess, dict[str, Any]]:
+    fields = _fields(path)
+    if fields.get("image_processor_type") == TORCHVISION:
+        return Steps(path, fields).transform(), fields
+    backend = fields.get(BACKEND) or "pil"
+    if backend not in ("pil", TORCHVISION):
+        raise ClassifyError(f"{path}: field `{BACKEND}`: `{backend}` is neither `pil` nor `{TORCHVISION}`")
+    try:
+        processor = pretrained.load(
+            transformers.AutoImageProcessor,
+            path,
+            FILE,
+            "give the steps in a file, with --preprocessor",
+            backend=backend,
+        )
+    except ClassifyError as error:
+        if fields and not {"image_processor_type", "auto_map"} & fields.keys():
             raise ClassifyError(
                 f"{path}: lacks image_processor_type, by which transformers knows whose steps these are; "
                 "ViTImageProcessor is one that resizes, rescales and normalizes"
-            ) from cause
-        raise ClassifyError(f"{path}: holds no image processor that transformers reads: {cause}") from cause
+            ) from error
+        raise
     if isinstance(processor, transformers.TimmWrapperImageProcessor):
         return processor.val_transforms, timm_fields(str(path), processor.data_config)
-    # Some have no class that works on Pillow images, and give other pixels than the core does.
-    if not type(processor).__name__.endswith("Pil"):
+    # Some have no class for the one or the other, and give other pixels than the core does.
+    if type(processor).__name__.endswith("Pil") != (backend == "pil"):
+        images = "Pillow images" if backend == "pil" else "tensors"
         raise ClassifyError(
-            f"{path}: {type(processor).__name__} does not work on Pillow images; give the steps in a file of another "
+            f"{path}: {type(processor).__name__} does not work on {images}; give the steps in a file of another "
             "processor, with --preprocessor"
         )
 
@@ -104,30 +133,11 @@ def read(path: Path) -> tuple[Preprocess, dict[str, Any]]:
     return preprocess, json.loads(processor.to_json_string())
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        fields = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as cause:
-        raise ClassifyError(f"{path}: cannot be read as JSON: {cause}") from cause
-    if not isinstance(fields, dict):
-        raise ClassifyError(f"{path}: is no JSON object; `processor.save_pretrained` of transformers writes one")
-    return fields
-
-
-def _torchvision_steps(path: Path, fields: dict[str, Any]) -> Preprocess:
-    try:
-        size, crop = fields["size"], fields["crop_size"]
-        resize = size["shortest_edge"] if "shortest_edge" in size else (size["height"], size["width"])
-        mode = InterpolationMode(Image.Resampling(fields["resample"]).name.lower())
-        return transforms.Compose(
-            [
-                transforms.Resize(resize, mode),
-                transforms.CenterCrop((crop["height"], crop["width"])),
-                transforms.ToTensor(),
-                transforms.Normalize(fields["image_mean"], fields["image_std"]),
-            ]
-        )
-    except (KeyError, TypeError, ValueError) as cause:
-        raise ClassifyError(
-            f"{path}: lacks a field of torchvision's steps, or has it in another form: {cause}"
-        ) from cause
+def _fields(path: Path) -> dict[str, Any]:
+    """What the file says; nothing where transformers looks elsewhere, in `config.json`."""
+    if path.is_file():
+        return pretrained.read_json(path)
+    nested = pretrained.read_json(path / NESTING).get("image_processor") if (path / NESTING).is_file() else None
+    if isinstance(nested, dict):
+        return nested
+    return pretrained.read_json(path / FILE) if (path / FILE).is_file() else {}

@@ -23,7 +23,11 @@ def classifier(
     if not timm.is_model(name):
         raise ClassifyError(f"timm has no model `{name}`; timm.list_models() names them")
     options = {} if labels is None else {"num_classes": len(labels)}
-    network = choose(timm.create_model(name, pretrained=False, **options), weights)
+    try:
+        made = timm.create_model(name, pretrained=False, **options)
+    except Exception as cause:
+        raise ClassifyError(f"{name}: timm cannot make it ({cause}); timm.list_pretrained() names the tags") from cause
+    network = choose(made, weights)
     config = classifier_config(name, labels or _imagenet_labels(network, name))
     if preprocessor is not None:
         preprocess, fields = preprocessing.read(preprocessor)

@@ -13,6 +13,11 @@ from spark_classify.export import preprocessing
 from spark_classify.export.source import Source, classifier_config
 from spark_classify.export.weights import choose
 
+# torchvision's builders make them otherwise where they are given weights: these expect pixels of another normalisation,
+# which the network makes of ImageNet's itself. Their auxiliary heads are for training alone.
+TRANSFORMING = ("googlenet", "inception_v3")
+AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
+
 
 def classifier(
     name: str,
@@ -32,7 +37,10 @@ def classifier(
         )
     entry = _entry(name, preset, needed=preprocessor is None)
     labels = labels or entry.meta["categories"]
-    network = choose(models.get_model(name, weights=None, num_classes=len(labels)), weights)
+    options = {"aux_logits": False, "init_weights": True} if name in TRANSFORMING else {}
+    if options and weights is not None:
+        options |= {"transform_input": True, "init_weights": False}
+    network = choose(models.get_model(name, weights=None, num_classes=len(labels), **options), weights, AUXILIARY)
     config = classifier_config(name, labels)
     if preprocessor is not None:
         preprocess, fields = preprocessing.read(preprocessor)

@@ -49,8 +49,8 @@ def verify(
     """Compares the directory's files with the original network behind its own library's preprocessing.
 
     A difference is within the tolerance if it is not larger than `tolerance`, or than `tolerance` times the largest
-    number that the original gives. Pixels have to be equal. `core` is the program `classify-bench`, if there is one;
-    it is asked about classifiers.
+    number that the original gives. Pixels have to be equal. `core` is the program `classify-bench`, if there is one:
+    it classifies the images, and of an encoder it loads the files.
     """
     pixels = torch.stack([source.preprocess(open_rgb(image)) for image in images])
     expected = _one_by_one(source.network, pixels)
@@ -60,13 +60,42 @@ def verify(
         for batch in (1, BATCH):
             given = torch.cat([_runner(name, directory / file, source.output)(part) for part in pixels.split(batch)])
             rows.append(_row(f"{file}, batches of {batch}", source, given, expected, tolerance))
-    if core is not None and source.output == LOGITS:
+    if core is not None and source.output != LOGITS:
+        _refuse_unread(core, directory, formats)
+    elif core is not None:
         for name in formats:
             given = classified(core, directory, BACKENDS[name], images)
             rows.append(
                 _core_row(f"classify-bench, {BACKENDS[name]}", given, source.probabilities(expected), tolerance)
             )
     return rows
+
+
+@torch.inference_mode()
+def refuse_unusable(source: Source, pixels: torch.Tensor) -> None:
+    """What no backend can use is refused before it is written: it needs no program to tell."""
+    try:
+        given = source.network(pixels)
+    except Exception as cause:
+        raise ClassifyError(f"the network fails on pixels {tuple(pixels.shape)}: {cause}") from cause
+    if not isinstance(given, torch.Tensor):
+        raise ClassifyError(
+            f"the network gives a {type(given).__name__}, not a tensor; wrap it in a module that gives the tensor alone"
+        )
+    if source.output == LOGITS:
+        wanted, axes = (
+            f"({len(pixels)}, {len(source.config['id2label'])}): a number for each label; check the labels",
+            2,
+        )
+    elif source.config.get("pooling"):
+        wanted, axes = f"({len(pixels)}, tokens, numbers), of which --pooling makes one vector; leave it out", 3
+    else:
+        wanted, axes = f"({len(pixels)}, numbers): a vector for each image", 2
+    fits = given.ndim == axes and len(given) == len(pixels)
+    if not fits or (source.output == LOGITS and given.shape[1] != len(source.config["id2label"])):
+        raise ClassifyError(
+            f"the network gives `{source.output}` {tuple(given.shape)} for {len(pixels)} images, not {wanted}"
+        )
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -132,6 +161,23 @@ def _core_row(what: str, given: torch.Tensor, expected: torch.Tensor, tolerance:
     return Row(what, None, probabilities, same, len(expected), probabilities <= tolerance)
 
 
+def _refuse_unread(core: Path, directory: Path, formats: Sequence[str]) -> None:
+    """The core loads and tries each file that there is, and says of each backend whether it can use it."""
+    done = _run(core, "--check", "--model", directory)
+    for name in formats:
+        found = next((line for line in done.splitlines() if line.strip().startswith(f"{BACKENDS[name]}, fp32:")), "")
+        if not found.strip().startswith(f"{BACKENDS[name]}, fp32: yes"):
+            raise ClassifyError(f"{core} --check: {found.strip() or done}")
+
+
+def _run(core: Path, *arguments: object) -> str:
+    command = [str(core), *map(str, arguments)]
+    done = subprocess.run(command, env=program.environment(), capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise ClassifyError(f"{' '.join(command)}: {(done.stderr or done.stdout).strip()}")
+    return done.stdout
+
+
 def classified(core: Path, directory: Path, backend: str, images: Sequence[Path]) -> torch.Tensor:
     """What the core makes of the image files: probabilities, (images, classes)."""
     with tempfile.TemporaryDirectory() as folder:
@@ -139,10 +185,7 @@ def classified(core: Path, directory: Path, backend: str, images: Sequence[Path]
         with listed.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([["image_path"], *([str(image.absolute())] for image in images)])
         paths = ["--images", listed, "--model", directory, "--output", output]
-        command = [str(core), "--backend", backend, *map(str, paths)]
-        done = subprocess.run(command, env=program.environment(), capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise ClassifyError(f"{core} --backend {backend}: {done.stderr.strip()}")
+        _run(core, "--backend", backend, *paths)
         with output.open(newline="", encoding="utf-8") as file:
             header, *rows = csv.reader(file)
     first = header.index("confidence") + 1

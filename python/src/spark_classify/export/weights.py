@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,25 @@ from spark_classify.errors import ClassifyError
 WRAPPERS = ("state_dict", "model", "model_state_dict")
 # What `nn.DataParallel` puts before every name.
 PARALLEL = "module."
+# What torchvision's DenseNets called their layers in its files: no name of a module has a dot any more.
+OLD_DENSENET = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\.\w+)$")
+# A counter, absent in old files, that nothing reads outside of training.
+COUNTER = "num_batches_tracked"
 FEW = 5
 
 
-def load_into(network: nn.Module, path: Path) -> None:
-    """Loads a state dict (.safetensors, or what `torch.save` wrote); every name and every shape has to fit."""
-    state = read(path)
-    if all(name.startswith(PARALLEL) for name in state):
+def load_into(network: nn.Module, path: Path, unused: tuple[str, ...] = ()) -> None:
+    """Loads a state dict (.safetensors, or what `torch.save` wrote); every name and every shape has to fit.
+
+    Names that begin with one of `unused`, and that the network has not, are passed over.
+    """
+    state, own = read(path), network.state_dict()
+    if all(name.startswith(PARALLEL) for name in state) and not state.keys() & own.keys():
         state = {name.removeprefix(PARALLEL): tensor for name, tensor in state.items()}
-    own = network.state_dict()
+    state = {name if name in own else OLD_DENSENET.sub(r"\1\2", name): tensor for name, tensor in state.items()}
+    state = {name: tensor for name, tensor in state.items() if name in own or not name.startswith(unused)}
     for problem, names in (
-        ("lacks", own.keys() - state.keys()),
+        ("lacks", {name for name in own.keys() - state.keys() if name.rpartition(".")[2] != COUNTER}),
         ("has, and the network has not,", state.keys() - own.keys()),
         ("has in another shape", {name for name in own.keys() & state.keys() if own[name].shape != state[name].shape}),
     ):
@@ -36,7 +45,10 @@ def load_into(network: nn.Module, path: Path) -> None:
                 f"{path}: {problem} {shown}{more}: these are the weights of another network, or of another number of "
                 "classes; check the name of the network and --labels"
             )
-    network.load_state_dict(state)
+    try:
+        network.load_state_dict({**own, **state})
+    except Exception as cause:
+        raise ClassifyError(f"{path}: {type(network).__name__} does not take these weights: {cause}") from cause
 
 
 def read(path: Path) -> dict[str, torch.Tensor]:
@@ -69,8 +81,8 @@ def _is_state_dict(content: Any) -> bool:
     )
 
 
-def choose(network: nn.Module, path: Path | None) -> nn.Module:
+def choose(network: nn.Module, path: Path | None, unused: tuple[str, ...] = ()) -> nn.Module:
     """The network ready for inference, with weights from the file; without one, with those that it has."""
     if path is not None:
-        load_into(network, path)
+        load_into(network, path, unused)
     return network.eval()

@@ -11,7 +11,7 @@ import transformers
 from torch import nn
 
 from spark_classify.errors import ClassifyError
-from spark_classify.export import preprocessing
+from spark_classify.export import preprocessing, pretrained
 from spark_classify.export.hugging_face import load
 from spark_classify.export.source import Source, classifier_config
 
@@ -39,7 +39,9 @@ def classifier(
     kind = model.config.model_type
     if kind not in ("clip", "siglip"):
         raise ClassifyError(f"{directory}: is a `{kind}`; zero-shot export knows `clip` and `siglip`")
-    embeddings = _embeddings(model, _tokenizer(directory), labels, templates)
+    way_out = "save a tokenizer of transformers' own there"
+    tokenizer = pretrained.load(transformers.AutoTokenizer, directory, "tokenizer_config.json", way_out)
+    embeddings = _embeddings(model, tokenizer, labels, templates)
     scale = model.logit_scale.detach().exp()
     bias = model.logit_bias.detach() if kind == "siglip" else torch.zeros(1)
     config = classifier_config(f"ZeroShot{type(model).__name__}", labels)
@@ -72,7 +74,8 @@ def _embeddings(model: Any, tokenizer: Any, labels: Sequence[str], templates: Se
     """A row of length 1 for each label."""
     rows = []
     for label in labels:
-        texts = [template.format(label) for template in templates]
+        # Not `format`, to which every other brace means something.
+        texts = [template.replace("{}", label) for template in templates]
         if model.config.model_type == "siglip":
             length = min(SIGLIP_TOKENS, model.config.text_config.max_position_embeddings)
             tokens = tokenizer(texts, padding="max_length", max_length=length, truncation=True, return_tensors="pt")
@@ -87,10 +90,3 @@ def _embeddings(model: Any, tokenizer: Any, labels: Sequence[str], templates: Se
         mean = (features / features.norm(dim=-1, keepdim=True)).mean(0)
         rows.append(mean / mean.norm())
     return torch.stack(rows).clone()
-
-
-def _tokenizer(directory: Path) -> Any:
-    try:
-        return transformers.AutoTokenizer.from_pretrained(directory, local_files_only=True)
-    except Exception as cause:
-        raise ClassifyError(f"{directory}: holds no tokenizer that transformers reads: {cause}") from cause
