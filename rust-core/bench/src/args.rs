@@ -71,7 +71,7 @@ pub(crate) struct Args {
 
     /// Compare both ways to decode JPEGs: take turns in classifying all images `--repeat` times with each, and tell
     /// what each costs and where their results differ
-    #[arg(long, conflicts_with_all = ["decode", "output"])]
+    #[arg(long, conflicts_with_all = ["decode", "output", "limit"])]
     pub(crate) compare_decode: bool,
 
     /// Images in one call

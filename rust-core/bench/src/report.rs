@@ -1,5 +1,6 @@
 //! What a run says: speed, where the time went, and how often the model was right.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -13,6 +14,12 @@ use crate::args::Args;
 use crate::classes::{printable, unique_names};
 use crate::images::Image;
 use crate::run::Run;
+
+/// A matrix with more classes fits no terminal.
+const MOST_COLUMNS: usize = 30;
+const MOST_PAIRS: usize = 20;
+/// And with more than these, no document.
+const MOST_ROWS: usize = 1000;
 
 /// A finished run, summed up.
 #[derive(Debug)]
@@ -112,7 +119,8 @@ impl<'a> Report<'a> {
             "time_shares": shares,
             "labels": self.labels.iter().collect::<Vec<_>>(),
             "accuracy": self.labelled.map(|labelled| labelled.accuracy),
-            "confusion_matrix": self.labelled.map(Labelled::matrix),
+            // Of more classes it is mostly zeros, and larger than memory; `--report` has the pairs.
+            "confusion_matrix": self.labelled.filter(|_| self.labels.len() <= MOST_ROWS).map(Labelled::matrix),
             "precision": self.by_class(|class| class.precision),
             "recall": self.by_class(|class| class.recall),
         })
@@ -166,22 +174,57 @@ impl fmt::Display for Report<'_> {
             .map(|(name, share)| format!("{name} {:.1}%", share * 100.0))
             .collect();
         writeln!(f, "time        {}", shares.join(", "))?;
-        self.labelled
-            .map_or(Ok(()), |labelled| write_confusion(f, labelled, self.labels))
+        self.labelled.map_or(Ok(()), |labelled| {
+            let names: Vec<_> = unique_names(self.labels).iter().map(|name| printable(name)).collect();
+            write_confusion(f, labelled, &names)
+        })
     }
 }
 
-fn write_confusion(f: &mut fmt::Formatter<'_>, labelled: &Labelled, labels: &Labels) -> fmt::Result {
-    let percent = |share: Option<f64>| share.map_or_else(|| "-".to_owned(), |share| format!("{:.1}%", share * 100.0));
-    let names: Vec<_> = unique_names(labels).iter().map(|name| printable(name)).collect();
-    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(9);
+fn percent(share: Option<f64>) -> String {
+    share.map_or_else(|| "-".to_owned(), |share| format!("{:.1}%", share * 100.0))
+}
+
+fn write_confusion(f: &mut fmt::Formatter<'_>, labelled: &Labelled, names: &[String]) -> fmt::Result {
     writeln!(
         f,
-        "accuracy    {} of {} images",
+        "accuracy    {} of {} images\n",
         percent(Some(labelled.accuracy)),
         labelled.images
     )?;
-    write!(f, "\n{:>width$}", "actual")?;
+    if names.len() <= MOST_COLUMNS {
+        write_matrix(f, labelled, names)
+    } else {
+        write_pairs(f, labelled, names)
+    }
+}
+
+/// The pairs of classes that are confused most often.
+fn write_pairs(f: &mut fmt::Formatter<'_>, labelled: &Labelled, names: &[String]) -> fmt::Result {
+    let mut pairs: Vec<_> = labelled
+        .confusion
+        .iter()
+        .filter(|pair| pair.actual != pair.predicted)
+        .collect();
+    pairs.sort_by_key(|pair| (Reverse(pair.images), pair.actual, pair.predicted));
+    writeln!(
+        f,
+        "of {} classes, those most often taken for another: images, actual, predicted",
+        names.len()
+    )?;
+    for pair in pairs.iter().take(MOST_PAIRS) {
+        writeln!(
+            f,
+            "{:>9}  {}  {}",
+            pair.images, names[pair.actual], names[pair.predicted]
+        )?;
+    }
+    Ok(())
+}
+
+fn write_matrix(f: &mut fmt::Formatter<'_>, labelled: &Labelled, names: &[String]) -> fmt::Result {
+    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(9);
+    write!(f, "{:>width$}", "actual")?;
     for heading in names.iter().map(String::as_str).chain(["precision", "recall"]) {
         write!(f, "  {heading:>width$}")?;
     }

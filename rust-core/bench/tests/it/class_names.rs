@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use spark_classify_testing::onnx_model::{reshaping_model, Tensor, FLOAT};
 use spark_classify_testing::repository;
 
 use crate::command::{directory, json, refusal, rows, run, text};
@@ -108,4 +109,35 @@ fn names_do_not_reach_a_terminal_as_they_are() {
         "image_path,actual_class\ngreen.ppm,\u{1b}[2Jno label\n",
     ));
     assert!(refused.contains("actual_class `\\u001b[2Jno label`"), "{refused}");
+}
+
+#[test]
+fn of_many_classes_the_pairs_that_are_confused_are_listed() {
+    let dir = directory("many classes");
+    green_and_blue(&dir);
+    // Each of the 48 numbers of an image is a class.
+    let logits = [Tensor::new("logits", FLOAT, &[-1, 48])];
+    let model = reshaping_model(Tensor::new("pixel_values", FLOAT, &[-1, 3, 4, 4]), &logits, "");
+    fs::write(dir.join("model.onnx"), model).unwrap();
+    let labels: serde_json::Map<_, _> = (0..48)
+        .map(|class| (class.to_string(), format!("class {class}").into()))
+        .collect();
+    fs::write(
+        dir.join("config.json"),
+        serde_json::json!({ "id2label": labels }).to_string(),
+    )
+    .unwrap();
+    let original = fs::read(repository("tests/golden/colour-model/preprocessor_config.json")).unwrap();
+    let mut steps: serde_json::Value = serde_json::from_slice(&original).unwrap();
+    steps["size"] = serde_json::json!({ "height": 4, "width": 4 });
+    fs::write(dir.join("preprocessor_config.json"), steps.to_string()).unwrap();
+    let mut command = bench_in(&dir, "image_path,actual_class\ngreen.ppm,class 39\nblue.ppm,class 7\n");
+    let output = run(&mut command, 0);
+    let printed = text(&output.stdout);
+    assert!(
+        printed.contains("of 48 classes, those most often taken for another"),
+        "{printed}"
+    );
+    assert!(printed.contains("        1  class 39  class 16\n"), "{printed}");
+    assert!(!printed.contains("precision"), "{printed}");
 }

@@ -74,7 +74,7 @@ impl OutputRule {
         self.function.is_some()
     }
 
-    /// What the numbers of this many classes mean, as the pipeline for images decides it: what is written, else the
+    /// What the numbers of this many classes mean: what is written, else, as the pipeline for images decides it, the
     /// sigmoid for several labels an image and for one class, of which the softmax would always be 1, else softmax.
     /// `calls_probabilities` says whether the model file calls them probabilities.
     ///
