@@ -59,9 +59,8 @@ final class LibraryFolder {
       SharedFolders.requireSafe(parent);
       folder = parent.toRealPath().resolve(name());
       Files.createDirectories(folder, Scratch.OWNER_ONLY);
-      Scratch scratch = Scratch.in(folder);
-      requireOwnFolder(folder, scratch);
-      return new LibraryFolder(folder, scratch);
+      requireOwnFolder(folder);
+      return new LibraryFolder(folder, Scratch.in(folder));
     } catch (IOException failure) {
       throw unusable(folder, failure);
     }
@@ -188,8 +187,8 @@ final class LibraryFolder {
   }
 
   /** Refuses a folder that someone else has put there, or that others may write to. */
-  private static void requireOwnFolder(Path folder, Scratch scratch) throws IOException {
-    boolean isOwn = scratch.user().equals(Files.getOwner(folder, LinkOption.NOFOLLOW_LINKS));
+  private static void requireOwnFolder(Path folder) throws IOException {
+    boolean isOwn = Scratch.user().equals(Files.getOwner(folder, LinkOption.NOFOLLOW_LINKS));
     Set<PosixFilePermission> permissions =
         Files.getPosixFilePermissions(folder, LinkOption.NOFOLLOW_LINKS);
     boolean isPrivate =

@@ -8,21 +8,19 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.SecureDirectoryStream;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributeView;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.nio.file.attribute.UserPrincipal;
 import java.security.SecureRandom;
-import java.util.Comparator;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /**
  * Temporary files of this JVM in a folder that JVMs share. What JVMs leave that are killed goes
@@ -95,20 +93,39 @@ public final class Scratch {
     return Files.createTempDirectory(folder, PREFIX + owner + "-" + purpose + "-", OWNER_ONLY);
   }
 
-  /** The user that files of this process belong to, as the folder's file system sees it. */
-  UserPrincipal user() throws IOException {
-    return Files.getOwner(lockFile, LinkOption.NOFOLLOW_LINKS);
+  /** The user that this process runs as, to whom what it makes belongs. */
+  static UserPrincipal user() throws IOException {
+    // The property user.name is a name alone, and in a container often none.
+    return Files.getOwner(Path.of("/proc/self"));
   }
 
-  /** Deletes a file, or a folder and what is in it; links are deleted and not followed. */
+  /**
+   * Deletes a file, or a folder and what is in it; links are deleted and not followed.
+   *
+   * <p>Everything is deleted by its name in a folder that is held open, so that a folder that is
+   * replaced by a link meanwhile leads nowhere. On Linux, folders can be held in this way.
+   */
   public static void delete(Path file) throws IOException {
-    List<Path> all;
-    try (Stream<Path> found = Files.walk(file)) {
-      all = found.sorted(Comparator.reverseOrder()).collect(Collectors.toList());
+    Path whole = file.toAbsolutePath();
+    try (DirectoryStream<Path> parent = Files.newDirectoryStream(whole.getParent())) {
+      delete((SecureDirectoryStream<Path>) parent, whole.getFileName());
     }
-    for (Path each : all) {
-      Files.deleteIfExists(each);
+  }
+
+  private static void delete(SecureDirectoryStream<Path> parent, Path name) throws IOException {
+    BasicFileAttributeView view =
+        parent.getFileAttributeView(name, BasicFileAttributeView.class, LinkOption.NOFOLLOW_LINKS);
+    if (!view.readAttributes().isDirectory()) {
+      parent.deleteFile(name);
+      return;
     }
+    try (SecureDirectoryStream<Path> folder =
+        parent.newDirectoryStream(name, LinkOption.NOFOLLOW_LINKS)) {
+      for (Path each : folder) {
+        delete(folder, each.getFileName());
+      }
+    }
+    parent.deleteDirectory(name);
   }
 
   private static FileLock lockNew(Path file) throws IOException {
@@ -126,8 +143,8 @@ public final class Scratch {
   }
 
   /**
-   * Deletes what JVMs have left that have ended. What cannot be deleted stays: it is in nobody's
-   * way.
+   * Deletes what JVMs of this user have left that have ended. What cannot be deleted stays: it is
+   * in nobody's way.
    */
   private void sweep() {
     try (DirectoryStream<Path> locks = Files.newDirectoryStream(folder, PREFIX + "*" + LOCK)) {
@@ -145,8 +162,8 @@ public final class Scratch {
   private void sweep(Path theirLock, String theirs) {
     try {
       // In a folder that all may write to, others could put a lock in the place of one that they
-      // have seen.
-      if (!Files.getOwner(theirLock, LinkOption.NOFOLLOW_LINKS).equals(user())) {
+      // have seen, and folders under the names that go with a lock of ours.
+      if (!isOwn(theirLock)) {
         return;
       }
       try (FileChannel channel =
@@ -156,7 +173,9 @@ public final class Scratch {
         }
         try (DirectoryStream<Path> left = Files.newDirectoryStream(folder, theirs + "*")) {
           for (Path file : left) {
-            delete(file);
+            if (isOwn(file)) {
+              delete(file);
+            }
           }
         }
         Files.deleteIfExists(theirLock);
@@ -164,5 +183,9 @@ public final class Scratch {
     } catch (IOException | RuntimeException refused) {
       // It has ended, or is another's: the next JVM tries again.
     }
+  }
+
+  private static boolean isOwn(Path file) throws IOException {
+    return Files.getOwner(file, LinkOption.NOFOLLOW_LINKS).equals(user());
   }
 }

@@ -113,6 +113,23 @@ class LibraryFolderSuite extends AnyFunSuite {
     }
   }
 
+  test("nothing is written into a folder that is refused, nor deleted in it") {
+    TestData.withFolder { temporary =>
+      val folder = Files.createDirectory(temporary.resolve(own))
+      val left = Seq(DeadJvm.lock(folder), Files.createFile(folder.resolve(s"${DeadJvm.Prefix}library-1.tmp")))
+      def refuse(): Unit = {
+        unavailable(folder.toString, "does not belong to this user alone")(LibraryFolder.open(temporary.toString))
+        assert(folder.toFile.list.toSet == left.map(_.getFileName.toString).toSet)
+      }
+      Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxrwxrwx"))
+      refuse()
+      assume(DeadJvm.isRoot, "only root gives folders away")
+      Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwx------"))
+      DeadJvm.giveAway(folder)
+      refuse()
+    }
+  }
+
   test("in a shared folder, the user has one of their own") {
     TestData.withFolder { shared =>
       Files.setPosixFilePermissions(shared, PosixFilePermissions.fromString("rwxrwxrwx"))
