@@ -8,9 +8,6 @@ import io.sparkclassify.Printable;
 import io.sparkclassify.SparkLog;
 import java.nio.file.Path;
 import java.util.Map;
-import java.util.Optional;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 import org.apache.logging.log4j.Logger;
 
@@ -28,8 +25,8 @@ public final class NativeLoader {
           "onnx", new Slot("onnx", NativeLoader::loadOnnx),
           "pytorch", new Slot("pytorch", NativeLoader::loadTorch));
 
-  /** The configured homes of torch for which a libtorch was found. */
-  private static final Set<Optional<String>> WITH_TORCH = ConcurrentHashMap.newKeySet();
+  private static final TorchSearch TORCH =
+      new TorchSearch(NativeLoader::findTorch, System::nanoTime);
 
   private NativeLoader() {}
 
@@ -53,20 +50,15 @@ public final class NativeLoader {
   }
 
   /**
-   * Whether this machine has a libtorch that fits, as far as can be told without loading it. A
-   * found one is found from then on.
+   * Whether this machine has a libtorch that fits, as far as can be told without loading it. The
+   * answer may be some minutes old.
    */
   public static boolean findsTorch(NativeOptions options) {
-    Optional<String> home = Optional.ofNullable(options.torchHome());
-    if (!WITH_TORCH.contains(home)) {
-      try {
-        TorchHome.find(options.torchHome(), System.getenv(), BuildVersions.read().torch());
-        WITH_TORCH.add(home);
-      } catch (ClassifyException missing) {
-        return false;
-      }
-    }
-    return true;
+    return TORCH.finds(options.torchHome());
+  }
+
+  private static TorchHome findTorch(String home) {
+    return TorchHome.find(home, System.getenv(), BuildVersions.read().torch());
   }
 
   private static NativeEngine loadOnnx(NativeOptions options) {
@@ -78,8 +70,7 @@ public final class NativeLoader {
 
   private static NativeEngine loadTorch(NativeOptions options) {
     String resources = Platform.resourceFolder();
-    TorchHome torch =
-        TorchHome.find(options.torchHome(), System.getenv(), BuildVersions.read().torch());
+    TorchHome torch = findTorch(options.torchHome());
     for (Path library : torch.libraries()) {
       try {
         System.load(library.toString());

@@ -7,9 +7,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.stream.Stream;
 
 /**
@@ -38,14 +38,18 @@ final class PythonTorch {
    * @param searchPath the folders in which programs are, as in {@code PATH}; only absolute ones
    *     count
    */
-  static Optional<Path> locate(String python, String searchPath, List<String> tried) {
+  static Optional<Path> locate(String python, String searchPath, Tried tried) {
+    return locate(python, searchPath, TIMEOUT_SECONDS, tried);
+  }
+
+  static Optional<Path> locate(String python, String searchPath, int timeoutSeconds, Tried tried) {
     try {
       Optional<Path> program = program(python, searchPath);
       if (program.isEmpty()) {
         tried.add(python + ", which cannot be run (there is no such program in PATH)");
         return Optional.empty();
       }
-      return ask(program.get(), tried);
+      return ask(program.get(), timeoutSeconds, tried);
     } catch (IOException absent) {
       tried.add(python + ", which cannot be run (" + absent.getMessage() + ")");
       return Optional.empty();
@@ -59,7 +63,7 @@ final class PythonTorch {
     } catch (InterruptedException interrupted) {
       // A cancelled task: its thread must still see the interrupt.
       Thread.currentThread().interrupt();
-      tried.add(python + ", interrupted");
+      tried.add(python + ", interrupted", interrupted);
       return Optional.empty();
     }
   }
@@ -75,7 +79,7 @@ final class PythonTorch {
         .findFirst();
   }
 
-  private static Optional<Path> ask(Path python, List<String> tried)
+  private static Optional<Path> ask(Path python, int timeoutSeconds, Tried tried)
       throws IOException, InterruptedException {
     Process process =
         new ProcessBuilder(python.toString(), "-I", "-c", SCRIPT)
@@ -84,8 +88,9 @@ final class PythonTorch {
             .start();
     try {
       process.getOutputStream().close();
-      if (!process.waitFor(TIMEOUT_SECONDS, TimeUnit.SECONDS)) {
-        tried.add(python + ", which did not answer in " + TIMEOUT_SECONDS + " s");
+      if (!process.waitFor(timeoutSeconds, TimeUnit.SECONDS)) {
+        String late = "did not answer in " + timeoutSeconds + " s";
+        tried.add(python + ", which " + late, new TimeoutException("Python " + late));
         return Optional.empty();
       }
       // One short line, which a pipe holds. It is not read to its end, which a process that is left

@@ -50,9 +50,12 @@ final class TorchHome {
    * @param environment the process's environment
    * @param wanted the version of torch that the native library was linked against; C++ has no
    *     stable ABI, so the minor version must be the same, or one that was tried with it
+   * @throws io.sparkclassify.ClassifyException with condition CLASSIFY_BACKEND_UNAVAILABLE when
+   *     there is none. Its cause is a TimeoutException or an InterruptedException when Python has
+   *     not answered, and so may have one.
    */
   static TorchHome find(String configured, Map<String, String> environment, String wanted) {
-    List<String> tried = new ArrayList<>();
+    Tried tried = new Tried();
     Optional<TorchHome> found;
     if (configured != null) {
       found =
@@ -68,11 +71,12 @@ final class TorchHome {
     }
     return found.orElseThrow(
         () ->
-            Unavailable.because(
+            Unavailable.causedBy(
+                tried.noAnswer(),
                 "no libtorch "
                     + majorMinor(wanted)
                     + " for the backend 'pytorch'. Looked at: "
-                    + String.join("; ", tried)
+                    + tried
                     + ". Install it on every executor (pip install torch=="
                     + wanted
                     + ") and set "
@@ -125,7 +129,7 @@ final class TorchHome {
   }
 
   private static Optional<TorchHome> fromEnvironment(
-      Map<String, String> environment, String wanted, List<String> tried) {
+      Map<String, String> environment, String wanted, Tried tried) {
     String value = environment.get(ENVIRONMENT_KEY);
     if (value == null || value.isEmpty()) {
       tried.add(ENVIRONMENT_KEY + ", which is not set");
@@ -135,7 +139,7 @@ final class TorchHome {
   }
 
   private static Optional<TorchHome> fromPython(
-      Map<String, String> environment, String wanted, List<String> tried) {
+      Map<String, String> environment, String wanted, Tried tried) {
     String python = environment.getOrDefault("PYSPARK_PYTHON", "python3");
     return PythonTorch.locate(python, environment.getOrDefault("PATH", ""), tried)
         .flatMap(folder -> at(folder, "the torch of " + python, wanted, tried));
@@ -145,8 +149,7 @@ final class TorchHome {
    * The installation at a folder that is torch's own, or the {@code site-packages} that torch is
    * in.
    */
-  private static Optional<TorchHome> at(
-      Path given, String source, String wanted, List<String> tried) {
+  private static Optional<TorchHome> at(Path given, String source, String wanted, Tried tried) {
     Path folder =
         Stream.of(given, given.resolve("torch"))
             .map(Path::toAbsolutePath)

@@ -17,6 +17,13 @@ final class Unavailable {
   }
 
   static ClassifyException because(String reason, String details, Throwable cause) {
-    return new ClassifyException(CONDITION, reason + ": " + details, cause);
+    return causedBy(cause, reason + ": " + details);
+  }
+
+  /**
+   * @param cause what the reason has told already, or null
+   */
+  static ClassifyException causedBy(Throwable cause, String reason) {
+    return new ClassifyException(CONDITION, reason, cause);
   }
 }

@@ -34,7 +34,7 @@ private[conf] final class EngineChoice(hadoop: HadoopSettings, files: FileSpec, 
         if (!names.contains(TorchScript))
           (Engine.Onnx, if (names.isEmpty) "the driver cannot list it" else s"it has no $TorchScript")
         else if (NativeLoader.findsTorch(natives)) (Engine.PyTorch, s"it has $TorchScript, and the driver libtorch")
-        else if (hasOnnx) (Engine.Onnx, "the driver has no libtorch")
+        else if (hasOnnx) (Engine.Onnx, "the driver finds no libtorch")
         // Executors may have what the driver has not; if not, their error says what to install.
         else (Engine.PyTorch, s"it has $TorchScript alone")
       log.info(s"The backend of ${Printable.escape(uri)} is ${engine.name}: $reason")

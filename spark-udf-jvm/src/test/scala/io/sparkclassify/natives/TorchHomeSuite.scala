@@ -1,6 +1,7 @@
 package io.sparkclassify.natives
 
 import java.nio.file.{Files, Path}
+import java.util.concurrent.TimeoutException
 
 import scala.jdk.CollectionConverters._
 
@@ -127,11 +128,36 @@ class TorchHomeSuite extends AnyFunSuite {
       val pwd = folder.resolve("pwd")
       Files.writeString(pwd, s"""#!/bin/sh\npwd > '$folder/where'; echo "$$@" >> '$folder/where'\n""")
       assert(pwd.toFile.setExecutable(true))
-      PythonTorch.locate(pwd.toString, "", new java.util.ArrayList)
+      PythonTorch.locate(pwd.toString, "", new Tried)
       assert(Files.readString(folder.resolve("where")).startsWith("/\n-I -c "))
       // A program of the working directory is none that a name finds.
-      val tried = new java.util.ArrayList[String]
-      assert(!PythonTorch.locate("pwd-of-nobody", s".::bin:$folder", tried).isPresent && tried.get(0).contains("PATH"))
+      val tried = new Tried
+      assert(
+        !PythonTorch.locate("pwd-of-nobody", s".::bin:$folder", tried).isPresent && tried.toString.contains("PATH")
+      )
+    }
+  }
+
+  /** A Python that never answers. */
+  private def hanging(at: Path): Path = {
+    Files.writeString(at, "#!/bin/sh\nexec sleep 60\n")
+    assert(at.toFile.setExecutable(true))
+    at
+  }
+
+  test("a Python that does not answer is told from one without torch") {
+    TestData.withFolder { folder =>
+      val python = hanging(folder.resolve("python")).toString
+      val tried = new Tried
+      assert(!PythonTorch.locate(python, "", 1, tried).isPresent)
+      assert(tried.toString == s"$python, which did not answer in 1 s")
+      assert(tried.noAnswer.isInstanceOf[TimeoutException])
+
+      Thread.currentThread.interrupt()
+      val cancelled = intercept[ClassifyException](find(null, "PYSPARK_PYTHON" -> python))
+      assert(Thread.interrupted(), "the thread must still see it")
+      assert(cancelled.getCause.isInstanceOf[InterruptedException])
+      assert(intercept[ClassifyException](find(null, "PYSPARK_PYTHON" -> "/no/python")).getCause == null)
     }
   }
 
@@ -155,7 +181,7 @@ class TorchHomeSuite extends AnyFunSuite {
 /** A program that says where a Python's torch is, or why there is none. */
 object AskPython {
   def main(arguments: Array[String]): Unit = {
-    val tried = new java.util.ArrayList[String]
+    val tried = new Tried
     println(s"${PythonTorch.locate(arguments.head, System.getenv("PATH"), tried)} $tried")
   }
 }
