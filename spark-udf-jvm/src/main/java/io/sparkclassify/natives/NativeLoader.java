@@ -6,10 +6,14 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.sparkclassify.ClassifyException;
 import io.sparkclassify.Printable;
 import io.sparkclassify.SparkLog;
+import io.sparkclassify.threads.TaskKill;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 import org.apache.logging.log4j.Logger;
+import org.apache.spark.TaskKilledException;
 
 /**
  * Loads the native libraries: finds what they need, unpacks them, links them and checks that they
@@ -25,6 +29,9 @@ public final class NativeLoader {
           "onnx", new Slot("onnx", NativeLoader::loadOnnx),
           "pytorch", new Slot("pytorch", NativeLoader::loadTorch));
 
+  /** How often a task that waits looks whether it has been killed. */
+  private static final long CHECK_MILLIS = 100;
+
   private static final TorchSearch TORCH =
       new TorchSearch(NativeLoader::findTorch, System::nanoTime);
 
@@ -38,6 +45,8 @@ public final class NativeLoader {
    * @throws ClassifyException with condition CLASSIFY_BACKEND_UNAVAILABLE when it cannot be loaded.
    *     When earlier attempts failed for another reason, the first of those is among the suppressed
    *     exceptions.
+   * @throws TaskKilledException when this thread is interrupted, or its task killed, while it waits
+   *     for another one that loads
    */
   public static NativeEngine load(String backend, NativeOptions options) {
     Slot slot = SLOTS.get(backend);
@@ -166,10 +175,14 @@ public final class NativeLoader {
   }
 
   /** A backend that is loaded at first use. */
-  private static final class Slot {
+  static final class Slot {
     private final String backend;
     private final Function<NativeOptions, NativeEngine> loader;
-    private NativeEngine loaded;
+
+    /** Held while it is loaded, which may take long: a network may be slow, or a Python hang. */
+    private final ReentrantLock loading = new ReentrantLock();
+
+    private volatile NativeEngine loaded;
     private RuntimeException firstFailure;
 
     Slot(String backend, Function<NativeOptions, NativeEngine> loader) {
@@ -177,23 +190,48 @@ public final class NativeLoader {
       this.loader = loader;
     }
 
-    synchronized NativeEngine get(NativeOptions options) {
+    NativeEngine get(NativeOptions options) {
       if (loaded == null) {
+        awaitTurn();
         try {
-          long start = System.nanoTime();
-          loaded = loader.apply(options);
-          long millis = (System.nanoTime() - start) / 1_000_000;
-          log().info("The native libraries of {} were loaded in {} ms", backend, millis);
-        } catch (RuntimeException failure) {
-          if (firstFailure == null) {
-            firstFailure = failure;
-          } else if (!String.valueOf(failure.getMessage()).equals(firstFailure.getMessage())) {
-            failure.addSuppressed(firstFailure);
+          if (loaded == null) {
+            loaded = load(options);
           }
-          throw failure;
+        } finally {
+          loading.unlock();
         }
       }
       return loaded;
+    }
+
+    private void awaitTurn() {
+      try {
+        while (!loading.tryLock(CHECK_MILLIS, TimeUnit.MILLISECONDS)) {
+          TaskKill.check();
+        }
+      } catch (InterruptedException interrupted) {
+        // Spark interrupts the threads of tasks that it kills.
+        Thread.currentThread().interrupt();
+        throw new TaskKilledException(
+            "interrupted while the native libraries of " + backend + " were being loaded");
+      }
+    }
+
+    private NativeEngine load(NativeOptions options) {
+      try {
+        long start = System.nanoTime();
+        NativeEngine natives = loader.apply(options);
+        long millis = (System.nanoTime() - start) / 1_000_000;
+        log().info("The native libraries of {} were loaded in {} ms", backend, millis);
+        return natives;
+      } catch (RuntimeException failure) {
+        if (firstFailure == null) {
+          firstFailure = failure;
+        } else if (!String.valueOf(failure.getMessage()).equals(firstFailure.getMessage())) {
+          failure.addSuppressed(firstFailure);
+        }
+        throw failure;
+      }
     }
   }
 }
