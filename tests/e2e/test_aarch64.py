@@ -34,8 +34,8 @@ def need(*files):
 
 
 def on_arm(*command, **options):
-    # Without it, QEMU takes the paths of x86 libraries for those of Arm.
-    env = {key: value for key, value in os.environ.items() if key != "LD_LIBRARY_PATH"}
+    # With the one, QEMU takes the paths of x86 libraries for those of Arm; the other names an archive of x86.
+    env = {key: value for key, value in os.environ.items() if key not in ("LD_LIBRARY_PATH", "JDK_JAVA_OPTIONS")}
     return subprocess.run(
         ["qemu-aarch64", "-cpu", "cortex-a72", "-L", ARM, *map(str, command)],
         cwd=ROOT,
