@@ -3,10 +3,12 @@ package io.sparkclassify.conf
 import java.io.File
 import java.net.URI
 import java.nio.file.Files
+import java.util.UUID
 
 import io.sparkclassify.{CountedFileSystem, OtherFileSystem, SharedSession, TestData}
 import io.sparkclassify.inference.ImageInference
 import org.apache.commons.io.FileUtils
+import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs.Path
 import org.apache.spark.SparkEnv
 import org.apache.spark.sql.SparkSession
@@ -126,10 +128,12 @@ class SharedServerSuite extends SharedSession {
       Files.copy(TestData.image(".png"), evil.resolve("x.png"))
       application.set("fs.rooted.impl", classOf[RootedFileSystem].getName)
       application.set("fs.rooted.root", good.toString)
-      val cards = "spark.classify.models.cards" -> s"rooted:/${TestData.model.getFileName}"
+      // This suite runs more than once in a JVM.
+      val rooted = s"rooted://${UUID.randomUUID()}"
+      val cards = "spark.classify.models.cards" -> s"$rooted/${TestData.model.getFileName}"
       try startedWith(locked -> "true", cards)(withConf(cards) {
           // Hadoop keeps it, with the root of this session.
-          withConf("fs.rooted.root" -> evil.toString)(sql("SELECT image_hash('rooted:/x.png')").collect())
+          withConf("fs.rooted.root" -> evil.toString)(sql(s"SELECT image_hash('$rooted/x.png')").collect())
           assert(sql(call(", 'cards'")).head() == sql(call()).head())
         })
       finally Seq("fs.rooted.impl", "fs.rooted.root").foreach(application.unset)
@@ -158,9 +162,15 @@ class SharedServerSuite extends SharedSession {
     }.flatten
 }
 
-/** A folder of the local file system as `rooted:/`: which one, `fs.rooted.root` says. */
+/** A folder of the local file system as `rooted://HOST/`: which one, `fs.rooted.root` says. */
 class RootedFileSystem extends CountedFileSystem {
-  override def getUri: URI = URI.create("rooted:///")
+  private var uri: URI = _
+
+  override def initialize(name: URI, configuration: Configuration): Unit = {
+    uri = new URI(name.getScheme, name.getAuthority, "/", null)
+    super.initialize(name, configuration)
+  }
+  override def getUri: URI = uri
   override def getScheme: String = "rooted"
   override def pathToFile(path: Path): File = new File(getConf.get("fs.rooted.root"), path.toUri.getPath)
 }
