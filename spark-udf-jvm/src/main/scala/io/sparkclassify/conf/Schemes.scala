@@ -88,9 +88,11 @@ object Schemes {
   private def of(kind: Class[_ <: FileSystem]): Seq[URI] = ofKinds.computeIfAbsent(
     kind,
     _ => {
-      val example = ReflectionUtils.newInstance(kind, null)
-      val schemes = Seq(Try(example.getScheme), Try(example.getUri.getScheme)).flatMap(_.toOption).filter(_ != null)
-      schemes.distinct.map(new URI(_, null, "/", null))
+      // What cannot be made has Hadoop's own error when it is asked for.
+      Try(ReflectionUtils.newInstance(kind, null)).toOption.toSeq.flatMap { example =>
+        val schemes = Seq(Try(example.getScheme), Try(example.getUri.getScheme)).flatMap(_.toOption).filter(_ != null)
+        schemes.distinct.map(new URI(_, null, "/", null))
+      }
     }
   )
 

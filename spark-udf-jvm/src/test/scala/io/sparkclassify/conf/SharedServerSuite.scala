@@ -170,7 +170,9 @@ class RootedFileSystem extends CountedFileSystem {
     uri = new URI(name.getScheme, name.getAuthority, "/", null)
     super.initialize(name, configuration)
   }
-  override def getUri: URI = uri
+
+  /** The constructor asks, too. */
+  override def getUri: URI = Option(uri).getOrElse(URI.create("rooted:///"))
   override def getScheme: String = "rooted"
   override def pathToFile(path: Path): File = new File(getConf.get("fs.rooted.root"), path.toUri.getPath)
 }
