@@ -71,8 +71,7 @@ test-jvm: build ## ScalaTest suites on a real SparkSession
 
 # Two at a time: much of a test is the start of a JVM, which keeps one core busy.
 test-e2e: build ## spark-submit, spark-sql and PySpark with the jar, on local, local-cluster and standalone masters
-	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q -rs -n 2 -m "not slow" tests/e2e
-	@$(env) .venv/bin/python -m pytest -q tests/cluster
+	@$(env) $(onnxruntime) .venv/bin/python -m pytest -q -rs -n 2 -m "not slow" tests/e2e tests/cluster
 	@$(env) FAULT_JOBS=1 .venv/bin/python -m pytest -q tests/faults/test_kills.py
 
 test-slow: build test-checked ## what `make test` leaves out: test-checked; the other half of the pairs in test-e2e; Sparks that take long to install
