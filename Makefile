@@ -251,7 +251,8 @@ lint: setup ## rustfmt, clippy, rustdoc, the fuzz targets, imports without circl
 	@.venv/bin/ruff format --check scripts tests benchmarks python docs examples
 	@.venv/bin/mypy --config-file python/pyproject.toml python/src
 
-# Built once; optimizing would take three minutes more than it saves. The list of known weaknesses is asked for where it can be reached.
+# Built once, and not optimized, which would take longer than it saves. The list of known weaknesses is asked for where it
+# can be reached.
 deny: setup ## what Rust dependencies may be (deny.toml): licences, sources, no second release of a crate, no known weakness
 	@test -x target/tools/bin/cargo-deny || cargo install --quiet --debug --locked --root target/tools cargo-deny@0.20.2
 	@cargo fetch --quiet --locked # also what no build here needs: other platforms' crates

@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,6 +27,15 @@ EXTENSION = "spark.sql.extensions=io.sparkclassify.ClassifyExtensions"
 SLOW = pytest.mark.slow
 # Within one JVM, and with executors of their own.
 LOCAL, CLUSTER = "local[2]", "local-cluster[2,1,1024]"
+
+
+def each_with_a_backend(values: Iterable[str]) -> list:
+    """All pairs of a value and a backend, of which those that repeat a value with the other engine are slow."""
+    return [
+        pytest.param(value, backend, marks=[] if (first + second) % 2 else [SLOW])
+        for first, value in enumerate(values)
+        for second, backend in enumerate(BACKENDS)
+    ]
 
 
 def python_conf() -> list[str]:

@@ -36,20 +36,9 @@ def class_archive(jar: Path) -> Path:
         archive.parent.mkdir(parents=True, exist_ok=True)
         made = archive.with_suffix(f".{os.getpid()}")
         with tempfile.TemporaryDirectory() as folder:
-            command = [
-                *[f"{spark}/bin/spark-submit", "--master", "local[2]", "--conf", "spark.ui.enabled=false"],
-                *["--class", "io.sparkclassify.ClassifyJob", jar, "--images", "dataset/image_data.csv"],
-                *[
-                    "--image-dir",
-                    "dataset/all_images",
-                    "--model",
-                    "model",
-                    "--backend",
-                    "onnx",
-                    "--output",
-                    f"{folder}/out",
-                ],
-            ]
+            submit = "--master local[2] --conf spark.ui.enabled=false --class io.sparkclassify.ClassifyJob"
+            job = "--images dataset/image_data.csv --image-dir dataset/all_images --model model --backend onnx"
+            command = [f"{spark}/bin/spark-submit", *submit.split(), jar, *job.split(), "--output", f"{folder}/out"]
             # A Java that is too old does not start with the option: then there is no archive, and no harm.
             environment = {**os.environ, "JDK_JAVA_OPTIONS": f"-XX:ArchiveClassesAtExit={made}"}
             subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False)

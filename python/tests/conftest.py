@@ -18,6 +18,16 @@ from spark_classify.cli import main
 from spark_classify.export.verify import classified
 
 LABELS = ["cat", "dog", "a hat, red"]
+# A preprocessor_config.json of torchvision's steps.
+STEPS = {
+    "image_processor_type": "torchvision",
+    "size": {"shortest_edge": 36},
+    "resample": 2,
+    "do_center_crop": True,
+    "crop_size": {"height": 33, "width": 32},
+    "image_mean": [0.4, 0.5, 0.6],
+    "image_std": [0.2, 0.3, 0.4],
+}
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import pytest
 import timm
 import torch
 import torchvision
-from conftest import LABELS, export, give_effect, opened, run_onnx
+from conftest import LABELS, STEPS, export, give_effect, opened, run_onnx
 from safetensors.torch import save_file
 from torch import nn
 from torchvision import transforms
@@ -56,15 +56,6 @@ def late():
 def missing():
     import no_such_package
 """
-STEPS = {
-    "image_processor_type": "torchvision",
-    "size": {"shortest_edge": 36},
-    "resample": 2,
-    "do_center_crop": True,
-    "crop_size": {"height": 33, "width": 32},
-    "image_mean": [0.4, 0.5, 0.6],
-    "image_std": [0.2, 0.3, 0.4],
-}
 
 
 def logits(network: torch.nn.Module, steps: object, images: Path) -> tuple[torch.Tensor, torch.Tensor]:

@@ -7,21 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import LABELS, export_and_classify, opened
+from conftest import LABELS, STEPS, export_and_classify, opened
 from torchvision import transforms
 
 from spark_classify import ClassifyError
 from spark_classify.export import preprocessing
 
-STEPS = {
-    "image_processor_type": "torchvision",
-    "size": {"shortest_edge": 36},
-    "resample": 2,
-    "do_center_crop": True,
-    "crop_size": {"height": 33, "width": 32},
-    "image_mean": [0.4, 0.5, 0.6],
-    "image_std": [0.2, 0.3, 0.4],
-}
 # With a crop whose odd pixel is on the one side or the other.
 CLIP = {
     "image_processor_type": "CLIPImageProcessor",

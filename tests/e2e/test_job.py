@@ -7,20 +7,12 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import CLUSTER, EXTENSION, LOCAL, ROOT, SLOW, assert_matches_golden, read_predictions
+from conftest import CLUSTER, EXTENSION, LOCAL, ROOT, assert_matches_golden, each_with_a_backend, read_predictions
 
 JOB = ["--images", "dataset/image_data.csv", "--image-dir", "dataset/all_images", "--model", "model"]
 
 
-@pytest.mark.parametrize(
-    ("master", "backend"),
-    [
-        (LOCAL, "onnx"),
-        (CLUSTER, "pytorch"),
-        pytest.param(LOCAL, "pytorch", marks=SLOW),
-        pytest.param(CLUSTER, "onnx", marks=SLOW),
-    ],
-)
+@pytest.mark.parametrize(("master", "backend"), each_with_a_backend([LOCAL, CLUSTER]))
 def test_job_matches_the_python_reference(spark_run, jar, golden, tmp_path, master, backend):
     output = tmp_path / "output_predictions"
     done = spark_run(

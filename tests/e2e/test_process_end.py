@@ -2,10 +2,9 @@
 
 import json
 import os
-from collections.abc import Iterable
 
 import pytest
-from conftest import BACKENDS, EXTENSION, ROOT, SLOW, event_log, read_events
+from conftest import EXTENSION, ROOT, each_with_a_backend, event_log, read_events
 
 # Four tasks classify, for minutes, when the JVM is told to end.
 SCRIPT = """
@@ -39,15 +38,6 @@ if how != "return":
 """
 
 STATUS = {"term": 143, "exit": 3, "halt": 4, "return": 0, "sys.exit": 5}
-
-
-def each_with_a_backend(ways: Iterable[str]) -> list:
-    """All pairs, of which those that repeat a way with the other engine are slow."""
-    return [
-        pytest.param(way, backend, marks=[] if (first + second) % 2 else [SLOW])
-        for first, way in enumerate(ways)
-        for second, backend in enumerate(BACKENDS)
-    ]
 
 
 @pytest.mark.parametrize(("how", "backend"), each_with_a_backend(STATUS))
