@@ -29,9 +29,6 @@ public final class NativeLoader {
           "onnx", new Slot("onnx", NativeLoader::loadOnnx),
           "pytorch", new Slot("pytorch", NativeLoader::loadTorch));
 
-  /** How often a task that waits looks whether it has been killed. */
-  private static final long CHECK_MILLIS = 100;
-
   private static final TorchSearch TORCH =
       new TorchSearch(NativeLoader::findTorch, System::nanoTime);
 
@@ -206,7 +203,7 @@ public final class NativeLoader {
 
     private void awaitTurn() {
       try {
-        while (!loading.tryLock(CHECK_MILLIS, TimeUnit.MILLISECONDS)) {
+        while (!loading.tryLock(TaskKill.CHECK_MILLIS, TimeUnit.MILLISECONDS)) {
           TaskKill.check();
         }
       } catch (InterruptedException interrupted) {

@@ -9,6 +9,9 @@ import org.apache.spark.TaskKilledException;
  * <p>In Java, so that what loads the native libraries can ask as well.
  */
 public final class TaskKill {
+  /** How often a task that waits looks whether it has been killed. */
+  public static final long CHECK_MILLIS = 100;
+
   private TaskKill() {}
 
   /** Ends a task that has been killed, and another thread's work for a task that is over. */

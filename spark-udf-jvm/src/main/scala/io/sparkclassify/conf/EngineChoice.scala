@@ -9,7 +9,6 @@ import io.sparkclassify.{Printable, SparkLog}
 import io.sparkclassify.natives.{NativeLoader, NativeOptions}
 import io.sparkclassify.threads.{ReadThreads, Retries}
 import org.apache.hadoop.fs.Path
-import org.apache.spark.SparkFiles
 
 /**
  * Which engine runs a model where nobody names one: `auto`, the default of `spark.classify.backend`.
@@ -60,7 +59,7 @@ private[conf] final class EngineChoice(hadoop: HadoopSettings, files: FileSpec, 
     }
 
   private def listLocal(uri: String): Set[String] =
-    Option(new File(SparkFiles.get(uri.stripPrefix(ModelSpec.SparkFiles))).list).toSet.flatten
+    Option(new File(new Path(ModelDirectory.locate(uri)).toUri.getPath).list).toSet.flatten
 }
 
 private[conf] object EngineChoice {

@@ -36,10 +36,8 @@ final class HadoopSettings private (private val values: Map[String, String]) ext
    * @param uri
    *   what the file system is asked for
    */
-  def unshared(uri: String): HadoopSettings = {
-    val scheme = Option(new Path(uri).toUri.getScheme).getOrElse(FileSystem.getDefaultUri(configuration).getScheme)
-    new HadoopSettings(values + (HadoopSettings.uncached(scheme) -> "true"))
-  }
+  def unshared(uri: String): HadoopSettings =
+    new HadoopSettings(values + (HadoopSettings.uncached(new Path(uri), configuration) -> "true"))
 
   override def equals(other: Any): Boolean = other match {
     case that: HadoopSettings => values == that.values
@@ -53,8 +51,11 @@ final class HadoopSettings private (private val values: Map[String, String]) ext
 
 object HadoopSettings {
 
-  /** Hadoop's key by which no file system of a scheme is kept. */
-  def uncached(scheme: String): String = s"fs.$scheme.impl.disable.cache"
+  /** Hadoop's key by which the file system of a path is not kept for others. */
+  def uncached(path: Path, configuration: Configuration): String = {
+    val scheme = Option(path.toUri.getScheme).getOrElse(FileSystem.getDefaultUri(configuration).getScheme)
+    s"fs.$scheme.impl.disable.cache"
+  }
 
   // Reading the files takes a tenth of a second, which each task would spend anew: a copy has what the original has
   // read, and it reads when it is asked.

@@ -69,9 +69,8 @@ final case class Schemes(allowed: Set[String]) {
   /** Uses the file system of a path, as [[fileSystem]] gives it, and closes it where Hadoop does not keep it. */
   def withFileSystem[T](path: Path, configuration: Configuration)(use: FileSystem => T): T = {
     val found = fileSystem(path, configuration)
-    val scheme = Option(path.toUri.getScheme).getOrElse(FileSystem.getDefaultUri(configuration).getScheme)
     try use(found)
-    finally if (configuration.getBoolean(HadoopSettings.uncached(scheme), false)) found.close()
+    finally if (configuration.getBoolean(HadoopSettings.uncached(path, configuration), false)) found.close()
   }
 }
 

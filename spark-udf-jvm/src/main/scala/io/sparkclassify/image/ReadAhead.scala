@@ -325,7 +325,7 @@ final class ReadAhead private[sparkclassify] (
 
     /** Guarded by ReadAhead.this. */
     private def awaitOutcome(since: Long): Unit = {
-      ReadAhead.this.wait(math.min(KillCheckMillis, reader.timeoutMillis))
+      ReadAhead.this.wait(math.min(TaskKill.CHECK_MILLIS, reader.timeoutMillis))
       checkTask()
       if (outcome.isEmpty) timeOut(since)
     }
@@ -376,9 +376,6 @@ final class ReadAhead private[sparkclassify] (
 }
 
 private object ReadAhead {
-
-  /** How often a task that waits looks whether it has been killed. */
-  private val KillCheckMillis = 100L
 
   /** Those of a task that are not closed, by its attempt's id. */
   private val ofTasks = new ConcurrentHashMap[Long, java.util.Set[ReadAhead]]

@@ -100,7 +100,17 @@ private[sparkclassify] final class Job(
     finally progress.close()
 
     try {
-      val bad = tell(output.read(predictions), model, report.map(new Page(_, started, spec, model, images, progress)))
+      val bad = tell(output.read(predictions), model) { results =>
+        report.foreach { report =>
+          stopwatch.time("report") {
+            progress.awaitEnd(images.number, Job.MetricsMillis)
+            val steps = Progress.Steps.map { case (step, metric) => step -> progress.finished(metric) / 1e9 }
+            val head = report.head(arguments, spec, model, started, stopwatch("classify and write"), steps)
+            val document = new RunDocument(results).make(head)
+            report.write(document, thumbnails(images.table, RunDocument.shown(document), spec))
+          }
+        }
+      }
       arguments.report.foreach(page => println(s"\nReport: ${Printable.escape(page)}"))
       bad
     } catch {
@@ -110,8 +120,8 @@ private[sparkclassify] final class Job(
     }
   }
 
-  /** Prints what the predictions say, and draws the page of it; returns how many images have none. */
-  private def tell(written: DataFrame, model: JobModel, page: Option[Page]): Long = {
+  /** Prints what the predictions say, with `report` before the times; returns how many images have none. */
+  private def tell(written: DataFrame, model: JobModel)(report: Results => Unit): Long = {
     println(s"\nPrediction details (all of them in ${Printable.escape(output.name)}):")
     stopwatch.time("prediction details")(showDetails(written))
     val results = new Results(written, model.labels)
@@ -124,39 +134,20 @@ private[sparkclassify] final class Job(
           s"none, because ${arguments.input.source.name} has neither column ${Columns.Label} nor ${Columns.LabelId}"
         )
       if (bad > 0) println(s"\n$bad of ${classified + bad} images have no prediction")
-      page.foreach(page => stopwatch.time("report")(page.draw(results)))
+      report(results)
       showTimes(model, classified + bad)
       bad
     } finally results.close()
   }
 
-  /** What the page shows beside the predictions. */
-  private final class Page(
-      report: JobReport,
-      started: String,
-      spec: ClassifySpec,
-      model: JobModel,
-      images: Images,
-      progress: Progress
-  ) {
-
-    def draw(results: Results): Unit = {
-      progress.awaitEnd(images.number, Job.MetricsMillis)
-      val steps = Progress.Steps.map { case (step, metric) => step -> progress.finished(metric) / 1e9 }
-      val head = report.head(arguments, spec, model, started, stopwatch("classify and write"), steps)
-      val document = new RunDocument(results).make(head)
-      report.write(document, pictures(RunDocument.shown(document)))
+  /** None where the list cannot be read again: the predictions may have taken its place. */
+  private def thumbnails(images: DataFrame, paths: Seq[String], spec: ClassifySpec): Map[String, String] =
+    try Thumbnails.of(images, paths, arguments.input.columns.image.isEmpty, spec)
+    catch {
+      case NonFatal(e) =>
+        Job.log.warn("The report has no pictures: the list of images cannot be read again", e)
+        Map.empty
     }
-
-    /** None where the list cannot be read again: the predictions may have taken its place. */
-    private def pictures(paths: Seq[String]): Map[String, String] =
-      try Thumbnails.of(images.table, paths, arguments.input.columns.image.isEmpty, spec)
-      catch {
-        case NonFatal(e) =>
-          Job.log.warn("The report has no pictures: the list of images cannot be read again", e)
-          Map.empty
-      }
-  }
 
   private def showTimes(model: JobModel, images: Long): Unit = {
     val rate = String.format(Locale.ROOT, "%.1f", Double.box(images / stopwatch("classify and write")))

@@ -10,9 +10,8 @@ import com.fasterxml.jackson.core.{JsonProcessingException, StreamReadConstraint
 import com.fasterxml.jackson.databind.ObjectMapper
 import com.fasterxml.jackson.databind.node.ObjectNode
 import io.sparkclassify.SparkLog
-import io.sparkclassify.conf.{ClassifyConf, ClassifySpec, Engine, NativeSpec}
+import io.sparkclassify.conf.{ClassifyConf, ClassifySpec, Engine, ModelDirectory, NativeSpec}
 import io.sparkclassify.image.InputFault
-import io.sparkclassify.model.ModelFiles
 import io.sparkclassify.natives.{BuildVersions, NativeLoader}
 import org.apache.hadoop.fs.Path
 import org.apache.spark.SPARK_VERSION
@@ -105,7 +104,7 @@ private[job] final class JobReport(spark: SparkSession, page: String, other: Opt
   /** SHA-256 of the model's file; None where the driver does not see it. */
   private def hash(spec: ClassifySpec, file: String): Option[String] =
     try {
-      val path = new Path(new Path(ModelFiles.locate(spec.model.uri)), file)
+      val path = new Path(new Path(ModelDirectory.locate(spec.model.uri)), file)
       val digest = MessageDigest.getInstance("SHA-256")
       spec.images.files.schemes.withFileSystem(path, spec.modelHadoop.configuration) { fileSystem =>
         val stream = fileSystem.open(path)

@@ -108,8 +108,7 @@ private[job] final class FolderOutput(spark: SparkSession, override val name: St
 
 private object FolderOutput {
 
-  /** What Spark and Hadoop put beside the files of predictions. */
-  private val Marks = Set("_SUCCESS", "_metadata", "_common_metadata")
+  private val Files = "part-\\d{5}.*|_SUCCESS|_(common_)?metadata|_(started|committed)_\\d+|\\..*\\.crc"
 
   /** Of a job that was killed while it wrote there. */
   private val Unfinished = "_temporary"
@@ -120,10 +119,7 @@ private object FolderOutput {
    */
   private def isOurs(entry: FileStatus): Boolean = {
     val name = entry.getPath.getName
-    if (entry.isDirectory) name == Unfinished
-    else
-      name.matches("part-\\d{5}.*") || Marks(name) || name.matches("_(started|committed)_\\d+") ||
-      name.matches("\\..*\\.crc")
+    if (entry.isDirectory) name == Unfinished else name.matches(Files)
   }
 }
 

@@ -38,11 +38,8 @@ private[job] final class RunDocument(results: Results) {
     val exact = col(Confidence).cast("double")
     val step = least(floor(exact * Steps), lit(Steps - 1)).cast("int")
     // `greatest` passes over NULL, which is the probability of a class that the model does not have.
-    val loss =
-      when(
-        col(ActualProbability).isNotNull,
-        -log(greatest(col(ActualProbability).cast("double"), lit(LeastProbability)))
-      )
+    val actual = col(ActualProbability).cast("double")
+    val loss = when(actual.isNotNull, -log(greatest(actual, lit(LeastProbability))))
     classified
       .groupBy(col(Actual), col(Predicted), step.as("step"))
       .agg(count(lit(1)), sum(exact), sum(loss))

@@ -2,7 +2,7 @@ package io.sparkclassify.memory
 
 import io.sparkclassify.SparkLog
 import io.sparkclassify.conf.{ApplicationConf, ClassifyConf}
-import io.sparkclassify.threads.ReadThreads
+import io.sparkclassify.threads.{ReadThreads, TaskKill}
 import java.io.IOException
 import java.lang.management.ManagementFactory
 import java.util.ArrayDeque
@@ -93,7 +93,7 @@ private[sparkclassify] final class ReadMemory(val total: Long) {
             if (request.isHopeless(bytes > total - lost.get, lastLost)) {
               throw new IOException(s"there is no memory to read it: ${ReadThreads.stuckReads}")
             }
-            wait(CheckMillis)
+            wait(TaskKill.CHECK_MILLIS)
             check
           }
         }
@@ -154,8 +154,6 @@ private[sparkclassify] final class ReadMemory(val total: Long) {
 }
 
 private[sparkclassify] object ReadMemory {
-
-  private val CheckMillis = 100L
 
   /** Less would not hold a photograph. */
   private val Least = 64L << 20

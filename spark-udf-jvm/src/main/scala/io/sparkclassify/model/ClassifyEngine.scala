@@ -1,7 +1,7 @@
 package io.sparkclassify.model
 
 import io.sparkclassify.{ClassifyException, Printable, SparkLog}
-import io.sparkclassify.conf.{ClassifyErrors, ClassifySpec, DecodeSpec, ModelSpec}
+import io.sparkclassify.conf.{ClassifyErrors, ClassifySpec, DecodeSpec, ModelDirectory, ModelSpec}
 import io.sparkclassify.natives.NativeEngine
 import io.sparkclassify.threads.TaskKill
 import java.nio.file.Path
@@ -40,7 +40,8 @@ object ClassifyEngine {
    */
   def acquire(spec: ClassifySpec, outputs: ModelOutputs): ModelLease = ClassifyErrors.onExecutor {
     // One model, by whatever name it is called. Nothing below shares models: the native library loads one each time.
-    val located = spec.model.copy(uri = ModelFiles.locate(spec.model.uri), device = Devices.resolve(spec.model.device))
+    val located =
+      spec.model.copy(uri = ModelDirectory.locate(spec.model.uri), device = Devices.resolve(spec.model.device))
     val lease = new ModelLease(models.acquire(located, spec.maxLoadedModels)(load(located, spec)))
     lease.model.missing(outputs).foreach { reason =>
       lease.close()

@@ -8,6 +8,7 @@ import scala.annotation.tailrec
 import scala.collection.mutable
 
 import io.sparkclassify.ClassifyException
+import io.sparkclassify.threads.TaskKill
 
 /**
  * Values that are loaded once for their key, leased to many, and closed again when there are too many of them.
@@ -23,7 +24,6 @@ import io.sparkclassify.ClassifyException
  *   is called again and again by who waits; when it throws, the wait is over
  */
 private[sparkclassify] final class ModelCache[K, V](close: V => Unit, check: () => Unit) {
-  import ModelCache._
 
   /** A key, and its value when it is loaded. All fields are guarded by the cache. */
   private final class Slot(val key: K) {
@@ -33,8 +33,7 @@ private[sparkclassify] final class ModelCache[K, V](close: V => Unit, check: () 
 
     var value: Option[V] = None
 
-    /** How many loads have failed, and how the last one did. */
-    var failures = 0
+    /** How the last load failed that did. */
     var failure: Option[ClassifyException] = None
     var leases = 0
     var lastUse = 0L
@@ -81,11 +80,12 @@ private[sparkclassify] final class ModelCache[K, V](close: V => Unit, check: () 
   }
 
   private def loadedValue(slot: Slot, max: Int)(load: => V): V = {
-    val failures = synchronized(slot.failures)
-    while (!slot.changing.tryLock(CheckMillis, TimeUnit.MILLISECONDS)) check()
+    val before = synchronized(slot.failure)
+    while (!slot.changing.tryLock(TaskKill.CHECK_MILLIS, TimeUnit.MILLISECONDS)) check()
     try {
       synchronized(slot.value).getOrElse {
-        synchronized(if (slot.failures > failures) slot.failure else None).foreach(throw _)
+        // Of a load that ended while this one waited.
+        synchronized(slot.failure).filterNot(before.contains).foreach(throw _)
         // Before, as memory may not have room for both. None of those waits for this slot, which is leased.
         evict(max - 1)
         val value =
@@ -93,10 +93,7 @@ private[sparkclassify] final class ModelCache[K, V](close: V => Unit, check: () 
           catch {
             // Not what concerns this task alone, as its end.
             case e: ClassifyException =>
-              synchronized {
-                slot.failures += 1
-                slot.failure = Some(e)
-              }
+              synchronized { slot.failure = Some(e) }
               throw e
           }
         synchronized { slot.value = Some(value) }
@@ -148,12 +145,6 @@ private[sparkclassify] final class ModelCache[K, V](close: V => Unit, check: () 
       }
     } finally slot.changing.unlock()
   }
-}
-
-private object ModelCache {
-
-  /** How often a task that waits looks whether it has been killed. */
-  private val CheckMillis = 100L
 }
 
 /** The right to use a value. While there is one, the value is not closed. */

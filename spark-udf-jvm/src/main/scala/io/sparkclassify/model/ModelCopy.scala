@@ -64,7 +64,7 @@ private[sparkclassify] final class ModelCopy(
   private def await(timeoutMillis: Long): Unit = {
     var seen = answers.get
     var since = System.nanoTime()
-    while (!isOver(math.min(CheckMillis, timeoutMillis))) {
+    while (!isOver(math.min(TaskKill.CHECK_MILLIS, timeoutMillis))) {
       TaskKill.check()
       val now = answers.get
       if (now != seen) {
@@ -207,9 +207,6 @@ private[sparkclassify] final class ModelCopy(
 
 private object ModelCopy {
   private val log = SparkLog.named("io.sparkclassify.ModelFiles")
-
-  /** How often a task that waits looks whether it has been killed. */
-  private val CheckMillis = 100L
 
   private val ChunkBytes = 64 << 10
 

@@ -1,15 +1,14 @@
 package io.sparkclassify.model
 
 import java.net.URI
-import java.nio.file.{Files, Path => LocalPath, Paths}
+import java.nio.file.{Path => LocalPath, Paths}
 
 import io.sparkclassify.ClassifyException
-import io.sparkclassify.conf.{ClassifyErrors, FileSpec, ModelSpec}
+import io.sparkclassify.conf.{ClassifyErrors, FileSpec, ModelDirectory, ModelSpec}
 import io.sparkclassify.image.InputFault
 import io.sparkclassify.natives.{FileNames, Scratch, SharedFolders}
 import org.apache.hadoop.conf.Configuration
 import org.apache.hadoop.fs.Path
-import org.apache.spark.SparkFiles
 
 /**
  * Brings model directories to where the native libraries can read them.
@@ -36,7 +35,7 @@ private[sparkclassify] final class ModelFiles(
    */
   def withLocal[T](uri: String)(load: LocalPath => T): T = if (uri.startsWith(ModelSpec.SparkFiles)) {
     refuseUnlessAllowed(uri, URI.create(ModelSpec.SparkFiles + "/"))
-    load(nameable(uri, new Path(ModelFiles.locate(uri))))
+    load(nameable(uri, new Path(ModelDirectory.locate(uri))))
   } else {
     val directory = guarded(uri, "it cannot be read")(new Path(uri))
     if (directory.toUri.getScheme == "file") load(guarded(uri, "it cannot be read")(local(uri, directory)))
@@ -75,24 +74,4 @@ private[sparkclassify] final class ModelFiles(
     FileNames.unnameable(path).ifPresent(reason => throw ClassifyErrors.badModel(uri, reason, null))
     Paths.get(path)
   }
-}
-
-private[sparkclassify] object ModelFiles {
-
-  /** The URI of a model directory on this executor: a `sparkfiles:` one becomes that of the local directory. */
-  def locate(uri: String): String =
-    if (!uri.startsWith(ModelSpec.SparkFiles)) uri
-    else {
-      val name = uri.stripPrefix(ModelSpec.SparkFiles)
-      val root = Paths.get(SparkFiles.getRootDirectory()).toAbsolutePath.normalize
-      val directory = root.resolve(name).normalize
-      if (!directory.startsWith(root) || directory == root) {
-        throw ClassifyErrors.badModel(uri, s"'$name' is no name of what --archives or --files has brought", null)
-      }
-      if (!Files.isDirectory(directory)) {
-        val reason = s"there is no directory $directory; give the model to the application with --archives or --files"
-        throw ClassifyErrors.badModel(uri, reason, null)
-      }
-      s"file:$directory"
-    }
 }
