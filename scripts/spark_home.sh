@@ -20,15 +20,8 @@ exec 9>"$folder/.$version.lock"
 flock 9
 home=$folder/$version/pyspark
 if [ ! -d "$home/jars" ]; then
-    # Debian's own Python has no pip.
-    [ -x .venv/bin/python ] || {
-        echo "spark_home.sh installs Spark $version by the pip of .venv, which is not there: make setup" >&2
-        exit 1
-    }
-    printf 'installing Spark %s into %s\n' "$version" "$folder/$version" >&2
     rm -rf "$folder/.$version"
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --target "$folder/.$version" \
-        "pyspark==${version%_*}" >&2
+    scripts/pip_into.sh "$folder/.$version" "pyspark==${version%_*}"
     if [[ $version == *_2.13 ]]; then
         rm -r "$folder/.$version/pyspark/jars"
         gradle --quiet -p scripts/spark-jars sparkJars "-Pspark=${version%_*}" "-Pinto=$folder/.$version/pyspark/jars" >&2
