@@ -82,19 +82,17 @@ def refuse_unusable(source: Source, pixels: torch.Tensor) -> None:
         raise ClassifyError(
             f"the network gives a {type(given).__name__}, not a tensor; wrap it in a module that gives the tensor alone"
         )
+    images = len(pixels)
     if source.output == LOGITS:
-        wanted, axes = (
-            f"({len(pixels)}, {len(source.config['id2label'])}): a number for each label; check the labels",
-            2,
-        )
+        labels = len(source.config["id2label"])
+        fits, wanted = given.shape == (images, labels), f"{labels}): a number for each label; check the labels"
     elif source.config.get("pooling"):
-        wanted, axes = f"({len(pixels)}, tokens, numbers), of which --pooling makes one vector; leave it out", 3
+        fits, wanted = given.ndim == 3, "tokens, numbers), of which --pooling makes one vector; leave it out"
     else:
-        wanted, axes = f"({len(pixels)}, numbers): a vector for each image", 2
-    fits = given.ndim == axes and len(given) == len(pixels)
-    if not fits or (source.output == LOGITS and given.shape[1] != len(source.config["id2label"])):
+        fits, wanted = given.ndim == 2, "numbers): a vector for each image"
+    if not fits or len(given) != images:
         raise ClassifyError(
-            f"the network gives `{source.output}` {tuple(given.shape)} for {len(pixels)} images, not {wanted}"
+            f"the network gives `{source.output}` {tuple(given.shape)} for {images} images, not ({images}, {wanted}"
         )
 
 

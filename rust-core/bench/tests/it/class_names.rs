@@ -15,10 +15,18 @@ fn model_with_labels(dir: &Path, labels: [&str; 3]) -> PathBuf {
     for name in ["model.onnx", "preprocessor_config.json"] {
         fs::copy(original.join(name), dir.join(name)).unwrap();
     }
-    let [red, green, blue] = labels;
-    let config = serde_json::json!({ "id2label": { "0": red, "1": green, "2": blue } });
-    fs::write(dir.join("config.json"), config.to_string()).unwrap();
+    write_labels(dir, labels);
     dir.to_owned()
+}
+
+/// A config.json with these classes.
+fn write_labels<L: Into<serde_json::Value>>(dir: &Path, labels: impl IntoIterator<Item = L>) {
+    let numbered = labels.into_iter().enumerate();
+    let labels: serde_json::Map<_, _> = numbered
+        .map(|(class, label)| (class.to_string(), label.into()))
+        .collect();
+    let config = serde_json::json!({ "id2label": labels });
+    fs::write(dir.join("config.json"), config.to_string()).unwrap();
 }
 
 /// A green and a blue image in `dir`.
@@ -119,14 +127,7 @@ fn of_many_classes_the_pairs_that_are_confused_are_listed() {
     let logits = [Tensor::new("logits", FLOAT, &[-1, 48])];
     let model = reshaping_model(Tensor::new("pixel_values", FLOAT, &[-1, 3, 4, 4]), &logits, "");
     fs::write(dir.join("model.onnx"), model).unwrap();
-    let labels: serde_json::Map<_, _> = (0..48)
-        .map(|class| (class.to_string(), format!("class {class}").into()))
-        .collect();
-    fs::write(
-        dir.join("config.json"),
-        serde_json::json!({ "id2label": labels }).to_string(),
-    )
-    .unwrap();
+    write_labels(&dir, (0..48).map(|class| format!("class {class}")));
     let original = fs::read(repository("tests/golden/colour-model/preprocessor_config.json")).unwrap();
     let mut steps: serde_json::Value = serde_json::from_slice(&original).unwrap();
     steps["size"] = serde_json::json!({ "height": 4, "width": 4 });
